@@ -1,0 +1,5 @@
+"""The compiled core; private, see the documented classes that wrap it."""
+
+__version__: str
+
+class InternalError(RuntimeError): ...

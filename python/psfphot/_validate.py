@@ -1,0 +1,163 @@
+"""Arguments made into what the compiled core takes, once and in one place.
+
+The core borrows C-contiguous arrays of native byte order and of dtype float32
+or float64. Arrays that are so already are not copied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from astropy import units as u
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.float32] | NDArray[np.float64]
+
+
+class Frame(NamedTuple):
+    """An image with its errors, mask and unit, ready for the core."""
+
+    data: Image
+    error: Image | None
+    mask: NDArray[np.bool_] | None
+    unit: u.UnitBase | None
+
+    @property
+    def arrays(self) -> tuple[Image, Image | None, NDArray[np.bool_] | None]:
+        """(data, error, mask), as the functions of the core take them."""
+        return self.data, self.error, self.mask
+
+
+def as_float_array(values: Any, name: str) -> Image:
+    """Make an array of native float32 or float64, C-contiguous, without a unit.
+
+    float32 stays float32, float16 becomes it; integers and all else that is
+    real become float64.
+
+    Raises
+    ------
+    TypeError
+        If the values are complex or not numeric.
+    """
+    array = np.asarray(getattr(values, "value", values))
+    if array.dtype.kind not in "fiub":
+        msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    single = array.dtype.kind == "f" and array.dtype.itemsize <= 4  # noqa: PLR2004
+    return np.ascontiguousarray(array, dtype=np.float32 if single else np.float64)
+
+
+def as_image(values: Any, name: str = "data") -> Image:
+    """Make a two-dimensional float array; see `as_float_array`.
+
+    Raises
+    ------
+    TypeError
+        If the values are complex or not numeric.
+    ValueError
+        If the array is not two-dimensional.
+    """
+    array = as_float_array(values, name)
+    if np.ndim(values) != 2:  # noqa: PLR2004
+        msg = f"{name} must be a 2D array, got {np.ndim(values)} dimension(s)"
+        raise ValueError(msg)
+    return array
+
+
+def as_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Make a boolean mask of the given shape; `None` stays `None`.
+
+    Raises
+    ------
+    TypeError
+        If the mask is neither boolean nor integer.
+    ValueError
+        If its shape is another.
+    """
+    if mask is None or mask is np.ma.nomask:
+        return None
+    array = np.asarray(mask)
+    if array.dtype.kind not in "biu":
+        msg = f"mask must be a boolean array, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if array.shape != shape:
+        msg = (
+            "data and mask must have the same shape, "
+            f"got data {shape} and mask {array.shape}"
+        )
+        raise ValueError(msg)
+    return np.ascontiguousarray(array, dtype=bool)
+
+
+def as_frame(data: Any, error: Any = None, mask: Any = None) -> Frame:
+    """Make data, error and mask into a `Frame`.
+
+    A masked array's own mask is joined to ``mask``. ``data`` and ``error``
+    must both have units, or neither; the error is converted to the data's.
+
+    Raises
+    ------
+    TypeError
+        If an array has a dtype that cannot be used.
+    ValueError
+        If shapes or units do not go together.
+    """
+    if isinstance(data, np.ma.MaskedArray):
+        own = np.ma.getmaskarray(data)
+        mask = own if mask is None else own | np.asarray(mask, dtype=bool)
+        data = data.data
+    unit = getattr(data, "unit", None)
+    image = as_image(data)
+    noise = None
+    if error is not None:
+        noise = _as_error(error, unit, image.shape)
+        if noise.dtype != image.dtype:
+            image, noise = image.astype(np.float64), noise.astype(np.float64)
+    return Frame(image, noise, as_mask(mask, image.shape), unit)
+
+
+def _as_error(error: Any, unit: u.UnitBase | None, shape: tuple[int, ...]) -> Image:
+    error_unit = getattr(error, "unit", None)
+    if (unit is None) != (error_unit is None):
+        msg = (
+            "The inputs ['data', 'error'] must all have the same units: "
+            f"data has {unit}, error has {error_unit}"
+        )
+        raise ValueError(msg)
+    if unit is not None and error_unit != unit:
+        try:
+            error = u.Quantity(error).to(unit)
+        except u.UnitConversionError as exc:
+            msg = (
+                "The inputs ['data', 'error'] must all have the same units: "
+                f"data has {unit}, error has {error_unit}"
+            )
+            raise ValueError(msg) from exc
+    noise = as_image(error, "error")
+    if noise.shape != shape:
+        msg = (
+            "data and error must have the same shape, "
+            f"got data {shape} and error {noise.shape}"
+        )
+        raise ValueError(msg)
+    return noise
+
+
+def as_vector(values: Any, name: str) -> NDArray[np.float64]:
+    """Make a one-dimensional float64 array; a scalar becomes one element.
+
+    Raises
+    ------
+    TypeError
+        If the values are not real numbers.
+    ValueError
+        If they have more than one dimension.
+    """
+    array = np.atleast_1d(as_float_array(values, name)).astype(np.float64, copy=False)
+    if array.ndim != 1:
+        msg = f"{name} must be a scalar or a 1D array, got {array.ndim} dimensions"
+        raise ValueError(msg)
+    return array

@@ -1,0 +1,84 @@
+//! Borrowed numpy arrays as the core's views.
+//!
+//! The Python package passes C-contiguous arrays of native byte order, `data`
+//! and `error` of one dtype (`float32` or `float64`).
+
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use psfphot::image::{Frame, Image, Pixel};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::errors::to_python;
+
+/// A two-dimensional image of either pixel type.
+#[derive(FromPyObject)]
+pub(crate) enum AnyImage<'py> {
+    /// `float32`.
+    F32(PyReadonlyArray2<'py, f32>),
+    /// `float64`.
+    F64(PyReadonlyArray2<'py, f64>),
+}
+
+/// A frame of either pixel type.
+pub(crate) enum AnyFrame<'a> {
+    /// `float32`.
+    F32(Frame<'a, f32>),
+    /// `float64`.
+    F64(Frame<'a, f64>),
+}
+
+/// Evaluates one expression for the frame's pixel type.
+macro_rules! with_frame {
+    ($frame:expr, $name:ident => $body:expr) => {
+        match &$frame {
+            $crate::arrays::AnyFrame::F32($name) => $body,
+            $crate::arrays::AnyFrame::F64($name) => $body,
+        }
+    };
+}
+pub(crate) use with_frame;
+
+/// The view of one array.
+pub(crate) fn image<'a, T: Copy + Element>(
+    array: &'a PyReadonlyArray2<'_, T>,
+) -> PyResult<Image<'a, T>> {
+    let shape = array.shape();
+    Image::new(array.as_slice()?, (shape[0], shape[1])).map_err(|e| to_python(&e))
+}
+
+/// The frame of data, error and mask.
+pub(crate) fn frame<'a>(
+    data: &'a AnyImage<'_>,
+    error: Option<&'a AnyImage<'_>>,
+    mask: Option<&'a PyReadonlyArray2<'_, bool>>,
+) -> PyResult<AnyFrame<'a>> {
+    match (data, error) {
+        (AnyImage::F32(data), None) => Ok(AnyFrame::F32(typed_frame(data, None, mask)?)),
+        (AnyImage::F64(data), None) => Ok(AnyFrame::F64(typed_frame(data, None, mask)?)),
+        (AnyImage::F32(data), Some(AnyImage::F32(error))) => {
+            Ok(AnyFrame::F32(typed_frame(data, Some(error), mask)?))
+        }
+        (AnyImage::F64(data), Some(AnyImage::F64(error))) => {
+            Ok(AnyFrame::F64(typed_frame(data, Some(error), mask)?))
+        }
+        _ => Err(PyTypeError::new_err("data and error must have one dtype")),
+    }
+}
+
+fn typed_frame<'a, T: Pixel + Element>(
+    data: &'a PyReadonlyArray2<'_, T>,
+    error: Option<&'a PyReadonlyArray2<'_, T>>,
+    mask: Option<&'a PyReadonlyArray2<'_, bool>>,
+) -> PyResult<Frame<'a, T>> {
+    let mut frame = Frame::new(image(data)?);
+    if let Some(error) = error {
+        frame = frame.with_error(image(error)?).map_err(|e| to_python(&e))?;
+    }
+    if let Some(mask) = mask {
+        frame = frame.with_mask(image(mask)?).map_err(|e| to_python(&e))?;
+    }
+    Ok(frame)
+}
+
+/// One-dimensional `float64` positions, fluxes and the like.
+pub(crate) type Floats<'py> = PyReadonlyArray1<'py, f64>;

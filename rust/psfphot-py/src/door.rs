@@ -1,0 +1,189 @@
+//! The one door from Python to long work.
+//!
+//! It releases the interpreter lock, runs the work on a pool of its own (or on
+//! one plain thread), and meanwhile the calling thread looks every 100 ms for
+//! Ctrl-C and reports progress. Errors and panics become exceptions.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use psfphot::Run;
+use psfphot::run::Progress;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::errors::{InternalError, to_python};
+
+/// Long enough to cost nothing, short enough to feel immediate.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How a call wants to be run; the two arguments that every long call has.
+pub(crate) struct Options<'py> {
+    n_threads: usize,
+    progress: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Options<'py> {
+    /// `n_threads=None` means all processors that this process may use, or
+    /// `RAYON_NUM_THREADS`; `progress` is called with the units done so far.
+    pub(crate) fn new(
+        n_threads: Option<usize>,
+        progress: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        if n_threads == Some(0) {
+            return Err(PyValueError::new_err(
+                "n_threads must be None or at least 1, got 0",
+            ));
+        }
+        Ok(Self {
+            n_threads: n_threads.unwrap_or_else(default_threads),
+            progress,
+        })
+    }
+}
+
+fn default_threads() -> usize {
+    std::env::var("RAYON_NUM_THREADS")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .filter(|&n: &usize| n > 0)
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// What the worker thread hands back.
+type Outcome<T> = Result<PyResult<T>, Box<dyn Any + Send>>;
+
+/// Runs `work` without the interpreter lock.
+pub(crate) fn enter<T, W>(py: Python<'_>, options: &Options<'_>, work: W) -> PyResult<T>
+where
+    T: Send,
+    W: FnOnce(Run<'_>) -> Result<T, psfphot::Error> + Send,
+{
+    let progress = Progress::default();
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel::<Outcome<T>>(1);
+        let (watched, n_threads) = (&progress, options.n_threads);
+        thread::Builder::new()
+            .name("psfphot".into())
+            .spawn_scoped(scope, move || {
+                let outcome = catch_unwind(AssertUnwindSafe(|| run_on(n_threads, watched, work)));
+                // The receiver outlives the scope's threads, so this cannot fail.
+                let _ = sender.send(outcome);
+            })
+            .map_err(|error| PyRuntimeError::new_err(format!("cannot start a thread: {error}")))?;
+        watch(py, options, &progress, receiver)
+    })
+}
+
+/// Runs `work` where `n_threads` says; on the worker thread.
+fn run_on<T, W>(n_threads: usize, progress: &Progress, work: W) -> PyResult<T>
+where
+    T: Send,
+    W: FnOnce(Run<'_>) -> Result<T, psfphot::Error> + Send,
+{
+    let run = Run::new().with_monitor(progress);
+    let result = if n_threads == 1 {
+        work(run.serial())
+    } else {
+        pool(n_threads)?.install(|| work(run))
+    };
+    result.map_err(|error| to_python(&error))
+}
+
+/// Waits for the worker; signals and progress are the calling thread's.
+fn watch<T: Send>(
+    py: Python<'_>,
+    options: &Options<'_>,
+    progress: &Progress,
+    mut receiver: Receiver<Outcome<T>>,
+) -> PyResult<T> {
+    let mut interruption = None;
+    let outcome = loop {
+        let message;
+        (message, receiver) = py.detach(move || {
+            let message = receiver.recv_timeout(POLL);
+            (message, receiver)
+        });
+        match message {
+            Ok(outcome) => break outcome,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(InternalError::new_err("the worker thread vanished"));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if interruption.is_none() {
+            interruption = py
+                .check_signals()
+                .and_then(|()| report(options, progress))
+                .err();
+            if interruption.is_some() {
+                progress.cancel();
+            }
+        }
+    };
+    if let Some(error) = interruption {
+        return Err(error);
+    }
+    let value = outcome.unwrap_or_else(|panic| Err(panic_error(&*panic)))?;
+    report(options, progress)?;
+    Ok(value)
+}
+
+fn report(options: &Options<'_>, progress: &Progress) -> PyResult<()> {
+    if let Some(callback) = &options.progress {
+        callback.call1((progress.done(),))?;
+    }
+    Ok(())
+}
+
+fn panic_error(panic: &(dyn Any + Send)) -> PyErr {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".into());
+    InternalError::new_err(format!(
+        "the compiled core panicked ({text}): a bug, please report it"
+    ))
+}
+
+/// A pool for this process and thread count, made at first use and kept.
+///
+/// The key holds the process, because after `fork` a child inherits its
+/// parent's pools but none of their threads.
+fn pool(n_threads: usize) -> PyResult<Arc<ThreadPool>> {
+    type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
+    static POOLS: Mutex<Option<Pools>> = Mutex::new(None);
+    let build = || {
+        ThreadPoolBuilder::new()
+            .num_threads(n_threads)
+            .thread_name(|index| format!("psfphot-{index}"))
+            .build()
+            .map(Arc::new)
+            .map_err(|error| {
+                PyRuntimeError::new_err(format!(
+                    "cannot start a pool of n_threads={n_threads} threads: {error}"
+                ))
+            })
+    };
+    // Never blocks: a lock that another thread held while this process was
+    // forked stays locked for ever, and then a pool of one's own will do.
+    let Ok(mut guard) = POOLS.try_lock() else {
+        return build();
+    };
+    let pools = guard.get_or_insert_with(HashMap::new);
+    let key = (std::process::id(), n_threads);
+    if let Some(pool) = pools.get(&key) {
+        return Ok(Arc::clone(pool));
+    }
+    let pool = build()?;
+    pools.insert(key, Arc::clone(&pool));
+    Ok(pool)
+}

@@ -1,0 +1,21 @@
+//! The extension module `psfphot._core`: conversions between Python and the
+//! core crate, one file per core module, and the one door to long work.
+
+mod arrays;
+mod door;
+mod errors;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::errors::InternalError;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

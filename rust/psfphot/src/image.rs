@@ -1,0 +1,301 @@
+//! Borrowed views of images and boxes of pixels.
+
+use crate::Error;
+
+/// A pixel type that the crate reads natively: `f32` or `f64`.
+///
+/// All sums are made in `f64`, whatever the pixel type.
+pub trait Pixel: Copy + Send + Sync + PartialOrd + std::fmt::Debug + Into<f64> + 'static {}
+
+impl Pixel for f32 {}
+impl Pixel for f64 {}
+
+/// A borrowed two-dimensional array, rows one after another.
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'a, T> {
+    data: &'a [T],
+    ny: usize,
+    nx: usize,
+}
+
+impl<'a, T: Copy> Image<'a, T> {
+    /// A view of `data` as `shape = (ny, nx)`, row by row.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] unless `data` has ny·nx elements.
+    pub fn new(data: &'a [T], shape: (usize, usize)) -> Result<Self, Error> {
+        let (ny, nx) = shape;
+        Error::check_len("data", ny * nx, data.len())?;
+        Ok(Self { data, ny, nx })
+    }
+
+    /// (ny, nx).
+    #[must_use]
+    pub fn shape(&self) -> (usize, usize) {
+        (self.ny, self.nx)
+    }
+
+    /// All elements, row by row.
+    #[must_use]
+    pub fn as_slice(&self) -> &'a [T] {
+        self.data
+    }
+
+    /// Row `y`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn row(&self, y: usize) -> &'a [T] {
+        &self.data[y * self.nx..(y + 1) * self.nx]
+    }
+
+    /// The element in column `x` of row `y`, if there is one.
+    #[must_use]
+    pub fn get(&self, x: i64, y: i64) -> Option<T> {
+        if !self.bounds().contains(x, y) {
+            return None;
+        }
+        self.data.get(y as usize * self.nx + x as usize).copied()
+    }
+
+    /// The box of all pixels.
+    #[must_use]
+    pub fn bounds(&self) -> PixelBox {
+        PixelBox::new(0, self.nx as i64, 0, self.ny as i64)
+    }
+}
+
+/// A half-open rectangle of pixels, `x0 <= x < x1` and `y0 <= y < y1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PixelBox {
+    /// First column.
+    pub x0: i64,
+    /// One past the last column.
+    pub x1: i64,
+    /// First row.
+    pub y0: i64,
+    /// One past the last row.
+    pub y1: i64,
+}
+
+impl PixelBox {
+    /// The box of columns `x0..x1` and rows `y0..y1`; empty if reversed.
+    #[must_use]
+    pub fn new(x0: i64, x1: i64, y0: i64, y1: i64) -> Self {
+        Self { x0, x1, y0, y1 }
+    }
+
+    /// The box of `shape = (ny, nx)` pixels around a position: the first
+    /// column is `ceil(x - nx/2)`, as astropy's `overlap_slices` has it.
+    /// Empty where the position is not finite.
+    #[must_use]
+    pub fn around(x: f64, y: f64, shape: (usize, usize)) -> Self {
+        // Beyond 2^53 the pixels next to a position cannot be told apart.
+        const FAR: f64 = 9.0e15;
+        if x.abs() < FAR && y.abs() < FAR {
+            let x0 = (x - shape.1 as f64 / 2.0).ceil() as i64;
+            let y0 = (y - shape.0 as f64 / 2.0).ceil() as i64;
+            return Self::new(x0, x0 + shape.1 as i64, y0, y0 + shape.0 as i64);
+        }
+        Self::default()
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        (self.x1 - self.x0).max(0) as usize
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        (self.y1 - self.y0).max(0) as usize
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.width() * self.height()
+    }
+
+    /// Whether it holds no pixel.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the pixel (x, y) lies inside.
+    #[must_use]
+    pub fn contains(&self, x: i64, y: i64) -> bool {
+        (self.x0..self.x1).contains(&x) && (self.y0..self.y1).contains(&y)
+    }
+
+    /// The pixels that lie in both boxes.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self::new(
+            self.x0.max(other.x0),
+            self.x1.min(other.x1),
+            self.y0.max(other.y0),
+            self.y1.min(other.y1),
+        )
+    }
+}
+
+/// One image with its errors and mask.
+///
+/// A pixel whose value is not finite, whose error is not finite or not
+/// positive, or that is masked, does not take part in anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a, T> {
+    data: Image<'a, T>,
+    error: Option<Image<'a, T>>,
+    mask: Option<Image<'a, bool>>,
+}
+
+impl<'a, T: Pixel> Frame<'a, T> {
+    /// A frame without errors (all weights 1) and without a mask.
+    #[must_use]
+    pub fn new(data: Image<'a, T>) -> Self {
+        Self {
+            data,
+            error: None,
+            mask: None,
+        }
+    }
+
+    /// With 1-sigma errors per pixel; weights become 1/error².
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the shapes differ.
+    pub fn with_error(mut self, error: Image<'a, T>) -> Result<Self, Error> {
+        self.check_shape("error", error.shape())?;
+        self.error = Some(error);
+        Ok(self)
+    }
+
+    /// With a mask; `true` means ignore.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the shapes differ.
+    pub fn with_mask(mut self, mask: Image<'a, bool>) -> Result<Self, Error> {
+        self.check_shape("mask", mask.shape())?;
+        self.mask = Some(mask);
+        Ok(self)
+    }
+
+    fn check_shape(&self, argument: &'static str, got: (usize, usize)) -> Result<(), Error> {
+        let expected = self.data.shape();
+        if got == expected {
+            return Ok(());
+        }
+        Err(Error::ShapeMismatch {
+            argument,
+            expected: vec![expected.0, expected.1],
+            got: vec![got.0, got.1],
+        })
+    }
+
+    /// The pixel values.
+    #[must_use]
+    pub fn data(&self) -> Image<'a, T> {
+        self.data
+    }
+
+    /// Whether the frame has errors.
+    #[must_use]
+    pub fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// What the pixel in column `x` of row `y` can be used for.
+    #[must_use]
+    pub fn pixel(&self, x: i64, y: i64) -> PixelState {
+        let Some(value) = self.data.get(x, y) else {
+            return PixelState::Outside;
+        };
+        let value: f64 = value.into();
+        if self.mask.is_some_and(|mask| mask.get(x, y) != Some(false)) {
+            return PixelState::Masked;
+        }
+        if !value.is_finite() {
+            return PixelState::NonFinite;
+        }
+        let Some(error) = self.error else {
+            return PixelState::Good { value, weight: 1.0 };
+        };
+        let error: f64 = error.get(x, y).map_or(f64::NAN, Into::into);
+        let weight = 1.0 / (error * error);
+        // An error so small or large that its weight over- or underflows
+        // says nothing that a sum could use.
+        if error > 0.0 && weight.is_finite() && weight > 0.0 {
+            PixelState::Good { value, weight }
+        } else {
+            PixelState::BadError
+        }
+    }
+}
+
+/// What a pixel of a [`Frame`] can be used for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PixelState {
+    /// A value and its weight, 1/error² (1 without errors).
+    Good {
+        /// The pixel value.
+        value: f64,
+        /// Its weight.
+        weight: f64,
+    },
+    /// Not on the image.
+    Outside,
+    /// Masked by the user.
+    Masked,
+    /// NaN or infinite.
+    NonFinite,
+    /// Its error is not finite or not positive.
+    BadError,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_follow_overlap_slices() {
+        assert_eq!(
+            PixelBox::around(10.0, 20.4, (5, 3)),
+            PixelBox::new(9, 12, 18, 23)
+        );
+        // A position half-way between two pixels goes to the lower one.
+        assert_eq!(PixelBox::around(10.5, 0.0, (1, 5)).x0, 8);
+        assert!(PixelBox::around(f64::NAN, 0.0, (5, 5)).is_empty());
+        assert!(PixelBox::around(1e300, 0.0, (5, 5)).is_empty());
+    }
+
+    #[test]
+    fn pixels_are_sorted_into_states() -> Result<(), Error> {
+        let data = [1.0_f32, f32::NAN, 3.0, 4.0];
+        let error = [0.5_f32, 1.0, 0.0, 1e-30];
+        let mask = [false, false, true, false];
+        let frame = Frame::new(Image::new(&data, (1, 4))?)
+            .with_error(Image::new(&error, (1, 4))?)?
+            .with_mask(Image::new(&mask, (1, 4))?)?;
+        let good = PixelState::Good {
+            value: 1.0,
+            weight: 4.0,
+        };
+        assert_eq!(frame.pixel(0, 0), good);
+        assert_eq!(frame.pixel(1, 0), PixelState::NonFinite);
+        assert_eq!(frame.pixel(2, 0), PixelState::Masked);
+        assert_eq!(frame.pixel(-1, 0), PixelState::Outside);
+        assert!(matches!(frame.pixel(3, 0), PixelState::Good { .. }));
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        let error = Image::new(&[0.0_f64; 5], (2, 3)).unwrap_err();
+        assert_eq!(error.to_string(), "data must have the shape [6], got [5]");
+    }
+}

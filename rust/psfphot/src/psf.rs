@@ -1,0 +1,66 @@
+//! The point spread functions: one trait and its models.
+
+use crate::image::PixelBox;
+
+/// Where, and with which shape parameters, a PSF is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement<'a> {
+    /// Column of the source's centre, pixels.
+    pub x: f64,
+    /// Row of the source's centre, pixels.
+    pub y: f64,
+    /// The shape parameters in the order of [`Psf::shape_names`].
+    pub shape: &'a [f64],
+}
+
+/// A PSF of unit flux that can be placed anywhere on the detector.
+///
+/// A source is `flux · P(pixel; x, y, shape)`. The flux enters linearly, so
+/// that `P` itself is the derivative by the flux, and the other derivatives of
+/// the source are `flux` times those that the methods give.
+///
+/// Every method takes caller-owned buffers and allocates nothing.
+pub trait Psf: Send + Sync + std::fmt::Debug {
+    /// Names of the shape parameters besides flux, x and y.
+    fn shape_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The model's own values of the shape parameters.
+    fn shape(&self) -> &[f64] {
+        &[]
+    }
+
+    /// The pixels where the PSF and its derivatives may differ from zero;
+    /// empty for a position that is not finite.
+    fn support(&self, at: Placement<'_>) -> PixelBox;
+
+    /// The PSF at any point (px, py), pixels.
+    fn value(&self, at: Placement<'_>, px: f64, py: f64) -> f64;
+
+    /// The PSF at a point, and into `gradient` its derivatives by x, y and
+    /// the shape parameters, in this order.
+    ///
+    /// # Panics
+    /// If `gradient` is shorter than 2 + the number of shape parameters.
+    fn value_and_gradient(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64;
+
+    /// The PSF at the pixel centres of `window`, row by row, into `values`.
+    ///
+    /// # Panics
+    /// If `values` is shorter than `window.len()`.
+    fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]);
+
+    /// As [`Psf::fill`], and into `gradient` the derivatives by x, y and the
+    /// shape parameters: one plane of `window.len()` after another.
+    ///
+    /// # Panics
+    /// If a buffer is too short.
+    fn fill_with_gradient(
+        &self,
+        at: Placement<'_>,
+        window: PixelBox,
+        values: &mut [f64],
+        gradient: &mut [f64],
+    );
+}
