@@ -66,6 +66,9 @@ impl<'a, T: Copy> Image<'a, T> {
     }
 }
 
+/// Beyond 2^53 the pixels next to a position cannot be told apart.
+const FAR: f64 = 9.0e15;
+
 /// A half-open rectangle of pixels, `x0 <= x < x1` and `y0 <= y < y1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PixelBox {
@@ -91,12 +94,25 @@ impl PixelBox {
     /// Empty where the position is not finite.
     #[must_use]
     pub fn around(x: f64, y: f64, shape: (usize, usize)) -> Self {
-        // Beyond 2^53 the pixels next to a position cannot be told apart.
-        const FAR: f64 = 9.0e15;
         if x.abs() < FAR && y.abs() < FAR {
             let x0 = (x - shape.1 as f64 / 2.0).ceil() as i64;
             let y0 = (y - shape.0 as f64 / 2.0).ceil() as i64;
             return Self::new(x0, x0 + shape.1 as i64, y0, y0 + shape.0 as i64);
+        }
+        Self::default()
+    }
+
+    /// The pixels whose centres lie within both ranges (lowest, highest),
+    /// ends included. Empty where an end is not finite.
+    #[must_use]
+    pub fn spanning(x: (f64, f64), y: (f64, f64)) -> Self {
+        if [x.0, x.1, y.0, y.1].iter().all(|v| v.abs() < FAR) {
+            return Self::new(
+                x.0.ceil() as i64,
+                x.1.floor() as i64 + 1,
+                y.0.ceil() as i64,
+                y.1.floor() as i64 + 1,
+            );
         }
         Self::default()
     }

@@ -1,6 +1,16 @@
 //! The point spread functions: one trait and its models.
 
+mod gaussian;
+mod gridded;
+mod sampled;
+mod spline;
+mod stencil;
+
 use crate::image::PixelBox;
+
+pub use gaussian::CircularGaussianPrf;
+pub use gridded::GriddedPsf;
+pub use sampled::{SampledPsf, Sampling};
 
 /// Where, and with which shape parameters, a PSF is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,7 +19,8 @@ pub struct Placement<'a> {
     pub x: f64,
     /// Row of the source's centre, pixels.
     pub y: f64,
-    /// The shape parameters in the order of [`Psf::shape_names`].
+    /// The shape parameters in the order of [`Psf::shape_names`]; those that
+    /// are left out are the model's own.
     pub shape: &'a [f64],
 }
 

@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn map_keeps_order_serial_and_parallel() -> Result<(), Error> {
-        let square = |_: &mut (), i: usize| Ok(i * i);
+        let square = |(): &mut (), i: usize| Ok(i * i);
         let tasks = || (0..1000).collect::<Vec<_>>();
         let parallel = Run::new().map(tasks(), || (), square)?;
         let serial = Run::new().serial().map(tasks(), || (), square)?;

@@ -13,17 +13,17 @@ pub(crate) fn mul_add<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// Defines `pub(crate) fn $name(args)` that runs `$kernel::<FMA, ..>(args)`
+/// Defines a function `$name(args)` that runs `$kernel::<FMA, ..>(args)`
 /// with the best instruction set of this processor.
 macro_rules! dispatch {
     (
         $(#[$doc:meta])*
-        fn $name:ident $([$($generic:tt)*])? ($($arg:ident : $type:ty),* $(,)?) $(-> $ret:ty)?
+        $vis:vis fn $name:ident $([$($generic:tt)*])? ($($arg:ident : $type:ty),* $(,)?) $(-> $ret:ty)?
             = $kernel:ident $([$($param:tt)*])?
     ) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments)]
-        pub(crate) fn $name $(<$($generic)*>)? ($($arg: $type),*) $(-> $ret)? {
+        $vis fn $name $(<$($generic)*>)? ($($arg: $type),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2,fma")]

@@ -1,0 +1,53 @@
+//! Preparing splines and evaluating one star of a gridded ePSF.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use psfphot::image::PixelBox;
+use psfphot::psf::{GriddedPsf, Placement, Psf, Sampling};
+use psfphot::{Error, Run};
+
+const SIZE: usize = 204;
+
+/// A 4 × 4 grid of 4-times oversampled Gaussians, 51 pixels wide.
+fn grid() -> Result<GriddedPsf, Error> {
+    let nodes = [0.0, 682.0, 1365.0, 2047.0];
+    let positions: Vec<_> = nodes.iter().flat_map(|&y| nodes.map(|x| (x, y))).collect();
+    let planes: Vec<f64> = (0..16 * SIZE * SIZE)
+        .map(|k| {
+            let (x, y) = ((k % SIZE) as f64 - 101.5, (k / SIZE % SIZE) as f64 - 101.5);
+            (-(x * x + y * y) / 60.0).exp()
+        })
+        .collect();
+    GriddedPsf::new(
+        &planes,
+        (SIZE, SIZE),
+        &positions,
+        Sampling::new((4.0, 4.0)),
+        Run::new(),
+    )
+}
+
+fn benches(c: &mut Criterion) {
+    let psf = grid().unwrap_or_else(|error| panic!("{error}"));
+    c.bench_function("prepare 16 splines of 204 x 204", |b| b.iter(grid));
+    let at = Placement {
+        x: 1000.3,
+        y: 700.8,
+        shape: &[],
+    };
+    for size in [5, 11] {
+        let window = PixelBox::around(at.x, at.y, (size, size));
+        let mut values = vec![0.0; window.len()];
+        let mut gradient = vec![0.0; 2 * window.len()];
+        c.bench_function(&format!("values and gradient {size} x {size}"), |b| {
+            b.iter(|| psf.fill_with_gradient(black_box(at), window, &mut values, &mut gradient));
+        });
+        c.bench_function(&format!("values {size} x {size}"), |b| {
+            b.iter(|| psf.fill(black_box(at), window, &mut values));
+        });
+    }
+}
+
+criterion_group!(psf, benches);
+criterion_main!(psf);

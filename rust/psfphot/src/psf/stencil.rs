@@ -1,0 +1,391 @@
+//! Evaluation of spline images on detector pixels.
+//!
+//! Sample coordinates are `ξ = oversampling · (pixel − position) + origin`.
+//! With integer oversampling all pixels of one source lie at the same offset
+//! between samples: the 4 + 4 B-spline weights (and those of the derivatives)
+//! are computed once per source, and the rest is a fixed stencil that walks
+//! over the coefficients. One to four spline images are blended in the same
+//! pass.
+
+use std::ops::Range;
+
+use crate::image::PixelBox;
+use crate::simd::{dispatch, mul_add};
+
+use super::Placement;
+use super::spline::{weight_derivatives, weights};
+
+/// One direction of a sampled PSF.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Axis {
+    /// Number of samples.
+    pub(crate) n: usize,
+    /// Samples per detector pixel.
+    pub(crate) oversampling: f64,
+    /// Sample coordinate of the source's position.
+    pub(crate) origin: f64,
+}
+
+/// Where a point lies between the samples of one direction.
+#[derive(Debug, Clone, Copy)]
+struct Phase {
+    /// Lower sample; may lie outside.
+    sample: i64,
+    /// Offset from it, 0 to 1.
+    offset: f64,
+}
+
+impl Axis {
+    /// The detector pixels (first, last) whose centres fall on the samples of
+    /// a source at `position`, give or take rounding.
+    pub(crate) fn reach(&self, position: f64) -> (f64, f64) {
+        let last = (self.n - 1) as f64;
+        (
+            position - self.origin / self.oversampling,
+            position + (last - self.origin) / self.oversampling,
+        )
+    }
+
+    /// The phase of the point `p`, within the samples where it is on them.
+    fn phase(&self, p: f64, position: f64) -> Phase {
+        let xi = self.oversampling * (p - position) + self.origin;
+        // The last sample belongs to the cell below it.
+        let last = (self.n - 1) as f64;
+        let sample = if xi > last {
+            xi.floor()
+        } else {
+            xi.floor().min(last - 1.0)
+        };
+        Phase {
+            sample: sample as i64,
+            offset: xi - sample,
+        }
+    }
+
+    /// Whether a phase is on the samples.
+    fn holds(&self, phase: Phase) -> bool {
+        let last = self.n as i64 - 1;
+        phase.sample >= 0 && (phase.sample < last || (phase.sample == last && phase.offset <= 0.0))
+    }
+
+    /// Samples per pixel where that is a whole number.
+    fn step(&self) -> Option<usize> {
+        (self.oversampling.fract() == 0.0).then_some(self.oversampling as usize)
+    }
+
+    /// For the pixels `range`: those on the samples, and the phase of the
+    /// first of them. It is computed from the pixel nearest to the source, so
+    /// that it does not depend on the range.
+    fn walk(&self, step: usize, position: f64, range: Range<i64>) -> (Range<i64>, Phase) {
+        let anchor = position.round();
+        let phase = {
+            let xi = self.oversampling * (anchor - position) + self.origin;
+            let sample = xi.floor();
+            Phase {
+                sample: sample as i64,
+                offset: xi - sample,
+            }
+        };
+        let (anchor, step) = (anchor as i64, step as i64);
+        // sample(p) = sample(anchor) + step (p − anchor), 0 ≤ sample(p) ≤ last.
+        let last = self.n as i64 - if phase.offset > 0.0 { 2 } else { 1 };
+        let first = anchor
+            + (-phase.sample).div_euclid(step)
+            + i64::from((-phase.sample).rem_euclid(step) > 0);
+        let end = anchor + (last - phase.sample).div_euclid(step) + 1;
+        let start = range.start.max(first);
+        let end = range.end.min(end).max(start);
+        let at_start = Phase {
+            sample: phase.sample + step * (start - anchor),
+            offset: phase.offset,
+        };
+        (start..end, at_start)
+    }
+}
+
+/// Spline images with the weights of their blend and its derivatives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blend<'a, const K: usize> {
+    /// Coefficients of each image.
+    pub(crate) planes: [&'a [f64]; K],
+    /// Distance between rows of coefficients.
+    pub(crate) stride: usize,
+    /// Weight of each image.
+    pub(crate) weights: [f64; K],
+    /// Its derivative by the position's x.
+    pub(crate) by_x: [f64; K],
+    /// Its derivative by the position's y.
+    pub(crate) by_y: [f64; K],
+}
+
+/// A sampled PSF's geometry.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Geometry {
+    /// Along x.
+    pub(crate) x: Axis,
+    /// Along y.
+    pub(crate) y: Axis,
+    /// The value off the samples.
+    pub(crate) fill: f64,
+}
+
+/// What the kernels need to know of a walk over pixels.
+#[derive(Debug, Clone, Copy)]
+struct Walk {
+    /// First coefficient of the first pixel's stencil.
+    start: usize,
+    /// Between columns and between rows of pixels, in coefficients.
+    step: (usize, usize),
+    nx: usize,
+    ny: usize,
+    wx: [f64; 4],
+    wy: [f64; 4],
+    /// Of the derivatives by the *position*.
+    dx: [f64; 4],
+    dy: [f64; 4],
+    /// First output element, and distance between output rows.
+    out: (usize, usize),
+}
+
+impl Geometry {
+    /// Pixels that may lie on the samples.
+    pub(crate) fn support(&self, at: Placement<'_>) -> PixelBox {
+        PixelBox::spanning(self.x.reach(at.x), self.y.reach(at.y))
+    }
+
+    /// The blend's value at one point, and its derivatives by the position.
+    pub(crate) fn point<const K: usize>(
+        &self,
+        blend: &Blend<'_, K>,
+        at: Placement<'_>,
+        (px, py): (f64, f64),
+    ) -> (f64, f64, f64) {
+        let (phase_x, phase_y) = (self.x.phase(px, at.x), self.y.phase(py, at.y));
+        if !(self.x.holds(phase_x) && self.y.holds(phase_y)) {
+            return (self.fill, 0.0, 0.0);
+        }
+        let walk = self.walk(blend.stride, phase_x, phase_y, (1, 1), (0, 1));
+        let (mut value, mut gradient) = ([0.0], [0.0; 2]);
+        let [by_x, by_y] = gradient.each_mut().map(std::slice::from_mut);
+        fill_gradient(blend, &walk, &mut value, by_x, by_y);
+        (value[0], gradient[0], gradient[1])
+    }
+
+    /// The blend's values on the pixels of `window`.
+    pub(crate) fn fill<const K: usize>(
+        &self,
+        blend: &Blend<'_, K>,
+        at: Placement<'_>,
+        window: PixelBox,
+        values: &mut [f64],
+    ) {
+        let values = &mut values[..window.len()];
+        let Some(walk) = self.window_walk(blend.stride, at, window) else {
+            for (value, point) in values.iter_mut().zip(points(window)) {
+                *value = self.point(blend, at, point).0;
+            }
+            return;
+        };
+        values.fill(self.fill);
+        fill_values(blend, &walk, values);
+    }
+
+    /// The blend's values and derivatives by the position.
+    pub(crate) fn fill_with_gradient<const K: usize>(
+        &self,
+        blend: &Blend<'_, K>,
+        at: Placement<'_>,
+        window: PixelBox,
+        values: &mut [f64],
+        gradient: &mut [f64],
+    ) {
+        let n = window.len();
+        let values = &mut values[..n];
+        let (by_x, rest) = gradient.split_at_mut(n);
+        let by_y = &mut rest[..n];
+        let Some(walk) = self.window_walk(blend.stride, at, window) else {
+            for (i, point) in points(window).enumerate() {
+                (values[i], by_x[i], by_y[i]) = self.point(blend, at, point);
+            }
+            return;
+        };
+        if walk.nx * walk.ny < n {
+            values.fill(self.fill);
+            by_x.fill(0.0);
+            by_y.fill(0.0);
+        }
+        fill_gradient(blend, &walk, values, by_x, by_y);
+    }
+
+    /// The walk over the part of the window that is on the samples; `None`
+    /// where the oversampling is not a whole number.
+    fn window_walk(&self, stride: usize, at: Placement<'_>, window: PixelBox) -> Option<Walk> {
+        let (step_x, step_y) = (self.x.step()?, self.y.step()?);
+        // Far from the source nothing is on the samples, and this keeps the
+        // arithmetic of the walk within range.
+        let window_on = window.intersection(&self.support(at));
+        if window_on.is_empty() {
+            let nowhere = Phase {
+                sample: 0,
+                offset: 0.0,
+            };
+            return Some(self.walk(stride, nowhere, nowhere, (0, 0), (0, 1)));
+        }
+        let (xs, phase_x) = self.x.walk(step_x, at.x, window_on.x0..window_on.x1);
+        let (ys, phase_y) = self.y.walk(step_y, at.y, window_on.y0..window_on.y1);
+        let size = ((xs.end - xs.start) as usize, (ys.end - ys.start) as usize);
+        let width = window.width();
+        let first = (ys.start - window.y0) as usize * width + (xs.start - window.x0) as usize;
+        Some(self.walk(stride, phase_x, phase_y, size, (first, width)))
+    }
+
+    fn walk(
+        &self,
+        stride: usize,
+        phase_x: Phase,
+        phase_y: Phase,
+        (nx, ny): (usize, usize),
+        out: (usize, usize),
+    ) -> Walk {
+        let by_position = |phase: Phase, axis: &Axis| {
+            weight_derivatives(phase.offset).map(|w| -axis.oversampling * w)
+        };
+        Walk {
+            start: phase_y.sample as usize * stride + phase_x.sample as usize,
+            step: (
+                self.x.oversampling as usize,
+                self.y.oversampling as usize * stride,
+            ),
+            nx,
+            ny,
+            wx: weights(phase_x.offset),
+            wy: weights(phase_y.offset),
+            dx: by_position(phase_x, &self.x),
+            dy: by_position(phase_y, &self.y),
+            out,
+        }
+    }
+}
+
+fn points(window: PixelBox) -> impl Iterator<Item = (f64, f64)> {
+    (window.y0..window.y1)
+        .flat_map(move |y| (window.x0..window.x1).map(move |x| (x as f64, y as f64)))
+}
+
+/// Four neighbouring coefficients.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of the kernels
+fn load(plane: &[f64], at: usize) -> [f64; 4] {
+    let c = &plane[at..at + 4];
+    [c[0], c[1], c[2], c[3]]
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn axpy<const FMA: bool>(sum: &mut [f64; 4], w: f64, c: [f64; 4]) {
+    for (sum, c) in sum.iter_mut().zip(c) {
+        *sum = mul_add::<FMA>(w, c, *sum);
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn dot<const FMA: bool>(a: &[f64; 4], b: &[f64; 4]) -> f64 {
+    let low = mul_add::<FMA>(a[0], b[0], a[1] * b[1]);
+    let high = mul_add::<FMA>(a[2], b[2], a[3] * b[3]);
+    low + high
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn values_kernel<const FMA: bool, const K: usize>(
+    blend: &Blend<'_, K>,
+    walk: &Walk,
+    values: &mut [f64],
+) {
+    let rows: [[f64; 4]; K] = blend.weights.map(|b| walk.wy.map(|w| b * w));
+    for y in 0..walk.ny {
+        let out = walk.out.0 + y * walk.out.1;
+        let first = walk.start + y * walk.step.1;
+        for (x, value) in values[out..out + walk.nx].iter_mut().enumerate() {
+            let at = first + x * walk.step.0;
+            // One sum per coefficient row, so that no addition waits for the
+            // one before it.
+            let mut sums = [[0.0; 4]; 4];
+            for (plane, weights) in blend.planes.iter().zip(&rows) {
+                for (r, (sum, &w)) in sums.iter_mut().zip(weights).enumerate() {
+                    axpy::<FMA>(sum, w, load(plane, at + r * blend.stride));
+                }
+            }
+            let [mut sum, b, c, d] = sums;
+            for l in 0..4 {
+                sum[l] = (sum[l] + b[l]) + (c[l] + d[l]);
+            }
+            *value = dot::<FMA>(&sum, &walk.wx);
+        }
+    }
+}
+
+dispatch! {
+    /// The blend at the pixels of the walk.
+    fn fill_values[const K: usize](
+        blend: &Blend<'_, K>, walk: &Walk, values: &mut [f64],
+    ) = values_kernel[K]
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn gradient_kernel<const FMA: bool, const K: usize>(
+    blend: &Blend<'_, K>,
+    walk: &Walk,
+    values: &mut [f64],
+    by_x: &mut [f64],
+    by_y: &mut [f64],
+) {
+    for y in 0..walk.ny {
+        let out = walk.out.0 + y * walk.out.1;
+        let first = walk.start + y * walk.step.1;
+        let row = out..out + walk.nx;
+        let (values, by_x, by_y) = (
+            &mut values[row.clone()],
+            &mut by_x[row.clone()],
+            &mut by_y[row],
+        );
+        for x in 0..walk.nx {
+            let at = first + x * walk.step.0;
+            // Blended over y: the images, their slope, and the change of the
+            // blend itself with the position.
+            let (mut sum, mut slope) = ([0.0; 4], [0.0; 4]);
+            let (mut blend_x, mut blend_y) = ([0.0; 4], [0.0; 4]);
+            for k in 0..K {
+                let (mut value, mut change) = ([0.0; 4], [0.0; 4]);
+                for r in 0..4 {
+                    let c = load(blend.planes[k], at + r * blend.stride);
+                    axpy::<FMA>(&mut value, walk.wy[r], c);
+                    axpy::<FMA>(&mut change, walk.dy[r], c);
+                }
+                axpy::<FMA>(&mut sum, blend.weights[k], value);
+                axpy::<FMA>(&mut slope, blend.weights[k], change);
+                if K > 1 {
+                    axpy::<FMA>(&mut blend_x, blend.by_x[k], value);
+                    axpy::<FMA>(&mut blend_y, blend.by_y[k], value);
+                }
+            }
+            values[x] = dot::<FMA>(&sum, &walk.wx);
+            by_x[x] = dot::<FMA>(&sum, &walk.dx);
+            by_y[x] = dot::<FMA>(&slope, &walk.wx);
+            if K > 1 {
+                by_x[x] += dot::<FMA>(&blend_x, &walk.wx);
+                by_y[x] += dot::<FMA>(&blend_y, &walk.wx);
+            }
+        }
+    }
+}
+
+dispatch! {
+    /// The blend and its derivatives by the position at the pixels of the walk.
+    fn fill_gradient[const K: usize](
+        blend: &Blend<'_, K>, walk: &Walk,
+        values: &mut [f64], by_x: &mut [f64], by_y: &mut [f64],
+    ) = gradient_kernel[K]
+}

@@ -1,0 +1,232 @@
+//! Every model: derivatives against numerical ones at random points, and the
+//! window methods against the point methods.
+
+use proptest::prelude::*;
+use psfphot::image::{Image, PixelBox};
+use psfphot::psf::{CircularGaussianPrf, GriddedPsf, Placement, Psf, SampledPsf, Sampling};
+use psfphot::{Error, Run};
+
+const SHAPE: (usize, usize) = (45, 37);
+
+/// A smooth lopsided image that differs from plane to plane.
+fn image(plane: usize) -> Vec<f64> {
+    let p = plane as f64;
+    (0..SHAPE.0 * SHAPE.1)
+        .map(|k| {
+            let (x, y) = ((k % SHAPE.1) as f64 - 18.0, (k / SHAPE.1) as f64 - 22.0);
+            let r2 = (x - 0.3 * p).powi(2) / (20.0 + p) + (y + 0.2 * p).powi(2) / (30.0 - p);
+            (-0.5 * r2).exp() + 0.02 * (0.3 * x + 0.2 * y * p).sin() / (1.0 + 0.01 * r2)
+        })
+        .collect()
+}
+
+fn sampled(oversampling: (f64, f64)) -> Result<SampledPsf, Error> {
+    let samples = image(1);
+    SampledPsf::new(Image::new(&samples, SHAPE)?, Sampling::new(oversampling))
+}
+
+fn gridded() -> Result<GriddedPsf, Error> {
+    let xs = [0.0, 40.0, 100.0];
+    let ys = [0.0, 70.0];
+    let positions: Vec<_> = ys.iter().flat_map(|&y| xs.map(|x| (x, y))).collect();
+    let planes: Vec<f64> = (0..6).flat_map(image).collect();
+    GriddedPsf::new(
+        &planes,
+        SHAPE,
+        &positions,
+        Sampling::new((4.0, 4.0)),
+        Run::new(),
+    )
+}
+
+fn models() -> Vec<Box<dyn Psf>> {
+    let build = || -> Result<Vec<Box<dyn Psf>>, Error> {
+        Ok(vec![
+            Box::new(sampled((4.0, 4.0))?),
+            Box::new(sampled((2.5, 3.25))?),
+            Box::new(sampled((1.0, 2.0))?),
+            Box::new(gridded()?),
+            Box::new(CircularGaussianPrf::new(2.3)?),
+        ])
+    };
+    build().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Central differences of the value by x, y and the shape parameters.
+fn numerical(psf: &dyn Psf, x: f64, y: f64, px: f64, py: f64) -> Vec<f64> {
+    let start: Vec<f64> = [x, y]
+        .into_iter()
+        .chain(psf.shape().iter().copied())
+        .collect();
+    let h = 1e-5;
+    (0..start.len())
+        .map(|k| {
+            let at = |step: f64| {
+                let mut p = start.clone();
+                p[k] += step;
+                psf.value(
+                    Placement {
+                        x: p[0],
+                        y: p[1],
+                        shape: &p[2..],
+                    },
+                    px,
+                    py,
+                )
+            };
+            (at(h) - at(-h)) / (2.0 * h)
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn derivatives_match_numerical_ones(
+        x in 1.0..99.0, y in 1.0..69.0, dx in -3.5..3.5, dy in -4.0..4.0,
+    ) {
+        for psf in models() {
+            let at = Placement { x, y, shape: psf.shape() };
+            let (px, py) = (x + dx, y + dy);
+            let mut analytic = vec![0.0; 2 + psf.shape().len()];
+            let value = psf.value_and_gradient(at, px, py, &mut analytic);
+            prop_assert!((value - psf.value(at, px, py)).abs() < 1e-15);
+            for (a, n) in analytic.iter().zip(numerical(&*psf, x, y, px, py)) {
+                // A cell boundary of the grid has a kink: stay off it.
+                prop_assume!((x - 40.0).abs() > 1e-4);
+                prop_assert!((a - n).abs() < 2e-7, "{psf:?}: {a} {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_agree_with_points(
+        x in -20.0..120.0, y in -20.0..90.0, x0 in -12_i64..3, y0 in -12_i64..3,
+        width in 0_i64..20, height in 0_i64..20,
+    ) {
+        for psf in models() {
+            let at = Placement { x, y, shape: psf.shape() };
+            let (cx, cy) = (x.round() as i64, y.round() as i64);
+            let window = PixelBox::new(cx + x0, cx + x0 + width, cy + y0, cy + y0 + height);
+            let n = window.len();
+            let parameters = 2 + psf.shape().len();
+            // Poisoned, so that an element left unwritten shows.
+            let (mut values, mut again) = (vec![f64::NAN; n], vec![f64::NAN; n]);
+            let mut gradient = vec![f64::NAN; parameters * n];
+            psf.fill(at, window, &mut values);
+            psf.fill_with_gradient(at, window, &mut again, &mut gradient);
+            let support = psf.support(at);
+            for k in 0..n {
+                let px = window.x0 + (k % width as usize) as i64;
+                let py = window.y0 + (k / width as usize) as i64;
+                let mut expected = vec![0.0; parameters];
+                let value = psf.value_and_gradient(at, px as f64, py as f64, &mut expected);
+                prop_assert!((values[k] - value).abs() < 1e-12);
+                prop_assert!((again[k] - value).abs() < 1e-12);
+                prop_assert!(support.contains(px, py) || value.abs() < 1e-15);
+                for (plane, e) in expected.iter().enumerate() {
+                    prop_assert!((gradient[plane * n + k] - e).abs() < 1e-11);
+                }
+            }
+        }
+    }
+
+    /// What a window shows of a source does not depend on the window.
+    #[test]
+    fn values_do_not_depend_on_the_window(x in 0.0..100.0, y in 0.0..70.0) {
+        for psf in models() {
+            let at = Placement { x, y, shape: psf.shape() };
+            let whole = psf.support(at);
+            let mut all = vec![0.0; whole.len()];
+            psf.fill(at, whole, &mut all);
+            let row = PixelBox::new(whole.x0 + 2, whole.x1, whole.y0 + 3, whole.y0 + 4);
+            let mut part = vec![0.0; row.len()];
+            psf.fill(at, row, &mut part);
+            prop_assert_eq!(&all[3 * whole.width() + 2..4 * whole.width()], &part[..]);
+        }
+    }
+}
+
+#[test]
+fn positions_that_are_no_numbers_have_no_support() {
+    for psf in models() {
+        for bad in [f64::NAN, f64::INFINITY, 1e300] {
+            let at = Placement {
+                x: bad,
+                y: 0.0,
+                shape: psf.shape(),
+            };
+            assert!(psf.support(at).is_empty());
+            let mut values = [0.0; 4];
+            psf.fill(at, PixelBox::new(0, 2, 0, 2), &mut values);
+            let mut gradient = [0.0; 12];
+            psf.fill_with_gradient(at, PixelBox::new(0, 2, 0, 2), &mut values, &mut gradient);
+        }
+    }
+}
+
+#[test]
+fn grid_nodes_take_their_own_psf_and_the_outside_is_clamped() -> Result<(), Error> {
+    let psf = gridded()?;
+    let single = sampled((4.0, 4.0))?; // image(1), the node at (40, 0)
+    for (dx, dy) in [(0.0, 0.0), (1.25, -2.5), (-4.5, 5.5)] {
+        let node = Placement {
+            x: 40.0,
+            y: 0.0,
+            shape: &[],
+        };
+        let value = psf.value(node, 40.0 + dx, dy);
+        assert!((value - single.value(node, 40.0 + dx, dy)).abs() < 1e-14);
+        let below = Placement {
+            x: 40.0,
+            y: -30.0,
+            shape: &[],
+        };
+        assert!((psf.value(below, 40.0 + dx, dy - 30.0) - value).abs() < 1e-14);
+    }
+    Ok(())
+}
+
+#[test]
+fn gaussian_sums_to_one_even_when_narrow() -> Result<(), Error> {
+    for fwhm in [0.05, 0.5, 3.0] {
+        let psf = CircularGaussianPrf::new(fwhm)?;
+        let at = Placement {
+            x: 10.3,
+            y: 9.8,
+            shape: &[],
+        };
+        let window = psf.support(at);
+        let mut values = vec![0.0; window.len()];
+        psf.fill(at, window, &mut values);
+        assert!((values.iter().sum::<f64>() - 1.0).abs() < 1e-14);
+    }
+    Ok(())
+}
+
+#[test]
+fn bad_input_is_named() {
+    let planes = vec![1.0; 3 * 16];
+    let grid = |positions: &[(f64, f64)], sampling| {
+        GriddedPsf::new(&planes, (4, 4), positions, sampling, Run::new().serial())
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default()
+    };
+    let four = Sampling::new((4.0, 4.0));
+    let diagonal = [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0)];
+    assert!(grid(&diagonal, four).contains("grid_xypos must form a rectangular grid"));
+    assert!(grid(&diagonal[..2], four).contains("data must have the shape [32], got [48]"));
+    let row = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0)];
+    assert_eq!(grid(&row, four), "");
+    assert!(grid(&row, Sampling::new((0.0, 4.0))).contains("oversampling must be positive"));
+    let nan = [1.0, f64::NAN].repeat(8);
+    let image = Image::new(&nan, (4, 4)).unwrap_or_else(|e| panic!("{e}"));
+    let error = SampledPsf::new(image, four).err().map(|e| e.to_string());
+    assert_eq!(
+        error.as_deref(),
+        Some("data must hold only finite values, got NaN at element 1")
+    );
+    assert!(CircularGaussianPrf::new(f64::NAN).is_err());
+}
