@@ -7,6 +7,9 @@
 //! | --- | --- |
 //! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error and mask |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
+//! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
+//! | [`photometry`] | from starting values to fitted sources with errors and flags |
+//! | [`flags`] | the flag bits and what they mean |
 //! | [`run`] | how a stage runs: parallel or not, progress, cancellation |
 //! | [`error`] | the one error type |
 //!
@@ -24,7 +27,10 @@
 //! | failed *call* | an [`Error`] that names the argument, what was expected and what was given |
 
 pub mod error;
+pub mod fit;
+pub mod flags;
 pub mod image;
+pub mod photometry;
 pub mod psf;
 pub mod run;
 mod simd;
