@@ -25,7 +25,8 @@ pub(crate) mod minimise;
 mod normal;
 pub(crate) mod pixels;
 
-use crate::Error;
+use crate::psf::Psf;
+use crate::{Error, Run};
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,6 +89,16 @@ impl FitSettings {
     pub fn step_tolerance(&self) -> f64 {
         self.step_tolerance
     }
+}
+
+/// What all fits of a run share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fitter<'a> {
+    pub(crate) psf: &'a dyn Psf,
+    pub(crate) settings: FitSettings,
+    /// Whether weights are 1/error², or 1 for want of errors.
+    pub(crate) has_error: bool,
+    pub(crate) run: Run<'a>,
 }
 
 /// How the fit of a source ended.

@@ -49,7 +49,7 @@ impl Photometry {
     /// # Errors
     /// [`Error::InvalidArgument`] naming `fit_shape`.
     pub fn new(fit_shape: (usize, usize)) -> Result<Self, Error> {
-        if fit_shape.0 % 2 == 0 || fit_shape.1 % 2 == 0 {
+        if fit_shape.0.is_multiple_of(2) || fit_shape.1.is_multiple_of(2) {
             return Err(Error::invalid(
                 "fit_shape",
                 "have an odd value for both axes",

@@ -1,14 +1,13 @@
 //! A group of sources fitted jointly, every pixel once.
 
+use crate::Error;
 use crate::image::{Frame, Pixel, PixelBox};
-use crate::psf::Psf;
-use crate::{Error, Run};
 
 use super::isolated::placement;
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{BlockMatrix, add_outer, dot};
 use super::pixels::{Pixels, union};
-use super::{FLUX, FitSettings, Parameters, clamp_step, is_rounding};
+use super::{FLUX, Fitter, Parameters, clamp_step, is_rounding};
 
 /// One member of a group.
 #[derive(Debug, Clone, Copy)]
@@ -63,9 +62,8 @@ struct Tile {
 }
 
 struct Group<'a> {
-    psf: &'a dyn Psf,
+    fitter: &'a Fitter<'a>,
     free: &'a [usize],
-    has_error: bool,
     pixels: Pixels,
     tiles: Vec<Tile>,
     current: Vec<Parameters>,
@@ -82,16 +80,14 @@ struct Group<'a> {
 
 /// Fits the members jointly; `free` lists the free parameters of each.
 pub(crate) fn fit<T: Pixel>(
-    psf: &dyn Psf,
+    fitter: &Fitter<'_>,
     frame: &Frame<'_, T>,
     members: &[Member],
     free: &[usize],
-    settings: &FitSettings,
-    run: Run<'_>,
 ) -> Result<Solution, Error> {
-    let mut group = Group::new(psf, frame, members, free);
-    let report = minimise(&mut group, settings, run)?;
-    let (variances, is_settled) = group.outcome(settings, &report);
+    let mut group = Group::new(fitter, frame, members, free);
+    let report = minimise(&mut group, fitter)?;
+    let (variances, is_settled) = group.outcome(&report);
     if !report.is_evaluated {
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
@@ -119,7 +115,7 @@ fn mean_background(members: &[Member], x: i64, y: i64) -> f64 {
 
 impl<'a> Group<'a> {
     fn new<T: Pixel>(
-        psf: &'a dyn Psf,
+        fitter: &'a Fitter<'a>,
         frame: &Frame<'_, T>,
         members: &[Member],
         free: &'a [usize],
@@ -147,9 +143,8 @@ impl<'a> Group<'a> {
         }
         let current: Vec<_> = members.iter().map(|m| m.start).collect();
         let mut group = Self {
-            psf,
+            fitter,
             free,
-            has_error: frame.has_error(),
             residual: vec![0.0; pixels.data.len()],
             matrix: BlockMatrix::new(members.len(), free.len()),
             gradient: vec![0.0; members.len() * free.len()],
@@ -176,7 +171,10 @@ impl<'a> Group<'a> {
             let w = tile.window;
             let near = PixelBox::new(w.x0 - MARGIN, w.x1 + MARGIN, w.y0 - MARGIN, w.y1 + MARGIN);
             for (i, parameters) in self.current.iter().enumerate() {
-                let support = self.psf.support(placement(self.psf, parameters));
+                let support = self
+                    .fitter
+                    .psf
+                    .support(placement(self.fitter.psf, parameters));
                 if !support.intersection(&near).is_empty() {
                     tile.sources.push((i as u32, length));
                     length += self.free.len() * tile.size;
@@ -196,11 +194,7 @@ impl<'a> Group<'a> {
     }
 
     /// Variances, and which members' own steps are short.
-    fn outcome(
-        &mut self,
-        settings: &FitSettings,
-        report: &Report,
-    ) -> (Option<Vec<f64>>, Vec<bool>) {
+    fn outcome(&self, report: &Report) -> (Option<Vec<f64>>, Vec<bool>) {
         let n_sources = self.current.len();
         let scale = self.unit_variance(report.chi2);
         let factor = self.matrix.factor(0.0).filter(|_| report.chi2.is_finite());
@@ -214,7 +208,7 @@ impl<'a> Group<'a> {
             .iter()
             .map(|v| v * scale)
             .collect();
-        let tolerance = settings.step_tolerance * settings.step_tolerance;
+        let tolerance = self.fitter.settings.step_tolerance.powi(2);
         let is_short = |(step, variance): (&f64, &f64)| step * step <= tolerance * variance;
         let width = self.free.len().max(1);
         let is_settled = step
@@ -231,11 +225,12 @@ impl<'a> Group<'a> {
     fn add_source(&mut self, tile: usize, source: usize, offset: usize) {
         let tile = &self.tiles[tile];
         let parameters = &self.trial[source];
-        let (n, n_shape) = (tile.window.len(), self.psf.shape_names().len());
+        let (n, n_shape) = (tile.window.len(), self.fitter.psf.shape_names().len());
         self.scratch.resize((3 + n_shape) * n, 0.0);
         let (values, gradient) = self.scratch.split_at_mut(n);
-        let at = placement(self.psf, parameters);
-        self.psf
+        let at = placement(self.fitter.psf, parameters);
+        self.fitter
+            .psf
             .fill_with_gradient(at, tile.window, values, gradient);
         let flux = parameters[FLUX];
         for (r, v) in self.residual[tile.first..].iter_mut().zip(&*values) {
@@ -336,6 +331,6 @@ impl Problem for Group<'_> {
 
     fn unit_variance(&self, chi2: f64) -> f64 {
         self.pixels
-            .unit_variance(self.has_error, chi2, self.n_parameters())
+            .unit_variance(self.fitter.has_error, chi2, self.n_parameters())
     }
 }

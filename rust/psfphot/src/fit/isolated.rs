@@ -1,14 +1,14 @@
 //! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
 
+use crate::Error;
 use crate::image::PixelBox;
 use crate::psf::{Placement, Psf};
 use crate::simd::{dispatch, mul_add};
-use crate::{Error, Run};
 
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
-use super::{FLUX, FitSettings, Parameters, SHAPE, X, Y, clamp_step, is_rounding};
+use super::{FLUX, Fitter, Parameters, SHAPE, X, Y, clamp_step, is_rounding};
 
 /// Reusable buffers of one thread.
 #[derive(Debug, Default)]
@@ -26,11 +26,19 @@ pub(crate) struct Solution {
     pub(crate) report: Report,
 }
 
+/// What is fitted, and from where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) window: PixelBox,
+    /// The pixels of the window.
+    pub(crate) pixels: &'a Pixels,
+    pub(crate) start: Parameters,
+}
+
 struct Star<'a> {
-    psf: &'a dyn Psf,
+    fitter: &'a Fitter<'a>,
     window: PixelBox,
     pixels: &'a Pixels,
-    has_error: bool,
     profile: &'a mut [f64],
     gradient: &'a mut [f64],
     current: Parameters,
@@ -48,30 +56,28 @@ struct Normal {
     chi2: f64,
 }
 
-/// Fits one star to `pixels`, the pixels of `window`. The profile at the
-/// solution is left in the buffers.
+/// Fits one star. Its profile at the solution is left in the buffers.
 pub(crate) fn fit(
-    psf: &dyn Psf,
-    window: PixelBox,
-    pixels: &Pixels,
-    start: Parameters,
-    has_error: bool,
-    settings: &FitSettings,
-    run: Run<'_>,
+    fitter: &Fitter<'_>,
+    target: Target<'_>,
     buffers: &mut Buffers,
 ) -> Result<Solution, Error> {
-    // The padding of the last lanes has weight 0 and must hold numbers.
-    let n = pixels.data.len();
-    let planes = 2 + psf.shape_names().len();
-    buffers.profile.resize(n, 0.0);
-    buffers.profile[window.len()..].fill(0.0);
-    buffers.gradient.resize(planes * n, 0.0);
-    buffers.gradient.fill(0.0);
-    let mut star = Star {
-        psf,
+    let Target {
         window,
         pixels,
-        has_error,
+        start,
+    } = target;
+    // The padding of the last lanes has weight 0 and must hold numbers.
+    let n = pixels.data.len();
+    let planes = 2 + fitter.psf.shape_names().len();
+    buffers.profile.clear();
+    buffers.profile.resize(n, 0.0);
+    buffers.gradient.clear();
+    buffers.gradient.resize(planes * n, 0.0);
+    let mut star = Star {
+        fitter,
+        window,
+        pixels,
         profile: &mut buffers.profile,
         gradient: &mut buffers.gradient,
         current: start,
@@ -80,11 +86,12 @@ pub(crate) fn fit(
         normal: Normal::default(),
         trial_normal: Normal::default(),
     };
-    let report = minimise(&mut star, settings, run)?;
+    let report = minimise(&mut star, fitter)?;
     let variances = star.variances(report.chi2);
     let parameters = star.current;
     if !report.is_evaluated {
-        psf.fill(placement(psf, &parameters), window, &mut buffers.profile);
+        let at = placement(fitter.psf, &parameters);
+        fitter.psf.fill(at, window, &mut buffers.profile);
     }
     Ok(Solution {
         parameters,
@@ -128,8 +135,9 @@ impl Star<'_> {
 
 impl Problem for Star<'_> {
     fn evaluate_trial(&mut self) -> f64 {
-        let at = placement(self.psf, &self.trial);
-        self.psf
+        let at = placement(self.fitter.psf, &self.trial);
+        self.fitter
+            .psf
             .fill_with_gradient(at, self.window, self.profile, self.gradient);
         // Planes as the PSF lays them out: one window after another, so that
         // the padding of one is the beginning of the next.
@@ -165,7 +173,7 @@ impl Problem for Star<'_> {
     }
 
     fn unit_variance(&self, chi2: f64) -> f64 {
-        self.pixels.unit_variance(self.has_error, chi2, 3)
+        self.pixels.unit_variance(self.fitter.has_error, chi2, 3)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The Levenberg–Marquardt iteration, for any number of sources.
 
-use crate::{Error, Run};
+use crate::Error;
 
-use super::{FitSettings, Termination};
+use super::{Fitter, Termination};
 
 /// What the iteration needs to know of a fit. There are *current* parameters,
 /// with their normal equations `A δ = g`, and *trial* parameters.
@@ -52,11 +52,7 @@ const CHI2_ROUNDING: f64 = 1e-13;
 
 /// Minimises from the trial parameters. The undamped (Gauss–Newton) step is
 /// tried first; damping comes only after it has failed.
-pub(crate) fn minimise(
-    problem: &mut impl Problem,
-    settings: &FitSettings,
-    run: Run<'_>,
-) -> Result<Report, Error> {
+pub(crate) fn minimise(problem: &mut impl Problem, fitter: &Fitter<'_>) -> Result<Report, Error> {
     let mut report = Report {
         termination: Termination::MaxIterations,
         iterations: 1,
@@ -70,9 +66,8 @@ pub(crate) fn minimise(
     problem.accept();
     let mut lambda = 0.0;
     loop {
-        run.check()?;
-        let tolerance =
-            settings.step_tolerance * settings.step_tolerance * problem.unit_variance(report.chi2);
+        fitter.run.check()?;
+        let tolerance = fitter.settings.step_tolerance.powi(2) * problem.unit_variance(report.chi2);
         let undamped = problem.solve(0.0);
         if undamped.is_some_and(|gain| gain <= tolerance)
             || undamped.is_some() && problem.step_is_rounding()
@@ -100,7 +95,7 @@ pub(crate) fn minimise(
                     continue;
                 }
             }
-            if report.iterations >= settings.max_iterations {
+            if report.iterations >= fitter.settings.max_iterations {
                 return Ok(report);
             }
             problem.propose();

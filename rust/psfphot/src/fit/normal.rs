@@ -107,7 +107,7 @@ impl Cholesky {
             let (above, rest) = rows.split_at_mut(i * n);
             let row = &mut rest[..n];
             for j in 0..i {
-                let upper = &above[j * n..j * n + j + 1];
+                let upper = &above[j * n..][..=j];
                 row[j] = (row[j] - dot(&row[..j], &upper[..j])) / upper[j];
             }
             let pivot = row[i] - dot(&row[..i], &row[..i]);
@@ -120,7 +120,7 @@ impl Cholesky {
     }
 
     fn row(&self, i: usize) -> &[f64] {
-        &self.rows[i * self.n..i * self.n + i + 1]
+        &self.rows[i * self.n..][..=i]
     }
 
     /// Solves A x = b in place.

@@ -1,7 +1,7 @@
 //! The sources of a run cut into tasks: chunks of isolated sources, and groups.
 
 use crate::fit::pixels::Pixels;
-use crate::fit::{FLUX, SHAPE, Termination, X, Y, group, isolated};
+use crate::fit::{FLUX, Fitter, SHAPE, Termination, X, Y, group, isolated};
 use crate::image::{Frame, Pixel, PixelBox, PixelState};
 use crate::psf::Psf;
 use crate::run::chunks;
@@ -23,12 +23,10 @@ enum Task {
 
 /// Everything that the tasks share.
 struct Job<'a, T> {
-    psf: &'a dyn Psf,
+    fitter: Fitter<'a>,
     frame: &'a Frame<'a, T>,
     starts: &'a Starts<'a>,
-    photometry: &'a Photometry,
     context: Context<'a>,
-    run: Run<'a>,
 }
 
 /// Reusable memory of one thread.
@@ -50,17 +48,20 @@ pub(super) fn fit_all<T: Pixel>(
     run: Run<'_>,
 ) -> Result<Vec<FittedSource>, Error> {
     let job = Job {
-        psf,
+        fitter: Fitter {
+            psf,
+            settings: photometry.settings,
+            has_error: frame.has_error(),
+            run,
+        },
         frame,
         starts,
-        photometry,
         context: Context {
             free,
             fit_shape: photometry.fit_shape,
             image: frame.data().bounds(),
             has_error: frame.has_error(),
         },
-        run,
     };
     let rows = run.map(tasks(starts), Scratch::default, |scratch, task| {
         let rows = match task {
@@ -100,7 +101,7 @@ fn tasks(starts: &Starts<'_>) -> Vec<Task> {
 impl<T: Pixel> Job<'_, T> {
     /// What can be said of a source before its pixels are looked at.
     fn ready(&self, index: usize) -> Result<Ready, Reason> {
-        let start = self.starts.parameters(index, self.psf);
+        let start = self.starts.parameters(index, self.fitter.psf);
         let background = self.starts.background(index);
         let (is_known, flags) = if background.is_finite() {
             (true, 0)
@@ -113,7 +114,7 @@ impl<T: Pixel> Job<'_, T> {
         if !start[FLUX].is_finite() || start[SHAPE..].iter().any(|v| !v.is_finite()) {
             return Err(Reason(flags | flags::NON_FINITE_FLUX));
         }
-        let fit_box = PixelBox::around(start[X], start[Y], self.photometry.fit_shape);
+        let fit_box = PixelBox::around(start[X], start[Y], self.context.fit_shape);
         let window = fit_box.intersection(&self.context.image);
         if window.is_empty() {
             return Err(Reason(flags | flags::NO_OVERLAP));
@@ -163,16 +164,12 @@ impl<T: Pixel> Job<'_, T> {
         if self.context.free != [FLUX, X, Y] {
             return Ok(self.fit_group(std::slice::from_ref(source))?.remove(0));
         }
-        let solution = isolated::fit(
-            self.psf,
-            source.window,
+        let target = isolated::Target {
+            window: source.window,
             pixels,
-            source.start,
-            self.context.has_error,
-            &self.photometry.settings,
-            self.run,
-            &mut scratch.buffers,
-        )?;
+            start: source.start,
+        };
+        let solution = isolated::fit(&self.fitter, target, &mut scratch.buffers)?;
         let mut residuals = Residuals::new(source);
         let window = source.window;
         let positions =
@@ -233,8 +230,7 @@ impl<T: Pixel> Job<'_, T> {
             })
             .collect();
         let free = self.context.free;
-        let settings = &self.photometry.settings;
-        let solution = group::fit(self.psf, self.frame, &members, free, settings, self.run)?;
+        let solution = group::fit(&self.fitter, self.frame, &members, free)?;
         let width = free.len();
         let row = |(k, source): (usize, &Ready)| {
             let variances = solution.variances.as_deref();
