@@ -137,13 +137,14 @@ impl Context<'_> {
     }
 
     /// The row of a source that cannot be fitted because of `reason`.
-    pub(crate) fn not_fitted(reason: u32) -> FittedSource {
-        FittedSource::not_fitted(
-            reason
-                | flags::N_PIXELS_FIT_PARTIAL
-                | flags::NO_COVARIANCE
-                | flags::NON_FINITE_POSITION
-                | flags::NON_FINITE_FLUX,
-        )
+    pub(crate) fn not_fitted(reason: u32, n_pixels: usize) -> FittedSource {
+        let result = flags::N_PIXELS_FIT_PARTIAL
+            | flags::NO_COVARIANCE
+            | flags::NON_FINITE_POSITION
+            | flags::NON_FINITE_FLUX;
+        FittedSource {
+            n_pixels,
+            ..FittedSource::not_fitted(reason | result)
+        }
     }
 }

@@ -37,7 +37,20 @@ struct Scratch {
 }
 
 /// Why a source cannot be fitted.
-struct Reason(u32);
+struct Reason {
+    flags: u32,
+    n_pixels: usize,
+}
+
+impl Reason {
+    fn new(flags: u32) -> Self {
+        Self { flags, n_pixels: 0 }
+    }
+
+    fn row(&self) -> FittedSource {
+        Context::not_fitted(self.flags, self.n_pixels)
+    }
+}
 
 pub(super) fn fit_all<T: Pixel>(
     photometry: &Photometry,
@@ -109,15 +122,15 @@ impl<T: Pixel> Job<'_, T> {
             (false, flags::NON_FINITE_LOCAL_BKG)
         };
         if !(start[X].is_finite() && start[Y].is_finite()) {
-            return Err(Reason(flags | flags::NON_FINITE_POSITION));
+            return Err(Reason::new(flags | flags::NON_FINITE_POSITION));
         }
         if !start[FLUX].is_finite() || start[SHAPE..].iter().any(|v| !v.is_finite()) {
-            return Err(Reason(flags | flags::NON_FINITE_FLUX));
+            return Err(Reason::new(flags | flags::NON_FINITE_FLUX));
         }
         let fit_box = PixelBox::around(start[X], start[Y], self.context.fit_shape);
         let window = fit_box.intersection(&self.context.image);
         if window.is_empty() {
-            return Err(Reason(flags | flags::NO_OVERLAP));
+            return Err(Reason::new(flags | flags::NO_OVERLAP));
         }
         Ok(Ready {
             index,
@@ -131,10 +144,13 @@ impl<T: Pixel> Job<'_, T> {
     /// Whether a source's good pixels are enough.
     fn check_pixels(&self, source: &Ready, n_good: usize) -> Result<(), Reason> {
         if n_good == 0 {
-            return Err(Reason(source.flags | flags::FULLY_MASKED));
+            return Err(Reason::new(source.flags | flags::FULLY_MASKED));
         }
         if n_good < self.context.free.len() {
-            return Err(Reason(source.flags | flags::TOO_FEW_PIXELS));
+            return Err(Reason {
+                flags: source.flags | flags::TOO_FEW_PIXELS,
+                n_pixels: n_good,
+            });
         }
         Ok(())
     }
@@ -147,7 +163,7 @@ impl<T: Pixel> Job<'_, T> {
         let row = |&index: &usize| {
             let row = match self.ready(index) {
                 Ok(source) => self.fit_alone(&source, scratch)?,
-                Err(Reason(reason)) => Context::not_fitted(reason),
+                Err(reason) => reason.row(),
             };
             Ok((index, row))
         };
@@ -158,8 +174,8 @@ impl<T: Pixel> Job<'_, T> {
         let pixels = &mut scratch.pixels;
         pixels.clear();
         pixels.gather(self.frame, source.window, |_, _| source.background);
-        if let Err(Reason(reason)) = self.check_pixels(source, pixels.n_good) {
-            return Ok(Context::not_fitted(reason));
+        if let Err(reason) = self.check_pixels(source, pixels.n_good) {
+            return Ok(reason.row());
         }
         if self.context.free != [FLUX, X, Y] {
             return Ok(self.fit_group(std::slice::from_ref(source))?.remove(0));
@@ -208,7 +224,7 @@ impl<T: Pixel> Job<'_, T> {
             });
             match ready {
                 Ok(source) => members.push(source),
-                Err(Reason(reason)) => rows.push((index, Context::not_fitted(reason))),
+                Err(reason) => rows.push((index, reason.row())),
             }
         }
         if let [only] = members[..] {
