@@ -4,6 +4,7 @@
 mod arrays;
 mod door;
 mod errors;
+mod psf;
 
 use pyo3::prelude::*;
 
@@ -11,6 +12,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use crate::errors::InternalError;
+    #[pymodule_export]
+    use crate::psf::PyPsf;
 
     use pyo3::prelude::*;
 

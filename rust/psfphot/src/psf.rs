@@ -2,6 +2,7 @@
 
 mod gaussian;
 mod gridded;
+mod points;
 mod sampled;
 mod spline;
 mod stencil;
@@ -10,6 +11,7 @@ use crate::image::PixelBox;
 
 pub use gaussian::CircularGaussianPrf;
 pub use gridded::GriddedPsf;
+pub use points::{PerPoint, PointSource, evaluate_points, gradient_points};
 pub use sampled::{SampledPsf, Sampling};
 
 /// Where, and with which shape parameters, a PSF is evaluated.

@@ -1,0 +1,214 @@
+"""A grid of effective PSFs that varies over the detector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.nddata import NDData
+
+from psfphot import _core
+from psfphot.psf._base import PSFModel
+from psfphot.psf._grid import check_rectangular, grid_shape, sorted_order
+from psfphot.psf._sampled import SampledPSFModel, as_oversampling, as_samples
+from psfphot.psf._stpsf import read_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["GriddedPSFModel"]
+
+
+class GriddedPSFModel(SampledPSFModel):
+    """Effective PSFs at the nodes of a rectangular grid of detector positions.
+
+    Each image is interpolated by a bicubic spline; between the nodes the four
+    around (x_0, y_0) are blended bilinearly. Outside the grid the position is
+    clamped to it. The images are used as they are, never normalised: their sum
+    over an infinite plane should be the product of the two oversamplings.
+
+    Parameters
+    ----------
+    nddata : `~astropy.nddata.NDData`
+        ``data`` of shape (N, ny, nx), N not 2 or 3, ny and nx at least 4, all
+        finite; ``meta['grid_xypos']``, the N detector positions (x, y) of the
+        images, in pixels, in any order; ``meta['oversampling']``, samples per
+        pixel, int or (y, x).
+    flux : float, optional
+        The total flux.
+    x_0, y_0 : float, optional
+        Column and row of the centre, pixels.
+    fill_value : float or None, optional
+        The value off the images, whatever the flux. With `None` the model
+        continues the value of the nearest edge. PSF photometry and simulated
+        images take 0 there.
+
+    Raises
+    ------
+    TypeError
+        If ``nddata`` is not an NDData.
+    ValueError
+        If its data or meta data are not as told above.
+
+    Notes
+    -----
+    The images are sorted by y, then by x, of their positions; `data`,
+    `grid_xypos` and ``meta['grid_xypos']`` are in this order.
+    """
+
+    def __init__(
+        self,
+        nddata: NDData,
+        *,
+        flux: Any = PSFModel.flux.default,
+        x_0: Any = PSFModel.x_0.default,
+        y_0: Any = PSFModel.y_0.default,
+        fill_value: float | None = 0.0,
+    ) -> None:
+        positions, oversampling = _checked(nddata)
+        order = sorted_order(positions)
+        super().__init__(flux=flux, x_0=x_0, y_0=y_0)
+        self._data = as_samples(nddata.data[order], "PSF ")
+        self._grid_xypos = positions[order]
+        self._grid_xypos.flags.writeable = False
+        self.meta = {**nddata.meta, "grid_xypos": self._grid_xypos}
+        self.oversampling = oversampling
+        self.origin = None
+        self.fill_value = fill_value
+
+    @classmethod
+    def read(
+        cls,
+        path: Any,
+        format: str | None = None,  # noqa: A002  (photutils' name)
+        detector_id: int | None = None,
+        grid_order: str = "auto",
+    ) -> GriddedPSFModel:
+        """Read a grid from a FITS file written by STPSF or WebbPSF.
+
+        Parameters
+        ----------
+        path : path-like or file object
+            The file, which may be compressed (``.gz``).
+        format : {None, 'stpsf', 'webbpsf', 'stdpsf'}, optional
+            `None` recognises it. The first two are one format.
+        detector_id : int or None, optional
+            For STDPSF files of several detectors; STPSF files hold one
+            detector and ignore it.
+        grid_order : {'auto', 'header', 'sorted'}, optional
+            Which detector position belongs to which image. ``'header'``: image
+            i lies at the keyword ``DET_YXi``. ``'sorted'``: the images are in
+            the order of y, then x, whatever that of the keywords. ``'auto'``
+            decides by the file's writer: see the notes.
+
+        Returns
+        -------
+        GriddedPSFModel
+            The model; its ``meta`` holds the header in lower case, and as
+            ``grid_order`` the order that was used.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be opened.
+        ValueError
+            If the file is not such a grid; the message names the file and the
+            keyword.
+        NotImplementedError
+            If the file is an STDPSF file.
+
+        Notes
+        -----
+        Since 2023-12-11 (WebbPSF 1.3.0 and all of STPSF) the writer stores the
+        images sorted but writes the ``DET_YX`` keywords in the order of x, then
+        y. Files of older writers are to be read by their keywords, as photutils
+        3.1 reads all files; for newer files that puts each image at the
+        transposed position. ``'auto'`` goes by the keyword ``VERSION``, and for
+        a development version by ``DATE``; it warns when neither decides.
+        """
+        del detector_id
+        nddata = read_grid(path, format, grid_order)
+        return cls(nddata)
+
+    @property
+    def grid_xypos(self) -> NDArray[Any]:
+        """Detector positions (x, y) of the images, shape (N, 2); read-only."""
+        return self._grid_xypos
+
+    @property
+    def grid_shape(self) -> tuple[int, int]:
+        """Number of nodes of the grid, (ny, nx)."""
+        return grid_shape(self._grid_xypos)
+
+    @property
+    def oversampling(self) -> NDArray[np.int_]:
+        """Samples per pixel, (y, x)."""
+        return self._oversampling
+
+    @oversampling.setter
+    def oversampling(self, value: Any) -> None:
+        self._oversampling = as_oversampling(value)
+        self.meta["oversampling"] = tuple(self._oversampling.tolist())
+        self._forget_compiled()
+
+    def _compile(self) -> _core.Psf:
+        positions = np.ascontiguousarray(self._grid_xypos, dtype=np.float64)
+        return _core.Psf.gridded(self._data, positions, **self._sampling())
+
+    def _shared(self) -> list[Any]:
+        return [self._data, self._grid_xypos]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._grid_xypos.flags.writeable = False
+
+    def __repr__(self) -> str:
+        kwargs = {
+            "oversampling": self.oversampling.tolist(),
+            "fill_value": self.fill_value,
+        }
+        return str(self._format_repr(kwargs=kwargs))
+
+    def __str__(self) -> str:
+        names = {"stdpsf": "STDPSF", "instrume": "Instrument"}
+        names |= {"detector": "Detector", "filter": "Filter"}
+        keywords = [
+            (name, self.meta[key]) for key, name in names.items() if key in self.meta
+        ]
+        keywords += [
+            ("Number of PSFs", len(self._data)),
+            ("Grid shape", self.grid_shape),
+            ("Grid positions", self._grid_xypos),
+            ("PSF shape (oversampled pixels)", self._data.shape[1:]),
+            ("Oversampling", tuple(self.oversampling.tolist())),
+            ("Fill Value", self.fill_value),
+        ]
+        return str(self._format_str(keywords=keywords))
+
+
+def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:
+    """Check what is given but the samples; make positions and oversampling."""
+    if not isinstance(nddata, NDData):
+        msg = "data must be an NDData instance"
+        raise TypeError(msg)
+    if not isinstance(nddata.data, np.ndarray) or nddata.data.ndim != 3:  # noqa: PLR2004
+        msg = "The NDData data attribute must be a 3D numpy ndarray"
+        raise ValueError(msg)
+    if len(nddata.data) in (0, 2, 3):
+        msg = "The number of ePSFs must not be 2 or 3"
+        if len(nddata.data) == 0:
+            msg = "The number of ePSFs must not be 0"
+        raise ValueError(msg)
+    for key in ("oversampling", "grid_xypos"):
+        if key not in nddata.meta:
+            msg = f"'{key}' must be in the nddata meta dictionary"
+            raise ValueError(msg)
+    positions = np.array(nddata.meta["grid_xypos"])
+    if positions.ndim != 2 or positions.shape[1] != 2:  # noqa: PLR2004
+        msg = f"grid_xypos must be N pairs (x, y), got the shape {positions.shape}"
+        raise ValueError(msg)
+    if len(positions) != len(nddata.data):
+        msg = "The length of grid_xypos must match the number of input ePSFs"
+        raise ValueError(msg)
+    check_rectangular(positions)
+    return positions, as_oversampling(nddata.meta["oversampling"])

@@ -1,0 +1,214 @@
+//! PSF models: made from arrays, evaluated at scattered points.
+
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "pyo3 hands a function its arguments by value"
+)]
+
+use std::sync::Arc;
+
+use numpy::{
+    Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyReadonlyArray3,
+    PyUntypedArrayMethods,
+};
+use psfphot::image::Pixel;
+use psfphot::psf::{
+    CircularGaussianPrf, GriddedPsf, PerPoint, Placement, PointSource, Psf, SampledPsf, Sampling,
+    evaluate_points, gradient_points,
+};
+use psfphot::{Error, Run};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::arrays::{AnyImage, Floats, image};
+use crate::door::{self, Options};
+use crate::errors::to_python;
+
+/// From this many points on (about 2 ms) a call goes through the door.
+const LONG: usize = 20_000;
+
+/// A PSF of unit flux; immutable.
+#[pyclass(frozen, name = "Psf", module = "psfphot._core")]
+pub(crate) struct PyPsf(pub(crate) Arc<dyn Psf>);
+
+/// A stack of images of either pixel type.
+#[derive(FromPyObject)]
+enum AnyStack<'py> {
+    F32(PyReadonlyArray3<'py, f32>),
+    F64(PyReadonlyArray3<'py, f64>),
+}
+
+/// A parameter: one number, or one for each point.
+#[derive(FromPyObject)]
+enum Parameter<'py> {
+    Same(f64),
+    Each(Floats<'py>),
+}
+
+impl Parameter<'_> {
+    fn view(&self) -> PyResult<PerPoint<'_>> {
+        Ok(match self {
+            Self::Same(value) => PerPoint::Same(*value),
+            Self::Each(values) => PerPoint::Each(values.as_slice()?),
+        })
+    }
+}
+
+fn sampling(oversampling: (f64, f64), origin: Option<(f64, f64)>, fill_value: f64) -> Sampling {
+    let sampling = Sampling::new(oversampling).with_fill_value(fill_value);
+    match origin {
+        Some(origin) => sampling.with_origin(origin),
+        None => sampling,
+    }
+}
+
+/// The rows of an (N, 2) array.
+fn pairs(array: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<(f64, f64)>> {
+    if array.shape()[1] != 2 {
+        let message = format!(
+            "positions must have the shape (N, 2), got {:?}",
+            array.shape()
+        );
+        return Err(PyValueError::new_err(message));
+    }
+    let values = array.as_slice()?.chunks_exact(2);
+    Ok(values.map(|pair| (pair[0], pair[1])).collect())
+}
+
+fn grid<T: Pixel + Element>(
+    py: Python<'_>,
+    planes: &PyReadonlyArray3<'_, T>,
+    positions: &[(f64, f64)],
+    sampling: Sampling,
+    options: &Options<'_>,
+) -> PyResult<GriddedPsf> {
+    let shape = (planes.shape()[1], planes.shape()[2]);
+    let planes = planes.as_slice()?;
+    door::enter(py, options, move |run| {
+        GriddedPsf::new(planes, shape, positions, sampling, run)
+    })
+}
+
+/// Few points on the spot, many through the door.
+fn at_points<T: Send>(
+    py: Python<'_>,
+    points: usize,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    if points < LONG {
+        return work().map_err(|error| to_python(&error));
+    }
+    door::enter(py, &Options::new(Some(1), None)?, move |_: Run<'_>| work())
+}
+
+#[pymethods]
+impl PyPsf {
+    /// One oversampled image.
+    #[staticmethod]
+    #[pyo3(signature = (data, oversampling, origin=None, fill_value=0.0))]
+    fn sampled(
+        data: AnyImage<'_>,
+        oversampling: (f64, f64),
+        origin: Option<(f64, f64)>,
+        fill_value: f64,
+    ) -> PyResult<Self> {
+        let sampling = sampling(oversampling, origin, fill_value);
+        let psf = match &data {
+            AnyImage::F32(data) => SampledPsf::new(image(data)?, sampling),
+            AnyImage::F64(data) => SampledPsf::new(image(data)?, sampling),
+        };
+        Ok(Self(Arc::new(psf.map_err(|error| to_python(&error))?)))
+    }
+
+    /// Images at the nodes of a rectangular grid of (x, y) positions.
+    #[staticmethod]
+    #[pyo3(signature = (data, positions, oversampling, origin=None, fill_value=0.0, n_threads=None))]
+    fn gridded(
+        py: Python<'_>,
+        data: AnyStack<'_>,
+        positions: PyReadonlyArray2<'_, f64>,
+        oversampling: (f64, f64),
+        origin: Option<(f64, f64)>,
+        fill_value: f64,
+        n_threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let sampling = sampling(oversampling, origin, fill_value);
+        let options = Options::new(n_threads, None)?;
+        let positions = pairs(&positions)?;
+        let psf = match &data {
+            AnyStack::F32(data) => grid(py, data, &positions, sampling, &options)?,
+            AnyStack::F64(data) => grid(py, data, &positions, sampling, &options)?,
+        };
+        Ok(Self(Arc::new(psf)))
+    }
+
+    /// A circular Gaussian integrated over the pixels.
+    #[staticmethod]
+    fn gaussian_prf(fwhm: f64) -> PyResult<Self> {
+        let psf = CircularGaussianPrf::new(fwhm).map_err(|error| to_python(&error))?;
+        Ok(Self(Arc::new(psf)))
+    }
+
+    /// Names of the parameters besides flux, position x and position y.
+    #[getter]
+    fn shape_names(&self) -> Vec<&'static str> {
+        self.0.shape_names().to_vec()
+    }
+
+    /// Flux times the PSF at the points (x, y); the parameters are flux,
+    /// position x, position y and the shape, each a number or one per point.
+    #[pyo3(signature = (x, y, *parameters))]
+    fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        x: Floats<'py>,
+        y: Floats<'py>,
+        parameters: Vec<Parameter<'py>>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let source = point_source(&parameters)?;
+        let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, &*self.0);
+        let values = at_points(py, xs.len(), || evaluate_points(psf, xs, ys, &source))?;
+        Ok(PyArray1::from_vec(py, values))
+    }
+
+    /// The derivatives by each parameter, one row each.
+    #[pyo3(signature = (x, y, *parameters))]
+    fn gradient<'py>(
+        &self,
+        py: Python<'py>,
+        x: Floats<'py>,
+        y: Floats<'py>,
+        parameters: Vec<Parameter<'py>>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let source = point_source(&parameters)?;
+        let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, &*self.0);
+        let planes = at_points(py, xs.len(), || gradient_points(psf, xs, ys, &source))?;
+        let rows = 3 + psf.shape_names().len();
+        PyArray1::from_vec(py, planes).reshape([rows, xs.len()])
+    }
+
+    /// The pixels of the support: first column, end of columns, first row, end
+    /// of rows; the ends are not part of it.
+    fn support(&self, x_0: f64, y_0: f64) -> (i64, i64, i64, i64) {
+        let support = self.0.support(Placement {
+            x: x_0,
+            y: y_0,
+            shape: &[],
+        });
+        (support.x0, support.x1, support.y0, support.y1)
+    }
+}
+
+fn point_source<'a>(parameters: &'a [Parameter<'_>]) -> PyResult<PointSource<'a>> {
+    let [flux, x, y, shape @ ..] = parameters else {
+        return Err(PyTypeError::new_err(
+            "the parameters are flux, position x, position y and the shape",
+        ));
+    };
+    Ok(PointSource {
+        flux: flux.view()?,
+        x: x.view()?,
+        y: y.view()?,
+        shape: shape.iter().map(Parameter::view).collect::<PyResult<_>>()?,
+    })
+}

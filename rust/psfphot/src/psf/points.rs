@@ -1,0 +1,204 @@
+//! Sources at scattered points: what a model's `evaluate` and `fit_deriv` need.
+
+use crate::Error;
+
+use super::{Placement, Psf};
+
+/// A number for all points, or one for each.
+#[derive(Debug, Clone, Copy)]
+pub enum PerPoint<'a> {
+    /// The same everywhere.
+    Same(f64),
+    /// One value for each point.
+    Each(&'a [f64]),
+}
+
+impl PerPoint<'_> {
+    fn at(&self, point: usize) -> f64 {
+        match *self {
+            Self::Same(value) => value,
+            Self::Each(values) => values[point],
+        }
+    }
+
+    fn check(&self, argument: &'static str, points: usize) -> Result<(), Error> {
+        match self {
+            Self::Same(_) => Ok(()),
+            Self::Each(values) => Error::check_len(argument, points, values.len()),
+        }
+    }
+}
+
+/// The parameters of the source, or of one source for each point.
+#[derive(Debug, Clone)]
+pub struct PointSource<'a> {
+    /// The total flux.
+    pub flux: PerPoint<'a>,
+    /// Column of the centre, pixels.
+    pub x: PerPoint<'a>,
+    /// Row of the centre, pixels.
+    pub y: PerPoint<'a>,
+    /// The shape parameters in the order of [`Psf::shape_names`]; those that
+    /// are left out are the model's own.
+    pub shape: Vec<PerPoint<'a>>,
+}
+
+impl PointSource<'_> {
+    fn check(&self, psf: &dyn Psf, xs: &[f64], ys: &[f64]) -> Result<(), Error> {
+        let n = xs.len();
+        Error::check_len("y", n, ys.len())?;
+        self.flux.check("flux", n)?;
+        self.x.check("x_0", n)?;
+        self.y.check("y_0", n)?;
+        let names = psf.shape_names();
+        if self.shape.len() > names.len() {
+            return Err(Error::invalid(
+                "shape",
+                format!("hold at most {} parameters", names.len()),
+                self.shape.len(),
+            ));
+        }
+        self.shape
+            .iter()
+            .zip(names)
+            .try_for_each(|(values, name)| values.check(name, n))
+    }
+
+    /// Calls `work` with each point's index, its coordinates, its flux and its
+    /// source's placement.
+    fn each(
+        &self,
+        xs: &[f64],
+        ys: &[f64],
+        mut work: impl FnMut(usize, (f64, f64), f64, Placement<'_>),
+    ) {
+        let mut shape = vec![0.0; self.shape.len()];
+        for (point, (&px, &py)) in xs.iter().zip(ys).enumerate() {
+            for (value, values) in shape.iter_mut().zip(&self.shape) {
+                *value = values.at(point);
+            }
+            let at = Placement {
+                x: self.x.at(point),
+                y: self.y.at(point),
+                shape: &shape,
+            };
+            work(point, (px, py), self.flux.at(point), at);
+        }
+    }
+}
+
+/// `flux · P` at the points (xs, ys), pixels.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] or [`Error::InvalidArgument`] unless all lengths
+/// agree.
+///
+/// ```
+/// use psfphot::psf::{CircularGaussianPrf, PerPoint, PointSource, evaluate_points};
+///
+/// # fn main() -> Result<(), psfphot::Error> {
+/// let psf = CircularGaussianPrf::new(2.0)?;
+/// let source = PointSource {
+///     flux: PerPoint::Each(&[1.0, 2.0]),
+///     x: PerPoint::Same(3.0),
+///     y: PerPoint::Same(4.0),
+///     shape: vec![],
+/// };
+/// let values = evaluate_points(&psf, &[3.0, 3.0], &[4.0, 4.0], &source)?;
+/// assert_eq!(values[1], 2.0 * values[0]);
+/// # Ok(())
+/// # }
+/// ```
+pub fn evaluate_points(
+    psf: &dyn Psf,
+    xs: &[f64],
+    ys: &[f64],
+    source: &PointSource<'_>,
+) -> Result<Vec<f64>, Error> {
+    source.check(psf, xs, ys)?;
+    let mut values = vec![0.0; xs.len()];
+    source.each(xs, ys, |point, (px, py), flux, at| {
+        values[point] = flux * psf.value(at, px, py);
+    });
+    Ok(values)
+}
+
+/// The derivatives of `flux · P` at the points (xs, ys) by flux, x, y and the
+/// shape parameters, one plane of `xs.len()` after another.
+///
+/// # Errors
+/// As [`evaluate_points`].
+pub fn gradient_points(
+    psf: &dyn Psf,
+    xs: &[f64],
+    ys: &[f64],
+    source: &PointSource<'_>,
+) -> Result<Vec<f64>, Error> {
+    source.check(psf, xs, ys)?;
+    let n = xs.len();
+    let mut by_place = vec![0.0; 2 + psf.shape_names().len()];
+    let mut planes = vec![0.0; n * (1 + by_place.len())];
+    source.each(xs, ys, |point, (px, py), flux, at| {
+        planes[point] = psf.value_and_gradient(at, px, py, &mut by_place);
+        for (k, derivative) in by_place.iter().enumerate() {
+            planes[(k + 1) * n + point] = flux * derivative;
+        }
+    });
+    Ok(planes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psf::CircularGaussianPrf;
+
+    #[test]
+    fn one_source_or_one_for_each_point_agree() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.0)?;
+        let (xs, ys) = ([1.0, 2.0, 3.5], [0.0, -1.0, 0.25]);
+        let same = PointSource {
+            flux: PerPoint::Same(5.0),
+            x: PerPoint::Same(1.5),
+            y: PerPoint::Same(0.5),
+            shape: vec![PerPoint::Same(3.0)],
+        };
+        let each = PointSource {
+            flux: PerPoint::Each(&[5.0; 3]),
+            x: PerPoint::Each(&[1.5; 3]),
+            y: PerPoint::Each(&[0.5; 3]),
+            shape: vec![PerPoint::Each(&[3.0; 3])],
+        };
+        assert_eq!(
+            evaluate_points(&psf, &xs, &ys, &same),
+            evaluate_points(&psf, &xs, &ys, &each)
+        );
+        let planes = gradient_points(&psf, &xs, &ys, &same)?;
+        assert_eq!(planes, gradient_points(&psf, &xs, &ys, &each)?);
+        let values = evaluate_points(&psf, &xs, &ys, &same)?;
+        assert!((5.0 * planes[1] - values[1]).abs() < 1e-15);
+        Ok(())
+    }
+
+    #[test]
+    fn lengths_that_differ_are_errors_that_name_the_argument() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.0)?;
+        let mut source = PointSource {
+            flux: PerPoint::Same(1.0),
+            x: PerPoint::Each(&[0.0]),
+            y: PerPoint::Same(0.0),
+            shape: vec![],
+        };
+        let message = |source: &PointSource<'_>, ys: &[f64]| {
+            evaluate_points(&psf, &[0.0, 1.0], ys, source)
+                .map_err(|e| e.to_string())
+                .err()
+                .unwrap_or_default()
+        };
+        assert!(message(&source, &[0.0, 0.0]).starts_with("x_0 must"));
+        assert!(message(&source, &[0.0]).starts_with("y must"));
+        source.x = PerPoint::Same(0.0);
+        source.shape = vec![PerPoint::Same(1.0); 2];
+        assert!(message(&source, &[0.0, 0.0]).starts_with("shape must"));
+        Ok(())
+    }
+}
