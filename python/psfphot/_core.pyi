@@ -1,6 +1,7 @@
 """The compiled core; private, see the documented classes that wrap it."""
 
-from typing import final
+from collections.abc import Callable
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +47,16 @@ class Psf:
         *parameters: float | NDArray[np.float64],
     ) -> NDArray[np.float64]: ...
     def support(self, x_0: float, y_0: float) -> tuple[int, int, int, int]: ...
+
+def fit_sources(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    starts: dict[str, Any],
+    settings: dict[str, Any],
+    *,
+    n_threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, NDArray[Any]]: ...
+def flag_definitions() -> list[tuple[int, str, str]]: ...

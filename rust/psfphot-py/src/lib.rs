@@ -4,6 +4,7 @@
 mod arrays;
 mod door;
 mod errors;
+mod photometry;
 mod psf;
 
 use pyo3::prelude::*;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use crate::errors::InternalError;
+    #[pymodule_export]
+    use crate::photometry::{fit_sources, flag_definitions};
     #[pymodule_export]
     use crate::psf::PyPsf;
 

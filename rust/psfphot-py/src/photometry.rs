@@ -87,9 +87,8 @@ fn columns<'py>(
     columns.set_item("parameters", parameters)?;
     let errors = matrix(py, sources, n_parameters, |s| &s.errors)?;
     columns.set_item("errors", errors)?;
-    let floats = |value: fn(&FittedSource) -> f64| {
-        PyArray1::from_iter(py, sources.iter().map(value))
-    };
+    let floats =
+        |value: fn(&FittedSource) -> f64| PyArray1::from_iter(py, sources.iter().map(value));
     let integers = |value: fn(&FittedSource) -> usize| {
         PyArray1::from_iter(py, sources.iter().map(|s| value(s) as i64))
     };
