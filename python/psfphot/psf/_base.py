@@ -120,6 +120,14 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
         unit = self.x_0.input_unit
         return None if unit is None else dict.fromkeys(self.inputs, unit)
 
+    @property
+    def return_units(self) -> None:
+        """Any unit will do: the values have that of the flux.
+
+        Else astropy takes the annotations of ``evaluate`` for units.
+        """
+        return
+
     def _parameter_units_for_data_units(
         self, inputs_unit: dict[str, u.UnitBase], outputs_unit: dict[str, u.UnitBase]
     ) -> dict[str, u.UnitBase]:

@@ -59,7 +59,7 @@ def to_core(model: Any) -> _core.Psf:
         return _core.Psf.gaussian_prf(_one(model.fwhm, "fwhm"))
     if kind is not None:
         ours = model if isinstance(model, PSFModel) else _from_photutils(model, kind)
-        return ours._core  # noqa: SLF001
+        return ours._core
     names = ", ".join(ours.__name__ for ours in _OURS)
     msg = (
         f"psf_model must be one of {names} (of psfphot.psf or photutils.psf), "
@@ -98,24 +98,24 @@ def parameter_names(model: Any) -> ParameterNames:
     ValueError
         If the model has no such parameters.
     """
-    names = [
+    x, y, flux = (
         getattr(model, attribute, default)
         for attribute, default in (
             ("x_name", "x_0"),
             ("y_name", "y_0"),
             ("flux_name", "flux"),
         )
-    ]
-    missing = [name for name in names if name not in model.param_names]
-    if missing:
-        msg = (
-            "Invalid PSF model - could not find PSF parameter names. "
-            f"{type(model).__name__} has no parameter {missing[0]!r}; name those "
-            "that it has by its attributes x_name, y_name and flux_name"
-        )
-        raise ValueError(msg)
-    shape = tuple(name for name in model.param_names if name not in names)
-    return ParameterNames(*names, shape)
+    )
+    for name in (x, y, flux):
+        if name not in model.param_names:
+            msg = (
+                "Invalid PSF model - could not find PSF parameter names. "
+                f"{type(model).__name__} has no parameter {name!r}; name those "
+                "that it has by its attributes x_name, y_name and flux_name"
+            )
+            raise ValueError(msg)
+    shape = tuple(name for name in model.param_names if name not in (x, y, flux))
+    return ParameterNames(x, y, flux, shape)
 
 
 def _kind(model: Any) -> type[PSFModel] | None:

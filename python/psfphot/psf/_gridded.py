@@ -71,7 +71,8 @@ class GriddedPSFModel(SampledPSFModel):
         self._data = as_samples(nddata.data[order], "PSF ")
         self._grid_xypos = positions[order]
         self._grid_xypos.flags.writeable = False
-        self.meta = {**nddata.meta, "grid_xypos": self._grid_xypos}
+        self.meta = dict(nddata.meta)
+        self.meta["grid_xypos"] = self._grid_xypos
         self.oversampling = oversampling
         self.origin = None
         self.fill_value = fill_value
