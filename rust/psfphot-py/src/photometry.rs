@@ -36,9 +36,9 @@ pub(crate) struct PySettings {
 impl PySettings {
     fn photometry(&self) -> Result<Photometry, psfphot::Error> {
         let settings = FitSettings::default().with_max_iterations(self.max_iterations)?;
-        Ok(Photometry::new(self.fit_shape)?
+        Photometry::new(self.fit_shape)?
             .with_settings(settings)
-            .with_fixed(&self.is_fixed)?)
+            .with_fixed(&self.is_fixed)
     }
 }
 
