@@ -68,11 +68,7 @@ def as_positive_int(value: Any, name: str) -> int:
     ValueError
         If it is not a positive integer.
     """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | np.integer)
-        or value < 1
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         msg = f"{name} must be a strictly-positive integer, got {value!r}"
         raise ValueError(msg)
     return int(value)

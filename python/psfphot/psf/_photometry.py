@@ -137,7 +137,9 @@ class PSFPhotometry:
         if fitter_maxiters is None:
             fitter_maxiters = 100
         self.fitter_maxiters = as_positive_int(fitter_maxiters, "fitter_maxiters")
-        self.xy_bounds = refuse(xy_bounds, None, "xy_bounds", "positions have no bounds")
+        self.xy_bounds = refuse(
+            xy_bounds, None, "xy_bounds", "positions have no bounds"
+        )
         _refuse_bounds(psf_model, self._names)
         self.aperture_radius = as_radius(aperture_radius)
         if local_bkg_estimator is not None and not callable(local_bkg_estimator):
@@ -294,7 +296,9 @@ class PSFPhotometry:
                 background[is_known] = self.local_bkg_estimator(
                     frame.data, x[is_known], y[is_known], mask=frame.mask
                 )
-        init["local_bkg"] = background if frame.unit is None else background << frame.unit
+        init["local_bkg"] = (
+            background if frame.unit is None else background << frame.unit
+        )
 
     def _add_flux(self, frame: Frame, init: QTable) -> None:
         """Add aperture sums as starting fluxes, minus the background in them."""
@@ -302,8 +306,7 @@ class PSFPhotometry:
             return
         if self.aperture_radius is None:
             msg = (
-                "aperture_radius must be defined if a flux column is not in "
-                "init_params"
+                "aperture_radius must be defined if a flux column is not in init_params"
             )
             raise ValueError(msg)
         sums, areas = _core.aperture_sums(

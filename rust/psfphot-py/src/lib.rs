@@ -18,6 +18,10 @@ mod _core {
     #[pymodule_export]
     use crate::psf::PyPsf;
 
+    #[cfg(feature = "panic-test")]
+    #[pymodule_export]
+    use crate::door::panic_for_tests;
+
     use pyo3::prelude::*;
 
     #[pymodule_init]
