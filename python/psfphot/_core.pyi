@@ -60,3 +60,20 @@ def fit_sources(
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, NDArray[Any]]: ...
 def flag_definitions() -> list[tuple[int, str, str]]: ...
+def find_iraf_stars(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    threshold: float | NDArray[np.float64],
+    positions: list[tuple[float, float]] | None,
+    *,
+    fwhm: float,
+    sigma_radius: float,
+    min_separation: float | None,
+    exclude_border: bool,
+    sharpness_range: tuple[float, float] | None,
+    roundness_range: tuple[float, float] | None,
+    peak_max: float | None,
+    n_brightest: int | None,
+    min_n_pixels: int,
+    n_threads: int | None,
+) -> tuple[dict[str, NDArray[Any]], int]: ...

@@ -2,6 +2,7 @@
 //! core crate, one file per core module, and the one door to long work.
 
 mod arrays;
+mod detect;
 mod door;
 mod errors;
 mod photometry;
@@ -11,6 +12,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::detect::find_iraf_stars;
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]

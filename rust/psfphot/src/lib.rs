@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error and mask |
+//! | [`detect`] | finding stars: the kernel, the convolution, the peaks, the statistics of IRAF's starfind |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
 //! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
 //! | [`photometry`] | from starting values to fitted sources with errors and flags |
@@ -26,6 +27,7 @@
 //! | failed *fit* | data: a flag bit in that row, NaN errors where there is no covariance; never an error of the call |
 //! | failed *call* | an [`Error`] that names the argument, what was expected and what was given |
 
+pub mod detect;
 pub mod error;
 pub mod fit;
 pub mod flags;
