@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import NDData
+
 from psfphot.psf import GriddedPSFModel
 
 DATA = Path(__file__).parent / "data"

@@ -5,6 +5,7 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyWarning
+
 from psfphot.detection import IRAFStarFinder
 from psfphot.utils import NoDetectionsWarning
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 from psfphot.background import LocalBackground
+
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry
 
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from astropy.table import QTable
+
 from psfphot.psf import PSFPhotometry
 
 

@@ -1,6 +1,7 @@
 """The simulated image: rendering and noise as photutils makes them."""
 
 import numpy as np
+
 from psfphot.datasets import make_noise_image
 from psfphot.psf import make_psf_model_image
 

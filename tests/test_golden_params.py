@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 from astropy.utils.exceptions import AstropyUserWarning
+
 from psfphot.datasets import make_model_params
 
 NAMES = ["seed", "defaults", "no_separation", "many_parameters", "too_crowded"]

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 from psfphot.background import LocalBackground
+
 from psfphot.psf import CircularGaussianPRF, ImagePSF, PSFPhotometry, SourceGrouper
 
 NAMES = [

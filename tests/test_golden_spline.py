@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from psfphot.psf import ImagePSF
 
 N_IMAGES = 9

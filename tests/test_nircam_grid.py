@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from psfphot.datasets import make_nircam_psf_grid
 from psfphot.datasets._nircam import ARCSEC, Camera, simulate_grid
 from psfphot.datasets._optics import Propagator, WavefrontModel, make_pupil

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
+
 from psfphot.detection import IRAFStarFinder
 
 detection = pytest.importorskip("photutils.detection")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from psfphot.datasets import make_noise_image
 from psfphot.detection import IRAFStarFinder
 from psfphot.psf import (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.nddata import NDData
+
 from psfphot.datasets._optics import (
     PUPIL_DIAMETER,
     Propagator,
@@ -19,6 +20,7 @@ from psfphot.datasets._optics import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
     from psfphot.psf import GriddedPSFModel
 
 __all__ = ["make_nircam_psf_grid"]

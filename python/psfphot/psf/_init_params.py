@@ -94,15 +94,7 @@ def from_user(
         init["group_id"] = np.asarray(init_params["group_id"])
     if "local_bkg" in names:
         init["local_bkg"] = _in_unit(init_params["local_bkg"], unit, "local_bkg")
-    for parameter in ("x", "y"):
-        name = find_column(names, parameter)
-        if name is None:
-            msg = (
-                "init_params must contain valid column names for the x and y source "
-                f"positions, got {names}; valid are {list(COLUMN_NAMES[parameter])}"
-            )
-            raise ValueError(msg)
-        init[f"{parameter}_init"] = _numbers(init_params[name])
+    _add_positions(init, init_params)
     name = find_column(names, "flux")
     if name is not None:
         init["flux_init"] = _in_unit(init_params[name], unit, "flux_init")
@@ -112,6 +104,19 @@ def from_user(
             init[f"{parameter}_init"] = _numbers(init_params[name])
     init.sort("id")
     return init
+
+
+def _add_positions(init: QTable, init_params: Table) -> None:
+    names = init_params.colnames
+    for parameter in ("x", "y"):
+        name = find_column(names, parameter)
+        if name is None:
+            msg = (
+                "init_params must contain valid column names for the x and y source "
+                f"positions, got {names}; valid are {list(COLUMN_NAMES[parameter])}"
+            )
+            raise ValueError(msg)
+        init[f"{parameter}_init"] = _numbers(init_params[name])
 
 
 def _numbers(column: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -126,7 +131,10 @@ def _in_unit(column: Any, unit: u.UnitBase | None, name: str) -> Any:
     if unit is None and own is None:
         return _numbers(column)
     if unit is None:
-        msg = f"init_params {name} column has units, but the input data does not have units."
+        msg = (
+            f"init_params {name} column has units, but the input data does not have "
+            "units."
+        )
         raise ValueError(msg)
     if own is None:
         msg = (

@@ -6,15 +6,12 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy import units as u
-from astropy.nddata import NDData, StdDevUncertainty
-from astropy.table import QTable
+from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
 from psfphot._progress import progress_callback
-from psfphot._validate import Frame, as_frame, as_image
-from psfphot.background import LocalBackground
+from psfphot._validate import Frame, as_frame, as_image, unpack_nddata, values_of
 from psfphot.psf._arguments import (
     as_callable,
     as_fit_shape,
@@ -23,12 +20,17 @@ from psfphot.psf._arguments import (
     refuse,
 )
 from psfphot.psf._convert import ParameterNames, parameter_names, to_core
-from psfphot.psf._init_params import check_group_ids, from_finder, from_user
+from psfphot.psf._init_params import from_finder, from_user
 from psfphot.psf._rendering import render_model_image, rendering_box
 from psfphot.psf._results import metadata, results_table
+from psfphot.psf._starts import add_background, add_flux, add_groups
 
 if TYPE_CHECKING:
+    from astropy import units as u
+    from astropy.table import QTable
     from numpy.typing import NDArray
+
+    from psfphot.background import LocalBackground
 
 _NON_FINITE = (
     "Input data contains unmasked non-finite values (NaN or inf), which were "
@@ -44,7 +46,7 @@ _FLAG_NO_COVARIANCE = 16
 
 
 class PSFPhotometry:
-    """Measure positions and fluxes of sources by fitting a PSF model.
+    r"""Measure positions and fluxes of sources by fitting a PSF model.
 
     The interface is that of `photutils.psf.PSFPhotometry`; the fit itself runs
     in Rust, in parallel, and differs from it where photutils errs: in a group
@@ -105,10 +107,10 @@ class PSFPhotometry:
 
     Notes
     -----
-    The fit is that of weighted least squares (weights 1/error\\ :sup:`2`) by
+    The fit is that of weighted least squares (weights 1/error\ :sup:`2`) by
     Levenberg-Marquardt with analytic derivatives. Errors come from the joint
     covariance of a group. Without ``error`` all weights are 1 and the
-    covariance is scaled by chi\\ :sup:`2` per degree of freedom.
+    covariance is scaled by chi\ :sup:`2` per degree of freedom.
     """
 
     def __init__(
@@ -189,8 +191,8 @@ class PSFPhotometry:
 
         Parameters
         ----------
-        data : (ny, nx) array_like, `~astropy.units.Quantity` or `~astropy.nddata.NDData`
-            The image, background-subtracted unless there is a
+        data : (ny, nx) array_like or `~astropy.nddata.NDData`
+            The image, with or without a unit, background-subtracted unless there is a
             ``local_bkg_estimator``. NDData brings its own unit, mask and
             uncertainty.
         mask : (ny, nx) bool array, optional
@@ -224,7 +226,7 @@ class PSFPhotometry:
             raise ValueError(msg)
         frame = self._frame(data, mask, error)
         self.data_unit = frame.unit
-        init = self._starting_values(frame, init_params)
+        init = self._startingvalues_of(frame, init_params)
         if init is None:
             return None
         self.init_params = init
@@ -255,7 +257,7 @@ class PSFPhotometry:
                     "instead."
                 )
                 raise ValueError(msg)
-            data, mask, error = _unpack(data)
+            data, mask, error = unpack_nddata(data)
         frame = as_frame(data, error, mask)
         bad = ~np.isfinite(frame.data)
         if frame.mask is not None:
@@ -265,7 +267,7 @@ class PSFPhotometry:
         warnings.warn(_NON_FINITE, AstropyUserWarning, stacklevel=3)
         return frame._replace(mask=bad if frame.mask is None else bad | frame.mask)
 
-    def _starting_values(self, frame: Frame, init_params: Any) -> QTable | None:
+    def _startingvalues_of(self, frame: Frame, init_params: Any) -> QTable | None:
         if init_params is not None:
             init = from_user(init_params, frame.unit, self._free_shape())
         elif self.finder is None:
@@ -276,65 +278,14 @@ class PSFPhotometry:
             if self.finder_results is None or len(self.finder_results) == 0:
                 return None
             init = from_finder(self.finder_results)
-        self._add_background(frame, init)
-        self._add_flux(frame, init)
+        add_background(init, frame, self.local_bkg_estimator)
+        add_flux(init, frame, self.aperture_radius, self.n_threads)
         for name in self._free_shape():
             if f"{name}_init" not in init.colnames:
                 value = float(np.ravel(getattr(self.psf_model, name).value)[0])
                 init[f"{name}_init"] = np.full(len(init), value)
-        self._add_groups(init)
+        add_groups(init, self.grouper)
         return init
-
-    def _add_background(self, frame: Frame, init: QTable) -> None:
-        if "local_bkg" in init.colnames:
-            return
-        background = np.zeros(len(init))
-        if self.local_bkg_estimator is not None:
-            x, y = np.asarray(init["x_init"]), np.asarray(init["y_init"])
-            is_known = np.isfinite(x) & np.isfinite(y)
-            if is_known.any():
-                background[is_known] = self.local_bkg_estimator(
-                    frame.data, x[is_known], y[is_known], mask=frame.mask
-                )
-        init["local_bkg"] = (
-            background if frame.unit is None else background << frame.unit
-        )
-
-    def _add_flux(self, frame: Frame, init: QTable) -> None:
-        """Add aperture sums as starting fluxes, minus the background in them."""
-        if "flux_init" in init.colnames:
-            return
-        if self.aperture_radius is None:
-            msg = (
-                "aperture_radius must be defined if a flux column is not in init_params"
-            )
-            raise ValueError(msg)
-        sums, areas = _core.aperture_sums(
-            frame.data,
-            frame.mask,
-            np.ascontiguousarray(init["x_init"]),
-            np.ascontiguousarray(init["y_init"]),
-            self.aperture_radius,
-            n_threads=self.n_threads,
-        )
-        background = _values(init["local_bkg"])
-        flux = sums - np.where(np.isfinite(background), background, 0.0) * areas
-        init["flux_init"] = flux if frame.unit is None else flux << frame.unit
-
-    def _add_groups(self, init: QTable) -> None:
-        if "group_id" not in init.colnames:
-            init["group_id"] = init["id"]
-            if self.grouper is not None:
-                x, y = np.asarray(init["x_init"]), np.asarray(init["y_init"])
-                is_known = np.isfinite(x) & np.isfinite(y)
-                labels = np.zeros(len(init), dtype=np.int64)
-                if is_known.any():
-                    labels[is_known] = self.grouper(x[is_known], y[is_known])
-                # Sources without a position belong to nobody.
-                n_lost = np.count_nonzero(~is_known)
-                labels[~is_known] = labels.max() + 1 + np.arange(n_lost)
-                init["group_id"] = labels
-        init["group_id"] = check_group_ids(init["group_id"])
 
     def _fit(self, frame: Frame, init: QTable) -> dict[str, NDArray[Any]]:
         n = len(init)
@@ -346,8 +297,8 @@ class PSFPhotometry:
         starts = {
             "x": np.ascontiguousarray(init["x_init"], dtype=float),
             "y": np.ascontiguousarray(init["y_init"], dtype=float),
-            "flux": _values(init["flux_init"]),
-            "local_bkg": _values(init["local_bkg"]),
+            "flux": values_of(init["flux_init"]),
+            "local_bkg": values_of(init["local_bkg"]),
             "group_id": np.ascontiguousarray(init["group_id"]),
             "shape": shape,
         }
@@ -418,9 +369,9 @@ class PSFPhotometry:
             self._core_psf,
             np.ascontiguousarray(table["x_fit"]),
             np.ascontiguousarray(table["y_fit"]),
-            _values(table["flux_fit"]),
+            values_of(table["flux_fit"]),
             box_shape=rendering_box(self.psf_model, psf_shape),
-            local_bkg=_values(table["local_bkg"]) if include_local_bkg else None,
+            local_bkg=values_of(table["local_bkg"]) if include_local_bkg else None,
             progress_bar=self.progress_bar,
             n_threads=self.n_threads,
         )
@@ -433,7 +384,7 @@ class PSFPhotometry:
 
         Parameters
         ----------
-        data : (ny, nx) array_like, `~astropy.units.Quantity` or `~astropy.nddata.NDData`
+        data : (ny, nx) array_like or `~astropy.nddata.NDData`
             The image.
         psf_shape, include_local_bkg
             See `make_model_image`.
@@ -452,15 +403,14 @@ class PSFPhotometry:
             residual = self.make_residual_image(
                 values, psf_shape=psf_shape, include_local_bkg=include_local_bkg
             )
-            result = data.__class__(
-                _values(residual),
+            return data.__class__(
+                values_of(residual),
                 unit=data.unit,
                 mask=data.mask,
                 wcs=data.wcs,
                 meta=data.meta,
                 uncertainty=data.uncertainty,
             )
-            return result
         values = as_image(data)
         unit = getattr(data, "unit", None)
         if (unit is None) != (self.data_unit is None) and self.results is not None:
@@ -473,24 +423,6 @@ class PSFPhotometry:
             values.shape, psf_shape=psf_shape, include_local_bkg=include_local_bkg
         )
         return (values if unit is None else values << unit) - model
-
-
-def _values(column: Any) -> NDArray[np.float64]:
-    """Strip the unit."""
-    return np.ascontiguousarray(getattr(column, "value", column), dtype=float)
-
-
-def _unpack(data: NDData) -> tuple[Any, Any, Any]:
-    """Take data, mask and error out of NDData."""
-    values = data.data if data.unit is None else data.data << data.unit
-    if data.uncertainty is None:
-        return values, data.mask, None
-    # Variances and inverse variances are made 1-sigma errors.
-    sigma = data.uncertainty.represent_as(StdDevUncertainty)
-    error = sigma.array
-    if data.unit is not None:
-        error = error << (sigma.unit or data.unit)
-    return values, data.mask, error
 
 
 def _refuse_bounds(model: Any, names: ParameterNames) -> None:

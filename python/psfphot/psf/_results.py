@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 from typing import TYPE_CHECKING, Any
 
-import astropy
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from psfphot import __version__
+from psfphot._meta import table_meta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,20 +60,10 @@ def results_table(
     return table
 
 
-def metadata(attributes: dict[str, Any]) -> dict[str, Any]:
+def metadata(settings: dict[str, Any]) -> dict[str, Any]:
     """Describe a run: when, by which versions, with which settings."""
-    versions = {
-        "Python": platform.python_version(),
-        "psfphot": __version__,
-        "astropy": astropy.__version__,
-        "numpy": np.__version__,
-    }
-    now = datetime.datetime.now(datetime.UTC).astimezone()
-    meta: dict[str, Any] = {
-        "date": now.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        "version": versions,
-    }
-    for name, value in attributes.items():
+    meta = table_meta()
+    for name, value in settings.items():
         plain = value is None or isinstance(value, str | int | float | tuple)
         meta[name] = value if plain else repr(value)
     return meta
