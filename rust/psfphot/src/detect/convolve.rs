@@ -6,12 +6,12 @@ use crate::image::{Image, Pixel};
 use crate::run::Run;
 use crate::simd::dispatch;
 
-/// Rows per task. With the kernel's few rows more they stay in the second-level
-/// cache; measured on 2048² pixels, 8 to 64 rows differ by less than 10 %.
+/// Rows per task. On 2048² pixels 4 to 128 rows take the same time within 8 %;
+/// 32 leave enough tasks for many threads.
 const BAND: usize = 32;
 
-/// Columns summed at once: four AVX2 registers, enough to hide the latency of
-/// the additions.
+/// Columns summed at once: four AVX2 registers. On 2048² pixels with the kernel
+/// of a `fwhm` of 6 pixels 4, 8, 16 and 32 columns take 32, 23, 21 and 21 ms.
 const LANES: usize = 16;
 
 /// One pixel of the footprint.

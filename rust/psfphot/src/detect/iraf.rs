@@ -8,7 +8,7 @@ use crate::Error;
 use crate::image::{Frame, Image, Pixel};
 use crate::run::{Run, chunks};
 
-/// Positions per task: a few hundred times the cost of handing one out.
+/// Positions per task: enough that handing tasks out costs nothing beside them.
 const BATCH: usize = 256;
 
 /// Finds stars by the image moments of the peaks of the convolved image, as
