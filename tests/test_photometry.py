@@ -8,8 +8,8 @@ from astropy import units as u
 from astropy.nddata import CCDData, NDData, StdDevUncertainty, VarianceUncertainty
 from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
-
 from psfphot.background import LocalBackground
+
 from psfphot.detection import IRAFStarFinder
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry, SourceGrouper
 
@@ -371,6 +371,10 @@ def test_bad_input(psf, truth, data):
         phot(data, error=np.ones((3, 3)), init_params=truth)
     with pytest.raises(ValueError, match="data and mask must have the same shape"):
         phot(data, mask=np.ones((3, 3), bool), init_params=truth)
+    words = truth.copy()
+    words["x"] = ["a", "b", "c", "d"]
+    with pytest.raises(TypeError, match="init_params x column must hold numbers"):
+        phot(data, init_params=words)
     twice = truth.copy()
     twice["id"] = [1, 1, 2, 3]
     with pytest.raises(ValueError, match="unique"):
@@ -384,7 +388,11 @@ def test_bad_input(psf, truth, data):
         grouped["group_id"] = label
         with pytest.raises(error, match=message):
             phot(data, init_params=grouped)
-    phot = PSFPhotometry(psf, 5, finder=lambda data, mask: Table({"a": [1]}))
+
+    def find_nowhere(data, mask=None):
+        return Table({"a": [1]})
+
+    phot = PSFPhotometry(psf, 5, finder=find_nowhere)
     with pytest.raises(ValueError, match="must contain columns for x and y"):
         phot(data)
 

@@ -65,8 +65,9 @@ def as_float_array(values: Any, name: str) -> Image:
     if array.dtype.kind not in "fiub":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
-    single = array.dtype.kind == "f" and array.dtype.itemsize <= 4  # noqa: PLR2004
-    return np.ascontiguousarray(array, dtype=np.float32 if single else np.float64)
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 4:  # noqa: PLR2004
+        return np.ascontiguousarray(array, dtype=np.float32)
+    return np.ascontiguousarray(array, dtype=np.float64)
 
 
 def as_image(values: Any, name: str = "data") -> Image:
@@ -124,18 +125,20 @@ def as_frame(data: Any, error: Any = None, mask: Any = None) -> Frame:
     ValueError
         If shapes or units do not go together.
     """
+    own_mask = None
     if isinstance(data, np.ma.MaskedArray):
-        own = np.ma.getmaskarray(data)
-        mask = own if mask is None else own | np.asarray(mask, dtype=bool)
-        data = data.data
+        own_mask, data = np.ma.getmaskarray(data), data.data
     unit = getattr(data, "unit", None)
     image = as_image(data)
+    bad = as_mask(mask, image.shape)
+    if own_mask is not None:
+        bad = own_mask if bad is None else bad | own_mask
     noise = None
     if error is not None:
         noise = _as_error(error, unit, image.shape)
         if noise.dtype != image.dtype:
             image, noise = image.astype(np.float64), noise.astype(np.float64)
-    return Frame(image, noise, as_mask(mask, image.shape), unit)
+    return Frame(image, noise, bad, unit)
 
 
 def _as_error(error: Any, unit: u.UnitBase | None, shape: tuple[int, ...]) -> Image:

@@ -121,8 +121,12 @@ def _add_positions(init: QTable, init_params: Table) -> None:
 
 def _numbers(column: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Strip the unit (of positions: pixels); masked values become NaN."""
-    values = np.ma.asarray(getattr(column, "value", column)).astype(float)
-    return np.asarray(values.filled(np.nan))
+    values = np.ma.asarray(getattr(column, "value", column))
+    if values.dtype.kind not in "fiu":
+        name = getattr(getattr(column, "info", None), "name", None)
+        msg = f"init_params {name} column must hold numbers, got dtype {values.dtype}"
+        raise TypeError(msg)
+    return np.asarray(np.ma.filled(values.astype(float), np.nan))
 
 
 def _in_unit(column: Any, unit: u.UnitBase | None, name: str) -> Any:
