@@ -4,29 +4,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use psfphot::image::PixelBox;
-use psfphot::psf::{GriddedPsf, Placement, Psf, Sampling};
-use psfphot::{Error, Run};
-
-const SIZE: usize = 204;
-
-/// A 4 × 4 grid of 4-times oversampled Gaussians, 51 pixels wide.
-fn grid() -> Result<GriddedPsf, Error> {
-    let nodes = [0.0, 682.0, 1365.0, 2047.0];
-    let positions: Vec<_> = nodes.iter().flat_map(|&y| nodes.map(|x| (x, y))).collect();
-    let planes: Vec<f64> = (0..16 * SIZE * SIZE)
-        .map(|k| {
-            let (x, y) = ((k % SIZE) as f64 - 101.5, (k / SIZE % SIZE) as f64 - 101.5);
-            (-(x * x + y * y) / 60.0).exp()
-        })
-        .collect();
-    GriddedPsf::new(
-        &planes,
-        (SIZE, SIZE),
-        &positions,
-        Sampling::new((4.0, 4.0)),
-        Run::new(),
-    )
-}
+use psfphot::psf::{Placement, Psf};
+use psfphot_benches::grid;
 
 fn benches(c: &mut Criterion) {
     let psf = grid().unwrap_or_else(|error| panic!("{error}"));

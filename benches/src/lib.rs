@@ -1,1 +1,93 @@
-//! Benchmarks of the core crate; see `benches/`.
+//! Scenes that the benchmarks share; the benchmarks are in `benches/`.
+
+use psfphot::image::PixelBox;
+use psfphot::psf::{GriddedPsf, Placement, Psf, Sampling};
+use psfphot::{Error, Run};
+
+/// Samples along one side of a PSF of the grid: 51 pixels, 4 times oversampled.
+pub const SIZE: usize = 204;
+/// Side of the image, pixels.
+pub const SIDE: usize = 2048;
+
+/// A 4 × 4 grid of slightly different Gaussians.
+///
+/// # Errors
+/// Never, but for a bug.
+pub fn grid() -> Result<GriddedPsf, Error> {
+    let nodes = [0.0, 682.0, 1365.0, 2047.0];
+    let positions: Vec<_> = nodes.iter().flat_map(|&y| nodes.map(|x| (x, y))).collect();
+    let planes: Vec<f64> = (0..16 * SIZE * SIZE)
+        .map(|k| {
+            let plane = (k / (SIZE * SIZE)) as f64;
+            let (x, y) = ((k % SIZE) as f64 - 101.5, (k / SIZE % SIZE) as f64 - 101.5);
+            let width = 36.0 + 0.3 * plane;
+            (-0.5 * (x * x + y * y) / width).exp() * 16.0 / (std::f64::consts::TAU * width)
+        })
+        .collect();
+    let sampling = Sampling::new((4.0, 4.0));
+    GriddedPsf::new(&planes, (SIZE, SIZE), &positions, sampling, Run::new())
+}
+
+/// Stars on a jittered lattice, with an image of them, its errors and
+/// starting values nearby.
+#[derive(Debug)]
+pub struct Scene {
+    /// The image, row by row.
+    pub data: Vec<f64>,
+    /// Its 1-sigma errors.
+    pub error: Vec<f64>,
+    /// Starting columns.
+    pub x: Vec<f64>,
+    /// Starting rows.
+    pub y: Vec<f64>,
+    /// Starting fluxes.
+    pub flux: Vec<f64>,
+}
+
+impl Scene {
+    /// `n` stars on sky 100.
+    #[must_use]
+    pub fn new(psf: &dyn Psf, n: usize) -> Self {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut uniform = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let per_row = (n as f64).sqrt().ceil() as usize;
+        let gap = SIDE as f64 / per_row as f64;
+        let mut scene = Self {
+            data: vec![0.0; SIDE * SIDE],
+            error: Vec::new(),
+            x: Vec::new(),
+            y: Vec::new(),
+            flux: Vec::new(),
+        };
+        let mut values = vec![0.0; 61 * 61];
+        for k in 0..n {
+            let x = ((k % per_row) as f64 + 0.3 + 0.4 * uniform()) * gap;
+            let y = ((k / per_row) as f64 + 0.3 + 0.4 * uniform()) * gap;
+            let flux = 500.0 * 40_f64.powf(uniform());
+            let at = Placement { x, y, shape: &[] };
+            let bounds = PixelBox::new(0, SIDE as i64, 0, SIDE as i64);
+            let window = PixelBox::around(x, y, (51, 51)).intersection(&bounds);
+            psf.fill(at, window, &mut values);
+            for (row, y) in values.chunks(window.width()).zip(window.y0..window.y1) {
+                let first = y as usize * SIDE + window.x0 as usize;
+                for (pixel, value) in scene.data[first..].iter_mut().zip(row) {
+                    *pixel += flux * value;
+                }
+            }
+            scene.x.push(x + 0.2 * (uniform() - 0.5));
+            scene.y.push(y + 0.2 * (uniform() - 0.5));
+            scene.flux.push(flux * (0.8 + 0.4 * uniform()));
+        }
+        scene.error = scene.data.iter().map(|d| (d + 100.0).sqrt()).collect();
+        for (pixel, error) in scene.data.iter_mut().zip(&scene.error) {
+            let noise: f64 = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+            *pixel += error * noise;
+        }
+        scene
+    }
+}

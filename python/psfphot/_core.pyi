@@ -1,6 +1,7 @@
 """The compiled core; private, see the documented classes that wrap it."""
 
-from typing import final
+from collections.abc import Callable
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +47,33 @@ class Psf:
         *parameters: float | NDArray[np.float64],
     ) -> NDArray[np.float64]: ...
     def support(self, x_0: float, y_0: float) -> tuple[int, int, int, int]: ...
+
+def fit_sources(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    starts: dict[str, Any],
+    settings: dict[str, Any],
+    *,
+    n_threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, NDArray[Any]]: ...
+def flag_definitions() -> list[tuple[int, str, str]]: ...
+def find_iraf_stars(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    threshold: float | NDArray[np.float64],
+    positions: list[tuple[float, float]] | None,
+    *,
+    fwhm: float,
+    sigma_radius: float,
+    min_separation: float | None,
+    exclude_border: bool,
+    sharpness_range: tuple[float, float] | None,
+    roundness_range: tuple[float, float] | None,
+    peak_max: float | None,
+    n_brightest: int | None,
+    min_n_pixels: int,
+    n_threads: int | None,
+) -> tuple[dict[str, NDArray[Any]], int]: ...

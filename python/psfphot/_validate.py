@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy import units as u
+from astropy.nddata import StdDevUncertainty
 
 if TYPE_CHECKING:
+    from astropy.nddata import NDData
     from numpy.typing import NDArray
 
     Image = NDArray[np.float32] | NDArray[np.float64]
@@ -29,6 +31,23 @@ class Frame(NamedTuple):
     def arrays(self) -> tuple[Image, Image | None, NDArray[np.bool_] | None]:
         """(data, error, mask), as the functions of the core take them."""
         return self.data, self.error, self.mask
+
+
+def values_of(column: Any) -> NDArray[np.float64]:
+    """Strip the unit: a contiguous float64 array."""
+    return np.ascontiguousarray(getattr(column, "value", column), dtype=np.float64)
+
+
+def unpack_nddata(data: NDData) -> tuple[Any, Any, Any]:
+    """Take values, mask and 1-sigma error out of NDData, with its unit."""
+    values = data.data if data.unit is None else data.data << data.unit
+    if data.uncertainty is None:
+        return values, data.mask, None
+    sigma = data.uncertainty.represent_as(StdDevUncertainty)
+    error = sigma.array
+    if data.unit is not None:
+        error = error << (sigma.unit or data.unit)
+    return values, data.mask, error
 
 
 def as_float_array(values: Any, name: str) -> Image:

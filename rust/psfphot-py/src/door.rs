@@ -187,3 +187,14 @@ fn pool(n_threads: usize) -> PyResult<Arc<ThreadPool>> {
     pools.insert(key, Arc::clone(&pool));
     Ok(pool)
 }
+
+/// Panics inside the door, in a test build only.
+#[cfg(feature = "panic-test")]
+#[pyfunction]
+#[pyo3(name = "_panic_for_tests", signature = (*, n_threads=None))]
+pub(crate) fn panic_for_tests(py: Python<'_>, n_threads: Option<usize>) -> PyResult<()> {
+    let options = Options::new(n_threads, None)?;
+    enter(py, &options, |_run| -> Result<(), psfphot::Error> {
+        panic!("injected")
+    })
+}

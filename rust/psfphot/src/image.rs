@@ -5,10 +5,22 @@ use crate::Error;
 /// A pixel type that the crate reads natively: `f32` or `f64`.
 ///
 /// All sums are made in `f64`, whatever the pixel type.
-pub trait Pixel: Copy + Send + Sync + PartialOrd + std::fmt::Debug + Into<f64> + 'static {}
+pub trait Pixel: Copy + Send + Sync + PartialOrd + std::fmt::Debug + Into<f64> + 'static {
+    /// The nearest value of this type.
+    fn from_f64(value: f64) -> Self;
+}
 
-impl Pixel for f32 {}
-impl Pixel for f64 {}
+impl Pixel for f32 {
+    fn from_f64(value: f64) -> Self {
+        value as Self
+    }
+}
+
+impl Pixel for f64 {
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+}
 
 /// A borrowed two-dimensional array, rows one after another.
 #[derive(Debug, Clone, Copy)]
@@ -217,6 +229,12 @@ impl<'a, T: Pixel> Frame<'a, T> {
     #[must_use]
     pub fn data(&self) -> Image<'a, T> {
         self.data
+    }
+
+    /// The mask, if there is one.
+    #[must_use]
+    pub fn mask(&self) -> Option<Image<'a, bool>> {
+        self.mask
     }
 
     /// Whether the frame has errors.

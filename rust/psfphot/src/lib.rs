@@ -6,7 +6,11 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error and mask |
+//! | [`detect`] | finding stars: the kernel, the convolution, the peaks, the statistics of IRAF's starfind |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
+//! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
+//! | [`photometry`] | from starting values to fitted sources with errors and flags |
+//! | [`flags`] | the flag bits and what they mean |
 //! | [`run`] | how a stage runs: parallel or not, progress, cancellation |
 //! | [`error`] | the one error type |
 //!
@@ -23,8 +27,12 @@
 //! | failed *fit* | data: a flag bit in that row, NaN errors where there is no covariance; never an error of the call |
 //! | failed *call* | an [`Error`] that names the argument, what was expected and what was given |
 
+pub mod detect;
 pub mod error;
+pub mod fit;
+pub mod flags;
 pub mod image;
+pub mod photometry;
 pub mod psf;
 pub mod run;
 mod simd;

@@ -1,0 +1,5 @@
+"""Finding stars in images."""
+
+from psfphot.detection._iraf import IRAFStarFinder
+
+__all__ = ["IRAFStarFinder"]

@@ -1,0 +1,88 @@
+"""Checks of the arguments of PSF photometry; each names what was wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
+    """Make an int or (ny, nx) into a pair of odd positive integers.
+
+    Raises
+    ------
+    ValueError
+        If it is not one.
+    """
+    values = np.atleast_1d(np.asarray(fit_shape))
+    if values.ndim != 1 or values.size not in (1, 2):
+        raise ValueError(f"fit_shape must have 1 or 2 elements, got {fit_shape!r}")
+    if values.dtype.kind not in "iu":
+        raise ValueError(f"fit_shape must have integer values, got {fit_shape!r}")
+    if np.any(values < 1):
+        raise ValueError(f"fit_shape must be >= 1, got {fit_shape!r}")
+    if np.any(values % 2 == 0):
+        msg = f"fit_shape must have an odd value for both axes, got {fit_shape!r}"
+        raise ValueError(msg)
+    ny, nx = np.broadcast_to(values, 2)
+    return int(ny), int(nx)
+
+
+def as_callable(value: Any, name: str) -> Any:
+    """Refuse what is neither `None` nor callable.
+
+    Raises
+    ------
+    TypeError
+        If it is not callable.
+    """
+    if value is not None and not callable(value):
+        msg = f"{name!r} must be a callable object, got {type(value).__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def as_radius(radius: Any) -> float | None:
+    """Check an aperture radius, pixels; `None` stays `None`.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive finite number.
+    """
+    if radius is None:
+        return None
+    is_scalar = np.isscalar(radius) or np.ndim(radius) == 0
+    if not is_scalar or not np.isfinite(radius) or radius <= 0:
+        msg = f"aperture_radius must be a strictly-positive scalar, got {radius!r}"
+        raise ValueError(msg)
+    return float(radius)
+
+
+def as_positive_int(value: Any, name: str) -> int:
+    """Check a number that counts something.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive integer.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        msg = f"{name} must be a strictly-positive integer, got {value!r}"
+        raise ValueError(msg)
+    return int(value)
+
+
+def refuse(value: Any, default: Any, name: str, what: str) -> Any:
+    """Refuse an argument of photutils' that is not there yet.
+
+    Raises
+    ------
+    NotImplementedError
+        If the value is not the default.
+    """
+    if value is not default:
+        msg = f"{name} is not supported yet: {what}; leave it at {default!r}"
+        raise NotImplementedError(msg)
+    return value

@@ -1,0 +1,173 @@
+"""Starting values: from a finder's table or a user's, by any accepted name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# The names under which a starting value is looked for, first match first.
+_POSITION = (
+    "{}_init {}init {} {}_0 {}0 {}centroid {}_centroid {}_peak {}cen {}_cen {}pos "
+    "{}_pos {}_fit {}fit"
+)
+COLUMN_NAMES = {
+    "x": tuple(_POSITION.replace("{}", "x").split()),
+    "y": tuple(_POSITION.replace("{}", "y").split()),
+    "flux": (
+        "flux_init",
+        "fluxinit",
+        "flux",
+        "flux_0",
+        "flux0",
+        "flux_fit",
+        "fluxfit",
+        "source_sum",
+        "segment_flux",
+        "kron_flux",
+    ),
+}
+
+
+def find_column(names: Iterable[str], parameter: str) -> str | None:
+    """Find the first column that can start a parameter, or `None`."""
+    present = set(names)
+    own = (f"{parameter}_init", parameter, f"{parameter}_fit")
+    for name in COLUMN_NAMES.get(parameter, own):
+        if name in present:
+            return name
+    return None
+
+
+def from_finder(sources: Table) -> QTable:
+    """Take a finder's positions; its fluxes are no PSF fluxes and are ignored.
+
+    Raises
+    ------
+    ValueError
+        If the table has no columns for x and y.
+    """
+    columns = {p: find_column(sources.colnames, p) for p in ("x", "y")}
+    if None in columns.values():
+        msg = (
+            "The table returned by the 'finder' must contain columns for x and y "
+            f"coordinates. Valid column names are: x: {list(COLUMN_NAMES['x'])}, "
+            f"y: {list(COLUMN_NAMES['y'])}"
+        )
+        raise ValueError(msg)
+    init = QTable()
+    init["id"] = np.arange(len(sources)) + 1
+    for parameter, name in columns.items():
+        init[f"{parameter}_init"] = _numbers(sources[name])
+    return init
+
+
+def from_user(
+    init_params: Any, unit: u.UnitBase | None, shape_names: Sequence[str]
+) -> QTable:
+    """Take a user's starting values, under their standard names.
+
+    Raises
+    ------
+    TypeError
+        If ``init_params`` is not a table.
+    ValueError
+        If it has no row or no position, an id twice, or units that do not go
+        with the data's.
+    """
+    if not isinstance(init_params, Table):
+        msg = f"init_params must be an astropy Table, got {type(init_params).__name__}"
+        raise TypeError(msg)
+    if len(init_params) == 0:
+        raise ValueError("init_params must contain at least one row")
+    init = QTable()
+    names = init_params.colnames
+    init["id"] = init_params["id"] if "id" in names else np.arange(len(init_params)) + 1
+    if len(np.unique(init["id"])) != len(init):
+        raise ValueError("init_params id column must contain unique values")
+    if "group_id" in names:
+        init["group_id"] = np.asarray(init_params["group_id"])
+    if "local_bkg" in names:
+        init["local_bkg"] = _in_unit(init_params["local_bkg"], unit, "local_bkg")
+    _add_positions(init, init_params)
+    name = find_column(names, "flux")
+    if name is not None:
+        init["flux_init"] = _in_unit(init_params[name], unit, "flux_init")
+    for parameter in shape_names:
+        name = find_column(names, parameter)
+        if name is not None:
+            init[f"{parameter}_init"] = _numbers(init_params[name])
+    init.sort("id")
+    return init
+
+
+def _add_positions(init: QTable, init_params: Table) -> None:
+    names = init_params.colnames
+    for parameter in ("x", "y"):
+        name = find_column(names, parameter)
+        if name is None:
+            msg = (
+                "init_params must contain valid column names for the x and y source "
+                f"positions, got {names}; valid are {list(COLUMN_NAMES[parameter])}"
+            )
+            raise ValueError(msg)
+        init[f"{parameter}_init"] = _numbers(init_params[name])
+
+
+def _numbers(column: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Strip the unit (of positions: pixels); masked values become NaN."""
+    values = np.ma.asarray(getattr(column, "value", column)).astype(float)
+    return np.asarray(values.filled(np.nan))
+
+
+def _in_unit(column: Any, unit: u.UnitBase | None, name: str) -> Any:
+    """Bring a column of fluxes to the data's unit."""
+    own = getattr(column, "unit", None)
+    if unit is None and own is None:
+        return _numbers(column)
+    if unit is None:
+        msg = (
+            f"init_params {name} column has units, but the input data does not have "
+            "units."
+        )
+        raise ValueError(msg)
+    if own is None:
+        msg = (
+            f"The input data has units, but the init_params {name} column does not. "
+            "It must be a Quantity column (e.g., use a QTable)."
+        )
+        raise ValueError(msg)
+    try:
+        return u.Quantity(_numbers(column), own).to(unit)
+    except u.UnitConversionError as exc:
+        msg = (
+            f"init_params {name} column has units ({own}) that are incompatible "
+            f"with the input data units ({unit})."
+        )
+        raise ValueError(msg) from exc
+
+
+def check_group_ids(group_id: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Check group labels: finite positive integers.
+
+    Raises
+    ------
+    TypeError
+        If they are not integers.
+    ValueError
+        If they are not finite or not positive.
+    """
+    array = np.asarray(group_id)
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ValueError("group_id must be finite")
+    if array.dtype.kind not in "iu":
+        msg = f"group_id must be an integer array, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if np.any(array <= 0):
+        raise ValueError("group_id must contain only positive (> 0) integers")
+    return array.astype(np.int64)

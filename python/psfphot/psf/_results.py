@@ -1,0 +1,69 @@
+"""The results table of PSF photometry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from psfphot._meta import table_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def results_table(
+    init: QTable,
+    fit: dict[str, NDArray[Any]],
+    shape_names: Sequence[str],
+    free_shape: Sequence[str],
+    unit: u.UnitBase | None,
+) -> QTable:
+    """Join starting values and fit into photutils' columns, in its order.
+
+    Parameters
+    ----------
+    init : `~astropy.table.QTable`
+        Starting values, with ``id``, ``group_id`` and ``local_bkg``.
+    fit : dict of array
+        Columns as the core returns them; parameters are flux, x, y, shape.
+    shape_names, free_shape : sequence of str
+        All shape parameters of the model, and those that were fitted.
+    unit : unit or `None`
+        Of fluxes and backgrounds.
+    """
+    index = {"flux": 0, "x": 1, "y": 2}
+    index |= {name: 3 + k for k, name in enumerate(shape_names)}
+    shown = ("x", "y", "flux", *free_shape)
+    table = QTable()
+    table["id"] = init["id"]
+    group_id = np.asarray(init["group_id"])
+    _, inverse, counts = np.unique(group_id, return_inverse=True, return_counts=True)
+    table["group_id"] = group_id
+    table["group_size"] = counts[inverse].astype(np.int64)
+    table["local_bkg"] = init["local_bkg"]
+    for name in shown:
+        table[f"{name}_init"] = init[f"{name}_init"]
+    for suffix, values in (("fit", fit["parameters"]), ("err", fit["errors"])):
+        for name in shown:
+            column = np.ascontiguousarray(values[:, index[name]])
+            has_unit = name == "flux" and unit is not None
+            table[f"{name}_{suffix}"] = u.Quantity(column, unit) if has_unit else column
+    table["n_pixels_fit"] = fit["n_pixels"]
+    for name in ("qfit", "cfit", "reduced_chi2"):
+        table[name] = fit[name]
+    table["flags"] = fit["flags"]
+    return table
+
+
+def metadata(settings: dict[str, Any]) -> dict[str, Any]:
+    """Describe a run: when, by which versions, with which settings."""
+    meta = table_meta()
+    for name, value in settings.items():
+        plain = value is None or isinstance(value, str | int | float | tuple)
+        meta[name] = value if plain else repr(value)
+    return meta

@@ -1,0 +1,5 @@
+"""Things that several sub-packages share and users may need."""
+
+from psfphot.utils._exceptions import NoDetectionsWarning
+
+__all__ = ["NoDetectionsWarning"]

@@ -1,0 +1,127 @@
+//! `psfphot::photometry`: fits, as arrays.
+
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
+use psfphot::fit::{FitSettings, Parameters};
+use psfphot::flags::FLAGS;
+use psfphot::photometry::{FittedSource, Photometry, Starts};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::arrays::{AnyImage, Floats, frame, with_frame};
+use crate::door::{Options, enter};
+use crate::errors::to_python;
+use crate::psf::PyPsf;
+
+/// The starting values of a fit.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct PyStarts<'py> {
+    x: Floats<'py>,
+    y: Floats<'py>,
+    flux: Floats<'py>,
+    local_bkg: Floats<'py>,
+    group_id: Option<PyReadonlyArray1<'py, i64>>,
+    shape: PyReadonlyArray2<'py, f64>,
+}
+
+/// How to fit.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct PySettings {
+    fit_shape: (usize, usize),
+    is_fixed: Vec<bool>,
+    max_iterations: usize,
+}
+
+impl PySettings {
+    fn photometry(&self) -> Result<Photometry, psfphot::Error> {
+        let settings = FitSettings::default().with_max_iterations(self.max_iterations)?;
+        Photometry::new(self.fit_shape)?
+            .with_settings(settings)
+            .with_fixed(&self.is_fixed)
+    }
+}
+
+/// Fits sources; returns a dictionary of arrays, one element per source.
+#[pyfunction]
+#[pyo3(signature = (data, error, mask, psf, starts, settings, *, n_threads=None, progress=None))]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // pyo3 passes values
+pub(crate) fn fit_sources<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    psf: &PyPsf,
+    starts: PyStarts<'py>,
+    settings: PySettings,
+    n_threads: Option<usize>,
+    progress: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let options = Options::new(n_threads, progress)?;
+    let photometry = settings.photometry().map_err(|e| to_python(&e))?;
+    let groups = starts.group_id.as_ref().map(|g| g.as_slice()).transpose()?;
+    let core_starts = Starts::new(
+        starts.x.as_slice()?,
+        starts.y.as_slice()?,
+        starts.flux.as_slice()?,
+    )
+    .and_then(|s| s.with_local_background(starts.local_bkg.as_slice().unwrap_or(&[])))
+    .and_then(|s| s.with_shape(starts.shape.as_slice().unwrap_or(&[]), &*psf.0))
+    .and_then(|s| groups.map_or(Ok(s), |g| s.with_groups(g)))
+    .map_err(|e| to_python(&e))?;
+    let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
+    let model = &*psf.0;
+    let sources = with_frame!(any_frame, frame => {
+        enter(py, &options, |run| photometry.fit(model, frame, &core_starts, run))
+    })?;
+    columns(py, &sources, settings.is_fixed.len())
+}
+
+fn columns<'py>(
+    py: Python<'py>,
+    sources: &[FittedSource],
+    n_parameters: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let columns = PyDict::new(py);
+    let parameters = matrix(py, sources, n_parameters, |s| &s.parameters)?;
+    columns.set_item("parameters", parameters)?;
+    let errors = matrix(py, sources, n_parameters, |s| &s.errors)?;
+    columns.set_item("errors", errors)?;
+    let floats =
+        |value: fn(&FittedSource) -> f64| PyArray1::from_iter(py, sources.iter().map(value));
+    let integers = |value: fn(&FittedSource) -> usize| {
+        PyArray1::from_iter(py, sources.iter().map(|s| value(s) as i64))
+    };
+    columns.set_item("n_pixels", integers(|s| s.n_pixels))?;
+    columns.set_item("n_bad_errors", integers(|s| s.n_bad_errors))?;
+    columns.set_item("qfit", floats(|s| s.qfit))?;
+    columns.set_item("cfit", floats(|s| s.cfit))?;
+    columns.set_item("reduced_chi2", floats(|s| s.reduced_chi2))?;
+    columns.set_item("flags", integers(|s| s.flags as usize))?;
+    columns.set_item("iterations", integers(|s| s.iterations))?;
+    Ok(columns)
+}
+
+/// One row per source, of its first `n` parameters.
+fn matrix<'py>(
+    py: Python<'py>,
+    sources: &[FittedSource],
+    n: usize,
+    value: impl Fn(&FittedSource) -> &Parameters,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let flat: Vec<f64> = sources
+        .iter()
+        .flat_map(|s| &value(s)[..n])
+        .copied()
+        .collect();
+    numpy::PyArrayMethods::reshape(&flat.to_pyarray(py), [sources.len(), n])
+}
+
+/// (bit, name, description) of every flag.
+#[pyfunction]
+pub(crate) fn flag_definitions() -> Vec<(u32, &'static str, &'static str)> {
+    FLAGS
+        .iter()
+        .map(|flag| (flag.bit, flag.name, flag.description))
+        .collect()
+}

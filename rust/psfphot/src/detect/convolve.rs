@@ -1,0 +1,220 @@
+//! Direct convolution of an image with a star finder's kernel.
+
+use super::Kernel;
+use crate::Error;
+use crate::image::{Image, Pixel};
+use crate::run::Run;
+use crate::simd::dispatch;
+
+/// Rows per task. With the kernel's few rows more they stay in the second-level
+/// cache; measured on 2048² pixels, 8 to 64 rows differ by less than 10 %.
+const BAND: usize = 32;
+
+/// Columns summed at once: four AVX2 registers, enough to hide the latency of
+/// the additions.
+const LANES: usize = 16;
+
+/// One pixel of the footprint.
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    /// From the first pixel of the window, in the padded band.
+    offset: usize,
+    weight: f64,
+}
+
+/// The image convolved with the kernel, row by row; pixels beyond the edges
+/// count as 0.
+///
+/// Only pixels of the footprint enter, so that a NaN spreads exactly that far.
+/// The sums are made in `f64`, product by product and row by row over the
+/// footprint, without fused operations: they have the same bits on every
+/// processor, and are those of `scipy.ndimage.convolve` for the same kernel.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub fn convolve<T: Pixel>(
+    image: Image<'_, T>,
+    kernel: &Kernel,
+    run: &Run<'_>,
+) -> Result<Vec<T>, Error> {
+    let (_, nx) = image.shape();
+    let mut convolved = vec![T::from_f64(0.0); image.as_slice().len()];
+    if convolved.is_empty() {
+        return Ok(convolved);
+    }
+    let stride = nx + 2 * kernel.radius().1;
+    let taps = taps(kernel, stride);
+    let tasks: Vec<_> = convolved
+        .chunks_mut(BAND * nx)
+        .enumerate()
+        .map(|(i, rows)| (i * BAND, rows))
+        .collect();
+    run.map(tasks, Workspace::default, |work, (first_row, rows)| {
+        work.pad(image, kernel.radius(), first_row, rows.len() / nx);
+        work.sums.resize(nx, 0.0);
+        for (i, row) in rows.chunks_exact_mut(nx).enumerate() {
+            weighted_sums(&work.padded[i * stride..], &taps, &mut work.sums);
+            for (value, sum) in row.iter_mut().zip(&work.sums) {
+                *value = T::from_f64(*sum);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(convolved)
+}
+
+/// The kernel turned around, as a convolution has it, without the pixels off
+/// its footprint.
+fn taps(kernel: &Kernel, stride: usize) -> Vec<Tap> {
+    let (_, width) = kernel.shape();
+    let turned = kernel.values().iter().zip(kernel.footprint()).rev();
+    turned
+        .enumerate()
+        .filter(|(_, (_, inside))| **inside)
+        .map(|(i, (weight, _))| Tap {
+            offset: (i / width) * stride + i % width,
+            weight: *weight,
+        })
+        .collect()
+}
+
+/// A thread's buffers.
+#[derive(Debug, Default)]
+struct Workspace {
+    padded: Vec<f64>,
+    sums: Vec<f64>,
+}
+
+impl Workspace {
+    /// Copies `n_rows` rows from `first_row` on with a margin of `radius`, zero
+    /// where it is off the image.
+    fn pad<T: Pixel>(
+        &mut self,
+        image: Image<'_, T>,
+        radius: (usize, usize),
+        first_row: usize,
+        n_rows: usize,
+    ) {
+        let (ny, nx) = image.shape();
+        let (ry, rx) = radius;
+        self.padded.clear();
+        for y in first_row..first_row + n_rows + 2 * ry {
+            // y counts from the top of the margin.
+            let row = if (ry..ny + ry).contains(&y) {
+                image.row(y - ry)
+            } else {
+                &[]
+            };
+            self.padded.resize(self.padded.len() + rx, 0.0);
+            self.padded.extend(row.iter().map(|&value| value.into()));
+            self.padded
+                .resize(self.padded.len() + rx + (nx - row.len()), 0.0);
+        }
+    }
+}
+
+dispatch! {
+    /// One row of sums over the taps; `padded` begins at the first pixel of the
+    /// first window.
+    fn weighted_sums(padded: &[f64], taps: &[Tap], sums: &mut [f64]) = weighted_sums_kernel
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn weighted_sums_kernel<const FMA: bool>(padded: &[f64], taps: &[Tap], sums: &mut [f64]) {
+    let n_blocked = sums.len() - sums.len() % LANES;
+    let (blocks, rest) = sums.split_at_mut(n_blocked);
+    for (i, block) in blocks.chunks_exact_mut(LANES).enumerate() {
+        let mut sum = [0.0; LANES];
+        for tap in taps {
+            let start = i * LANES + tap.offset;
+            for (s, value) in sum.iter_mut().zip(&padded[start..start + LANES]) {
+                *s += tap.weight * value;
+            }
+        }
+        block.copy_from_slice(&sum);
+    }
+    for (i, sum) in rest.iter_mut().enumerate() {
+        *sum = 0.0;
+        for tap in taps {
+            *sum += tap.weight * padded[n_blocked + i + tap.offset];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, pixel by pixel.
+    fn naive<T: Pixel>(image: Image<'_, T>, kernel: &Kernel) -> Vec<T> {
+        let (ry, rx) = (kernel.radius().0 as i64, kernel.radius().1 as i64);
+        let (ny, nx) = image.shape();
+        let mut out = Vec::new();
+        for (y, x) in (0..ny as i64).flat_map(|y| (0..nx as i64).map(move |x| (y, x))) {
+            let mut sum = 0.0;
+            let mut pixels = kernel.values().iter().zip(kernel.footprint()).rev();
+            for (dy, dx) in (-ry..=ry).flat_map(|dy| (-rx..=rx).map(move |dx| (dy, dx))) {
+                let value: f64 = image.get(x + dx, y + dy).map_or(0.0, Into::into);
+                if let Some((weight, true)) = pixels.next() {
+                    sum += weight * value;
+                }
+            }
+            out.push(T::from_f64(sum));
+        }
+        out
+    }
+
+    fn noise(n: usize, seed: u64) -> Vec<f64> {
+        (0..n as u64)
+            .map(|i| {
+                let bits = (i + 1 + seed * 7919).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                (bits >> 40) as f64 / 1e6 - 5.0
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn it_has_the_bits_of_the_definition(
+            shape in (1..70_usize, 1..70_usize),
+            fwhm in 1.0..9.0_f64,
+            ratio in 0.3..1.0_f64,
+            theta in 0.0..180.0_f64,
+            seed in 0..1000_u64,
+        ) {
+            let kernel = Kernel::elliptical(fwhm, ratio, theta, 1.5)?;
+            let data = noise(shape.0 * shape.1, seed);
+            let image = Image::new(&data, shape)?;
+            let serial = convolve(image, &kernel, &Run::new().serial())?;
+            prop_assert_eq!(&serial, &naive(image, &kernel));
+            prop_assert_eq!(&serial, &convolve(image, &kernel, &Run::new())?);
+
+            let single: Vec<f32> = data.iter().map(|&v| v as f32).collect();
+            let image = Image::new(&single, shape)?;
+            let result = convolve(image, &kernel, &Run::new())?;
+            prop_assert_eq!(result, naive(image, &kernel));
+        }
+    }
+
+    #[test]
+    fn a_nan_spreads_over_the_footprint_alone() -> Result<(), Error> {
+        let kernel = Kernel::circular(3.0, 1.5)?;
+        let mut data = vec![1.0; 81];
+        data[40] = f64::NAN;
+        let convolved = convolve(Image::new(&data, (9, 9))?, &kernel, &Run::new())?;
+        assert_eq!(convolved.iter().filter(|v| v.is_nan()).count(), 13);
+        Ok(())
+    }
+
+    #[test]
+    fn empty_images_stay_empty() -> Result<(), Error> {
+        let kernel = Kernel::circular(3.0, 1.5)?;
+        for shape in [(0, 0), (0, 5), (5, 0)] {
+            let image = Image::<f64>::new(&[], shape)?;
+            assert!(convolve(image, &kernel, &Run::new())?.is_empty());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,491 @@
+//! The star finder of IRAF's `starfind` task.
+
+use super::convolve::convolve;
+use super::moments::Moments;
+use super::peaks::{Neighbourhood, PeakSearch, Threshold};
+use super::{Found, Kernel, Range, check_range, in_range, keep_brightest, nearest_pixels};
+use crate::Error;
+use crate::image::{Frame, Image, Pixel};
+use crate::run::{Run, chunks};
+
+/// Positions per task: a few hundred times the cost of handing one out.
+const BATCH: usize = 256;
+
+/// Finds stars by the image moments of the peaks of the convolved image, as
+/// IRAF's `starfind` (`images.imcoords`) does.
+///
+/// Around every peak the *sky* is the mean of the kernel's rectangle outside
+/// its footprint M (where M fills the rectangle: the central pixel less the
+/// convolved image there), and D = max(0, data − sky) on M. Off the image the
+/// data count as 0. [`IrafSource`] has what is measured on D.
+///
+/// A position is *measured* if D is positive in `min_n_pixels` pixels and all
+/// the pixels of the rectangle are finite. A measured one is a *source* if its
+/// centroid lies on the image and it passes the filters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IrafFinder {
+    fwhm: f64,
+    sigma_radius: f64,
+    min_separation: Option<f64>,
+    exclude_border: bool,
+    sharpness: Range,
+    roundness: Range,
+    peak_max: Option<f64>,
+    n_brightest: Option<usize>,
+    min_n_pixels: usize,
+}
+
+/// A star of [`IrafFinder`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct IrafSource {
+    /// Centroid of D along x, pixels.
+    pub x: f64,
+    /// Centroid of D along y, pixels.
+    pub y: f64,
+    /// Full width at half maximum from the second moments of D, pixels.
+    pub fwhm: f64,
+    /// Its `fwhm` over the kernel's.
+    pub sharpness: f64,
+    /// 0 for a round star, near 1 for a line.
+    pub roundness: f64,
+    /// Angle of the major axis, degrees counter-clockwise from +x, (−90, 90].
+    pub orientation: f64,
+    /// Number of pixels where D is positive.
+    pub n_pixels: usize,
+    /// The largest D.
+    pub peak: f64,
+    /// The sum of D.
+    pub flux: f64,
+}
+
+impl IrafSource {
+    /// −2.5 log₁₀ of the flux.
+    #[must_use]
+    pub fn magnitude(&self) -> f64 {
+        -2.5 * self.flux.log10()
+    }
+}
+
+impl IrafFinder {
+    /// A finder of stars with the full width at half maximum `fwhm`, pixels.
+    #[must_use]
+    pub fn new(fwhm: f64) -> Self {
+        Self {
+            fwhm,
+            sigma_radius: 1.5,
+            min_separation: None,
+            exclude_border: false,
+            sharpness: Some((0.5, 2.0)),
+            roundness: Some((0.0, 0.2)),
+            peak_max: None,
+            n_brightest: None,
+            min_n_pixels: 5,
+        }
+    }
+
+    /// Radius at which the kernel ends, in σ of its Gaussian (1.5).
+    #[must_use]
+    pub fn with_sigma_radius(mut self, sigma_radius: f64) -> Self {
+        self.sigma_radius = sigma_radius;
+        self
+    }
+
+    /// How far peaks must lie apart, pixels (`None`: 2.5 `fwhm`). With 0 a
+    /// peak need only be the largest pixel of the kernel's footprint.
+    #[must_use]
+    pub fn with_min_separation(mut self, min_separation: Option<f64>) -> Self {
+        self.min_separation = min_separation;
+        self
+    }
+
+    /// Leaves out peaks within half the kernel's size of the edges.
+    #[must_use]
+    pub fn with_exclude_border(mut self, exclude_border: bool) -> Self {
+        self.exclude_border = exclude_border;
+        self
+    }
+
+    /// The accepted sharpness (0.5 to 2).
+    #[must_use]
+    pub fn with_sharpness_range(mut self, range: Range) -> Self {
+        self.sharpness = range;
+        self
+    }
+
+    /// The accepted roundness (0 to 0.2).
+    #[must_use]
+    pub fn with_roundness_range(mut self, range: Range) -> Self {
+        self.roundness = range;
+        self
+    }
+
+    /// The largest accepted peak above the sky.
+    #[must_use]
+    pub fn with_peak_max(mut self, peak_max: Option<f64>) -> Self {
+        self.peak_max = peak_max;
+        self
+    }
+
+    /// Keeps only so many sources, those of the largest flux.
+    #[must_use]
+    pub fn with_n_brightest(mut self, n_brightest: Option<usize>) -> Self {
+        self.n_brightest = n_brightest;
+        self
+    }
+
+    /// The least number of positive pixels (5, as in IRAF).
+    #[must_use]
+    pub fn with_min_n_pixels(mut self, min_n_pixels: usize) -> Self {
+        self.min_n_pixels = min_n_pixels;
+        self
+    }
+
+    /// Finds the stars of an image without a background.
+    ///
+    /// `threshold` is the least height of the Gaussian fitted at the peak, in
+    /// the image's unit. Masked pixels neither are peaks nor hide others; they
+    /// do enter the convolution and the statistics. NaN pixels enter neither:
+    /// no star is found within the kernel's reach. Errors are not used.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] or [`Error::ShapeMismatch`] for a setting
+    /// that cannot be used, [`Error::Cancelled`].
+    pub fn find<T: Pixel>(
+        &self,
+        frame: &Frame<'_, T>,
+        threshold: Threshold<'_>,
+        run: &Run<'_>,
+    ) -> Result<Found<IrafSource>, Error> {
+        let kernel = self.checked_kernel()?;
+        let image = frame.data();
+        let neighbourhood = match self.min_separation.unwrap_or(2.5 * self.fwhm) {
+            0.0 => Neighbourhood::footprint(kernel.footprint(), kernel.shape())?,
+            separation => Neighbourhood::disk(separation, image.shape())?,
+        };
+        let border = if self.exclude_border {
+            kernel.radius()
+        } else {
+            (0, 0)
+        };
+        let search = PeakSearch::new(&neighbourhood, threshold)
+            .with_mask(frame.mask())
+            .with_border(border);
+        let convolved = convolve(image, &kernel, run)?;
+        let convolved = Image::new(&convolved, image.shape())?;
+        let peaks = search.find(convolved, run)?;
+        let positions: Vec<_> = peaks
+            .iter()
+            .map(|peak| (peak.x, peak.y, peak.value))
+            .collect();
+        self.measure_pixels(image, &kernel, &positions, run)
+    }
+
+    /// Measures the stars at given (x, y) positions, rounded to pixels, in the
+    /// place of a search; the filters apply.
+    ///
+    /// # Errors
+    /// As [`IrafFinder::find`]; also where a position is off the image.
+    pub fn measure<T: Pixel>(
+        &self,
+        frame: &Frame<'_, T>,
+        positions: &[(f64, f64)],
+        run: &Run<'_>,
+    ) -> Result<Found<IrafSource>, Error> {
+        let kernel = self.checked_kernel()?;
+        let image = frame.data();
+        let convolved = convolve(image, &kernel, run)?;
+        let convolved = Image::new(&convolved, image.shape())?;
+        let positions: Vec<_> = nearest_pixels(positions, image.shape())?
+            .into_iter()
+            .map(|(x, y)| (x, y, convolved.row(y)[x].into()))
+            .collect();
+        self.measure_pixels(image, &kernel, &positions, run)
+    }
+
+    /// The kernel, once all settings are found usable.
+    fn checked_kernel(&self) -> Result<Kernel, Error> {
+        let kernel = Kernel::circular(self.fwhm, self.sigma_radius)?;
+        if let Some(separation) = self.min_separation.filter(|s| s.is_nan() || *s < 0.0) {
+            return Err(Error::invalid("min_separation", "be >= 0", separation));
+        }
+        if self.min_n_pixels == 0 {
+            return Err(Error::invalid("min_n_pixels", "be >= 1", 0));
+        }
+        if self.n_brightest == Some(0) {
+            return Err(Error::invalid("n_brightest", "be > 0", 0));
+        }
+        if self.peak_max.is_some_and(f64::is_nan) {
+            return Err(Error::invalid("peak_max", "be a number", f64::NAN));
+        }
+        check_range("sharpness_range", self.sharpness)?;
+        check_range("roundness_range", self.roundness)?;
+        Ok(kernel)
+    }
+
+    /// Measures and filters at pixels (x, y) with the convolved value there.
+    fn measure_pixels<T: Pixel>(
+        &self,
+        image: Image<'_, T>,
+        kernel: &Kernel,
+        positions: &[(usize, usize, f64)],
+        run: &Run<'_>,
+    ) -> Result<Found<IrafSource>, Error> {
+        let n_sky = kernel.footprint().iter().filter(|&&inside| !inside).count();
+        let batches = run.map(
+            chunks(positions.len(), BATCH),
+            Vec::new,
+            |cutout: &mut Vec<f64>, batch| {
+                let measured = positions[batch].iter().filter_map(|&(x, y, height)| {
+                    fill_cutout(image, (x, y), kernel, cutout);
+                    let star = Star {
+                        kernel,
+                        n_sky,
+                        x,
+                        y,
+                        height,
+                    };
+                    star.measure(cutout)
+                        .filter(|s| s.n_pixels >= self.min_n_pixels)
+                });
+                Ok(measured.collect::<Vec<_>>())
+            },
+        )?;
+        let mut sources = batches.concat();
+        let n_measured = sources.len();
+        sources.retain(|source| self.accepts(source, image.shape()));
+        keep_brightest(&mut sources, self.n_brightest, |source| source.flux);
+        Ok(Found {
+            sources,
+            n_positions: positions.len(),
+            n_measured,
+        })
+    }
+
+    fn accepts(&self, source: &IrafSource, (ny, nx): (usize, usize)) -> bool {
+        let on_image = |at: f64, n: usize| (-0.5..=n as f64 - 0.5).contains(&at);
+        on_image(source.x, nx)
+            && on_image(source.y, ny)
+            && in_range(self.sharpness, source.sharpness)
+            && in_range(self.roundness, source.roundness)
+            && self.peak_max.is_none_or(|peak_max| source.peak <= peak_max)
+    }
+}
+
+/// The kernel's rectangle of the image around (x, y), 0 off the image.
+fn fill_cutout<T: Pixel>(
+    image: Image<'_, T>,
+    (x, y): (usize, usize),
+    kernel: &Kernel,
+    cutout: &mut Vec<f64>,
+) {
+    let (ry, rx) = (kernel.radius().0 as i64, kernel.radius().1 as i64);
+    let (x, y) = (x as i64, y as i64);
+    cutout.clear();
+    for py in y - ry..=y + ry {
+        cutout.extend((x - rx..=x + rx).map(|px| image.get(px, py).map_or(0.0, Into::into)));
+    }
+}
+
+/// One position to be measured.
+struct Star<'a> {
+    kernel: &'a Kernel,
+    /// Pixels of the kernel's rectangle off the footprint.
+    n_sky: usize,
+    x: usize,
+    y: usize,
+    /// The convolved image here: the height of the fitted Gaussian.
+    height: f64,
+}
+
+impl Star<'_> {
+    /// Measures on the cutout, which becomes D; `None` where a statistic is
+    /// not finite.
+    fn measure(&self, cutout: &mut [f64]) -> Option<IrafSource> {
+        let sky = self.sky(cutout);
+        if !sky.is_finite() {
+            return None;
+        }
+        for (value, inside) in cutout.iter_mut().zip(self.kernel.footprint()) {
+            let d = if *inside { *value - sky } else { 0.0 };
+            // Not `max`, which would turn NaN into 0.
+            *value = if d < 0.0 { 0.0 } else { d };
+        }
+        let moments = Moments::new(cutout, self.kernel.shape().1);
+        let (ry, rx) = self.kernel.radius();
+        let source = IrafSource {
+            x: moments.x + self.x as f64 - rx as f64,
+            y: moments.y + self.y as f64 - ry as f64,
+            fwhm: moments.fwhm(),
+            sharpness: moments.fwhm() / self.kernel.fwhm(),
+            roundness: moments.roundness(),
+            orientation: moments.orientation(),
+            n_pixels: cutout.iter().filter(|&&d| d > 0.0).count(),
+            peak: cutout.iter().copied().fold(0.0, f64::max),
+            flux: moments.flux,
+        };
+        let statistics = [
+            source.x,
+            source.y,
+            source.sharpness,
+            source.roundness,
+            source.orientation,
+            source.peak,
+            source.flux,
+        ];
+        statistics.iter().all(|s| s.is_finite()).then_some(source)
+    }
+
+    fn sky(&self, cutout: &[f64]) -> f64 {
+        if self.n_sky == 0 {
+            return cutout[cutout.len() / 2] - self.height;
+        }
+        let sky = cutout
+            .iter()
+            .zip(self.kernel.footprint())
+            .filter(|(_, inside)| !**inside);
+        sky.map(|(value, _)| value).sum::<f64>() / self.n_sky as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: (usize, usize) = (50, 60);
+
+    /// Round Gaussians (x, y, height) of sigma 1.3 on a constant sky.
+    fn field(stars: &[(f64, f64, f64)], sky: f64) -> Vec<f64> {
+        let pixel = |i: usize| {
+            let (x, y) = ((i % SHAPE.1) as f64, (i / SHAPE.1) as f64);
+            let star = |&(x0, y0, height): &(f64, f64, f64)| {
+                let r2 = (x - x0) * (x - x0) + (y - y0) * (y - y0);
+                height * (-r2 / (2.0 * 1.3 * 1.3)).exp()
+            };
+            sky + stars.iter().map(star).sum::<f64>()
+        };
+        (0..SHAPE.0 * SHAPE.1).map(pixel).collect()
+    }
+
+    fn find(finder: &IrafFinder, data: &[f64]) -> Result<Found<IrafSource>, Error> {
+        let frame = Frame::new(Image::new(data, SHAPE)?);
+        let found = finder.find(&frame, Threshold::Scalar(5.0), &Run::new())?;
+        let serial = finder.find(&frame, Threshold::Scalar(5.0), &Run::new().serial())?;
+        assert_eq!(found, serial);
+        Ok(found)
+    }
+
+    const STARS: [(f64, f64, f64); 3] = [(12.2, 9.7, 40.0), (44.9, 20.1, 90.0), (30.4, 38.6, 60.0)];
+
+    #[test]
+    fn stars_are_found_where_they_are_whatever_the_sky() -> Result<(), Error> {
+        for sky in [0.0, 1000.0] {
+            let found = find(
+                &IrafFinder::new(3.0).with_exclude_border(true),
+                &field(&STARS, sky),
+            )?;
+            assert_eq!((found.n_positions, found.n_measured), (3, 3));
+            for (source, star) in found.sources.iter().zip(STARS) {
+                assert!((source.x - star.0).abs() < 0.15 && (source.y - star.1).abs() < 0.15);
+                assert!(source.roundness < 0.1 && source.n_pixels >= 11);
+                assert!(source.peak > 0.5 * star.2 && source.flux > source.peak);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn filters_take_what_they_should() -> Result<(), Error> {
+        let data = field(&STARS, 0.0);
+        let finder = IrafFinder::new(3.0);
+        let brightest = find(&finder.clone().with_n_brightest(Some(2)), &data)?.sources;
+        assert_eq!(brightest.len(), 2);
+        assert!(brightest[0].y < 25.0 && brightest[1].y > 25.0);
+        let faint = find(&finder.clone().with_peak_max(Some(50.0)), &data)?.sources;
+        assert_eq!(faint.len(), 2);
+        let none = find(
+            &finder.clone().with_sharpness_range(Some((5.0, 6.0))),
+            &data,
+        )?;
+        assert_eq!((none.sources.len(), none.n_measured), (0, 3));
+        let none = find(&finder.clone().with_min_n_pixels(14), &data)?;
+        assert_eq!((none.n_positions, none.n_measured), (3, 0));
+        let all = find(&finder.with_min_separation(Some(100.0)), &data)?;
+        assert_eq!(all.sources.len(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_nan_hides_the_star_it_touches_and_no_other() -> Result<(), Error> {
+        let mut data = field(&STARS, 0.0);
+        data[11 * SHAPE.1 + 14] = f64::NAN;
+        let found = find(&IrafFinder::new(3.0), &data)?;
+        assert_eq!(found.sources.len(), 2);
+        data.fill(f64::NAN);
+        assert_eq!(find(&IrafFinder::new(3.0), &data)?.n_positions, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_footprint_that_fills_the_rectangle_has_its_sky_from_the_fit() -> Result<(), Error> {
+        let finder = IrafFinder::new(4.5);
+        let kernel = finder.checked_kernel()?;
+        assert!(kernel.footprint().iter().all(|&inside| inside));
+        let found = find(&finder.with_sharpness_range(None), &field(&STARS, 100.0))?;
+        // A star narrower than the kernel is fitted with too large a height.
+        let source = found.sources.iter().find(|s| (s.x - 44.9).abs() < 0.3);
+        assert!(
+            source.is_some_and(|s| s.peak > 100.0 && s.peak < 130.0),
+            "{found:?}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn given_positions_are_measured_and_filtered() -> Result<(), Error> {
+        let data = field(&STARS, 0.0);
+        let frame = Frame::new(Image::new(&data, SHAPE)?);
+        let finder = IrafFinder::new(3.0);
+        let found = find(&finder, &data)?;
+        let positions: Vec<_> = found.sources.iter().map(|s| (s.x, s.y)).collect();
+        let measured = finder.measure(&frame, &positions, &Run::new())?;
+        assert_eq!(measured.sources, found.sources);
+        assert!(finder.measure(&frame, &[(-1.0, 3.0)], &Run::new()).is_err());
+        assert_eq!(finder.measure(&frame, &[], &Run::new())?.n_positions, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used_are_refused() {
+        let data = field(&STARS, 0.0);
+        let finder = || IrafFinder::new(3.0);
+        for bad in [
+            IrafFinder::new(f64::NAN),
+            IrafFinder::new(1e12),
+            finder().with_sigma_radius(-1.0),
+            finder().with_min_separation(Some(f64::NAN)),
+            finder().with_min_separation(Some(-1.0)),
+            finder().with_min_n_pixels(0),
+            finder().with_n_brightest(Some(0)),
+            finder().with_peak_max(Some(f64::NAN)),
+            finder().with_roundness_range(Some((f64::NAN, 1.0))),
+        ] {
+            assert!(find(&bad, &data).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn any_shape_of_image_is_taken() -> Result<(), Error> {
+        for shape in [(0, 0), (0, 7), (1, 1), (1, 9), (3, 2)] {
+            for value in [1.0_f32, f32::NAN, f32::INFINITY, f32::MAX] {
+                let mut data = vec![value; shape.0 * shape.1];
+                data.iter_mut().take(1).for_each(|first| *first = 3.0);
+                let frame = Frame::new(Image::new(&data, shape)?);
+                for separation in [None, Some(0.0), Some(0.3), Some(1e300)] {
+                    let finder = IrafFinder::new(3.0).with_min_separation(separation);
+                    finder.find(&frame, Threshold::Scalar(-1.0), &Run::new())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

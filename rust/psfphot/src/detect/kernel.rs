@@ -1,0 +1,303 @@
+//! The convolution kernel of the star finders.
+
+use crate::Error;
+
+/// σ of a Gaussian over its full width at half maximum, 1 / (2 √(2 ln 2)).
+const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_53;
+
+/// The footprint holds every pixel that is this near to the centre, pixels:
+/// narrower Gaussians would leave too few pixels to fit two parameters.
+const LEAST_RADIUS: f64 = 2.0;
+
+/// A wider kernel (511 pixels across, 130,000 of them used) is a mistake in
+/// the units, and would run for hours.
+const MAX_RADIUS: f64 = 255.0;
+
+/// An elliptical Gaussian, cut off and shifted so that it sums to zero.
+///
+/// The image convolved with it is, at every pixel, the height of the Gaussian
+/// in the least-squares fit of a Gaussian plus a constant to the pixels of the
+/// footprint, all with the same weight (Stetson 1987, PASP 99, 191): with the
+/// Gaussian g on the footprint M of n pixels,
+///
+/// K = M · (g − Σg/n) / (Σg² − (Σg)²/n),  g = exp(−E),
+/// E = a·dx² + 2b·dx·dy + c·dy².
+///
+/// M holds the pixels with E ≤ `sigma_radius`²/2, and those within 2 pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernel {
+    fwhm: f64,
+    radius: (usize, usize),
+    values: Vec<f64>,
+    footprint: Vec<bool>,
+    relative_error: f64,
+}
+
+/// The quadratic form E = a·dx² + 2b·dx·dy + c·dy², per pixel².
+#[derive(Debug, Clone, Copy)]
+struct Ellipse {
+    a: f64,
+    b: f64,
+    c: f64,
+}
+
+impl Ellipse {
+    fn new(fwhm: f64, ratio: f64, theta: f64) -> Self {
+        let sigma_x = fwhm * SIGMA_PER_FWHM;
+        let sigma_y = sigma_x * ratio;
+        let (sin, cos) = theta.rem_euclid(360.0).to_radians().sin_cos();
+        let (x2, y2) = (sigma_x * sigma_x, sigma_y * sigma_y);
+        Self {
+            a: cos * cos / (2.0 * x2) + sin * sin / (2.0 * y2),
+            b: 0.5 * cos * sin * (1.0 / x2 - 1.0 / y2),
+            c: sin * sin / (2.0 * x2) + cos * cos / (2.0 * y2),
+        }
+    }
+
+    fn at(self, dx: f64, dy: f64) -> f64 {
+        self.a * (dx * dx) + 2.0 * self.b * dx * dy + self.c * (dy * dy)
+    }
+
+    /// How far the curve E = `level` reaches along y and x, pixels.
+    fn reach(self, level: f64) -> (f64, f64) {
+        let determinant = self.a * self.c - self.b * self.b;
+        (
+            (self.a * level / determinant).sqrt(),
+            (self.c * level / determinant).sqrt(),
+        )
+    }
+}
+
+impl Kernel {
+    /// A round kernel; see [`Kernel::elliptical`].
+    ///
+    /// # Errors
+    /// As [`Kernel::elliptical`].
+    pub fn circular(fwhm: f64, sigma_radius: f64) -> Result<Self, Error> {
+        Self::elliptical(fwhm, 1.0, 0.0, sigma_radius)
+    }
+
+    /// A kernel of full width at half maximum `fwhm` (pixels) along its major
+    /// axis, which makes the angle `theta` (degrees) with the x axis; `ratio`
+    /// is the minor over the major axis. It ends at `sigma_radius` σ.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if an argument is out of range or not
+    /// finite, or if the kernel has a radius of more than 255 pixels.
+    pub fn elliptical(fwhm: f64, ratio: f64, theta: f64, sigma_radius: f64) -> Result<Self, Error> {
+        check_positive("fwhm", fwhm)?;
+        check_positive("sigma_radius", sigma_radius)?;
+        if !(ratio > 0.0 && ratio <= 1.0) {
+            return Err(Error::invalid("ratio", "be > 0 and <= 1.0", ratio));
+        }
+        if !theta.is_finite() {
+            return Err(Error::invalid("theta", "be finite", theta));
+        }
+        let ellipse = Ellipse::new(fwhm, ratio, theta);
+        let level = sigma_radius * sigma_radius / 2.0;
+        let (reach_y, reach_x) = ellipse.reach(level);
+        if !(reach_y <= MAX_RADIUS && reach_x <= MAX_RADIUS) {
+            return Err(Error::invalid(
+                "fwhm",
+                format!("give a kernel of at most {MAX_RADIUS} pixels radius"),
+                fwhm,
+            ));
+        }
+        let radius = (
+            reach_y.max(LEAST_RADIUS) as usize,
+            reach_x.max(LEAST_RADIUS) as usize,
+        );
+        Self::sampled(ellipse, level, radius, fwhm)
+    }
+
+    fn sampled(
+        ellipse: Ellipse,
+        level: f64,
+        radius: (usize, usize),
+        fwhm: f64,
+    ) -> Result<Self, Error> {
+        let (ry, rx) = (radius.0 as i64, radius.1 as i64);
+        let offsets = (-ry..=ry).flat_map(|dy| (-rx..=rx).map(move |dx| (dx as f64, dy as f64)));
+        let (mut values, mut footprint) = (Vec::new(), Vec::new());
+        for (dx, dy) in offsets {
+            let exponent = ellipse.at(dx, dy);
+            let inside = exponent <= level || dx * dx + dy * dy <= LEAST_RADIUS * LEAST_RADIUS;
+            footprint.push(inside);
+            values.push(if inside { (-exponent).exp() } else { 0.0 });
+        }
+        let n = footprint.iter().filter(|&&inside| inside).count() as f64;
+        let sum = pairwise_sum(&values);
+        let squares = pairwise_sum(&values.iter().map(|g| g * g).collect::<Vec<_>>());
+        let variance = squares - sum * sum / n;
+        if !(variance > 0.0 && variance.is_finite()) {
+            return Err(Error::invalid(
+                "fwhm",
+                "give, with sigma_radius, a kernel that is not flat",
+                fwhm,
+            ));
+        }
+        for (value, _) in values
+            .iter_mut()
+            .zip(&footprint)
+            .filter(|(_, inside)| **inside)
+        {
+            *value = (*value - sum / n) / variance;
+        }
+        Ok(Self {
+            fwhm,
+            radius,
+            values,
+            footprint,
+            relative_error: 1.0 / variance.sqrt(),
+        })
+    }
+
+    /// Full width at half maximum along the major axis, pixels.
+    #[must_use]
+    pub fn fwhm(&self) -> f64 {
+        self.fwhm
+    }
+
+    /// (ny, nx), both odd and at least 5.
+    #[must_use]
+    pub fn shape(&self) -> (usize, usize) {
+        (2 * self.radius.0 + 1, 2 * self.radius.1 + 1)
+    }
+
+    /// Half its size along (y, x), without the central pixel.
+    #[must_use]
+    pub fn radius(&self) -> (usize, usize) {
+        self.radius
+    }
+
+    /// Its values, row by row; they sum to zero, and are zero off the
+    /// footprint.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Which pixels it uses, row by row.
+    #[must_use]
+    pub fn footprint(&self) -> &[bool] {
+        &self.footprint
+    }
+
+    /// Noise of the convolved image over the noise of a pixel,
+    /// 1/√(Σg² − (Σg)²/n).
+    #[must_use]
+    pub fn relative_error(&self) -> f64 {
+        self.relative_error
+    }
+}
+
+/// The sum in the order in which numpy adds contiguous numbers: eight running
+/// sums, blocks of at most 128.
+///
+/// Thereby the kernel has, nearly always, the bits of photutils' kernel, and in
+/// images without noise the same pixels of the convolved image are equal.
+fn pairwise_sum(values: &[f64]) -> f64 {
+    const BLOCK: usize = 128;
+    if values.len() > BLOCK {
+        let half = values.len() / 2;
+        let (first, second) = values.split_at(half - half % 8);
+        return pairwise_sum(first) + pairwise_sum(second);
+    }
+    let blocks = values.chunks_exact(8);
+    let rest = blocks.remainder();
+    let mut s = [0.0; 8];
+    for block in blocks {
+        for (sum, value) in s.iter_mut().zip(block) {
+            *sum += value;
+        }
+    }
+    let sum = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+    rest.iter().fold(sum, |sum, value| sum + value)
+}
+
+/// "must be positive" in the words of the Python interface.
+pub(crate) fn check_positive(argument: &'static str, value: f64) -> Result<(), Error> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::invalid(argument, "be positive and finite", value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_fwhm_of_3_pixels_gives_the_13_pixels_within_2() -> Result<(), Error> {
+        let kernel = Kernel::circular(3.0, 1.5)?;
+        assert_eq!(kernel.shape(), (5, 5));
+        assert_eq!(kernel.footprint().iter().filter(|&&m| m).count(), 13);
+        // 1 + 4e^{-u} + 4e^{-2u} + 4e^{-4u} with u = 1/2sigma^2, by hand.
+        let u = 4.0 * std::f64::consts::LN_2 / 9.0;
+        let (sum, squares) = [(1.0, 0.0), (4.0, 1.0), (4.0, 2.0), (4.0, 4.0)]
+            .iter()
+            .fold((0.0, 0.0), |(s, q), (n, r2)| {
+                let g = f64::exp(-u * r2);
+                (s + n * g, q + n * g * g)
+            });
+        let expected = 1.0 / (squares - sum * sum / 13.0_f64).sqrt();
+        assert!((kernel.relative_error() - expected).abs() < 1e-14);
+        Ok(())
+    }
+
+    #[test]
+    fn a_tilted_ellipse_is_longer_along_its_axis() -> Result<(), Error> {
+        let kernel = Kernel::elliptical(10.0, 0.3, 90.0, 1.5)?;
+        assert!(kernel.radius().0 > kernel.radius().1);
+        let tilted = Kernel::elliptical(10.0, 0.3, 45.0, 1.5)?;
+        let (ny, nx) = tilted.shape();
+        let at = |dx: i64, dy: i64| {
+            tilted.values()[((ny as i64 / 2 + dy) * nx as i64 + nx as i64 / 2 + dx) as usize]
+        };
+        // Counter-clockwise from +x: long along dx = dy.
+        assert!(at(3, 3) > at(3, -3));
+        Ok(())
+    }
+
+    #[test]
+    fn impossible_kernels_are_refused() {
+        for fwhm in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9, 1e-300, 1e12] {
+            assert!(Kernel::circular(fwhm, 1.5).is_err(), "fwhm {fwhm}");
+        }
+        for sigma_radius in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+            assert!(Kernel::circular(3.0, sigma_radius).is_err());
+        }
+        for ratio in [0.0, 1.1, f64::NAN, 1e-300] {
+            assert!(Kernel::elliptical(3.0, ratio, 0.0, 1.5).is_err());
+        }
+        assert!(Kernel::elliptical(3.0, 1.0, f64::NAN, 1.5).is_err());
+        // A Gaussian so wide that the footprint cannot tell it from a constant.
+        assert!(Kernel::circular(1e12, 1e-13).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn kernels_sum_to_zero_and_fit_a_gaussian_of_height_1(
+            fwhm in 0.3..20.0_f64,
+            ratio in 0.2..1.0_f64,
+            theta in -400.0..400.0_f64,
+            sigma_radius in 0.3..3.0_f64,
+        ) {
+            let kernel = Kernel::elliptical(fwhm, ratio, theta, sigma_radius)?;
+            let scale: f64 = kernel.values().iter().map(|v| v.abs()).sum();
+            prop_assert!(kernel.values().iter().sum::<f64>().abs() < 1e-12 * scale);
+            let (ry, rx) = (kernel.radius().0 as i64, kernel.radius().1 as i64);
+            let ellipse = Ellipse::new(fwhm, ratio, theta);
+            let mut height = 0.0;
+            let mut pixels = kernel.values().iter();
+            for dy in -ry..=ry {
+                for dx in -rx..=rx {
+                    let gaussian = (-ellipse.at(dx as f64, dy as f64)).exp();
+                    height += pixels.next().unwrap_or(&0.0) * (gaussian + 7.0);
+                }
+            }
+            prop_assert!((height - 1.0).abs() < 1e-9 * scale.max(1.0), "{height}");
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! Local maxima above a threshold.
+
+use super::ties;
+use crate::Error;
+use crate::image::{Image, Pixel};
+use crate::run::{Run, chunks};
+
+/// Rows per task: enough tasks for any number of threads on a small image.
+const BAND: usize = 32;
+
+/// What a pixel must exceed to be a peak.
+#[derive(Debug, Clone, Copy)]
+pub enum Threshold<'a> {
+    /// The same for all pixels.
+    Scalar(f64),
+    /// One for each pixel; where it is NaN there are no peaks.
+    Map(Image<'a, f64>),
+}
+
+impl Threshold<'_> {
+    fn check(&self, shape: (usize, usize)) -> Result<(), Error> {
+        match self {
+            Self::Scalar(value) if value.is_nan() => {
+                Err(Error::invalid("threshold", "be a number", value))
+            }
+            Self::Map(map) if map.shape() != shape => Err(Error::ShapeMismatch {
+                argument: "threshold",
+                expected: vec![shape.0, shape.1],
+                got: vec![map.shape().0, map.shape().1],
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn row(&self, y: usize) -> ThresholdRow<'_> {
+        match self {
+            Self::Scalar(value) => ThresholdRow::Scalar(*value),
+            Self::Map(map) => ThresholdRow::Map(map.row(y)),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum ThresholdRow<'a> {
+    Scalar(f64),
+    Map(&'a [f64]),
+}
+
+impl ThresholdRow<'_> {
+    fn at(self, x: usize) -> f64 {
+        match self {
+            Self::Scalar(value) => value,
+            Self::Map(row) => row[x],
+        }
+    }
+}
+
+/// A local maximum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Peak {
+    /// Column.
+    pub x: usize,
+    /// Row.
+    pub y: usize,
+    /// The image there.
+    pub value: f64,
+}
+
+/// The pixels dx = x0..=x1 of the row dy, counted from the central pixel.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    dy: i64,
+    x0: i64,
+    x1: i64,
+}
+
+/// The pixels around a pixel among which it must be the largest.
+#[derive(Debug, Clone)]
+pub struct Neighbourhood {
+    /// Nearest rows first, because they tell soonest that a pixel is no peak.
+    spans: Vec<Span>,
+    /// Those of the eight adjacent pixels that belong to it.
+    adjacent: Vec<(i64, i64)>,
+    /// For a disk, its radius; equal peaks within it are one.
+    separation: Option<f64>,
+}
+
+impl Neighbourhood {
+    /// The pixels within `radius` of the central one. Of equal peaks within
+    /// that distance only one is kept: of connected ones (a flat top) the pixel
+    /// nearest to their centroid, and of the others that of the larger flat
+    /// top, else the first one.
+    ///
+    /// `shape = (ny, nx)` is that of the image; larger radii are no different
+    /// from its diagonal.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless the radius is positive.
+    pub fn disk(radius: f64, shape: (usize, usize)) -> Result<Self, Error> {
+        if radius.is_nan() || radius <= 0.0 {
+            return Err(Error::invalid("radius", "be positive", radius));
+        }
+        let radius = radius.min((shape.0 as f64).hypot(shape.1 as f64) + 1.0);
+        let squared = radius * radius;
+        let half = radius as i64;
+        let spans = (-half..=half).map(|dy| {
+            // Exact where the circle passes through a pixel's centre, whatever
+            // the square root's last bit.
+            let inside = |dx: i64| (dx * dx + dy * dy) as f64 <= squared;
+            let mut x1 = (squared - (dy * dy) as f64).max(0.0).sqrt() as i64;
+            while !inside(x1) && x1 > 0 {
+                x1 -= 1;
+            }
+            while inside(x1 + 1) {
+                x1 += 1;
+            }
+            Span { dy, x0: -x1, x1 }
+        });
+        Ok(Self::from_spans(spans.collect(), Some(radius)))
+    }
+
+    /// The pixels where `footprint` is true, around its central one. All of
+    /// several equal peaks are kept.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] unless `footprint` has `shape = (ny, nx)`.
+    pub fn footprint(footprint: &[bool], shape: (usize, usize)) -> Result<Self, Error> {
+        let image = Image::new(footprint, shape)?;
+        let (cy, cx) = (shape.0 as i64 / 2, shape.1 as i64 / 2);
+        let mut spans: Vec<Span> = Vec::new();
+        for y in 0..shape.0 {
+            let inside = (0i64..).zip(image.row(y)).filter(|(_, inside)| **inside);
+            for (x, _) in inside {
+                let (dy, dx) = (y as i64 - cy, x - cx);
+                match spans.last_mut() {
+                    Some(span) if span.dy == dy && span.x1 + 1 == dx => span.x1 = dx,
+                    _ => spans.push(Span { dy, x0: dx, x1: dx }),
+                }
+            }
+        }
+        Ok(Self::from_spans(spans, None))
+    }
+
+    fn from_spans(mut spans: Vec<Span>, separation: Option<f64>) -> Self {
+        spans.sort_by_key(|span| span.dy.abs());
+        let holds = |dy: i64, dx: i64| {
+            spans
+                .iter()
+                .any(|span| span.dy == dy && (span.x0..=span.x1).contains(&dx))
+        };
+        let adjacent = [
+            (0, 1),
+            (0, -1),
+            (1, 0),
+            (-1, 0),
+            (1, 1),
+            (1, -1),
+            (-1, 1),
+            (-1, -1),
+        ]
+        .into_iter()
+        .filter(|&(dy, dx)| holds(dy, dx))
+        .collect();
+        Self {
+            spans,
+            adjacent,
+            separation,
+        }
+    }
+}
+
+/// A search for peaks.
+#[derive(Debug, Clone, Copy)]
+pub struct PeakSearch<'a> {
+    neighbourhood: &'a Neighbourhood,
+    threshold: Threshold<'a>,
+    mask: Option<Image<'a, bool>>,
+    border: (usize, usize),
+}
+
+impl<'a> PeakSearch<'a> {
+    /// Pixels above the threshold that are the largest of their neighbourhood.
+    #[must_use]
+    pub fn new(neighbourhood: &'a Neighbourhood, threshold: Threshold<'a>) -> Self {
+        Self {
+            neighbourhood,
+            threshold,
+            mask: None,
+            border: (0, 0),
+        }
+    }
+
+    /// Masked pixels are no peaks, and do not keep others from being peaks.
+    #[must_use]
+    pub fn with_mask(mut self, mask: Option<Image<'a, bool>>) -> Self {
+        self.mask = mask;
+        self
+    }
+
+    /// No peaks within `border = (rows, columns)` of the edges.
+    #[must_use]
+    pub fn with_border(mut self, border: (usize, usize)) -> Self {
+        self.border = border;
+        self
+    }
+
+    /// The peaks of the image, row by row.
+    ///
+    /// NaN pixels are treated as masked ones. Beyond the edges the image counts
+    /// as 0, so that a negative pixel near an edge is no peak. An image of one
+    /// constant has none.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if mask or threshold have another shape,
+    /// [`Error::InvalidArgument`] if the threshold is NaN, [`Error::Cancelled`].
+    pub fn find<T: Pixel>(&self, image: Image<'_, T>, run: &Run<'_>) -> Result<Vec<Peak>, Error> {
+        let (ny, nx) = image.shape();
+        self.threshold.check((ny, nx))?;
+        if let Some(mask) = self.mask.filter(|mask| mask.shape() != (ny, nx)) {
+            return Err(Error::ShapeMismatch {
+                argument: "mask",
+                expected: vec![ny, nx],
+                got: vec![mask.shape().0, mask.shape().1],
+            });
+        }
+        let (by, bx) = self.border;
+        let rows = by..ny.saturating_sub(by).max(by);
+        let columns = bx..nx.saturating_sub(bx).max(bx);
+        let bands = chunks(rows.len(), BAND);
+        let peaks = run.map(
+            bands,
+            || (),
+            |(), band| {
+                let mut peaks = Vec::new();
+                for y in band.start + by..band.end + by {
+                    self.find_in_row(image, y, columns.clone(), &mut peaks);
+                }
+                Ok(peaks)
+            },
+        )?;
+        let peaks = peaks.concat();
+        if !peaks.is_empty() && is_constant(image) {
+            return Ok(Vec::new());
+        }
+        Ok(match self.neighbourhood.separation {
+            Some(separation) => ties::resolve(peaks, separation),
+            None => peaks,
+        })
+    }
+
+    fn find_in_row<T: Pixel>(
+        &self,
+        image: Image<'_, T>,
+        y: usize,
+        columns: std::ops::Range<usize>,
+        peaks: &mut Vec<Peak>,
+    ) {
+        let threshold = self.threshold.row(y);
+        let row = image.row(y);
+        for x in columns {
+            let value: f64 = row[x].into();
+            if value > threshold.at(x)
+                && !self.is_masked(x as i64, y as i64)
+                && self.is_largest(image, x, y, row[x])
+            {
+                peaks.push(Peak { x, y, value });
+            }
+        }
+    }
+
+    fn is_masked(&self, x: i64, y: i64) -> bool {
+        self.mask.is_some_and(|mask| mask.get(x, y) == Some(true))
+    }
+
+    /// Whether no pixel of the neighbourhood is larger.
+    fn is_largest<T: Pixel>(&self, image: Image<'_, T>, x: usize, y: usize, value: T) -> bool {
+        let (ny, nx) = image.shape();
+        let (x, y, ny, nx) = (x as i64, y as i64, ny as i64, nx as i64);
+        let exceeded_at = |px: i64, py: i64| {
+            image.get(px, py).is_some_and(|other| other > value) && !self.is_masked(px, py)
+        };
+        let adjacent = &self.neighbourhood.adjacent;
+        if adjacent.iter().any(|(dy, dx)| exceeded_at(x + dx, y + dy)) {
+            return false;
+        }
+        self.neighbourhood.spans.iter().all(|span| {
+            let py = y + span.dy;
+            let (x0, x1) = ((x + span.x0).max(0), (x + span.x1).min(nx - 1));
+            let has_row = (0..ny).contains(&py);
+            let inside = has_row && x1 - x0 == span.x1 - span.x0;
+            if !inside && value.into() < 0.0 {
+                return false;
+            }
+            if !has_row || x0 > x1 {
+                return true;
+            }
+            let others = &image.row(py as usize)[x0 as usize..=x1 as usize];
+            // Nearly always none is larger, and then the mask is not asked.
+            !others.iter().any(|other| *other > value) || !(x0..=x1).any(|px| exceeded_at(px, py))
+        })
+    }
+}
+
+fn is_constant<T: Pixel>(image: Image<'_, T>) -> bool {
+    let pixels = image.as_slice();
+    pixels.iter().all(|value| *value == pixels[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition: equal to the maximum over the disk, and above.
+    fn brute_force(
+        image: Image<'_, f64>,
+        mask: &[bool],
+        inside: impl Fn(i64, i64) -> bool,
+        threshold: f64,
+    ) -> Vec<(usize, usize)> {
+        let (ny, nx) = image.shape();
+        let (h, w) = (ny as i64, nx as i64);
+        let good = |x: i64, y: i64| {
+            image
+                .get(x, y)
+                .filter(|v| !v.is_nan() && !mask[(y * w + x) as usize])
+        };
+        let mut peaks = Vec::new();
+        for (y, x) in (0..h).flat_map(|y| (0..w).map(move |x| (y, x))) {
+            let Some(value) = good(x, y) else { continue };
+            let mut largest = f64::NEG_INFINITY;
+            for (py, px) in (-12..h + 12).flat_map(|y| (-12..w + 12).map(move |x| (y, x))) {
+                if inside(px - x, py - y) {
+                    let off_image = image.get(px, py).is_none();
+                    let other = if off_image { Some(0.0) } else { good(px, py) };
+                    largest = largest.max(other.unwrap_or(f64::NEG_INFINITY));
+                }
+            }
+            if value > threshold && value >= largest {
+                peaks.push((x as usize, y as usize));
+            }
+        }
+        peaks
+    }
+
+    fn positions(peaks: &[Peak]) -> Vec<(usize, usize)> {
+        peaks.iter().map(|peak| (peak.x, peak.y)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn peaks_of_distinct_values_are_those_of_the_definition(
+            shape in (1..40_usize, 2..40_usize),
+            radius in 0.5..9.0_f64,
+            threshold in -30.0..90.0_f64,
+            seed in 0..u64::MAX,
+        ) {
+            let random = |i: usize| (i as u64 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
+            let n = shape.0 * shape.1;
+            let data: Vec<f64> = (0..n)
+                .map(|i| match random(i) % 29 {
+                    0 => f64::NAN,
+                    _ => random(i + n) as f64 / 1e14 - 30.0,
+                })
+                .collect();
+            let mask: Vec<bool> = (0..n).map(|i| random(i + 2 * n) % 13 == 0).collect();
+            let image = Image::new(&data, shape)?;
+            let disk = Neighbourhood::disk(radius, shape)?;
+            let search = PeakSearch::new(&disk, Threshold::Scalar(threshold))
+                .with_mask(Some(Image::new(&mask, shape)?));
+            let peaks = search.find(image, &Run::new())?;
+            let inside = |dx: i64, dy: i64| ((dx * dx + dy * dy) as f64) <= radius * radius;
+            let expected = brute_force(image, &mask, inside, threshold);
+            prop_assert_eq!(positions(&peaks), expected);
+            prop_assert_eq!(&peaks, &search.find(image, &Run::new().serial())?);
+            let map = vec![threshold; n];
+            let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&map, shape)?), ..search };
+            prop_assert_eq!(peaks, mapped.find(image, &Run::new())?);
+        }
+
+        #[test]
+        fn footprints_of_any_form_give_the_definition_with_all_ties(
+            footprint in proptest::collection::vec(proptest::bool::ANY, 35),
+            data in proptest::collection::vec(-3_i8..6, 13 * 11),
+            threshold in -4.0..5.0_f64,
+        ) {
+            let mut footprint = footprint;
+            footprint[17] = true;
+            let data: Vec<f64> = data.into_iter().map(f64::from).collect();
+            let image = Image::new(&data, (13, 11))?;
+            let hood = Neighbourhood::footprint(&footprint, (5, 7))?;
+            let peaks = PeakSearch::new(&hood, Threshold::Scalar(threshold))
+                .find(image, &Run::new())?;
+            let inside = |dx: i64, dy: i64| {
+                Image::new(&footprint, (5, 7)).is_ok_and(|f| f.get(dx + 3, dy + 2) == Some(true))
+            };
+            let mask = [false; 13 * 11];
+            let expected = brute_force(image, &mask, inside, threshold);
+            prop_assert_eq!(positions(&peaks), expected);
+        }
+    }
+
+    #[test]
+    fn a_masked_pixel_neither_is_a_peak_nor_hides_one() -> Result<(), Error> {
+        let mut data = vec![0.0; 81];
+        (data[40], data[41]) = (9.0, 5.0);
+        let mut mask = [false; 81];
+        mask[40] = true;
+        let disk = Neighbourhood::disk(2.5, (9, 9))?;
+        let image = Image::new(&data, (9, 9))?;
+        let search = PeakSearch::new(&disk, Threshold::Scalar(1.0));
+        let run = Run::new();
+        assert_eq!(positions(&search.find(image, &run)?), [(4, 4)]);
+        let search = search.with_mask(Some(Image::new(&mask, (9, 9))?));
+        assert_eq!(positions(&search.find(image, &run)?), [(5, 4)]);
+        assert_eq!(search.with_border((4, 6)).find(image, &run)?, []);
+        assert_eq!(search.with_border((90, 90)).find(image, &run)?, []);
+        Ok(())
+    }
+
+    #[test]
+    fn constant_empty_and_nan_images_have_no_peaks() -> Result<(), Error> {
+        let run = Run::new();
+        for (data, shape) in [
+            (vec![3.0; 20], (4, 5)),
+            (vec![3.0], (1, 1)),
+            (vec![], (0, 4)),
+            (vec![f64::NAN; 20], (4, 5)),
+        ] {
+            let disk = Neighbourhood::disk(2.0, shape)?;
+            let search = PeakSearch::new(&disk, Threshold::Scalar(-1.0));
+            assert_eq!(search.find(Image::new(&data, shape)?, &run)?, []);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn any_radius_is_taken_but_nan_and_negative_ones() -> Result<(), Error> {
+        let data: Vec<f64> = (0..35).map(|i| f64::from(i * 17 % 35)).collect();
+        for radius in [1e-300, 20.0, 1e300, f64::INFINITY] {
+            let disk = Neighbourhood::disk(radius, (5, 7))?;
+            let search = PeakSearch::new(&disk, Threshold::Scalar(0.5));
+            let n = search.find(Image::new(&data, (5, 7))?, &Run::new())?.len();
+            assert_eq!(n, if radius < 1.0 { 34 } else { 1 });
+        }
+        for radius in [0.0, -1.0, f64::NAN] {
+            assert!(Neighbourhood::disk(radius, (5, 7)).is_err());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_thresholds_and_masks_are_refused() -> Result<(), Error> {
+        let (data, map, mask) = ([0.0; 4], [0.0; 2], [false; 2]);
+        let image = Image::new(&data, (2, 2))?;
+        let disk = Neighbourhood::disk(2.0, (2, 2))?;
+        let nan = PeakSearch::new(&disk, Threshold::Scalar(f64::NAN));
+        assert!(nan.find(image, &Run::new()).is_err());
+        let map = PeakSearch::new(&disk, Threshold::Map(Image::new(&map, (1, 2))?));
+        assert!(map.find(image, &Run::new()).is_err());
+        let masked = PeakSearch::new(&disk, Threshold::Scalar(1.0))
+            .with_mask(Some(Image::new(&mask, (2, 1))?));
+        assert!(masked.find(image, &Run::new()).is_err());
+        Ok(())
+    }
+}

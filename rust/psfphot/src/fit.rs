@@ -1,0 +1,160 @@
+//! Least-squares fits of one star or of a group of overlapping stars.
+//!
+//! A fit minimises
+//!
+//! ```text
+//! χ² = Σ_pixels w (data − Σ_stars flux · P(pixel; x, y, shape))²,  w = 1/error²
+//! ```
+//!
+//! by Levenberg–Marquardt with analytic derivatives (Marquardt 1963; Moré
+//! 1978). In a group each pixel counts once, however many boxes hold it, and
+//! every member's model *and* its derivatives extend over its whole support.
+//!
+//! # When a fit has converged
+//!
+//! With the normal matrix `A = JᵀWJ` and the gradient `g = JᵀWr` the undamped
+//! step is `δ = A⁻¹ g`. Its length in units of the joint errors is
+//! `√(δᵀAδ) = √(δᵀg)`, and no parameter's step is longer than that in units of
+//! its own error (Cauchy–Schwarz). The fit has converged when this length is
+//! below [`FitSettings::step_tolerance`]; a small change of χ² alone never
+//! stops it.
+
+pub(crate) mod group;
+pub(crate) mod isolated;
+pub(crate) mod minimise;
+mod normal;
+pub(crate) mod pixels;
+
+use crate::psf::Psf;
+use crate::{Error, Run};
+
+/// Settings of the fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FitSettings {
+    max_iterations: usize,
+    step_tolerance: f64,
+}
+
+impl Default for FitSettings {
+    /// 100 iterations (as photutils has it) and a tolerance of 10⁻⁴ errors:
+    /// where the PSF does not match, the steps shrink only linearly, by up to
+    /// 0.9 an iteration, and what is left to go is then still under 10⁻³ of an
+    /// error. Where it matches, convergence is quadratic and this costs at
+    /// most one iteration more than 10⁻².
+    fn default() -> Self {
+        Self {
+            max_iterations: 100,
+            step_tolerance: 1e-4,
+        }
+    }
+}
+
+impl FitSettings {
+    /// At most so many evaluations of the model.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for 0.
+    pub fn with_max_iterations(mut self, max_iterations: usize) -> Result<Self, Error> {
+        if max_iterations == 0 {
+            return Err(Error::invalid("max_iterations", "be at least 1", 0));
+        }
+        self.max_iterations = max_iterations;
+        Ok(self)
+    }
+
+    /// The longest undamped step, in units of the errors, of a converged fit.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless it is positive and finite.
+    pub fn with_step_tolerance(mut self, step_tolerance: f64) -> Result<Self, Error> {
+        if !(step_tolerance.is_finite() && step_tolerance > 0.0) {
+            return Err(Error::invalid(
+                "step_tolerance",
+                "be positive and finite",
+                step_tolerance,
+            ));
+        }
+        self.step_tolerance = step_tolerance;
+        Ok(self)
+    }
+
+    /// See [`FitSettings::with_max_iterations`].
+    #[must_use]
+    pub fn max_iterations(&self) -> usize {
+        self.max_iterations
+    }
+
+    /// See [`FitSettings::with_step_tolerance`].
+    #[must_use]
+    pub fn step_tolerance(&self) -> f64 {
+        self.step_tolerance
+    }
+}
+
+/// What all fits of a run share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fitter<'a> {
+    pub(crate) psf: &'a dyn Psf,
+    pub(crate) settings: FitSettings,
+    /// Whether weights are 1/error², or 1 for want of errors.
+    pub(crate) has_error: bool,
+    pub(crate) run: Run<'a>,
+}
+
+/// How the fit of a source ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Termination {
+    /// The undamped step is shorter than the tolerance.
+    Converged,
+    /// The iterations ran out first.
+    MaxIterations,
+    /// χ² can be lowered no further, but the step is not short: the numbers
+    /// do not resolve the minimum.
+    Stalled,
+    /// The normal matrix is singular: the data do not determine every
+    /// parameter (two stars on one spot, say).
+    Singular,
+    /// χ² is not a finite number.
+    NonFinite,
+    /// The source could not be fitted at all; its flags say why.
+    NotFitted,
+}
+
+/// Most parameters that a source can have: flux, x, y and three of shape.
+pub const MAX_PARAMETERS: usize = 6;
+
+/// Index of the flux among a source's parameters.
+pub const FLUX: usize = 0;
+/// Index of the column x.
+pub const X: usize = 1;
+/// Index of the row y.
+pub const Y: usize = 2;
+/// Index of the first shape parameter.
+pub const SHAPE: usize = 3;
+
+/// A source's parameters (or something for each of them): flux, x, y, shape.
+pub type Parameters = [f64; MAX_PARAMETERS];
+
+/// The longest step in x and y, pixels. Beyond a pixel the linearised star
+/// has nothing to do with the star.
+pub(crate) const MAX_SHIFT: f64 = 1.0;
+
+/// Limits a parameter's step.
+pub(crate) fn clamp_step(parameter: usize, step: f64) -> f64 {
+    if parameter == X || parameter == Y {
+        step.clamp(-MAX_SHIFT, MAX_SHIFT)
+    } else {
+        step
+    }
+}
+
+/// Whether a step is lost in the rounding of the parameter.
+pub(crate) fn is_rounding(parameter: usize, value: f64, step: f64) -> bool {
+    let scale = if parameter == X || parameter == Y {
+        1.0
+    } else {
+        value.abs()
+    };
+    step.abs() <= 1e-11 * scale
+}

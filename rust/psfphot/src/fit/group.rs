@@ -1,0 +1,336 @@
+//! A group of sources fitted jointly, every pixel once.
+
+use crate::Error;
+use crate::image::{Frame, Pixel, PixelBox};
+
+use super::isolated::placement;
+use super::minimise::{Problem, Report, minimise};
+use super::normal::{BlockMatrix, add_outer, dot};
+use super::pixels::{Pixels, union};
+use super::{FLUX, Fitter, Parameters, clamp_step, is_rounding};
+
+/// One member of a group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Member {
+    /// The pixels of its fit box that are on the image.
+    pub(crate) window: PixelBox,
+    pub(crate) start: Parameters,
+    /// Local background per pixel.
+    pub(crate) background: f64,
+}
+
+/// The fit of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Solution {
+    pub(crate) parameters: Vec<Parameters>,
+    /// Variances of the free parameters, member by member, where there is a
+    /// covariance.
+    pub(crate) variances: Option<Vec<f64>>,
+    /// Whether each member's own step is shorter than the tolerance.
+    pub(crate) is_settled: Vec<bool>,
+    pub(crate) report: Report,
+    tiles: Vec<(PixelBox, usize)>,
+    model: Vec<f64>,
+}
+
+impl Solution {
+    /// Calls `visit` with each pixel of `window` that belongs to the group and
+    /// the group's model there.
+    pub(crate) fn visit_model(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
+        for (tile, first) in &self.tiles {
+            let common = tile.intersection(&window);
+            for y in common.y0..common.y1 {
+                for x in common.x0..common.x1 {
+                    let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
+                    visit((x, y), self.model[first + k]);
+                }
+            }
+        }
+    }
+}
+
+/// A rectangle of pixels, and the sources that reach it.
+struct Tile {
+    window: PixelBox,
+    /// First pixel, and number of pixels in whole lanes.
+    first: usize,
+    size: usize,
+    /// Sources with the offset of their planes in the Jacobian.
+    sources: Vec<(u32, usize)>,
+    /// The matrix block of each pair of these sources.
+    blocks: Vec<u32>,
+}
+
+struct Group<'a> {
+    fitter: &'a Fitter<'a>,
+    free: &'a [usize],
+    pixels: Pixels,
+    tiles: Vec<Tile>,
+    current: Vec<Parameters>,
+    trial: Vec<Parameters>,
+    step: Vec<f64>,
+    /// At the trial parameters: data − model, and the planes of ∂model/∂p.
+    residual: Vec<f64>,
+    jacobian: Vec<f64>,
+    /// At the current ones.
+    matrix: BlockMatrix,
+    gradient: Vec<f64>,
+    scratch: Vec<f64>,
+}
+
+/// Fits the members jointly; `free` lists the free parameters of each.
+pub(crate) fn fit<T: Pixel>(
+    fitter: &Fitter<'_>,
+    frame: &Frame<'_, T>,
+    members: &[Member],
+    free: &[usize],
+) -> Result<Solution, Error> {
+    let mut group = Group::new(fitter, frame, members, free);
+    let report = minimise(&mut group, fitter)?;
+    let (variances, is_settled) = group.outcome(&report);
+    if !report.is_evaluated {
+        group.trial.clone_from(&group.current);
+        group.evaluate_trial();
+    }
+    let data = group.pixels.data.iter();
+    Ok(Solution {
+        model: data.zip(&group.residual).map(|(d, r)| d - r).collect(),
+        tiles: group.tiles.iter().map(|t| (t.window, t.first)).collect(),
+        parameters: group.current,
+        variances,
+        is_settled,
+        report,
+    })
+}
+
+/// The mean local background of the boxes that hold a pixel.
+fn mean_background(members: &[Member], x: i64, y: i64) -> f64 {
+    let (mut sum, mut n) = (0.0, 0.0);
+    for member in members.iter().filter(|m| m.window.contains(x, y)) {
+        sum += member.background;
+        n += 1.0;
+    }
+    if n > 0.0 { sum / n } else { 0.0 }
+}
+
+impl<'a> Group<'a> {
+    fn new<T: Pixel>(
+        fitter: &'a Fitter<'a>,
+        frame: &Frame<'_, T>,
+        members: &[Member],
+        free: &'a [usize],
+    ) -> Self {
+        let windows: Vec<_> = members.iter().map(|m| m.window).collect();
+        let has_background = members.iter().any(|m| m.background != 0.0);
+        let mut pixels = Pixels::default();
+        let mut tiles = Vec::new();
+        for window in union(&windows) {
+            let first = pixels.data.len();
+            pixels.gather(frame, window, |x, y| {
+                if has_background {
+                    mean_background(members, x, y)
+                } else {
+                    0.0
+                }
+            });
+            tiles.push(Tile {
+                window,
+                first,
+                size: pixels.data.len() - first,
+                sources: Vec::new(),
+                blocks: Vec::new(),
+            });
+        }
+        let current: Vec<_> = members.iter().map(|m| m.start).collect();
+        let mut group = Self {
+            fitter,
+            free,
+            residual: vec![0.0; pixels.data.len()],
+            matrix: BlockMatrix::new(members.len(), free.len()),
+            gradient: vec![0.0; members.len() * free.len()],
+            step: vec![0.0; members.len() * free.len()],
+            jacobian: Vec::new(),
+            scratch: Vec::new(),
+            trial: current.clone(),
+            current,
+            pixels,
+            tiles,
+        };
+        group.link();
+        group
+    }
+
+    /// Finds which sources reach which tiles, and lays out the Jacobian and
+    /// the matrix.
+    fn link(&mut self) {
+        // A star may move. One that ends up farther from its box than this
+        // was not found there, and is flagged.
+        const MARGIN: i64 = 8;
+        let mut length = 0;
+        for tile in &mut self.tiles {
+            let w = tile.window;
+            let near = PixelBox::new(w.x0 - MARGIN, w.x1 + MARGIN, w.y0 - MARGIN, w.y1 + MARGIN);
+            for (i, parameters) in self.current.iter().enumerate() {
+                let support = self
+                    .fitter
+                    .psf
+                    .support(placement(self.fitter.psf, parameters));
+                if !support.intersection(&near).is_empty() {
+                    tile.sources.push((i as u32, length));
+                    length += self.free.len() * tile.size;
+                }
+            }
+            for (k, &(row, _)) in tile.sources.iter().enumerate() {
+                for &(column, _) in &tile.sources[..=k] {
+                    tile.blocks.push(self.matrix.block(row, column));
+                }
+            }
+        }
+        self.jacobian = vec![0.0; length];
+    }
+
+    fn n_parameters(&self) -> usize {
+        self.step.len()
+    }
+
+    /// Variances, and which members' own steps are short.
+    fn outcome(&self, report: &Report) -> (Option<Vec<f64>>, Vec<bool>) {
+        let n_sources = self.current.len();
+        let scale = self.unit_variance(report.chi2);
+        let factor = self.matrix.factor(0.0).filter(|_| report.chi2.is_finite());
+        let Some(factor) = factor else {
+            return (None, vec![false; n_sources]);
+        };
+        let mut step = self.gradient.clone();
+        factor.solve(&mut step);
+        let variances: Vec<f64> = factor
+            .inverse_diagonal()
+            .iter()
+            .map(|v| v * scale)
+            .collect();
+        let tolerance = self.fitter.settings.step_tolerance.powi(2);
+        let is_short = |(step, variance): (&f64, &f64)| step * step <= tolerance * variance;
+        let width = self.free.len().max(1);
+        let is_settled = step
+            .chunks(width)
+            .zip(variances.chunks(width))
+            .map(|(step, variance)| step.iter().zip(variance).all(is_short))
+            .collect();
+        // No freedom, no errors.
+        let has_freedom = self.pixels.n_good > self.n_parameters();
+        (has_freedom.then_some(variances), is_settled)
+    }
+
+    /// One source's planes on one tile, added to the model.
+    fn add_source(&mut self, tile: usize, source: usize, offset: usize) {
+        let tile = &self.tiles[tile];
+        let parameters = &self.trial[source];
+        let (n, n_shape) = (tile.window.len(), self.fitter.psf.shape_names().len());
+        self.scratch.resize((3 + n_shape) * n, 0.0);
+        let (values, gradient) = self.scratch.split_at_mut(n);
+        let at = placement(self.fitter.psf, parameters);
+        self.fitter
+            .psf
+            .fill_with_gradient(at, tile.window, values, gradient);
+        let flux = parameters[FLUX];
+        for (r, v) in self.residual[tile.first..].iter_mut().zip(&*values) {
+            *r -= flux * v;
+        }
+        for (plane, &parameter) in self.jacobian[offset..].chunks_mut(tile.size).zip(self.free) {
+            if parameter == FLUX {
+                plane[..n].copy_from_slice(values);
+                continue;
+            }
+            let derivative = &gradient[(parameter - 1) * n..parameter * n];
+            for (j, d) in plane.iter_mut().zip(derivative) {
+                *j = flux * d;
+            }
+        }
+    }
+
+    /// Adds one tile's rows to the normal equations.
+    fn add_tile(&mut self, tile: usize) {
+        let tile = &self.tiles[tile];
+        let (size, width) = (tile.size, self.free.len());
+        let pixels = tile.first..tile.first + size;
+        let (weights, residual) = (&self.pixels.weights[pixels.clone()], &self.residual[pixels]);
+        let planes = |offset: usize| offset..offset + width * size;
+        let mut blocks = tile.blocks.iter();
+        self.scratch.resize(width * size, 0.0);
+        for (k, &(row, offset)) in tile.sources.iter().enumerate() {
+            let weighted = &mut self.scratch[..width * size];
+            let own = &self.jacobian[planes(offset)];
+            for (weighted, own) in weighted.chunks_mut(size).zip(own.chunks(size)) {
+                for ((weighted, j), w) in weighted.iter_mut().zip(own).zip(weights) {
+                    *weighted = j * w;
+                }
+            }
+            let gradient = &mut self.gradient[row as usize * width..];
+            for (g, weighted) in gradient.iter_mut().zip(weighted.chunks(size)) {
+                *g += dot(weighted, residual);
+            }
+            for (&(_, other), &block) in tile.sources[..=k].iter().zip(&mut blocks) {
+                let other = &self.jacobian[planes(other)];
+                add_outer(weighted, other, size, self.matrix.values_mut(block));
+            }
+        }
+    }
+}
+
+impl Problem for Group<'_> {
+    fn evaluate_trial(&mut self) -> f64 {
+        self.residual.copy_from_slice(&self.pixels.data);
+        for tile in 0..self.tiles.len() {
+            for k in 0..self.tiles[tile].sources.len() {
+                let (source, offset) = self.tiles[tile].sources[k];
+                self.add_source(tile, source as usize, offset);
+            }
+        }
+        self.residual
+            .iter()
+            .zip(&self.pixels.weights)
+            .map(|(r, w)| w * r * r)
+            .sum()
+    }
+
+    fn accept(&mut self) {
+        self.current.clone_from(&self.trial);
+        self.matrix.clear();
+        self.gradient.fill(0.0);
+        for tile in 0..self.tiles.len() {
+            self.add_tile(tile);
+        }
+    }
+
+    fn solve(&mut self, lambda: f64) -> Option<f64> {
+        let factor = self.matrix.factor(lambda)?;
+        self.step.copy_from_slice(&self.gradient);
+        factor.solve(&mut self.step);
+        Some(dot(&self.step, &self.gradient))
+    }
+
+    fn propose(&mut self) {
+        let width = self.free.len();
+        for (i, trial) in self.trial.iter_mut().enumerate() {
+            *trial = self.current[i];
+            for (&k, &step) in self.free.iter().zip(&self.step[i * width..]) {
+                trial[k] += clamp_step(k, step);
+            }
+        }
+    }
+
+    fn step_is_rounding(&self) -> bool {
+        let width = self.free.len();
+        self.current.iter().enumerate().all(|(i, parameters)| {
+            let steps = self.free.iter().zip(&self.step[i * width..]);
+            steps
+                .into_iter()
+                .all(|(&k, &step)| is_rounding(k, parameters[k], step))
+        })
+    }
+
+    fn unit_variance(&self, chi2: f64) -> f64 {
+        self.pixels
+            .unit_variance(self.fitter.has_error, chi2, self.n_parameters())
+    }
+}

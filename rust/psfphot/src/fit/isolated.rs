@@ -1,0 +1,274 @@
+//! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
+
+use crate::Error;
+use crate::image::PixelBox;
+use crate::psf::{Placement, Psf};
+use crate::simd::{dispatch, mul_add};
+
+use super::minimise::{Problem, Report, minimise};
+use super::normal::{SINGULAR, damped};
+use super::pixels::{LANES, Pixels};
+use super::{FLUX, Fitter, Parameters, SHAPE, X, Y, clamp_step, is_rounding};
+
+/// Reusable buffers of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    profile: Vec<f64>,
+    gradient: Vec<f64>,
+}
+
+/// A fitted star.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Solution {
+    pub(crate) parameters: Parameters,
+    /// Variances of the parameters, where there is a covariance.
+    pub(crate) variances: Option<[f64; 3]>,
+    pub(crate) report: Report,
+}
+
+/// What is fitted, and from where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) window: PixelBox,
+    /// The pixels of the window.
+    pub(crate) pixels: &'a Pixels,
+    pub(crate) start: Parameters,
+}
+
+struct Star<'a> {
+    fitter: &'a Fitter<'a>,
+    window: PixelBox,
+    pixels: &'a Pixels,
+    profile: &'a mut [f64],
+    gradient: &'a mut [f64],
+    current: Parameters,
+    trial: Parameters,
+    step: [f64; 3],
+    normal: Normal,
+    trial_normal: Normal,
+}
+
+/// `A` (upper triangle by rows: ff, fx, fy, xx, xy, yy), `g` and χ².
+#[derive(Debug, Clone, Copy, Default)]
+struct Normal {
+    matrix: [f64; 6],
+    gradient: [f64; 3],
+    chi2: f64,
+}
+
+/// Fits one star. Its profile at the solution is left in the buffers.
+pub(crate) fn fit(
+    fitter: &Fitter<'_>,
+    target: Target<'_>,
+    buffers: &mut Buffers,
+) -> Result<Solution, Error> {
+    let Target {
+        window,
+        pixels,
+        start,
+    } = target;
+    // The padding of the last lanes has weight 0 and must hold numbers.
+    let n = pixels.data.len();
+    let planes = 2 + fitter.psf.shape_names().len();
+    buffers.profile.clear();
+    buffers.profile.resize(n, 0.0);
+    buffers.gradient.clear();
+    buffers.gradient.resize(planes * n, 0.0);
+    let mut star = Star {
+        fitter,
+        window,
+        pixels,
+        profile: &mut buffers.profile,
+        gradient: &mut buffers.gradient,
+        current: start,
+        trial: start,
+        step: [0.0; 3],
+        normal: Normal::default(),
+        trial_normal: Normal::default(),
+    };
+    let report = minimise(&mut star, fitter)?;
+    let variances = star.variances(report.chi2);
+    let parameters = star.current;
+    if !report.is_evaluated {
+        let at = placement(fitter.psf, &parameters);
+        fitter.psf.fill(at, window, &mut buffers.profile);
+    }
+    Ok(Solution {
+        parameters,
+        variances,
+        report,
+    })
+}
+
+impl Buffers {
+    /// The star's profile (of unit flux) at the solution, pixel by pixel.
+    pub(crate) fn profile(&self) -> &[f64] {
+        &self.profile
+    }
+}
+
+/// Where the parameters put a source.
+pub(crate) fn placement<'a>(psf: &dyn Psf, parameters: &'a Parameters) -> Placement<'a> {
+    Placement {
+        x: parameters[X],
+        y: parameters[Y],
+        shape: &parameters[SHAPE..SHAPE + psf.shape_names().len()],
+    }
+}
+
+impl Star<'_> {
+    fn variances(&self, chi2: f64) -> Option<[f64; 3]> {
+        // As with any straight line through two points: no freedom, no errors.
+        if self.pixels.n_good <= 3 {
+            return None;
+        }
+        let factor = Factor::new(&self.normal.matrix, 0.0)?;
+        let scale = self.unit_variance(chi2);
+        let variance = |k: usize| {
+            let mut unit = [0.0; 3];
+            unit[k] = 1.0;
+            factor.solve(unit)[k] * scale
+        };
+        Some([variance(0), variance(1), variance(2)])
+    }
+}
+
+impl Problem for Star<'_> {
+    fn evaluate_trial(&mut self) -> f64 {
+        let at = placement(self.fitter.psf, &self.trial);
+        self.fitter
+            .psf
+            .fill_with_gradient(at, self.window, self.profile, self.gradient);
+        // Planes as the PSF lays them out: one window after another, so that
+        // the padding of one is the beginning of the next.
+        let by_y = &self.gradient[self.window.len()..];
+        self.trial_normal = accumulate(
+            &self.pixels.data,
+            &self.pixels.weights,
+            [self.profile, self.gradient, by_y],
+            self.trial[FLUX],
+        );
+        self.trial_normal.chi2
+    }
+
+    fn accept(&mut self) {
+        self.current = self.trial;
+        self.normal = self.trial_normal;
+    }
+
+    fn solve(&mut self, lambda: f64) -> Option<f64> {
+        self.step = Factor::new(&self.normal.matrix, lambda)?.solve(self.normal.gradient);
+        let g = &self.normal.gradient;
+        Some(self.step.iter().zip(g).map(|(a, b)| a * b).sum())
+    }
+
+    fn propose(&mut self) {
+        for k in 0..3 {
+            self.trial[k] = self.current[k] + clamp_step(k, self.step[k]);
+        }
+    }
+
+    fn step_is_rounding(&self) -> bool {
+        (0..3).all(|k| is_rounding(k, self.current[k], self.step[k]))
+    }
+
+    fn unit_variance(&self, chi2: f64) -> f64 {
+        self.pixels.unit_variance(self.fitter.has_error, chi2, 3)
+    }
+}
+
+/// Cholesky factors of a 3 × 3 matrix with its diagonal times 1 + λ.
+struct Factor {
+    l: [f64; 6],
+}
+
+impl Factor {
+    fn new(a: &[f64; 6], lambda: f64) -> Option<Self> {
+        let [a00, a11, a22] = [a[0], a[3], a[5]].map(|diagonal| damped(diagonal, lambda));
+        let pivot = |rest: f64, whole: f64| {
+            (rest > SINGULAR * whole && rest.is_finite()).then(|| rest.sqrt())
+        };
+        let l00 = pivot(a00, a00)?;
+        let (l10, l20) = (a[1] / l00, a[2] / l00);
+        let l11 = pivot(a11 - l10 * l10, a11)?;
+        let l21 = (a[4] - l20 * l10) / l11;
+        let l22 = pivot(a22 - l20 * l20 - l21 * l21, a22)?;
+        Some(Self {
+            l: [l00, l10, l11, l20, l21, l22],
+        })
+    }
+
+    fn solve(&self, b: [f64; 3]) -> [f64; 3] {
+        let [l00, l10, l11, l20, l21, l22] = self.l;
+        let y0 = b[0] / l00;
+        let y1 = (b[1] - l10 * y0) / l11;
+        let y2 = (b[2] - l20 * y0 - l21 * y1) / l22;
+        let x2 = y2 / l22;
+        let x1 = (y1 - l21 * x2) / l11;
+        [(y0 - l10 * x1 - l20 * x2) / l00, x1, x2]
+    }
+}
+
+/// Sums over whole lanes. What the slices hold of other planes stands where the
+/// padding has weight 0.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of the kernel
+fn accumulate_kernel<const FMA: bool>(
+    data: &[f64],
+    weights: &[f64],
+    [profile, by_x, by_y]: [&[f64]; 3],
+    flux: f64,
+) -> Normal {
+    let mut sums = [[0.0; LANES]; 10];
+    let n = data.len() / LANES * LANES;
+    for k in (0..n).step_by(LANES) {
+        let lane = k..k + LANES;
+        let (d, w, p) = (
+            &data[lane.clone()],
+            &weights[lane.clone()],
+            &profile[lane.clone()],
+        );
+        let (x, y) = (&by_x[lane.clone()], &by_y[lane]);
+        for l in 0..LANES {
+            let r = mul_add::<FMA>(-flux, p[l], d[l]);
+            let (wp, wx, wy, wr) = (w[l] * p[l], w[l] * x[l], w[l] * y[l], w[l] * r);
+            let terms = [
+                (wp, p[l]),
+                (wp, x[l]),
+                (wp, y[l]),
+                (wx, x[l]),
+                (wx, y[l]),
+                (wy, y[l]),
+                (wr, p[l]),
+                (wr, x[l]),
+                (wr, y[l]),
+                (wr, r),
+            ];
+            for (sum, (a, b)) in sums.iter_mut().zip(terms) {
+                sum[l] = mul_add::<FMA>(a, b, sum[l]);
+            }
+        }
+    }
+    let [pp, px, py, xx, xy, yy, rp, rx, ry, rr] = sums.map(|s| (s[0] + s[1]) + (s[2] + s[3]));
+    // The model is flux times the profile, and so are its derivatives.
+    let square = flux * flux;
+    Normal {
+        matrix: [
+            pp,
+            flux * px,
+            flux * py,
+            square * xx,
+            square * xy,
+            square * yy,
+        ],
+        gradient: [rp, flux * rx, flux * ry],
+        chi2: rr,
+    }
+}
+
+dispatch! {
+    /// The normal equations of one star.
+    fn accumulate(
+        data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
+    ) -> Normal = accumulate_kernel
+}

@@ -1,0 +1,277 @@
+//! The normal equations of many sources: symmetric, sparse in blocks.
+
+use std::collections::HashMap;
+
+use crate::simd::{dispatch, mul_add};
+
+use super::pixels::LANES;
+
+/// A pivot that has lost all but this part of its diagonal is no pivot: the
+/// rest is rounding.
+pub(crate) const SINGULAR: f64 = 1e-13;
+
+/// A diagonal element times 1 + λ. Damping gives a parameter without any
+/// influence (the position of a star of flux 0) a step of 0.
+pub(crate) fn damped(diagonal: f64, lambda: f64) -> f64 {
+    if diagonal == 0.0 && lambda > 0.0 {
+        1.0
+    } else {
+        diagonal * (1.0 + lambda)
+    }
+}
+
+/// A symmetric matrix of `size` × `size` blocks, one row of blocks for each
+/// source, of which only those of pairs that share pixels are stored.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BlockMatrix {
+    size: usize,
+    n_sources: usize,
+    /// (row, column) of each block, row ≥ column; the diagonal ones first.
+    pairs: Vec<(u32, u32)>,
+    index: HashMap<(u32, u32), u32>,
+    values: Vec<f64>,
+}
+
+impl BlockMatrix {
+    /// The diagonal blocks of `n_sources`, all zero.
+    pub(crate) fn new(n_sources: usize, size: usize) -> Self {
+        let pairs: Vec<_> = (0..n_sources as u32).map(|i| (i, i)).collect();
+        Self {
+            size,
+            n_sources,
+            index: pairs.iter().copied().zip(0..).collect(),
+            values: vec![0.0; n_sources * size * size],
+            pairs,
+        }
+    }
+
+    /// The number of the block of a pair (row ≥ column), which is stored from
+    /// now on.
+    pub(crate) fn block(&mut self, row: u32, column: u32) -> u32 {
+        let number = self.pairs.len() as u32;
+        let (pairs, values, area) = (&mut self.pairs, &mut self.values, self.size * self.size);
+        *self.index.entry((row, column)).or_insert_with(|| {
+            pairs.push((row, column));
+            values.resize(values.len() + area, 0.0);
+            number
+        })
+    }
+
+    /// Sets all blocks to zero.
+    pub(crate) fn clear(&mut self) {
+        self.values.fill(0.0);
+    }
+
+    /// The values of one block, row by row.
+    pub(crate) fn values_mut(&mut self, block: u32) -> &mut [f64] {
+        let area = self.size * self.size;
+        &mut self.values[block as usize * area..(block as usize + 1) * area]
+    }
+
+    /// The order of the whole matrix.
+    pub(crate) fn order(&self) -> usize {
+        self.n_sources * self.size
+    }
+
+    /// Cholesky factor of the matrix with its diagonal times 1 + λ; `None`
+    /// where it is not positive definite.
+    pub(crate) fn factor(&self, lambda: f64) -> Option<Cholesky> {
+        let (n, size) = (self.order(), self.size);
+        let mut dense = vec![0.0; n * n];
+        for (&(row, column), block) in self.pairs.iter().zip(self.values.chunks_exact(size * size))
+        {
+            for (i, values) in block.chunks_exact(size).enumerate() {
+                let at = (row as usize * size + i) * n + column as usize * size;
+                dense[at..at + size].copy_from_slice(values);
+            }
+        }
+        for diagonal in dense.iter_mut().step_by(n + 1) {
+            *diagonal = damped(*diagonal, lambda);
+        }
+        Cholesky::new(dense, n)
+    }
+}
+
+/// The lower factor L of a dense matrix A = L Lᵀ.
+#[derive(Debug, Clone)]
+pub(crate) struct Cholesky {
+    /// Row by row; above the diagonal there is nothing of meaning.
+    rows: Vec<f64>,
+    n: usize,
+}
+
+impl Cholesky {
+    /// Factors the lower triangle of `rows`.
+    fn new(mut rows: Vec<f64>, n: usize) -> Option<Self> {
+        for i in 0..n {
+            let (above, rest) = rows.split_at_mut(i * n);
+            let row = &mut rest[..n];
+            for j in 0..i {
+                let upper = &above[j * n..][..=j];
+                row[j] = (row[j] - dot(&row[..j], &upper[..j])) / upper[j];
+            }
+            let pivot = row[i] - dot(&row[..i], &row[..i]);
+            if !(pivot > SINGULAR * row[i] && pivot.is_finite()) {
+                return None;
+            }
+            row[i] = pivot.sqrt();
+        }
+        Some(Self { rows, n })
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        &self.rows[i * self.n..][..=i]
+    }
+
+    /// Solves A x = b in place.
+    pub(crate) fn solve(&self, b: &mut [f64]) {
+        for i in 0..self.n {
+            let row = self.row(i);
+            b[i] = (b[i] - dot(&row[..i], &b[..i])) / row[i];
+        }
+        for i in (0..self.n).rev() {
+            let row = self.row(i);
+            b[i] /= row[i];
+            let x = b[i];
+            for (b, l) in b[..i].iter_mut().zip(row) {
+                *b -= l * x;
+            }
+        }
+    }
+
+    /// The diagonal of A⁻¹: with M = L⁻¹ it is the sum of the squares of each
+    /// column of M.
+    pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
+        let n = self.n;
+        let mut diagonal = vec![0.0; n];
+        // Column j of M, from row j down.
+        let mut column = vec![0.0; n];
+        for j in 0..n {
+            column[j] = 1.0 / self.row(j)[j];
+            for i in j + 1..n {
+                let row = self.row(i);
+                column[i] = -dot(&row[j..i], &column[j..i]) / row[i];
+            }
+            diagonal[j] = column[j..].iter().map(|m| m * m).sum();
+        }
+        diagonal
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of the kernels
+fn dot_kernel<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
+    // Two lanes' worth of sums hide the latency of the additions.
+    const WIDE: usize = 2 * LANES;
+    let mut sums = [0.0; WIDE];
+    let (a_wide, b_wide) = (a.chunks_exact(WIDE), b.chunks_exact(WIDE));
+    let rest: f64 = a_wide
+        .remainder()
+        .iter()
+        .zip(b_wide.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
+    for (a, b) in a_wide.zip(b_wide) {
+        for l in 0..WIDE {
+            sums[l] = mul_add::<FMA>(a[l], b[l], sums[l]);
+        }
+    }
+    let low = (sums[0] + sums[4]) + (sums[1] + sums[5]);
+    let high = (sums[2] + sums[6]) + (sums[3] + sums[7]);
+    low + high + rest
+}
+
+dispatch! {
+    /// Σ a b over slices of one length.
+    pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 = dot_kernel
+}
+
+/// `block[i][j] += Σ a_i b_j` over planes of `n` elements, whole lanes.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn outer_kernel<const FMA: bool>(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) {
+    if n == 0 {
+        return;
+    }
+    let size = b.len() / n;
+    for (i, a) in a.chunks_exact(n).enumerate() {
+        for (j, b) in b.chunks_exact(n).enumerate() {
+            let mut sums = [0.0; LANES];
+            for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+                for l in 0..LANES {
+                    sums[l] = mul_add::<FMA>(a[l], b[l], sums[l]);
+                }
+            }
+            block[i * size + j] += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        }
+    }
+}
+
+dispatch! {
+    /// Adds the products of two sources' planes to their block.
+    pub(crate) fn add_outer(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) = outer_kernel
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// B Bᵀ + 1 as blocks of 2, and as rows.
+    fn matrix(n_sources: usize, b: &[f64]) -> (BlockMatrix, Vec<f64>) {
+        let n = 2 * n_sources;
+        let mut dense = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..n {
+                dense[i * n + j] = dot(&b[i * n..(i + 1) * n], &b[j * n..(j + 1) * n]);
+            }
+            dense[i * n + i] += 1.0;
+        }
+        let mut blocks = BlockMatrix::new(n_sources, 2);
+        for row in 0..n_sources {
+            for column in 0..=row {
+                let number = blocks.block(row as u32, column as u32);
+                let values = blocks.values_mut(number);
+                for (k, value) in values.iter_mut().enumerate() {
+                    *value = dense[(2 * row + k / 2) * n + 2 * column + k % 2];
+                }
+            }
+        }
+        (blocks, dense)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn cholesky_solves_and_inverts(
+            n_sources in 1_usize..8, b in prop::collection::vec(-1.0..1.0, 256),
+        ) {
+            let (blocks, dense) = matrix(n_sources, &b);
+            let n = blocks.order();
+            let factor = blocks.factor(0.0).unwrap();
+            let diagonal = factor.inverse_diagonal();
+            for k in 0..n {
+                let mut x = vec![0.0; n];
+                x[k] = 1.0;
+                factor.solve(&mut x);
+                prop_assert!((x[k] - diagonal[k]).abs() < 1e-12);
+                for i in 0..n {
+                    let product = dot(&dense[i * n..(i + 1) * n], &x);
+                    prop_assert!((product - f64::from(u8::from(i == k))).abs() < 1e-11);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_singular_matrix_has_no_factor_until_damped() {
+        let mut blocks = BlockMatrix::new(2, 1);
+        let pair = blocks.block(1, 0);
+        for block in [0, 1, pair] {
+            blocks.values_mut(block)[0] = 3.0;
+        }
+        assert!(blocks.factor(0.0).is_none());
+        assert!(blocks.factor(1e-3).is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! The flags of a fitted source: one table for code, decoder and docs.
+
+/// A flag of a fitted source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag {
+    /// Its bit, a power of two.
+    pub bit: u32,
+    /// Its name, as photutils 3.1 has it.
+    pub name: &'static str,
+    /// What it says of the source.
+    pub description: &'static str,
+}
+
+macro_rules! flags {
+    ($($bit:literal $constant:ident $name:literal $description:literal;)*) => {
+        $(
+            #[doc = $description]
+            pub const $constant: u32 = $bit;
+        )*
+        /// All flags, by bit.
+        pub const FLAGS: &[Flag] = &[$(
+            Flag { bit: $constant, name: $name, description: $description },
+        )*];
+    };
+}
+
+flags! {
+    1 N_PIXELS_FIT_PARTIAL "n_pixels_fit_partial"
+        "fewer pixels were fitted than `fit_shape` has";
+    2 POSITION_OUTSIDE_IMAGE "position_outside_image"
+        "the fitted position is off the image";
+    4 NON_POSITIVE_FLUX "non_positive_flux"
+        "the fitted flux is not positive";
+    8 NO_CONVERGENCE "no_convergence"
+        "the fit may not have converged";
+    16 NO_COVARIANCE "no_covariance"
+        "there is no covariance: the errors are NaN";
+    32 PARAMETER_NEAR_BOUND "parameter_near_bound"
+        "a fitted parameter is close to one of its bounds";
+    64 NO_OVERLAP "no_overlap"
+        "the fit box does not overlap the image: not fitted";
+    128 FULLY_MASKED "fully_masked"
+        "no pixel of the fit box can be used: not fitted";
+    256 TOO_FEW_PIXELS "too_few_pixels"
+        "fewer usable pixels than free parameters: not fitted";
+    512 NON_FINITE_POSITION "non_finite_position"
+        "the position is not finite";
+    1024 NON_FINITE_FLUX "non_finite_flux"
+        "the flux is not finite";
+    2048 NON_FINITE_LOCAL_BKG "non_finite_local_bkg"
+        "the local background is not finite: none was subtracted";
+    4096 POSITION_OUTSIDE_FIT_REGION "position_outside_fit_region"
+        "the fitted position is outside the box of fitted pixels";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_distinct_powers_of_two_in_order() {
+        for (k, flag) in FLAGS.iter().enumerate() {
+            assert_eq!(flag.bit, 1 << k, "{}", flag.name);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! PSF photometry: from starting values to fitted sources with errors, quality
+//! measures and flags.
+
+mod outcome;
+mod source;
+mod tasks;
+
+use crate::fit::{FitSettings, MAX_PARAMETERS, SHAPE};
+use crate::image::{Frame, Pixel};
+use crate::psf::Psf;
+use crate::{Error, Run};
+
+pub use source::{FittedSource, Starts};
+
+/// Fits sources to an image, alone or in groups.
+///
+/// ```
+/// use psfphot::image::{Frame, Image};
+/// use psfphot::photometry::{Photometry, Starts};
+/// use psfphot::psf::{CircularGaussianPrf, Placement, Psf};
+/// use psfphot::Run;
+///
+/// # fn main() -> Result<(), psfphot::Error> {
+/// let psf = CircularGaussianPrf::new(2.5)?;
+/// let star = Placement { x: 10.3, y: 8.6, shape: &[] };
+/// let data: Vec<f64> = (0..20 * 20)
+///     .map(|k| 500.0 * psf.value(star, (k % 20) as f64, (k / 20) as f64))
+///     .collect();
+///
+/// let frame = Frame::new(Image::new(&data, (20, 20))?);
+/// let starts = Starts::new(&[10.0], &[9.0], &[400.0])?;
+/// let sources = Photometry::new((5, 5))?.fit(&psf, &frame, &starts, Run::new())?;
+/// assert!((sources[0].flux() - 500.0).abs() < 1e-6);
+/// assert!((sources[0].x() - 10.3).abs() < 1e-8);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Photometry {
+    fit_shape: (usize, usize),
+    settings: FitSettings,
+    is_fixed: [bool; MAX_PARAMETERS],
+}
+
+impl Photometry {
+    /// Fits boxes of `fit_shape = (ny, nx)` pixels, both odd, around the
+    /// starting positions; flux, x and y are free, shape parameters fixed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] naming `fit_shape`.
+    pub fn new(fit_shape: (usize, usize)) -> Result<Self, Error> {
+        if fit_shape.0.is_multiple_of(2) || fit_shape.1.is_multiple_of(2) {
+            return Err(Error::invalid(
+                "fit_shape",
+                "have an odd value for both axes",
+                format!("{fit_shape:?}"),
+            ));
+        }
+        let mut is_fixed = [true; MAX_PARAMETERS];
+        is_fixed[..SHAPE].fill(false);
+        Ok(Self {
+            fit_shape,
+            settings: FitSettings::default(),
+            is_fixed,
+        })
+    }
+
+    /// With other settings of the fit.
+    #[must_use]
+    pub fn with_settings(mut self, settings: FitSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// With parameters fixed or free, in the order flux, x, y, shape; those
+    /// beyond the list stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the list is longer than a source has
+    /// parameters.
+    pub fn with_fixed(mut self, is_fixed: &[bool]) -> Result<Self, Error> {
+        let Some(all) = self.is_fixed.get_mut(..is_fixed.len()) else {
+            return Err(Error::invalid(
+                "is_fixed",
+                format!("have at most {MAX_PARAMETERS} elements"),
+                is_fixed.len(),
+            ));
+        };
+        all.copy_from_slice(is_fixed);
+        Ok(self)
+    }
+
+    /// Fits the sources; the rows come in their order.
+    ///
+    /// A source alone in its group, or without a group, is fitted alone: its
+    /// neighbours are not subtracted. `run` is told of each fitted source.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if all parameters are fixed or the PSF has
+    /// more shape parameters than a source can hold; [`Error::Cancelled`].
+    pub fn fit<T: Pixel>(
+        &self,
+        psf: &dyn Psf,
+        frame: &Frame<'_, T>,
+        starts: &Starts<'_>,
+        run: Run<'_>,
+    ) -> Result<Vec<FittedSource>, Error> {
+        let n_parameters = SHAPE + psf.shape_names().len();
+        if n_parameters > MAX_PARAMETERS {
+            return Err(Error::invalid(
+                "psf",
+                format!("have at most {} shape parameters", MAX_PARAMETERS - SHAPE),
+                psf.shape_names().len(),
+            ));
+        }
+        let free: Vec<usize> = (0..n_parameters).filter(|&k| !self.is_fixed[k]).collect();
+        if free.is_empty() {
+            return Err(Error::invalid(
+                "is_fixed",
+                "leave at least one parameter free",
+                "all fixed",
+            ));
+        }
+        tasks::fit_all(self, &free, psf, frame, starts, run)
+    }
+}

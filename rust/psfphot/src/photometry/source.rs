@@ -1,0 +1,173 @@
+//! What goes into a photometry run, and what comes out.
+
+use crate::Error;
+use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SHAPE, Termination, X, Y};
+use crate::psf::Psf;
+
+/// Starting values of the sources, one array per quantity.
+///
+/// Values that are not finite are no error: such a source is not fitted, and
+/// its flags say so.
+#[derive(Debug, Clone, Copy)]
+pub struct Starts<'a> {
+    x: &'a [f64],
+    y: &'a [f64],
+    flux: &'a [f64],
+    local_background: Option<&'a [f64]>,
+    groups: Option<&'a [i64]>,
+    shape: Option<&'a [f64]>,
+}
+
+impl<'a> Starts<'a> {
+    /// Positions (pixels) and fluxes, arrays of one length.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the lengths differ.
+    pub fn new(x: &'a [f64], y: &'a [f64], flux: &'a [f64]) -> Result<Self, Error> {
+        Error::check_len("y", x.len(), y.len())?;
+        Error::check_len("flux", x.len(), flux.len())?;
+        Ok(Self {
+            x,
+            y,
+            flux,
+            local_background: None,
+            groups: None,
+            shape: None,
+        })
+    }
+
+    /// With the local background per pixel of each source.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the lengths differ.
+    pub fn with_local_background(mut self, background: &'a [f64]) -> Result<Self, Error> {
+        Error::check_len("local_bkg", self.len(), background.len())?;
+        self.local_background = Some(background);
+        Ok(self)
+    }
+
+    /// With labels: sources of one label are fitted jointly.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the lengths differ.
+    pub fn with_groups(mut self, groups: &'a [i64]) -> Result<Self, Error> {
+        Error::check_len("group_id", self.len(), groups.len())?;
+        self.groups = Some(groups);
+        Ok(self)
+    }
+
+    /// With shape parameters, source by source, instead of the PSF's own.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] unless there are as many for each source as
+    /// `psf` has.
+    pub fn with_shape(mut self, shape: &'a [f64], psf: &dyn Psf) -> Result<Self, Error> {
+        Error::check_len("shape", self.len() * psf.shape_names().len(), shape.len())?;
+        self.shape = Some(shape);
+        Ok(self)
+    }
+
+    /// Number of sources.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    /// Whether there is no source.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.x.is_empty()
+    }
+
+    /// The labels, if the sources are grouped.
+    pub(crate) fn groups(&self) -> Option<&'a [i64]> {
+        self.groups
+    }
+
+    /// The starting parameters of a source.
+    pub(crate) fn parameters(&self, index: usize, psf: &dyn Psf) -> Parameters {
+        let mut parameters = [0.0; MAX_PARAMETERS];
+        parameters[FLUX] = self.flux[index];
+        parameters[X] = self.x[index];
+        parameters[Y] = self.y[index];
+        let n = psf.shape_names().len();
+        let shape = self
+            .shape
+            .map_or(psf.shape(), |shape| &shape[index * n..(index + 1) * n]);
+        parameters[SHAPE..SHAPE + n].copy_from_slice(shape);
+        parameters
+    }
+
+    /// The local background of a source, 0 if there is none.
+    pub(crate) fn background(&self, index: usize) -> f64 {
+        self.local_background.map_or(0.0, |all| all[index])
+    }
+}
+
+/// One fitted source. Where it could not be fitted, all numbers are NaN.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FittedSource {
+    /// Flux, x, y and the shape parameters, in this order (see
+    /// [`fit`](crate::fit)); unused ones are 0.
+    pub parameters: Parameters,
+    /// Their 1-sigma errors; NaN for fixed ones and where there is none.
+    pub errors: Parameters,
+    /// Pixels of its own box that were fitted.
+    pub n_pixels: usize,
+    /// Pixels of its own box left out because of their error value alone.
+    pub n_bad_errors: usize,
+    /// Σ |data − model| / flux over its own pixels.
+    pub qfit: f64,
+    /// (data − model) / flux in the pixel of the starting position.
+    pub cfit: f64,
+    /// χ² per degree of freedom over its own pixels; NaN without errors.
+    pub reduced_chi2: f64,
+    /// Bits of [`flags`](crate::flags).
+    pub flags: u32,
+    /// Evaluations of the model.
+    pub iterations: usize,
+    /// How the fit ended.
+    pub termination: Termination,
+}
+
+impl FittedSource {
+    /// A source that cannot be fitted.
+    pub(crate) fn not_fitted(flags: u32) -> Self {
+        Self {
+            parameters: [f64::NAN; MAX_PARAMETERS],
+            errors: [f64::NAN; MAX_PARAMETERS],
+            n_pixels: 0,
+            n_bad_errors: 0,
+            qfit: f64::NAN,
+            cfit: f64::NAN,
+            reduced_chi2: f64::NAN,
+            flags,
+            iterations: 0,
+            termination: Termination::NotFitted,
+        }
+    }
+
+    /// The flux.
+    #[must_use]
+    pub fn flux(&self) -> f64 {
+        self.parameters[FLUX]
+    }
+
+    /// The column, pixels.
+    #[must_use]
+    pub fn x(&self) -> f64 {
+        self.parameters[X]
+    }
+
+    /// The row, pixels.
+    #[must_use]
+    pub fn y(&self) -> f64 {
+        self.parameters[Y]
+    }
+
+    /// The 1-sigma error of the flux.
+    #[must_use]
+    pub fn flux_error(&self) -> f64 {
+        self.errors[FLUX]
+    }
+}

@@ -1,0 +1,298 @@
+//! The sources of a run cut into tasks: chunks of isolated sources, and groups.
+
+use crate::fit::pixels::Pixels;
+use crate::fit::{FLUX, Fitter, SHAPE, Termination, X, Y, group, isolated};
+use crate::image::{Frame, Pixel, PixelBox, PixelState};
+use crate::psf::Psf;
+use crate::run::chunks;
+use crate::{Error, Run, flags};
+
+use super::Photometry;
+use super::outcome::{Context, Fitted, Ready, Residuals};
+use super::source::{FittedSource, Starts};
+
+/// Isolated sources per task: some 0.1 ms of work, so that handing out tasks
+/// costs nothing and the last one is not waited for.
+const CHUNK: usize = 64;
+
+/// One task: rows of sources that are fitted alone, or one group.
+enum Task {
+    Alone(Vec<usize>),
+    Jointly(Vec<usize>),
+}
+
+/// Everything that the tasks share.
+struct Job<'a, T> {
+    fitter: Fitter<'a>,
+    frame: &'a Frame<'a, T>,
+    starts: &'a Starts<'a>,
+    context: Context<'a>,
+}
+
+/// Reusable memory of one thread.
+#[derive(Default)]
+struct Scratch {
+    pixels: Pixels,
+    buffers: isolated::Buffers,
+}
+
+/// Why a source cannot be fitted.
+struct Reason {
+    flags: u32,
+    n_pixels: usize,
+}
+
+impl Reason {
+    fn new(flags: u32) -> Self {
+        Self { flags, n_pixels: 0 }
+    }
+
+    fn row(&self) -> FittedSource {
+        Context::not_fitted(self.flags, self.n_pixels)
+    }
+}
+
+pub(super) fn fit_all<T: Pixel>(
+    photometry: &Photometry,
+    free: &[usize],
+    psf: &dyn Psf,
+    frame: &Frame<'_, T>,
+    starts: &Starts<'_>,
+    run: Run<'_>,
+) -> Result<Vec<FittedSource>, Error> {
+    let job = Job {
+        fitter: Fitter {
+            psf,
+            settings: photometry.settings,
+            has_error: frame.has_error(),
+            run,
+        },
+        frame,
+        starts,
+        context: Context {
+            free,
+            fit_shape: photometry.fit_shape,
+            image: frame.data().bounds(),
+            has_error: frame.has_error(),
+        },
+    };
+    let rows = run.map(tasks(starts), Scratch::default, |scratch, task| {
+        let rows = match task {
+            Task::Alone(indices) => job.fit_each(&indices, scratch),
+            Task::Jointly(indices) => job.fit_jointly(&indices, scratch),
+        }?;
+        run.advance(rows.len());
+        Ok(rows)
+    })?;
+    let mut sources = vec![FittedSource::not_fitted(0); starts.len()];
+    for (index, row) in rows.into_iter().flatten() {
+        sources[index] = row;
+    }
+    Ok(sources)
+}
+
+/// The sources by label; the largest groups first, as they take longest.
+fn tasks(starts: &Starts<'_>) -> Vec<Task> {
+    let Some(groups) = starts.groups() else {
+        let ranges = chunks(starts.len(), CHUNK).into_iter();
+        return ranges.map(|range| Task::Alone(range.collect())).collect();
+    };
+    let mut order: Vec<usize> = (0..groups.len()).collect();
+    order.sort_by_key(|&i| groups[i]);
+    let (mut alone, mut joint) = (Vec::new(), Vec::new());
+    for members in order.chunk_by(|&a, &b| groups[a] == groups[b]) {
+        match members {
+            [one] => alone.push(*one),
+            many => joint.push(many.to_vec()),
+        }
+    }
+    joint.sort_by_key(|members| std::cmp::Reverse(members.len()));
+    let alone = alone.chunks(CHUNK).map(|c| Task::Alone(c.to_vec()));
+    joint.into_iter().map(Task::Jointly).chain(alone).collect()
+}
+
+impl<T: Pixel> Job<'_, T> {
+    /// What can be said of a source before its pixels are looked at.
+    fn ready(&self, index: usize) -> Result<Ready, Reason> {
+        let start = self.starts.parameters(index, self.fitter.psf);
+        let background = self.starts.background(index);
+        let (is_known, flags) = if background.is_finite() {
+            (true, 0)
+        } else {
+            (false, flags::NON_FINITE_LOCAL_BKG)
+        };
+        if !(start[X].is_finite() && start[Y].is_finite()) {
+            return Err(Reason::new(flags | flags::NON_FINITE_POSITION));
+        }
+        if !start[FLUX].is_finite() || start[SHAPE..].iter().any(|v| !v.is_finite()) {
+            return Err(Reason::new(flags | flags::NON_FINITE_FLUX));
+        }
+        let fit_box = PixelBox::around(start[X], start[Y], self.context.fit_shape);
+        let window = fit_box.intersection(&self.context.image);
+        if window.is_empty() {
+            return Err(Reason::new(flags | flags::NO_OVERLAP));
+        }
+        Ok(Ready {
+            index,
+            start,
+            window,
+            background: if is_known { background } else { 0.0 },
+            flags,
+        })
+    }
+
+    /// Whether a source's good pixels are enough.
+    fn check_pixels(&self, source: &Ready, n_good: usize) -> Result<(), Reason> {
+        if n_good == 0 {
+            return Err(Reason::new(source.flags | flags::FULLY_MASKED));
+        }
+        if n_good < self.context.free.len() {
+            return Err(Reason {
+                flags: source.flags | flags::TOO_FEW_PIXELS,
+                n_pixels: n_good,
+            });
+        }
+        Ok(())
+    }
+
+    fn fit_each(
+        &self,
+        indices: &[usize],
+        scratch: &mut Scratch,
+    ) -> Result<Vec<(usize, FittedSource)>, Error> {
+        let row = |&index: &usize| {
+            let row = match self.ready(index) {
+                Ok(source) => self.fit_alone(&source, scratch)?,
+                Err(reason) => reason.row(),
+            };
+            Ok((index, row))
+        };
+        indices.iter().map(row).collect()
+    }
+
+    fn fit_alone(&self, source: &Ready, scratch: &mut Scratch) -> Result<FittedSource, Error> {
+        let pixels = &mut scratch.pixels;
+        pixels.clear();
+        pixels.gather(self.frame, source.window, |_, _| source.background);
+        if let Err(reason) = self.check_pixels(source, pixels.n_good) {
+            return Ok(reason.row());
+        }
+        if self.context.free != [FLUX, X, Y] {
+            return Ok(self.fit_group(std::slice::from_ref(source))?.remove(0));
+        }
+        let target = isolated::Target {
+            window: source.window,
+            pixels,
+            start: source.start,
+        };
+        let solution = isolated::fit(&self.fitter, target, &mut scratch.buffers)?;
+        let mut residuals = Residuals::new(source);
+        let window = source.window;
+        let positions =
+            (window.y0..window.y1).flat_map(|y| (window.x0..window.x1).map(move |x| (x, y)));
+        let values = pixels
+            .data
+            .iter()
+            .zip(&pixels.weights)
+            .zip(scratch.buffers.profile());
+        for (position, ((data, &weight), profile)) in positions.zip(values) {
+            if weight > 0.0 {
+                residuals.add(position, data - solution.parameters[FLUX] * profile, weight);
+            }
+        }
+        let fitted = Fitted {
+            parameters: solution.parameters,
+            variances: solution.variances.as_ref().map(<[f64; 3]>::as_slice),
+            termination: solution.report.termination,
+            iterations: solution.report.iterations,
+            residuals,
+            n_bad_errors: pixels.n_bad_errors,
+        };
+        Ok(self.context.row(source, &fitted))
+    }
+
+    fn fit_jointly(
+        &self,
+        indices: &[usize],
+        scratch: &mut Scratch,
+    ) -> Result<Vec<(usize, FittedSource)>, Error> {
+        let (mut members, mut rows) = (Vec::new(), Vec::new());
+        for &index in indices {
+            let ready = self.ready(index).and_then(|source| {
+                let n_good = self.count_good(source.window);
+                self.check_pixels(&source, n_good).map(|()| source)
+            });
+            match ready {
+                Ok(source) => members.push(source),
+                Err(reason) => rows.push((index, reason.row())),
+            }
+        }
+        if let [only] = members[..] {
+            rows.push((only.index, self.fit_alone(&only, scratch)?));
+        } else if !members.is_empty() {
+            let fitted = self.fit_group(&members)?;
+            rows.extend(members.iter().map(|m| m.index).zip(fitted));
+        }
+        Ok(rows)
+    }
+
+    fn fit_group(&self, sources: &[Ready]) -> Result<Vec<FittedSource>, Error> {
+        let members: Vec<_> = sources
+            .iter()
+            .map(|source| group::Member {
+                window: source.window,
+                start: source.start,
+                background: source.background,
+            })
+            .collect();
+        let free = self.context.free;
+        let solution = group::fit(&self.fitter, self.frame, &members, free)?;
+        let width = free.len();
+        let row = |(k, source): (usize, &Ready)| {
+            let variances = solution.variances.as_deref();
+            let is_settled = solution.is_settled[k];
+            let fitted = Fitted {
+                parameters: solution.parameters[k],
+                variances: variances.map(|v| &v[k * width..(k + 1) * width]),
+                termination: match solution.report.termination {
+                    // The group as a whole still moves, this member does not.
+                    Termination::MaxIterations | Termination::Stalled if is_settled => {
+                        Termination::Converged
+                    }
+                    other => other,
+                },
+                iterations: solution.report.iterations,
+                residuals: self.residuals(source, &solution),
+                n_bad_errors: self.count_bad_errors(source.window),
+            };
+            self.context.row(source, &fitted)
+        };
+        Ok(sources.iter().enumerate().map(row).collect())
+    }
+
+    /// A member's own pixels, minus its own background and the whole group.
+    fn residuals(&self, source: &Ready, solution: &group::Solution) -> Residuals {
+        let mut residuals = Residuals::new(source);
+        solution.visit_model(source.window, |(x, y), model| {
+            if let PixelState::Good { value, weight } = self.frame.pixel(x, y) {
+                residuals.add((x, y), value - source.background - model, weight);
+            }
+        });
+        residuals
+    }
+
+    fn count_good(&self, window: PixelBox) -> usize {
+        self.count(window, |state| matches!(state, PixelState::Good { .. }))
+    }
+
+    fn count_bad_errors(&self, window: PixelBox) -> usize {
+        self.count(window, |state| state == PixelState::BadError)
+    }
+
+    fn count(&self, window: PixelBox, condition: impl Fn(PixelState) -> bool) -> usize {
+        (window.y0..window.y1)
+            .flat_map(|y| (window.x0..window.x1).map(move |x| (x, y)))
+            .filter(|&(x, y)| condition(self.frame.pixel(x, y)))
+            .count()
+    }
+}

@@ -1,0 +1,53 @@
+"""Fixtures shared by the tests: the golden data and the small grid of ePSFs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import NDData
+
+from psfphot.psf import GriddedPSFModel
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def load_golden():
+    """Reader of an ``.npz`` file of ``tests/data``: a dict of its arrays.
+
+    Strings are JSON: they hold the calls that made the arrays.
+    """
+
+    def load(name):
+        with np.load(DATA / f"{name}.npz") as file:
+            arrays = {key: file[key] for key in file.files}
+        for key, value in arrays.items():
+            if value.ndim == 0 and value.dtype.kind == "U":
+                arrays[key] = json.loads(value.item())
+        return arrays
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def grid_path():
+    return DATA / "grid_3x3_samp4.fits"
+
+
+@pytest.fixture(scope="session")
+def grid_model(grid_path):
+    """The file's planes at their true positions, made without our file reader."""
+    planes = fits.getdata(grid_path)
+    positions = [(x, y) for y in (0.0, 128.0, 255.0) for x in (0.0, 128.0, 255.0)]
+    meta = {"grid_xypos": positions, "oversampling": 4}
+    return GriddedPSFModel(NDData(planes, meta=meta))
+
+
+@pytest.fixture(scope="session")
+def simulation(load_golden):
+    """The simulated image: ``data``, ``model``, ``params``, ``mask``, ..."""
+    arrays = load_golden("simulation")
+    arrays["data"] = arrays["data"].astype(float)
+    return arrays

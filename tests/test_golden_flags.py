@@ -1,0 +1,76 @@
+"""Sources that cannot be fitted, or end where they should not."""
+
+import warnings
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+
+from psfphot.psf import PSFPhotometry
+
+
+@pytest.fixture(scope="module")
+def golden(load_golden):
+    return load_golden("flags")
+
+
+@pytest.fixture(scope="module")
+def table(golden, grid_model):
+    """Our fit of all sources; their ids are not in order."""
+    phot = PSFPhotometry(grid_model, (5, 5), aperture_radius=5)
+    with warnings.catch_warnings():
+        # A fit that fails is a flag, and no warning or error of the call.
+        warnings.simplefilter("error")
+        return phot(
+            golden["data"].astype(float),
+            error=golden["error"].astype(float),
+            mask=golden["mask"],
+            init_params=QTable(golden["init"]),
+        )
+
+
+def names(golden):
+    """Name of each source, in the order of the table: by id."""
+    return golden["names"][np.argsort(golden["init"]["id"])]
+
+
+def test_rows_are_sorted_by_id(golden, table):
+    np.testing.assert_array_equal(table["id"], np.sort(golden["init"]["id"]))
+    np.testing.assert_array_equal(table["x_init"], golden["table"]["x_init"])
+
+
+def test_flags(golden, table):
+    got = dict(zip(names(golden), table["flags"].tolist(), strict=True))
+    want = dict(zip(names(golden), golden["table"]["flags"].tolist(), strict=True))
+    assert got == want
+
+
+def test_n_pixels(golden, table):
+    got = dict(zip(names(golden), table["n_pixels_fit"].tolist(), strict=True))
+    expected = golden["table"]["n_pixels_fit"].tolist()
+    assert got == dict(zip(names(golden), expected, strict=True))
+
+
+@pytest.mark.parametrize("parameter", ["x", "y", "flux"])
+def test_fitted_values(golden, table, parameter):
+    """The fitted ones agree, the others are NaN."""
+    want = golden["table"][f"{parameter}_fit"]
+    want_error = golden["table"][f"{parameter}_err"]
+    got = np.asarray(table[f"{parameter}_fit"])
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    good = np.isfinite(want)
+    assert np.all(np.abs(got - want)[good] <= 0.01 * want_error[good])
+    np.testing.assert_allclose(table[f"{parameter}_err"], want_error, rtol=1e-3)
+
+
+def test_metrics(golden, table):
+    expected = golden["table"]
+    np.testing.assert_allclose(table["qfit"], expected["qfit"], rtol=2e-3)
+    np.testing.assert_allclose(
+        table["reduced_chi2"], expected["reduced_chi2"], rtol=1e-3
+    )
+    # NaN where the pixel of the start is masked.
+    np.testing.assert_array_equal(np.isnan(table["cfit"]), np.isnan(expected["cfit"]))
+    difference = np.abs(np.asarray(table["cfit"]) - expected["cfit"])
+    good = np.isfinite(difference)
+    assert np.all(difference[good] <= 2e-3 * np.abs(expected["qfit"][good]))
