@@ -5,6 +5,7 @@ import pytest
 from astropy.modeling import Fittable2DModel, Parameter
 from astropy.modeling.models import Const1D, Gaussian2D, Pix2Sky_CAR
 from astropy.nddata import NDData
+
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
 from psfphot.psf._convert import parameter_names, to_core
 

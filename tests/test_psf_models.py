@@ -10,6 +10,7 @@ from astropy.modeling import fitting
 from astropy.nddata import NDData
 from hypothesis import given
 from hypothesis import strategies as st
+
 from psfphot import _core
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
+
 from psfphot.psf import GriddedPSFModel
 
 # The writer's order: x is the outer loop. The grid is not square, so that a

@@ -5,6 +5,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import NDData
+
 from psfphot import psf
 from psfphot.psf._convert import to_core
 
