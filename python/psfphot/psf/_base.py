@@ -108,7 +108,7 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
         values = [_number(flux, flux_unit)]
         values += [_number(length, length_unit) for length in lengths]
         x, y = _number(x, length_unit), _number(y, length_unit)
-        shape = np.broadcast_shapes(x.shape, y.shape, *(v.shape for v in values))
+        shape = _shape([x, y, *values])
         parameters = [v.item() if v.size == 1 else _flat(v, shape) for v in values]
         return Points(
             _flat(x, shape), _flat(y, shape), parameters, shape, flux_unit, length_unit
@@ -176,6 +176,19 @@ def _number(values: Any, unit: u.UnitBase | None) -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64)
 
 
+def _shape(arrays: list[NDArray[np.float64]]) -> tuple[int, ...]:
+    """Tell the shape that arrays broadcast to.
+
+    As `numpy.broadcast_shapes`, which takes as long as the core on few pixels.
+    """
+    shapes = {array.shape for array in arrays} - {(), (1,)}
+    if len(shapes) == 1:
+        return shapes.pop()
+    return np.broadcast_shapes(*(array.shape for array in arrays))
+
+
 def _flat(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Make a contiguous vector of the values broadcast to ``shape``."""
-    return np.ascontiguousarray(np.broadcast_to(values, shape)).reshape(-1)
+    if values.shape != shape:
+        values = np.broadcast_to(values, shape)
+    return np.ascontiguousarray(values).reshape(-1)

@@ -142,7 +142,7 @@ def _from_photutils(model: Any, kind: type[PSFModel]) -> PSFModel:
         )
     meta = {"grid_xypos": model.grid_xypos, "oversampling": model.oversampling}
     grid = GriddedPSFModel(NDData(np.asarray(model.data), meta=meta))
-    grid.origin = model.origin
+    grid.origin = model.origin[:2]  # photutils 3.0 has one more, of the stack
     return grid
 
 

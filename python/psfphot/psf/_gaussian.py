@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from astropy.modeling import Parameter
-from astropy.stats import gaussian_fwhm_to_sigma
 
 from psfphot import _core
 from psfphot.psf._base import PSFModel
@@ -15,6 +14,8 @@ __all__ = ["CircularGaussianPRF"]
 
 # The smallest normal float32: a fitter that is bounded by it never divides by 0.
 _TINY = float(np.finfo(np.float32).tiny)
+
+_SIGMA_PER_FWHM = 1 / np.sqrt(8 * np.log(2))
 
 # Evaluation is given the FWHM each time, so that one object does for all.
 _PRF = _core.Psf.gaussian_prf(1.0)
@@ -113,7 +114,7 @@ class CircularGaussianPRF(PSFModel):
     @property
     def sigma(self) -> Any:
         """Standard deviation of the Gaussian, pixels."""
-        return self.fwhm * gaussian_fwhm_to_sigma
+        return self.fwhm * _SIGMA_PER_FWHM
 
     @property
     def amplitude(self) -> Any:

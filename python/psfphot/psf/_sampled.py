@@ -129,15 +129,16 @@ class SampledPSFModel(PSFModel):
 
     def _clamped(self, points: Points) -> Points:
         x, y = self._axes(points)
-        return points._replace(x=x.clamped(), y=y.clamped())
+        return _point_by_point(points._replace(x=x.clamped(), y=y.clamped()))
 
     def _values(self, points: Points) -> NDArray[np.float64]:
         if self._fill_value is None:
             return super()._values(self._clamped(points))
-        values = super()._values(points)
-        if self._fill_value != 0:
-            x, y = self._axes(points)
-            values[x.off() | y.off()] = self._fill_value
+        if self._fill_value == 0:
+            return super()._values(points)
+        values = super()._values(_point_by_point(points))
+        x, y = self._axes(points)
+        values[x.off() | y.off()] = self._fill_value
         return values
 
     def _gradient(self, points: Points) -> NDArray[np.float64]:
@@ -195,6 +196,19 @@ class SampledPSFModel(PSFModel):
             (self.y_0 + low, self.y_0 + (low + ny / os_y)),
             (self.x_0 + left, self.x_0 + (left + nx / os_x)),
         )
+
+
+def _point_by_point(points: Points) -> Points:
+    """Give each point a position of its own.
+
+    The core then computes each point by itself, by the arithmetic of `_Axis`;
+    one source on a rectangle of pixels it computes by steps from the nearest
+    pixel, and a point just at an edge might lie on its other side.
+    """
+    flux, x_0, y_0 = points.parameters
+    return points._replace(
+        parameters=[flux, np.broadcast_to(x_0, points.x.shape).copy(), y_0]
+    )
 
 
 def as_samples(values: Any, what: str) -> Image:

@@ -15,6 +15,7 @@ from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.psf._grid import check_rectangular, sorted_order
+from psfphot.psf._sampled import MIN_SAMPLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,6 +130,12 @@ def _images(images: Any, header: fits.Header, name: str) -> Any:
         images = images[np.newaxis]
     if images.ndim != 3:  # noqa: PLR2004
         msg = f"{name}: NAXIS must be 3 (or 2 for one PSF), got {images.ndim}"
+        raise ValueError(msg)
+    if min(images.shape) < 1 or min(images.shape[1:]) < MIN_SAMPLES:
+        msg = (
+            f"{name}: NAXIS1 and NAXIS2 must both be at least {MIN_SAMPLES}, "
+            f"got images of {images.shape[2]} x {images.shape[1]}"
+        )
         raise ValueError(msg)
     stated = header.get("NUM_PSFS", len(images))
     if stated != len(images):
