@@ -77,3 +77,40 @@ def find_iraf_stars(
     min_n_pixels: int,
     n_threads: int | None,
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def aperture_sums(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    radius: float,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def group_sources(
+    x: NDArray[np.float64], y: NDArray[np.float64], min_separation: float
+) -> NDArray[np.int64]: ...
+def local_background(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    radii: tuple[float, float],
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]: ...
+def render_sources(
+    image: NDArray[np.float64],
+    psf: Psf,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    *,
+    window_shape: tuple[int, int] | None = None,
+    background: NDArray[np.float64] | None = None,
+    psf_shapes: NDArray[np.float64] | None = None,
+    n_threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> int: ...
+def thin_sources(
+    x: NDArray[np.float64], y: NDArray[np.float64], min_separation: float
+) -> NDArray[np.bool_]: ...

@@ -6,6 +6,7 @@ or float64. Arrays that are so already are not copied.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -183,3 +184,86 @@ def as_vector(values: Any, name: str) -> NDArray[np.float64]:
         msg = f"{name} must be a scalar or a 1D array, got {array.ndim} dimensions"
         raise ValueError(msg)
     return array
+
+
+def as_points(x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Make two vectors of one length; scalars become one element.
+
+    Raises
+    ------
+    TypeError
+        If the values are not real numbers.
+    ValueError
+        If the shapes differ or have more than one dimension.
+    """
+    shapes = np.shape(x), np.shape(y)
+    if shapes[0] != shapes[1]:
+        msg = (
+            "x and y must have the same shape, "
+            f"got x.shape={shapes[0]} and y.shape={shapes[1]}"
+        )
+        raise ValueError(msg)
+    return as_vector(x, "x"), as_vector(y, "y")
+
+
+def as_pair(value: Any, name: str, *, lower: int) -> tuple[int, int]:
+    """Make two integers (ny, nx), not below ``lower``; one stands for both.
+
+    Raises
+    ------
+    TypeError
+        If the values are not numbers.
+    ValueError
+        If there are not 1 or 2 of them, or one is not an integer or too low.
+    """
+    array = np.atleast_1d(as_float_array(value, name))
+    if array.ndim != 1 or array.size not in {1, 2}:
+        msg = f"{name} must have 1 or 2 elements, got {value}"
+        raise ValueError(msg)
+    if not np.array_equal(array, np.trunc(array)) or not np.isfinite(array).all():
+        msg = f"{name} must have integer values, got {value}"
+        raise ValueError(msg)
+    if (array < lower).any():
+        msg = f"{name} must be >= {lower}, got {value}"
+        raise ValueError(msg)
+    return int(array[0]), int(array[-1])
+
+
+def as_count(value: Any, name: str) -> int:
+    """Make an integer that is not negative.
+
+    Raises
+    ------
+    TypeError
+        If the value is not an integer.
+    ValueError
+        If it is negative.
+    """
+    try:
+        count = operator.index(value)
+    except TypeError as exc:
+        msg = f"{name} must be an integer, got {value!r}"
+        raise TypeError(msg) from exc
+    if count < 0:
+        msg = f"{name} must be >= 0, got {count}"
+        raise ValueError(msg)
+    return count
+
+
+def as_n_threads(n_threads: Any) -> int | None:
+    """Make the number of threads; `None`, for all processors, stays `None`.
+
+    Raises
+    ------
+    TypeError
+        If it is neither `None` nor an integer.
+    ValueError
+        If it is below 1.
+    """
+    if n_threads is None:
+        return None
+    count = as_count(n_threads, "n_threads")
+    if count < 1:
+        msg = f"n_threads must be None or at least 1, got {n_threads}"
+        raise ValueError(msg)
+    return count

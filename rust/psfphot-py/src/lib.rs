@@ -1,25 +1,37 @@
 //! The extension module `psfphot._core`: conversions between Python and the
 //! core crate, one file per core module, and the one door to long work.
 
+mod aperture;
 mod arrays;
+mod background;
 mod detect;
 mod door;
 mod errors;
+mod group;
 mod photometry;
 mod psf;
+mod render;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use crate::aperture::aperture_sums;
+    #[pymodule_export]
+    use crate::background::local_background;
+    #[pymodule_export]
     use crate::detect::find_iraf_stars;
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]
+    use crate::group::{group_sources, thin_sources};
+    #[pymodule_export]
     use crate::photometry::{fit_sources, flag_definitions};
     #[pymodule_export]
     use crate::psf::PyPsf;
+    #[pymodule_export]
+    use crate::render::render_sources;
 
     #[cfg(feature = "panic-test")]
     #[pymodule_export]

@@ -129,6 +129,14 @@ impl PixelBox {
         Self::default()
     }
 
+    /// The columns of a box that lies on an image; empty if the box is.
+    pub(crate) fn columns(&self) -> std::ops::Range<usize> {
+        if self.is_empty() {
+            return 0..0;
+        }
+        self.x0 as usize..self.x1 as usize
+    }
+
     /// Number of columns.
     #[must_use]
     pub fn width(&self) -> usize {
@@ -243,6 +251,25 @@ impl<'a, T: Pixel> Frame<'a, T> {
         self.error.is_some()
     }
 
+    /// The values in `columns` of row `y`, whatever their errors: `None` where
+    /// masked or not finite.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    pub(crate) fn row_values(
+        &self,
+        y: usize,
+        columns: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = Option<f64>> + '_ {
+        let values = &self.data.row(y)[columns.clone()];
+        let mask = self.mask.map(|mask| &mask.row(y)[columns]);
+        values.iter().enumerate().map(move |(k, &value)| {
+            let value: f64 = value.into();
+            let masked = mask.is_some_and(|mask| mask[k]);
+            (value.is_finite() && !masked).then_some(value)
+        })
+    }
+
     /// What the pixel in column `x` of row `y` can be used for.
     #[must_use]
     pub fn pixel(&self, x: i64, y: i64) -> PixelState {
@@ -324,6 +351,8 @@ mod tests {
         assert_eq!(frame.pixel(2, 0), PixelState::Masked);
         assert_eq!(frame.pixel(-1, 0), PixelState::Outside);
         assert!(matches!(frame.pixel(3, 0), PixelState::Good { .. }));
+        let values: Vec<_> = frame.row_values(0, 1..4).collect();
+        assert_eq!(values, [None, None, Some(4.0)]);
         Ok(())
     }
 

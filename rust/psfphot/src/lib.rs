@@ -8,9 +8,13 @@
 //! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error and mask |
 //! | [`detect`] | finding stars: the kernel, the convolution, the peaks, the statistics of IRAF's starfind |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
+//! | [`group`] | friends-of-friends groups of sources |
+//! | [`aperture`] | sums over circles, with exact overlaps |
+//! | [`background`] | the local background in an annulus |
 //! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
 //! | [`photometry`] | from starting values to fitted sources with errors and flags |
 //! | [`flags`] | the flag bits and what they mean |
+//! | [`render`] | adding many sources to an image |
 //! | [`run`] | how a stage runs: parallel or not, progress, cancellation |
 //! | [`error`] | the one error type |
 //!
@@ -28,12 +32,18 @@
 //! | failed *call* | an [`Error`] that names the argument, what was expected and what was given |
 
 pub mod detect;
+pub mod aperture;
+pub mod background;
+mod cells;
+pub mod detect;
 pub mod error;
 pub mod fit;
 pub mod flags;
+pub mod group;
 pub mod image;
 pub mod photometry;
 pub mod psf;
+pub mod render;
 pub mod run;
 mod simd;
 

@@ -1,0 +1,156 @@
+"""Simulated images of random sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psfphot.datasets._simulation import make_model_params
+from psfphot.psf._convert import parameter_names, to_core
+from psfphot.psf._rendering import render_model_image, rendering_box
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from numpy.typing import NDArray
+
+    from psfphot.psf._convert import ParameterNames
+
+__all__ = ["make_psf_model_image"]
+
+
+def make_psf_model_image(
+    shape: int | tuple[int, int],
+    psf_model: Any,
+    n_sources: int,
+    *,
+    model_shape: int | tuple[int, int] | None = None,
+    min_separation: float = 1,
+    border_size: int | tuple[int, int] | None = None,
+    seed: Any = 0,
+    progress_bar: bool = False,
+    n_threads: int | None = None,
+    **kwargs: tuple[float, float],
+) -> tuple[NDArray[np.float64], QTable]:
+    """Make an image of random sources.
+
+    The same seed gives the same sources as photutils 3.x does.
+
+    Parameters
+    ----------
+    shape : int or (int, int)
+        The image's (ny, nx).
+    psf_model : `~astropy.modeling.Model`
+        The PSF. It is evaluated at the pixel centres.
+    n_sources : int
+        How many sources to draw; there will be fewer, with a warning, if they
+        do not fit with that separation.
+    model_shape : int or (int, int), optional
+        Rows and columns of the box around each source in which the PSF is
+        evaluated; `None` takes the model's bounding box.
+    min_separation : float, optional
+        The least distance between two sources, pixels; 0 for any.
+    border_size : int or (int, int), optional
+        Rows and columns (ny, nx) at each edge of the image without sources;
+        `None` takes half the size of the model's box.
+    seed : int or None or any seed of `numpy.random.default_rng`, optional
+        The seed of the random numbers.
+    progress_bar : bool, optional
+        Whether to show a progress bar.
+    n_threads : int or None, optional
+        How many threads to use; `None` for all processors. The result does not
+        depend on it.
+    **kwargs : (float, float)
+        For each parameter of the model the range, (lower, upper), in which it
+        is uniformly distributed; ``flux`` stands for the model's flux, by
+        whatever name. Others than the model's, and those of the position, are
+        ignored. A parameter without a range keeps the model's value.
+
+    Returns
+    -------
+    data : 2D ndarray of float64
+        The image.
+    table : `~astropy.table.QTable`
+        The sources: the columns ``id``, x, y and one for each parameter with a
+        range, by the model's names.
+
+    Warns
+    -----
+    AstropyUserWarning
+        If fewer than ``n_sources`` sources fit.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of its type.
+    ValueError
+        If an argument is out of its range, or ``model_shape`` is missing and
+        the model has no bounding box.
+
+    Examples
+    --------
+    >>> from psfphot.psf import CircularGaussianPRF, make_psf_model_image
+    >>> psf_model = CircularGaussianPRF(fwhm=3.5)
+    >>> data, params = make_psf_model_image(
+    ...     (150, 200), psf_model, 10, flux=(100, 250), min_separation=10
+    ... )
+    >>> data.shape, params.colnames
+    ((150, 200), ['id', 'x_0', 'y_0', 'flux'])
+    """
+    core_psf = to_core(psf_model)
+    names = parameter_names(psf_model)
+    box = rendering_box(psf_model, model_shape, name="model_shape")
+    if border_size is None:
+        border_size = ((box[0] - 1) // 2, (box[1] - 1) // 2)
+    table = make_model_params(
+        shape,
+        n_sources,
+        x_name=names.x,
+        y_name=names.y,
+        min_separation=min_separation,
+        border_size=border_size,
+        seed=seed,
+        **_ranges_of_model(kwargs, names),
+    )
+    image = render_model_image(
+        shape,
+        core_psf,
+        table[names.x],
+        table[names.y],
+        _column(table, psf_model, names.flux),
+        box_shape=box,
+        psf_shapes=_shapes(table, psf_model, names),
+        progress_bar=progress_bar,
+        n_threads=n_threads,
+    )
+    return image, table
+
+
+def _ranges_of_model(
+    ranges: dict[str, tuple[float, float]], names: ParameterNames
+) -> dict[str, tuple[float, float]]:
+    """Keep those that are parameters of the model, by their names there."""
+    ours = {
+        names.flux if name == "flux" else name: limits
+        for name, limits in ranges.items()
+    }
+    drawn = (names.flux, *names.shape)
+    return {name: limits for name, limits in ours.items() if name in drawn}
+
+
+def _column(table: QTable, psf_model: Any, name: str) -> NDArray[np.float64]:
+    """Return the table's parameter, else the model's for each row."""
+    if name in table.colnames:
+        return np.asarray(table[name], dtype=np.float64)
+    value = float(np.ravel(getattr(psf_model, name).value)[0])
+    return np.full(len(table), value)
+
+
+def _shapes(
+    table: QTable, psf_model: Any, names: ParameterNames
+) -> NDArray[np.float64] | None:
+    """Return each source's own shape; `None` where all have the model's."""
+    if not any(name in table.colnames for name in names.shape):
+        return None
+    columns = [_column(table, psf_model, name) for name in names.shape]
+    return np.column_stack(columns)

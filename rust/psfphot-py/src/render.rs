@@ -1,0 +1,77 @@
+//! Rendering.
+
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "pyo3 hands a function its arguments by value"
+)]
+
+use numpy::{PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
+use psfphot::render::{RenderSource, render};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::arrays::Floats;
+use crate::door::{self, Options};
+use crate::psf::PyPsf;
+
+/// Adds sources to `image` in place and returns how many were skipped; see
+/// the core's `render`.
+#[pyfunction]
+#[pyo3(signature = (image, psf, x, y, flux, *, window_shape=None, background=None,
+                    psf_shapes=None, n_threads=None, progress=None))]
+#[allow(clippy::too_many_arguments)] // columns of one table
+pub(crate) fn render_sources<'py>(
+    py: Python<'py>,
+    mut image: PyReadwriteArray2<'py, f64>,
+    psf: &Bound<'py, PyPsf>,
+    x: Floats<'py>,
+    y: Floats<'py>,
+    flux: Floats<'py>,
+    window_shape: Option<(usize, usize)>,
+    background: Option<Floats<'py>>,
+    psf_shapes: Option<PyReadonlyArray2<'py, f64>>,
+    n_threads: Option<usize>,
+    progress: Option<Bound<'py, PyAny>>,
+) -> PyResult<usize> {
+    let mut sources: Vec<_> = points(&x, &y, &flux)?.collect();
+    if let Some(background) = &background {
+        check_rows("background", background.len(), sources.len())?;
+        for (source, &level) in sources.iter_mut().zip(background.as_slice()?) {
+            *source = source.with_background(level);
+        }
+    }
+    if let Some(shapes) = &psf_shapes {
+        check_rows("psf_shapes", shapes.shape()[0], sources.len())?;
+        let (values, columns) = (shapes.as_slice()?, shapes.shape()[1]);
+        for (i, source) in sources.iter_mut().enumerate() {
+            *source = source.with_shape(&values[i * columns..(i + 1) * columns]);
+        }
+    }
+    let shape = (image.shape()[0], image.shape()[1]);
+    let (pixels, psf) = (image.as_slice_mut()?, &*psf.get().0);
+    let options = Options::new(n_threads, progress)?;
+    door::enter(py, &options, move |run| {
+        render(pixels, shape, psf, &sources, window_shape, run)
+    })
+}
+
+/// Sources without background and of the PSF's own shape.
+fn points<'a>(
+    x: &'a Floats<'_>,
+    y: &'a Floats<'_>,
+    flux: &'a Floats<'_>,
+) -> PyResult<impl Iterator<Item = RenderSource<'a>>> {
+    check_rows("y", y.len(), x.len())?;
+    check_rows("flux", flux.len(), x.len())?;
+    let positions = x.as_slice()?.iter().zip(y.as_slice()?);
+    let sources = positions.zip(flux.as_slice()?);
+    Ok(sources.map(|((&x, &y), &flux)| RenderSource::new(flux, x, y)))
+}
+
+fn check_rows(argument: &str, got: usize, expected: usize) -> PyResult<()> {
+    if got == expected {
+        return Ok(());
+    }
+    let message = format!("{argument} must have {expected} rows, as x has, got {got}");
+    Err(PyValueError::new_err(message))
+}

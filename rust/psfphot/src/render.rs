@@ -1,0 +1,321 @@
+//! Rendering: adding the images of many sources to an image.
+
+use std::ops::Range;
+
+use crate::image::PixelBox;
+use crate::psf::{Placement, Psf};
+use crate::{Error, Run};
+
+/// Rows per task.
+///
+/// Part of the result's definition: a PSF is evaluated band by band, and the
+/// same bands for any number of threads give the same bits. 64 rows keep two
+/// processors busy on a 2048 x 2048 image, and boxes of 101 rows are cut into
+/// no more than three parts.
+const BAND: usize = 64;
+
+/// A source to be rendered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RenderSource<'a> {
+    /// Total flux, in the image's unit.
+    pub flux: f64,
+    /// Column of the centre, pixels.
+    pub x: f64,
+    /// Row of the centre, pixels.
+    pub y: f64,
+    /// A level added to every pixel of the source's box, in the image's unit.
+    pub background: f64,
+    /// The source's own shape parameters, in the order of
+    /// [`Psf::shape_names`]; `None` takes the PSF's.
+    pub shape: Option<&'a [f64]>,
+}
+
+impl<'a> RenderSource<'a> {
+    /// A source of the PSF's own shape, without background.
+    #[must_use]
+    pub fn new(flux: f64, x: f64, y: f64) -> Self {
+        Self {
+            flux,
+            x,
+            y,
+            background: 0.0,
+            shape: None,
+        }
+    }
+
+    /// With a level that is added over the source's box.
+    #[must_use]
+    pub fn with_background(mut self, background: f64) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// With shape parameters of its own.
+    #[must_use]
+    pub fn with_shape(mut self, shape: &'a [f64]) -> Self {
+        self.shape = Some(shape);
+        self
+    }
+
+    fn is_finite(&self) -> bool {
+        [self.flux, self.x, self.y, self.background]
+            .iter()
+            .chain(self.shape.unwrap_or_default())
+            .all(|value| value.is_finite())
+    }
+
+    fn placement(&self, psf: &'a dyn Psf) -> Placement<'a> {
+        Placement {
+            x: self.x,
+            y: self.y,
+            shape: self.shape.unwrap_or_else(|| psf.shape()),
+        }
+    }
+}
+
+/// Adds `sources` to `image`, of `shape = (ny, nx)`, row by row.
+///
+/// Each source is evaluated at the pixel centres of the box of
+/// `window_shape = (ny, nx)` pixels around it ([`PixelBox::around`]), or of
+/// the PSF's support. A source of which any parameter is not finite is
+/// skipped; their number is returned.
+///
+/// The image is worked on in bands of rows, in each the sources one after
+/// another, so that the result is the same, bit by bit, for any number of
+/// threads.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] if `image` does not have ny·nx elements or a
+/// source's shape another number of parameters than the PSF;
+/// [`Error::Cancelled`], and then the image is partly done.
+pub fn render(
+    image: &mut [f64],
+    shape: (usize, usize),
+    psf: &dyn Psf,
+    sources: &[RenderSource<'_>],
+    window_shape: Option<(usize, usize)>,
+    run: Run<'_>,
+) -> Result<usize, Error> {
+    let (ny, nx) = shape;
+    Error::check_len("image", ny.saturating_mul(nx), image.len())?;
+    for own in sources.iter().filter_map(|source| source.shape) {
+        Error::check_len("source shape", psf.shape_names().len(), own.len())?;
+    }
+    let bounds = PixelBox::new(0, nx as i64, 0, ny as i64);
+    let window = |source: &RenderSource<'_>| match window_shape {
+        Some(size) => PixelBox::around(source.x, source.y, size),
+        None => psf.support(source.placement(psf)),
+    };
+    let boxes: Vec<PixelBox> = sources
+        .iter()
+        .map(|source| {
+            if source.is_finite() {
+                window(source).intersection(&bounds)
+            } else {
+                PixelBox::default()
+            }
+        })
+        .collect();
+    let bands = Bands::new(&boxes, ny);
+    run.advance(boxes.iter().filter(|b| b.is_empty()).count());
+
+    let tasks: Vec<_> = image.chunks_mut((BAND * nx).max(1)).enumerate().collect();
+    run.map(tasks, Vec::new, |values, (number, band)| {
+        let first_row = (number * BAND) as i64;
+        for &i in bands.sources(number) {
+            run.check()?;
+            let part = rows_of(boxes[i], first_row);
+            add(band, nx, first_row, psf, &sources[i], part, values);
+            run.advance(usize::from(part.y0 == boxes[i].y0));
+        }
+        Ok(())
+    })?;
+    Ok(sources.iter().filter(|source| !source.is_finite()).count())
+}
+
+/// The part of a box in the band that starts at `first_row`.
+fn rows_of(pixels: PixelBox, first_row: i64) -> PixelBox {
+    pixels.intersection(&PixelBox {
+        y0: first_row,
+        y1: first_row + BAND as i64,
+        ..pixels
+    })
+}
+
+/// Adds one source to the pixels `part` of the band that starts at `first_row`.
+fn add(
+    band: &mut [f64],
+    nx: usize,
+    first_row: i64,
+    psf: &dyn Psf,
+    source: &RenderSource<'_>,
+    part: PixelBox,
+    values: &mut Vec<f64>,
+) {
+    // Only grows; `fill` writes every element that is read below.
+    if values.len() < part.len() {
+        values.resize(part.len(), 0.0);
+    }
+    psf.fill(source.placement(psf), part, values);
+    let rows = band
+        .chunks_exact_mut(nx)
+        .skip((part.y0 - first_row) as usize);
+    for (row, values) in rows.zip(values[..part.len()].chunks_exact(part.width())) {
+        for (pixel, value) in row[part.columns()].iter_mut().zip(values) {
+            *pixel += source.flux * value + source.background;
+        }
+    }
+}
+
+/// Which sources touch which band of rows.
+struct Bands {
+    /// The sources of one band after those of another, each in source order.
+    sources: Vec<usize>,
+    /// Where each band's sources start, and the end of the last.
+    starts: Vec<usize>,
+}
+
+impl Bands {
+    /// Sorts boxes within an image of `ny` rows.
+    fn new(boxes: &[PixelBox], ny: usize) -> Self {
+        let mut starts = vec![0; ny.div_ceil(BAND) + 1];
+        for band in boxes.iter().flat_map(touched) {
+            starts[band + 1] += 1;
+        }
+        for band in 1..starts.len() {
+            starts[band] += starts[band - 1];
+        }
+        let mut next = starts.clone();
+        let mut sources = vec![0; starts.last().copied().unwrap_or(0)];
+        for (i, pixels) in boxes.iter().enumerate() {
+            for band in touched(pixels) {
+                sources[next[band]] = i;
+                next[band] += 1;
+            }
+        }
+        Self { sources, starts }
+    }
+
+    fn sources(&self, band: usize) -> &[usize] {
+        &self.sources[self.starts[band]..self.starts[band + 1]]
+    }
+}
+
+/// The bands that a box within the image touches.
+fn touched(pixels: &PixelBox) -> Range<usize> {
+    if pixels.is_empty() {
+        return 0..0;
+    }
+    pixels.y0 as usize / BAND..(pixels.y1 as usize).div_ceil(BAND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psf::CircularGaussianPrf;
+    use proptest::prelude::*;
+
+    const SHAPE: (usize, usize) = (200, 70);
+
+    fn rendered(
+        sources: &[RenderSource<'_>],
+        window: Option<(usize, usize)>,
+        run: Run<'_>,
+    ) -> Vec<f64> {
+        let psf = CircularGaussianPrf::new(2.5).unwrap();
+        let mut image = vec![0.0; SHAPE.0 * SHAPE.1];
+        render(&mut image, SHAPE, &psf, sources, window, run).unwrap();
+        image
+    }
+
+    fn one_by_one(sources: &[RenderSource<'_>], window: (usize, usize)) -> Vec<f64> {
+        let psf = CircularGaussianPrf::new(2.5).unwrap();
+        let mut image = vec![0.0; SHAPE.0 * SHAPE.1];
+        for source in sources {
+            let pixels = PixelBox::around(source.x, source.y, window);
+            for y in 0..SHAPE.0 as i64 {
+                for x in (0..SHAPE.1 as i64).filter(|&x| pixels.contains(x, y)) {
+                    let value = psf.value(source.placement(&psf), x as f64, y as f64);
+                    image[y as usize * SHAPE.1 + x as usize] +=
+                        source.flux * value + source.background;
+                }
+            }
+        }
+        image
+    }
+
+    fn source() -> impl Strategy<Value = RenderSource<'static>> {
+        (1.0..1e3, -20.0..90.0, -20.0..220.0, -1.0..1.0)
+            .prop_map(|(flux, x, y, b)| RenderSource::new(flux, x, y).with_background(b))
+    }
+
+    proptest! {
+        #[test]
+        fn an_image_is_the_sum_of_its_sources(
+            sources in prop::collection::vec(source(), 0..30),
+            window in (1..90_usize, 1..30_usize),
+        ) {
+            let image = rendered(&sources, Some(window), Run::new());
+            let expected = one_by_one(&sources, window);
+            for (value, expected) in image.iter().zip(&expected) {
+                prop_assert!((value - expected).abs() < 1e-10);
+            }
+            let serial = rendered(&sources, Some(window), Run::new().serial());
+            prop_assert_eq!(image, serial);
+        }
+    }
+
+    #[test]
+    fn the_flux_is_there_and_parameters_that_are_not_finite_are_skipped() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let good = RenderSource::new(5.0, 30.2, 64.1);
+        let sources = [
+            good,
+            RenderSource::new(f64::NAN, 30.0, 64.0),
+            RenderSource::new(1.0, f64::INFINITY, 64.0),
+            RenderSource::new(1.0, 30.0, f64::NAN),
+            good.with_background(f64::NAN),
+            good.with_shape(&[f64::NAN]),
+            RenderSource::new(1.0, 1e300, 64.0),
+        ];
+        let mut image = vec![0.0; SHAPE.0 * SHAPE.1];
+        let progress = crate::run::Progress::default();
+        let run = Run::new().with_monitor(&progress);
+        let skipped = render(&mut image, SHAPE, &psf, &sources, None, run)?;
+        assert_eq!((skipped, progress.done()), (5, sources.len()));
+        assert!((image.iter().sum::<f64>() - 5.0).abs() < 1e-9);
+        Ok(())
+    }
+
+    #[test]
+    fn sources_may_have_shapes_of_their_own() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let wide = [RenderSource::new(1.0, 30.0, 64.0).with_shape(&[6.0])];
+        let peak = rendered(&wide, None, Run::new())
+            .into_iter()
+            .fold(0.0, f64::max);
+        let expected = CircularGaussianPrf::new(6.0)?;
+        let at = wide[0].placement(&psf);
+        assert!((peak - expected.value(at, 30.0, 64.0)).abs() < 1e-15);
+
+        let wrong = [RenderSource::new(1.0, 0.0, 0.0).with_shape(&[])];
+        assert!(render(&mut [0.0], (1, 1), &psf, &wrong, None, Run::new()).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn empty_images_and_boxes_stay_empty() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let one = [RenderSource::new(1.0, 0.0, 0.0)];
+        for shape in [(0, 0), (0, 5), (5, 0)] {
+            assert_eq!(render(&mut [], shape, &psf, &one, None, Run::new())?, 0);
+        }
+        assert!(render(&mut [0.0], (2, 1), &psf, &one, None, Run::new()).is_err());
+        assert!(
+            rendered(&one, Some((0, 3)), Run::new())
+                .iter()
+                .all(|&v| v == 0.0)
+        );
+        Ok(())
+    }
+}
