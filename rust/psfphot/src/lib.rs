@@ -31,7 +31,6 @@
 //! | failed *fit* | data: a flag bit in that row, NaN errors where there is no covariance; never an error of the call |
 //! | failed *call* | an [`Error`] that names the argument, what was expected and what was given |
 
-pub mod detect;
 pub mod aperture;
 pub mod background;
 mod cells;
