@@ -12,6 +12,7 @@ from psfphot.background import LocalBackground
 
 from psfphot.detection import IRAFStarFinder
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry, SourceGrouper
+from psfphot.utils import NoDetectionsWarning
 
 SHAPE = (80, 90)
 COLUMNS = [
@@ -81,10 +82,11 @@ def test_columns_and_types(psf, truth, data):
 
 
 def test_finder_and_grouper(psf, truth, data):
-    finder = IRAFStarFinder(6.0, 2.7)
+    finder = IRAFStarFinder(6.0, 2.7, min_separation=4)
     grouper = SourceGrouper(8)
     phot = PSFPhotometry(psf, 7, finder=finder, grouper=grouper, aperture_radius=4)
     table = phot(data, error=np.ones(SHAPE))
+    assert len(table) == 4
     order = np.argsort(table["x_fit"])
     assert_recovers(table[order], truth[np.argsort(truth["x"])])
     assert sorted(table["group_size"]) == [1, 1, 2, 2]
@@ -93,7 +95,7 @@ def test_finder_and_grouper(psf, truth, data):
 
 def test_nothing_found_gives_none(psf):
     phot = PSFPhotometry(psf, 5, finder=IRAFStarFinder(50, 3), aperture_radius=3)
-    with pytest.warns(UserWarning, match="No sources were found"):
+    with pytest.warns(NoDetectionsWarning, match="No sources were found"):
         assert phot(np.random.default_rng(0).normal(0, 1, SHAPE)) is None
     with pytest.raises(ValueError, match="No results available"):
         phot.make_model_image(SHAPE)
@@ -109,7 +111,7 @@ def test_residual_is_noise(psf, truth, data):
     assert phot.make_model_image((10, 12)).shape == (10, 12)
 
 
-def test_the_seventh_of_a_pair_is_not_lost(psf, truth, data):
+def test_a_pair_is_fitted_jointly(psf, truth, data):
     # Stars 0 and 3 overlap: alone each is biased by the other, jointly not.
     grouped = Table(truth, copy=True)
     grouped["group_id"] = [1, 2, 3, 1]
@@ -236,7 +238,8 @@ def test_all_lost(psf):
     with pytest.warns(AstropyUserWarning, match="non-finite"):
         table = PSFPhotometry(psf, 5)(np.full((20, 20), np.nan), init_params=starts)
     assert table["flags"][0] & 128
-    table = PSFPhotometry(psf, 5)(np.zeros((20, 20)), init_params=starts)
+    with pytest.warns(AstropyUserWarning, match="may not have converged"):
+        table = PSFPhotometry(psf, 5)(np.zeros((20, 20)), init_params=starts)
     assert table["flags"][0] != 0
 
 

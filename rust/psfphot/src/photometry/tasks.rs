@@ -124,13 +124,13 @@ impl<T: Pixel> Job<'_, T> {
         if !(start[X].is_finite() && start[Y].is_finite()) {
             return Err(Reason::new(flags | flags::NON_FINITE_POSITION));
         }
-        if !start[FLUX].is_finite() || start[SHAPE..].iter().any(|v| !v.is_finite()) {
-            return Err(Reason::new(flags | flags::NON_FINITE_FLUX));
-        }
         let fit_box = PixelBox::around(start[X], start[Y], self.context.fit_shape);
         let window = fit_box.intersection(&self.context.image);
         if window.is_empty() {
             return Err(Reason::new(flags | flags::NO_OVERLAP));
+        }
+        if !start[FLUX].is_finite() || start[SHAPE..].iter().any(|v| !v.is_finite()) {
+            return Err(Reason::new(flags | flags::NON_FINITE_FLUX));
         }
         Ok(Ready {
             index,
