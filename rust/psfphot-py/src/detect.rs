@@ -76,8 +76,8 @@ fn search<T: Pixel>(
     run: Run<'_>,
 ) -> Result<Found<IrafSource>, psfphot::Error> {
     match positions {
-        Some(positions) => finder.measure(frame, positions, &run),
-        None => finder.find(frame, threshold, &run),
+        Some(positions) => finder.measure(frame, positions, run),
+        None => finder.find(frame, threshold, run),
     }
 }
 

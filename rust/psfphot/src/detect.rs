@@ -26,7 +26,7 @@
 //! };
 //! let data: Vec<f64> = (0..32 * 40).map(|i| star(i % 40, i / 40)).collect();
 //! let frame = Frame::new(Image::new(&data, (32, 40))?);
-//! let found = IrafFinder::new(3.0).find(&frame, Threshold::Scalar(5.0), &Run::new())?;
+//! let found = IrafFinder::new(3.0).find(&frame, Threshold::Scalar(5.0), Run::new())?;
 //! assert_eq!(found.sources.len(), 1);
 //! assert!((found.sources[0].x - 20.3).abs() < 0.1);
 //! # Ok(())

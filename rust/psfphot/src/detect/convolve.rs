@@ -35,7 +35,7 @@ struct Tap {
 pub fn convolve<T: Pixel>(
     image: Image<'_, T>,
     kernel: &Kernel,
-    run: &Run<'_>,
+    run: Run<'_>,
 ) -> Result<Vec<T>, Error> {
     let (_, nx) = image.shape();
     let mut convolved = vec![T::from_f64(0.0); image.as_slice().len()];
@@ -187,13 +187,13 @@ mod tests {
             let kernel = Kernel::elliptical(fwhm, ratio, theta, 1.5)?;
             let data = noise(shape.0 * shape.1, seed);
             let image = Image::new(&data, shape)?;
-            let serial = convolve(image, &kernel, &Run::new().serial())?;
+            let serial = convolve(image, &kernel, Run::new().serial())?;
             prop_assert_eq!(&serial, &naive(image, &kernel));
-            prop_assert_eq!(&serial, &convolve(image, &kernel, &Run::new())?);
+            prop_assert_eq!(&serial, &convolve(image, &kernel, Run::new())?);
 
             let single: Vec<f32> = data.iter().map(|&v| v as f32).collect();
             let image = Image::new(&single, shape)?;
-            let result = convolve(image, &kernel, &Run::new())?;
+            let result = convolve(image, &kernel, Run::new())?;
             prop_assert_eq!(result, naive(image, &kernel));
         }
     }
@@ -203,7 +203,7 @@ mod tests {
         let kernel = Kernel::circular(3.0, 1.5)?;
         let mut data = vec![1.0; 81];
         data[40] = f64::NAN;
-        let convolved = convolve(Image::new(&data, (9, 9))?, &kernel, &Run::new())?;
+        let convolved = convolve(Image::new(&data, (9, 9))?, &kernel, Run::new())?;
         assert_eq!(convolved.iter().filter(|v| v.is_nan()).count(), 13);
         Ok(())
     }
@@ -213,7 +213,7 @@ mod tests {
         let kernel = Kernel::circular(3.0, 1.5)?;
         for shape in [(0, 0), (0, 5), (5, 0)] {
             let image = Image::<f64>::new(&[], shape)?;
-            assert!(convolve(image, &kernel, &Run::new())?.is_empty());
+            assert!(convolve(image, &kernel, Run::new())?.is_empty());
         }
         Ok(())
     }

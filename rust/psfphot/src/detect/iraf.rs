@@ -154,7 +154,7 @@ impl IrafFinder {
         &self,
         frame: &Frame<'_, T>,
         threshold: Threshold<'_>,
-        run: &Run<'_>,
+        run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
         let kernel = self.checked_kernel()?;
         let image = frame.data();
@@ -189,7 +189,7 @@ impl IrafFinder {
         &self,
         frame: &Frame<'_, T>,
         positions: &[(f64, f64)],
-        run: &Run<'_>,
+        run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
         let kernel = self.checked_kernel()?;
         let image = frame.data();
@@ -228,7 +228,7 @@ impl IrafFinder {
         image: Image<'_, T>,
         kernel: &Kernel,
         positions: &[(usize, usize, f64)],
-        run: &Run<'_>,
+        run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
         let n_sky = kernel.footprint().iter().filter(|&&inside| !inside).count();
         let batches = run.map(
@@ -368,8 +368,8 @@ mod tests {
 
     fn find(finder: &IrafFinder, data: &[f64]) -> Result<Found<IrafSource>, Error> {
         let frame = Frame::new(Image::new(data, SHAPE)?);
-        let found = finder.find(&frame, Threshold::Scalar(5.0), &Run::new())?;
-        let serial = finder.find(&frame, Threshold::Scalar(5.0), &Run::new().serial())?;
+        let found = finder.find(&frame, Threshold::Scalar(5.0), Run::new())?;
+        let serial = finder.find(&frame, Threshold::Scalar(5.0), Run::new().serial())?;
         assert_eq!(found, serial);
         Ok(found)
     }
@@ -447,10 +447,10 @@ mod tests {
         let finder = IrafFinder::new(3.0);
         let found = find(&finder, &data)?;
         let positions: Vec<_> = found.sources.iter().map(|s| (s.x, s.y)).collect();
-        let measured = finder.measure(&frame, &positions, &Run::new())?;
+        let measured = finder.measure(&frame, &positions, Run::new())?;
         assert_eq!(measured.sources, found.sources);
-        assert!(finder.measure(&frame, &[(-1.0, 3.0)], &Run::new()).is_err());
-        assert_eq!(finder.measure(&frame, &[], &Run::new())?.n_positions, 0);
+        assert!(finder.measure(&frame, &[(-1.0, 3.0)], Run::new()).is_err());
+        assert_eq!(finder.measure(&frame, &[], Run::new())?.n_positions, 0);
         Ok(())
     }
 
@@ -482,7 +482,7 @@ mod tests {
                 let frame = Frame::new(Image::new(&data, shape)?);
                 for separation in [None, Some(0.0), Some(0.3), Some(1e300)] {
                     let finder = IrafFinder::new(3.0).with_min_separation(separation);
-                    finder.find(&frame, Threshold::Scalar(-1.0), &Run::new())?;
+                    finder.find(&frame, Threshold::Scalar(-1.0), Run::new())?;
                 }
             }
         }

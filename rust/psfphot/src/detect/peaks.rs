@@ -213,7 +213,7 @@ impl<'a> PeakSearch<'a> {
     /// # Errors
     /// [`Error::ShapeMismatch`] if mask or threshold have another shape,
     /// [`Error::InvalidArgument`] if the threshold is NaN, [`Error::Cancelled`].
-    pub fn find<T: Pixel>(&self, image: Image<'_, T>, run: &Run<'_>) -> Result<Vec<Peak>, Error> {
+    pub fn find<T: Pixel>(&self, image: Image<'_, T>, run: Run<'_>) -> Result<Vec<Peak>, Error> {
         let (ny, nx) = image.shape();
         self.threshold.check((ny, nx))?;
         if let Some(mask) = self.mask.filter(|mask| mask.shape() != (ny, nx)) {
@@ -368,14 +368,14 @@ mod tests {
             let disk = Neighbourhood::disk(radius, shape)?;
             let search = PeakSearch::new(&disk, Threshold::Scalar(threshold))
                 .with_mask(Some(Image::new(&mask, shape)?));
-            let peaks = search.find(image, &Run::new())?;
+            let peaks = search.find(image, Run::new())?;
             let inside = |dx: i64, dy: i64| ((dx * dx + dy * dy) as f64) <= radius * radius;
             let expected = brute_force(image, &mask, inside, threshold);
             prop_assert_eq!(positions(&peaks), expected);
-            prop_assert_eq!(&peaks, &search.find(image, &Run::new().serial())?);
+            prop_assert_eq!(&peaks, &search.find(image, Run::new().serial())?);
             let map = vec![threshold; n];
             let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&map, shape)?), ..search };
-            prop_assert_eq!(peaks, mapped.find(image, &Run::new())?);
+            prop_assert_eq!(peaks, mapped.find(image, Run::new())?);
         }
 
         #[test]
@@ -390,7 +390,7 @@ mod tests {
             let image = Image::new(&data, (13, 11))?;
             let hood = Neighbourhood::footprint(&footprint, (5, 7))?;
             let peaks = PeakSearch::new(&hood, Threshold::Scalar(threshold))
-                .find(image, &Run::new())?;
+                .find(image, Run::new())?;
             let inside = |dx: i64, dy: i64| {
                 Image::new(&footprint, (5, 7)).is_ok_and(|f| f.get(dx + 3, dy + 2) == Some(true))
             };
@@ -440,7 +440,7 @@ mod tests {
         for radius in [1e-300, 20.0, 1e300, f64::INFINITY] {
             let disk = Neighbourhood::disk(radius, (5, 7))?;
             let search = PeakSearch::new(&disk, Threshold::Scalar(0.5));
-            let n = search.find(Image::new(&data, (5, 7))?, &Run::new())?.len();
+            let n = search.find(Image::new(&data, (5, 7))?, Run::new())?.len();
             assert_eq!(n, if radius < 1.0 { 34 } else { 1 });
         }
         for radius in [0.0, -1.0, f64::NAN] {
@@ -455,12 +455,12 @@ mod tests {
         let image = Image::new(&data, (2, 2))?;
         let disk = Neighbourhood::disk(2.0, (2, 2))?;
         let nan = PeakSearch::new(&disk, Threshold::Scalar(f64::NAN));
-        assert!(nan.find(image, &Run::new()).is_err());
+        assert!(nan.find(image, Run::new()).is_err());
         let map = PeakSearch::new(&disk, Threshold::Map(Image::new(&map, (1, 2))?));
-        assert!(map.find(image, &Run::new()).is_err());
+        assert!(map.find(image, Run::new()).is_err());
         let masked = PeakSearch::new(&disk, Threshold::Scalar(1.0))
             .with_mask(Some(Image::new(&mask, (2, 1))?));
-        assert!(masked.find(image, &Run::new()).is_err());
+        assert!(masked.find(image, Run::new()).is_err());
         Ok(())
     }
 }
