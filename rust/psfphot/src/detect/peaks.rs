@@ -410,11 +410,11 @@ mod tests {
         let image = Image::new(&data, (9, 9))?;
         let search = PeakSearch::new(&disk, Threshold::Scalar(1.0));
         let run = Run::new();
-        assert_eq!(positions(&search.find(image, &run)?), [(4, 4)]);
+        assert_eq!(positions(&search.find(image, run)?), [(4, 4)]);
         let search = search.with_mask(Some(Image::new(&mask, (9, 9))?));
-        assert_eq!(positions(&search.find(image, &run)?), [(5, 4)]);
-        assert_eq!(search.with_border((4, 6)).find(image, &run)?, []);
-        assert_eq!(search.with_border((90, 90)).find(image, &run)?, []);
+        assert_eq!(positions(&search.find(image, run)?), [(5, 4)]);
+        assert_eq!(search.with_border((4, 6)).find(image, run)?, []);
+        assert_eq!(search.with_border((90, 90)).find(image, run)?, []);
         Ok(())
     }
 
@@ -429,7 +429,7 @@ mod tests {
         ] {
             let disk = Neighbourhood::disk(2.0, shape)?;
             let search = PeakSearch::new(&disk, Threshold::Scalar(-1.0));
-            assert_eq!(search.find(Image::new(&data, shape)?, &run)?, []);
+            assert_eq!(search.find(Image::new(&data, shape)?, run)?, []);
         }
         Ok(())
     }
