@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from psfphot import _core
 
 CENTRES = np.array([[20.0, 20.0], [0.3, 11.7], [39.6, 39.4], [-1.5, 5.0]])
@@ -26,7 +27,9 @@ def test_sums_are_those_of_subpixels(radius, dtype):
 
 
 def test_a_circle_inside_has_its_area():
-    sums, areas = _core.aperture_sums(np.full((40, 40), 3.0), None, *CENTRES[:1].T, 7.25)
+    sums, areas = _core.aperture_sums(
+        np.full((40, 40), 3.0), None, *CENTRES[:1].T, 7.25
+    )
     np.testing.assert_allclose(areas, np.pi * 7.25**2, rtol=1e-14)
     np.testing.assert_allclose(sums, 3 * np.pi * 7.25**2, rtol=1e-14)
 

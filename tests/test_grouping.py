@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from psfphot.psf import SourceGrouper
 
 # Halves, so that exact ties and coincidences occur.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.stats import SigmaClip
+
 from psfphot.background import LocalBackground
 
 

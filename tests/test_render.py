@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from psfphot import _core
 from psfphot.psf import CircularGaussianPRF, ImagePSF
 from psfphot.psf._convert import to_core

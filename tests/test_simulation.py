@@ -5,6 +5,7 @@ import pytest
 from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from psfphot.datasets import make_model_params, make_noise_image
 from psfphot.psf import CircularGaussianPRF, ImagePSF, make_psf_model_image
 

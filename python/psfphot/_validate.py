@@ -216,8 +216,8 @@ def as_pair(value: Any, name: str, *, lower: int) -> tuple[int, int]:
     ValueError
         If there are not 1 or 2 of them, or one is not an integer or too low.
     """
-    array = np.atleast_1d(as_float_array(value, name))
-    if array.ndim != 1 or array.size not in {1, 2}:
+    array = as_vector(value, name)
+    if array.size not in {1, 2}:
         msg = f"{name} must have 1 or 2 elements, got {value}"
         raise ValueError(msg)
     if not np.array_equal(array, np.trunc(array)) or not np.isfinite(array).all():

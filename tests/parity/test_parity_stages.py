@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 from psfphot import _core
 from psfphot.background import LocalBackground
 from psfphot.datasets import make_model_params, make_noise_image
