@@ -8,8 +8,8 @@ from astropy import units as u
 from astropy.nddata import CCDData, NDData, StdDevUncertainty, VarianceUncertainty
 from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
-from psfphot.background import LocalBackground
 
+from psfphot.background import LocalBackground
 from psfphot.detection import IRAFStarFinder
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry, SourceGrouper
 from psfphot.utils import NoDetectionsWarning
@@ -282,6 +282,12 @@ def test_fixed_and_free_parameters(psf, truth, data):
     ]
     pull = (table["fwhm_fit"] - 2.7) / table["fwhm_err"]
     assert np.all(np.abs(pull[alone]) < 5)
+
+    # Each is rendered with its own width.
+    phot = PSFPhotometry(wide, 9)
+    phot(data, init_params=truth[2:3])
+    residual = phot.make_residual_image(data, psf_shape=15)
+    assert abs(residual[53:68, 63:78].std() - 1) < 0.15
 
     for name in psf.param_names:
         getattr(psf, name).fixed = True

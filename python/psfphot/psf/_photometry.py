@@ -165,6 +165,7 @@ class PSFPhotometry:
         self.finder_results: Any = None
         self.init_params: QTable | None = None
         self.data_unit: u.UnitBase | None = None
+        self._fitted_shapes: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         """Show the class with its arguments."""
@@ -233,6 +234,8 @@ class PSFPhotometry:
         fit = self._fit(frame, init)
         self._warn(fit)
         free_shape = self._free_shape()
+        if free_shape:
+            self._fitted_shapes = np.ascontiguousarray(fit["parameters"][:, 3:])
         table = results_table(init, fit, self._names.shape, free_shape, frame.unit)
         table.meta.update(metadata(self._settings()))
         table.meta["psf_class"] = type(self.psf_model).__name__
@@ -364,6 +367,11 @@ class PSFPhotometry:
         if self.results is None or self.init_params is None:
             raise ValueError(_NO_RESULTS)
         table = self.results
+        background = None
+        if include_local_bkg:
+            # What was not subtracted for not being finite is not added either.
+            level = values_of(table["local_bkg"])
+            background = np.where(np.isfinite(level), level, 0.0)
         image = render_model_image(
             shape,
             self._core_psf,
@@ -371,7 +379,8 @@ class PSFPhotometry:
             np.ascontiguousarray(table["y_fit"]),
             values_of(table["flux_fit"]),
             box_shape=rendering_box(self.psf_model, psf_shape),
-            local_bkg=values_of(table["local_bkg"]) if include_local_bkg else None,
+            local_bkg=background,
+            psf_shapes=self._fitted_shapes,
             progress_bar=self.progress_bar,
             n_threads=self.n_threads,
         )
