@@ -4,6 +4,12 @@ use psfphot::image::PixelBox;
 use psfphot::psf::{GriddedPsf, Placement, Psf, Sampling};
 use psfphot::{Error, Run};
 
+/// The Rust examples of the README run as tests of this crate, which is never
+/// published.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// Samples along one side of a PSF of the grid: 51 pixels, 4 times oversampled.
 pub const SIZE: usize = 204;
 /// Side of the image, pixels.

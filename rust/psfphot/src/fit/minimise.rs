@@ -40,15 +40,40 @@ pub(crate) struct Report {
     pub(crate) is_evaluated: bool,
 }
 
-/// First damping when the undamped step fails.
-const FIRST_LAMBDA: f64 = 1e-3;
-/// Damping below this is none.
-const SMALLEST_LAMBDA: f64 = 1e-5;
-/// With such a damping no step is left.
-const LARGEST_LAMBDA: f64 = 1e10;
 /// χ² of many pixels is rounded to about this relative precision; a step that
 /// raises it by no more is as good as one that lowers it.
 const CHI2_ROUNDING: f64 = 1e-13;
+
+/// The damping λ.
+#[derive(Debug, Clone, Copy, Default)]
+struct Damping(f64);
+
+impl Damping {
+    /// First damping when the undamped step fails.
+    const FIRST: f64 = 1e-3;
+    /// Less than this is none.
+    const SMALLEST: f64 = 1e-5;
+    /// With more than this no step is left.
+    const LARGEST: f64 = 1e10;
+
+    /// After a step that failed.
+    fn raise(&mut self) {
+        self.0 = f64::max(Self::FIRST, self.0 * 10.0);
+    }
+
+    /// After a step that lowered χ² by `ratio` times what was predicted.
+    fn adapt(&mut self, ratio: f64) {
+        if ratio < 0.25 {
+            self.0 = f64::max(Self::FIRST, self.0 * 3.0);
+        } else if ratio > 0.75 {
+            self.0 = if self.0 > Self::SMALLEST {
+                self.0 / 10.0
+            } else {
+                0.0
+            };
+        }
+    }
+}
 
 /// Minimises from the trial parameters. The undamped (Gauss–Newton) step is
 /// tried first; damping comes only after it has failed.
@@ -64,55 +89,73 @@ pub(crate) fn minimise(problem: &mut impl Problem, fitter: &Fitter<'_>) -> Resul
         return Ok(report);
     }
     problem.accept();
-    let mut lambda = 0.0;
+    let mut damping = Damping::default();
     loop {
         fitter.run.check()?;
         let tolerance = fitter.settings.step_tolerance.powi(2) * problem.unit_variance(report.chi2);
         let undamped = problem.solve(0.0);
-        if undamped.is_some_and(|gain| gain <= tolerance)
-            || undamped.is_some() && problem.step_is_rounding()
-        {
+        let is_short = |gain: f64| gain <= tolerance || problem.step_is_rounding();
+        if undamped.is_some_and(is_short) {
             report.termination = Termination::Converged;
             return Ok(report);
         }
-        if undamped.is_none() {
-            lambda = f64::max(lambda, FIRST_LAMBDA);
+        let end = descend(
+            problem,
+            fitter,
+            undamped,
+            tolerance,
+            &mut damping,
+            &mut report,
+        );
+        if let Some(termination) = end {
+            report.termination = termination;
+            return Ok(report);
         }
-        // Shorter and shorter steps, until one lowers χ².
-        loop {
-            if lambda > 0.0 {
-                let gain = problem.solve(lambda);
-                let is_over = lambda > LARGEST_LAMBDA;
-                if is_over || gain.is_some_and(|gain| undamped.is_none() && gain <= tolerance) {
-                    report.termination = match undamped {
-                        None => Termination::Singular,
-                        Some(_) => Termination::Stalled,
-                    };
-                    return Ok(report);
-                }
-                if gain.is_none() {
-                    lambda *= 10.0;
-                    continue;
-                }
-            }
-            if report.iterations >= fitter.settings.max_iterations {
-                return Ok(report);
-            }
-            problem.propose();
-            let chi2 = problem.evaluate_trial();
-            report.iterations += 1;
-            report.is_evaluated = chi2 <= report.chi2 * (1.0 + CHI2_ROUNDING);
-            if report.is_evaluated {
-                report.chi2 = chi2;
-                problem.accept();
-                break;
-            }
-            lambda = f64::max(FIRST_LAMBDA, lambda * 10.0);
+    }
+}
+
+/// Shorter and shorter steps until one lowers χ²; else why there is none.
+fn descend(
+    problem: &mut impl Problem,
+    fitter: &Fitter<'_>,
+    undamped: Option<f64>,
+    tolerance: f64,
+    damping: &mut Damping,
+    report: &mut Report,
+) -> Option<Termination> {
+    if undamped.is_none() && damping.0 == 0.0 {
+        damping.raise();
+    }
+    loop {
+        if damping.0 > Damping::LARGEST {
+            return Some(undamped.map_or(Termination::Singular, |_| Termination::Stalled));
         }
-        lambda = if lambda > SMALLEST_LAMBDA {
-            lambda / 10.0
+        let gain = if damping.0 > 0.0 {
+            problem.solve(damping.0)
         } else {
-            0.0
+            undamped
         };
+        let Some(gain) = gain else {
+            damping.raise();
+            continue;
+        };
+        if undamped.is_none() && gain <= tolerance {
+            // What the data determine is found; the rest they do not.
+            return Some(Termination::Singular);
+        }
+        if report.iterations >= fitter.settings.max_iterations {
+            return Some(Termination::MaxIterations);
+        }
+        problem.propose();
+        let chi2 = problem.evaluate_trial();
+        report.iterations += 1;
+        report.is_evaluated = chi2 <= report.chi2 * (1.0 + CHI2_ROUNDING);
+        if report.is_evaluated {
+            damping.adapt((report.chi2 - chi2) / gain);
+            report.chi2 = chi2;
+            problem.accept();
+            return None;
+        }
+        damping.raise();
     }
 }
