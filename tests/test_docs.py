@@ -24,7 +24,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), names)  # noqa: S102
     if page.name == "README.md":
-        assert "flux_fit" in capsys.readouterr().out
+        assert "flux_err" in capsys.readouterr().out
         assert len(names["stars"]) > 450
 
 
