@@ -227,7 +227,7 @@ class PSFPhotometry:
             raise ValueError(msg)
         frame = self._frame(data, mask, error)
         self.data_unit = frame.unit
-        init = self._startingvalues_of(frame, init_params)
+        init = self._starting_values(frame, init_params)
         if init is None:
             return None
         self.init_params = init
@@ -270,7 +270,7 @@ class PSFPhotometry:
         warnings.warn(_NON_FINITE, AstropyUserWarning, stacklevel=3)
         return frame._replace(mask=bad if frame.mask is None else bad | frame.mask)
 
-    def _startingvalues_of(self, frame: Frame, init_params: Any) -> QTable | None:
+    def _starting_values(self, frame: Frame, init_params: Any) -> QTable | None:
         if init_params is not None:
             init = from_user(init_params, frame.unit, self._free_shape())
         elif self.finder is None:
