@@ -156,7 +156,7 @@ def _fit(path: Path, outputs: Any, **options: Any) -> None:
     )
     written = outputs.write(run, image, radius=settings.fwhm)
     _say(describe_run(run, image, settings), quiet=quiet)
-    _say([f"wrote      {', '.join(str(name) for name in written)}"], quiet=quiet)
+    _say([f"wrote       {', '.join(str(name) for name in written)}"], quiet=quiet)
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from psfphot.cli._photometry import error_source
-from psfphot.psf import decode_psf_flags
+from psfphot._core import flag_definitions
 
 if TYPE_CHECKING:
     from psfphot.cli._photometry import Run, Settings
@@ -61,12 +60,13 @@ def describe_run(run: Run, image: FitsImage, settings: Settings) -> list[str]:
 
 def describe_flags(flags: np.ndarray) -> list[str]:
     """Count the flagged stars by the flags' names; a star may have several."""
-    raised = flags[flags != 0]
-    lines = [_line("flagged", f"{len(raised)} stars")]
-    counts = Counter(name for names in decode_psf_flags(raised) for name in names)
-    lines += [_line("", f"{count:6d} {name}") for name, count in counts.most_common()]
+    counts = [
+        (np.count_nonzero(flags & bit), name) for bit, name, _ in flag_definitions()
+    ]
+    lines = [_line("flagged", f"{np.count_nonzero(flags)} stars")]
+    lines += [_line("", f"{n:6d} {name}") for n, name in sorted(counts)[::-1] if n]
     return lines
 
 
 def _line(subject: str, text: str) -> str:
-    return f"{subject:<11}{text}"
+    return f"{subject:<12}{text}"

@@ -55,7 +55,9 @@ def write_catalog(path: Path, catalog: Table) -> None:
         ``key = value``, since most keys are no FITS keywords.
     """
     fits_table = file_suffix(path) != ".ecsv"
-    table = catalog.copy(copy_data=False)
+    # Columns with a unit, not quantities: any reader of ECSV knows those.
+    table = Table(catalog, copy=False)
+    table.meta = {key: _plain(value) for key, value in catalog.meta.items()}
     with warnings.catch_warnings(), replacing(path) as part:
         if fits_table:
             # astropy warns of units outside the FITS standard, such as DN, and
@@ -64,7 +66,7 @@ def write_catalog(path: Path, catalog: Table) -> None:
             lines = [f"{key} = {_one_line(value)}" for key, value in table.meta.items()]
             table.meta.clear()
             table.meta["comments"] = lines
-            Table(table).write(part, format="fits", overwrite=True)
+            table.write(part, format="fits", overwrite=True)
         else:
             table.write(part, format="ascii.ecsv", overwrite=True)
 
@@ -95,6 +97,17 @@ def write_regions(path: Path, catalog: Table, *, radius: float) -> None:
             lines.append(f"circle({x + 1:.3f},{y + 1:.3f},{radius:.2f}){look}")
     with replacing(path) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Return what YAML can hold and any reader can read back."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def _one_line(value: Any) -> str:
