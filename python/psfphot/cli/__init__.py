@@ -14,11 +14,11 @@ __all__ = ["main"]
 )
 @click.version_option(__version__, "-V", "--version", prog_name="psfphot")
 def main() -> None:
-    """Measure the stars of an image with a model of the point spread function.
+    r"""Measure the stars of an image with a model of the point spread function.
 
     \b
-    psfphot demo                                  a simulated field, against its truth
-    psfphot fit m31.fits --psf grid.fits -o m31.ecsv        an image, into a catalogue
+    psfphot demo                                        a simulated field
+    psfphot fit m31.fits --psf grid.fits -o m31.ecsv    an image of yours
 
     Each command explains itself: psfphot fit --help.
     """

@@ -8,10 +8,13 @@ from typing import Any
 
 import click
 
+from psfphot.cli._defaults import ANNULUS, ROUNDNESS, SEPARATION, THRESHOLD
 from psfphot.cli._errors import one_line_messages
 
 _PATH = click.Path(path_type=Path)
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
+_FROM_0 = click.FloatRange(min=0)
+_FROM_1 = click.IntRange(min=1)
 
 
 @click.command(short_help="Measure the stars of a FITS image.")
@@ -20,21 +23,27 @@ _ABOVE_0 = click.FloatRange(min=0, min_open=True)
     "--psf",
     required=True,
     metavar="FILE|gaussian:FWHM",
-    help="A grid of ePSFs (3D FITS, as STPSF writes it), one ePSF image (2D FITS; it must "
-    "include the pixel's response), or a Gaussian of this FWHM in pixels.",
+    help="A grid of ePSFs (3D FITS, as STPSF writes it), one ePSF image (2D FITS, "
+    "with the pixel's response in it), or a Gaussian of this FWHM in pixels.",
 )
 @click.option(
-    "-o", "--output", "catalog", type=_PATH, required=True, metavar="CATALOG",
+    "-o",
+    "--output",
+    "catalog",
+    type=_PATH,
+    required=True,
+    metavar="CATALOG",
     help="The catalogue to write: .ecsv, .fits or .fits.gz.",
-)  # fmt: skip
+)
 @click.option(
     "--ext",
     metavar="NAME|NUMBER",
-    help="The image's extension; NAME,VERSION works too.  [default: SCI, else the first image]",
+    help="The image's extension; NAME,VERSION works too.  "
+    "[default: SCI, else the first image]",
 )
 @click.option(
     "--oversampling",
-    type=click.IntRange(min=1),
+    type=_FROM_1,
     metavar="N",
     help="PSF pixels per image pixel, for a PSF image whose header does not say.",
 )
@@ -46,27 +55,39 @@ _ABOVE_0 = click.FloatRange(min=0, min_open=True)
     help="The order of the ePSFs in a grid's file, which changed in December 2023.",
 )
 @click.option(
-    "--threshold", type=_ABOVE_0, default=5.0, show_default=True, metavar="SIGMA",
+    "--threshold",
+    type=_ABOVE_0,
+    default=THRESHOLD,
+    show_default=True,
+    metavar="SIGMA",
     help="How far a star must stand out of the noise of a background pixel.",
-)  # fmt: skip
-@click.option(
-    "--fwhm", type=_ABOVE_0, metavar="PX", help="Stars' width to find.  [default: the PSF's]"
 )
 @click.option(
-    "--roundness", type=_ABOVE_0, default=0.5, show_default=True, metavar="MAX",
-    help="Leave out detections less round than this; 0 is round, blends are 0.2 and more.",
-)  # fmt: skip
+    "--fwhm",
+    type=_ABOVE_0,
+    metavar="PX",
+    help="Width of the stars to find.  [default: the PSF's]",
+)
+@click.option(
+    "--roundness",
+    type=_FROM_0,
+    default=ROUNDNESS,
+    show_default=True,
+    metavar="MAX",
+    help="Leave out detections above it; 0 is round, blends have 0.2 and more.",
+)
 @click.option(
     "--min-separation",
-    type=click.FloatRange(min=0),
+    type=_FROM_0,
     metavar="PX",
-    help="Smallest distance of two detections.  [default: 1.5 FWHM]",
+    help=f"Smallest distance of two detections.  [default: {SEPARATION:g} FWHM]",
 )
 @click.option(
     "--fit-shape",
-    type=click.IntRange(min=1),
+    type=_FROM_1,
     metavar="PX",
-    help="Side of the square fitted around each star, odd.  [default: 2 FWHM + 1, at least 5]",
+    help="Side of the square fitted around each star, odd.  "
+    "[default: 2 FWHM + 1, at least 5]",
 )
 @click.option(
     "--aperture-radius",
@@ -87,34 +108,47 @@ _ABOVE_0 = click.FloatRange(min=0, min_open=True)
     nargs=2,
     metavar="INNER OUTER",
     help="Radii of the annulus around each star whose median is its background.  "
-    "[default: 1 and 3 times --fit-shape]",
-)
-@click.option("--no-local-bkg", is_flag=True, help="Subtract one level from the whole image.")
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all CPUs]"
-)
-@click.option("--residual", type=_PATH, metavar="FITS", help="Write the image without its stars.")
-@click.option("--model", type=_PATH, metavar="FITS", help="Write the fitted stars, without sky.")
-@click.option(
-    "--plot", type=_PATH, metavar="PNG|PDF|SVG", help="Draw image, model and residual."
+    f"[default: {ANNULUS[0]:g} and {ANNULUS[1]:g} times --fit-shape]",
 )
 @click.option(
-    "--region", type=_PATH, metavar="REG", help="Write a DS9 region file; flagged stars are red."
+    "--no-local-bkg", is_flag=True, help="Subtract one level from the whole image."
+)
+@click.option(
+    "--threads", type=_FROM_1, metavar="N", help="Threads.  [default: all CPUs]"
+)
+@click.option(
+    "--residual", type=_PATH, metavar="FITS", help="Write the image without its stars."
+)
+@click.option(
+    "--model", type=_PATH, metavar="FITS", help="Write the fitted stars, without sky."
+)
+@click.option(
+    "--plot",
+    type=_PATH,
+    metavar="PNG|PDF|SVG",
+    help="Draw image, model and residual.",
+)
+@click.option(
+    "--region",
+    type=_PATH,
+    metavar="REG",
+    help="Write a DS9 region file; flagged stars are red.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong.")
 def fit(image: Path, catalog: Path, **options: Any) -> None:
-    """Measure the stars of the FITS file IMAGE and write a catalogue.
+    r"""Measure the stars of the FITS file IMAGE and write a catalogue.
 
-    Finds stars, groups those that overlap, and fits position and flux of each with the PSF.
-    Errors come from the ERR extension where there is one, otherwise from each fit's own
-    residuals. Pixels that are NaN are left out. With a WCS the catalogue has RA and Dec (ICRS).
+    Finds stars, groups those that overlap, and fits position and flux of each
+    with the PSF. Errors come from the ERR extension where there is one,
+    otherwise from each fit's own residuals. Pixels that are NaN are left out.
+    With a WCS the catalogue has RA and Dec (ICRS).
 
     \b
     Examples:
       psfphot fit jw_i2d.fits --psf grid.fits -o stars.ecsv --plot stars.png
-      psfphot fit irac.fits --psf epsf.fits --oversampling 4 -o stars.fits --residual res.fits
-      psfphot fit field.fits --psf gaussian:2.8 --threshold 4 -o stars.ecsv --region stars.reg
+      psfphot fit irac.fits --psf epsf.fits --oversampling 4 -o stars.fits
+      psfphot fit field.fits --psf gaussian:2.8 -o stars.ecsv --region stars.reg
     """
     # Imported here, so that --help does not wait for astropy.
     from psfphot.cli._outputs import Outputs  # noqa: PLC0415

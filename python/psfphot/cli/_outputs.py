@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psfphot.cli._errors import require_matplotlib
 from psfphot.io import (
@@ -17,6 +17,8 @@ from psfphot.io import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from psfphot.cli._photometry import Run
     from psfphot.io import FitsImage
@@ -99,19 +101,19 @@ class Outputs:
         if self.region is not None:
             write_regions(self.region, run.catalog, radius=radius)
         if run.model is not None:
-            self._write_images(run, image)
+            self._write_images(run, run.model, image)
         names = (self.catalog, self.region, self.model, self.residual, self.plot)
         return [path for path in names if path is not None]
 
-    def _write_images(self, run: Run, image: FitsImage) -> None:
+    def _write_images(self, run: Run, model: NDArray[Any], image: FitsImage) -> None:
         if self.model is not None:
             made = "psfphot: fitted stars, without sky"
-            write_image(self.model, run.model, image, history=made)
+            write_image(self.model, model, image, history=made)
         if self.residual is not None:
             made = "psfphot: the image without its fitted stars"
-            write_image(self.residual, image.data - run.model, image, history=made)
+            write_image(self.residual, image.data - model, image, history=made)
         if self.plot is not None:
             from psfphot.plotting import plot_residual, save_figure  # noqa: PLC0415
 
-            figure = plot_residual(image.data, run.model, run.sky, unit=image.unit)
+            figure = plot_residual(image.data, model, run.sky, unit=image.unit)
             save_figure(figure, self.plot)

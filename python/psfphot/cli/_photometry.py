@@ -11,6 +11,13 @@ import numpy as np
 from astropy.table import QTable
 
 from psfphot.background import LocalBackground
+from psfphot.cli._defaults import (
+    ANNULUS,
+    ROUNDNESS,
+    SEPARATION,
+    SMALLEST_BOX,
+    THRESHOLD,
+)
 from psfphot.detection import IRAFStarFinder
 from psfphot.io import Sky, add_sky_coordinates, estimate_sky
 from psfphot.psf import PSFPhotometry, SourceGrouper
@@ -90,9 +97,9 @@ class Run:
 def default_settings(
     psf: Psf,
     *,
-    threshold: float | None = None,
+    threshold: float = THRESHOLD,
     fwhm: float | None = None,
-    roundness: float | None = None,
+    roundness: float = ROUNDNESS,
     min_separation: float | None = None,
     fit_shape: int | None = None,
     aperture_radius: float | None = None,
@@ -120,20 +127,19 @@ group, local_bkg, n_threads
     """
     fwhm = fwhm or psf.fwhm
     # The core and half as much around it; narrower PSFs still need the pixels.
-    side = fit_shape or max(5, 2 * round(fwhm) + 1)
+    side = fit_shape or max(SMALLEST_BOX, 2 * round(fwhm) + 1)
+    annulus = (ANNULUS[0] * side, ANNULUS[1] * side)
     return Settings(
-        threshold=threshold or 5.0,
+        threshold=threshold,
         fwhm=fwhm,
-        # IRAF's limit of 0.2 drops two of five stars of a crowded undersampled
-        # field, all blends that can be fitted.
-        roundness=0.5 if roundness is None else roundness,
-        min_separation=1.5 * fwhm if min_separation is None else min_separation,
+        roundness=roundness,
+        min_separation=SEPARATION * fwhm if min_separation is None else min_separation,
         fit_shape=side,
         aperture_radius=aperture_radius or side / 2,
         # Stars one box apart share pixels. Twice that would percolate: at 0.02
         # stars a pixel, groups of thousands.
         group=(group or float(side)) if grouped else None,
-        local_bkg=(local_bkg or (float(side), 3.0 * side)) if local else None,
+        local_bkg=(local_bkg or annulus) if local else None,
         n_threads=n_threads,
     )
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psfphot.cli._photometry import error_source
 from psfphot._core import flag_definitions
+from psfphot.cli._photometry import error_source
 
 if TYPE_CHECKING:
     from psfphot.cli._photometry import Run, Settings

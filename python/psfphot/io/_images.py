@@ -126,7 +126,12 @@ def open_fits(path: Path) -> fits.HDUList:
 
 
 def write_image(
-    path: Path, data: NDArray[Any], like: FitsImage, *, history: str
+    path: Path,
+    data: NDArray[Any],
+    like: FitsImage,
+    *,
+    history: str,
+    error: NDArray[Any] | None = None,
 ) -> None:
     """Write an image with the header, so with the coordinates, of another.
 
@@ -140,6 +145,8 @@ def write_image(
         The image whose unit and coordinates these are.
     history : str
         How the image was made, for its HISTORY.
+    error : 2D array, optional
+        Errors for an ERR extension; then the image goes into SCI.
     """
     header = like.header.copy()
     # What describes how the original was stored does not describe this one.
@@ -151,8 +158,17 @@ def write_image(
     with warnings.catch_warnings(), replacing(path) as part:
         # Keywords that bend the standard were in the input already.
         warnings.simplefilter("ignore", fits.verify.VerifyWarning)
-        hdu = fits.PrimaryHDU(np.asarray(data, dtype=np.float32), header)
-        hdu.writeto(part, output_verify="silentfix+ignore", overwrite=True)
+        pixels = np.asarray(data, dtype=np.float32)
+        hdus = fits.HDUList([fits.PrimaryHDU(pixels, header)])
+        if error is not None:
+            hdus = fits.HDUList(
+                [
+                    fits.PrimaryHDU(),
+                    fits.ImageHDU(pixels, header, name="SCI"),
+                    fits.ImageHDU(np.asarray(error, dtype=np.float32), name="ERR"),
+                ]
+            )
+        hdus.writeto(part, output_verify="silentfix+ignore", overwrite=True)
 
 
 def _is_image(hdu: Any) -> bool:

@@ -135,7 +135,9 @@ def _gaussian(text: str) -> tuple[Any, str]:
     return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
 
 
-def _from_file(path: Path, oversampling: int | None, grid_order: str) -> tuple[Any, str]:
+def _from_file(
+    path: Path, oversampling: int | None, grid_order: str
+) -> tuple[Any, str]:
     data, header = _psf_data(path)
     if data.ndim == 2:  # noqa: PLR2004
         return _image_psf(path, data, header, oversampling)
