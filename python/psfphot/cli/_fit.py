@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from psfphot.cli._defaults import ANNULUS, ROUNDNESS, SEPARATION, THRESHOLD
+from psfphot.cli._defaults import (
+    ANNULUS,
+    GROUPING,
+    LARGEST_GROUP,
+    ROUNDNESS,
+    SEPARATION,
+    THRESHOLD,
+)
 from psfphot.cli._errors import one_line_messages
 
 _PATH = click.Path(path_type=Path)
@@ -99,7 +106,8 @@ _FROM_1 = click.IntRange(min=1)
     "--group",
     type=_ABOVE_0,
     metavar="PX",
-    help="Fit stars nearer than this together.  [default: --fit-shape]",
+    help="Fit stars nearer than this together.  [default: "
+    f"{GROUPING:g} times --fit-shape, less if groups exceed {LARGEST_GROUP} stars]",
 )
 @click.option("--no-group", is_flag=True, help="Fit every star alone.")
 @click.option(

@@ -13,6 +13,8 @@ from astropy.table import QTable
 from psfphot.background import LocalBackground
 from psfphot.cli._defaults import (
     ANNULUS,
+    GROUPING,
+    LARGEST_GROUP,
     ROUNDNESS,
     SEPARATION,
     SMALLEST_BOX,
@@ -49,6 +51,8 @@ class Settings:
     group : float or `None`
         Stars nearer to each other than this are fitted together; `None`
         fits each alone.
+    largest_group : int or `None`
+        ``group`` is lowered until no group has more stars; `None` keeps it.
     local_bkg : tuple of float or `None`
         Radii of the annulus for the local background; `None` subtracts one
         level from the whole image.
@@ -63,6 +67,7 @@ class Settings:
     fit_shape: int
     aperture_radius: float
     group: float | None
+    largest_group: int | None
     local_bkg: tuple[float, float] | None
     n_threads: int | None = None
 
@@ -79,6 +84,8 @@ class Run:
         PSFPhotometry's table, with units and, given a WCS, RA and Dec.
     model : 2D array
         The fitted stars, without sky.
+    group_separation : float or `None`
+        The distance up to which stars were grouped.
     seconds : dict
         The time of each stage by its name.
     """
@@ -86,6 +93,7 @@ class Run:
     sky: Sky
     catalog: QTable = field(default_factory=QTable)
     model: NDArray[Any] | None = None
+    group_separation: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -128,6 +136,10 @@ group, local_bkg, n_threads
     fwhm = fwhm or psf.fwhm
     # The core and half as much around it; narrower PSFs still need the pixels.
     side = fit_shape or max(SMALLEST_BOX, 2 * round(fwhm) + 1)
+    if group is None and grouped:
+        group, limit = GROUPING * side, LARGEST_GROUP
+    else:
+        limit = None
     annulus = (ANNULUS[0] * side, ANNULUS[1] * side)
     return Settings(
         threshold=threshold,
@@ -136,9 +148,8 @@ group, local_bkg, n_threads
         min_separation=SEPARATION * fwhm if min_separation is None else min_separation,
         fit_shape=side,
         aperture_radius=aperture_radius or side / 2,
-        # Stars one box apart share pixels. Twice that would percolate: at 0.02
-        # stars a pixel, groups of thousands.
-        group=(group or float(side)) if grouped else None,
+        group=group if grouped else None,
+        largest_group=limit,
         local_bkg=(local_bkg or annulus) if local else None,
         n_threads=n_threads,
     )
@@ -176,12 +187,28 @@ def find(image: FitsImage, sky: Sky, settings: Settings) -> QTable:
 
 
 def start_values(stars: QTable, settings: Settings) -> QTable:
-    """Make PSFPhotometry's ``init_params``: positions and groups."""
+    """Make PSFPhotometry's ``init_params``: positions and groups.
+
+    Returns
+    -------
+    start : `~astropy.table.QTable`
+        Its ``meta["group_separation"]`` is the distance that was used.
+    """
     start = QTable()
     start["x"] = np.asarray(stars["x_centroid"], dtype=float)
     start["y"] = np.asarray(stars["y_centroid"], dtype=float)
-    if settings.group is not None:
-        start["group_id"] = SourceGrouper(settings.group)(start["x"], start["y"])
+    separation = settings.group
+    if separation is not None:
+        group_id = SourceGrouper(separation)(start["x"], start["y"])
+        while (
+            settings.largest_group is not None
+            and np.bincount(group_id).max() > settings.largest_group
+            and separation > settings.fwhm
+        ):
+            separation *= 0.9
+            group_id = SourceGrouper(separation)(start["x"], start["y"])
+        start["group_id"] = group_id
+    start.meta["group_separation"] = separation
     return start
 
 
@@ -270,7 +297,8 @@ def photometer(
     clock.lap("group")
     catalog, photometry = fit(image, psf, run.sky, start, settings, progress=progress)
     clock.lap("fit")
-    run.catalog = _finish(catalog, image, psf, run.sky, settings)
+    run.group_separation = start.meta["group_separation"]
+    run.catalog = _finish(catalog, image, psf, run, settings)
     if want_model:
         run.model = np.asarray(photometry.make_model_image(image.shape))
         clock.lap("model")
@@ -288,7 +316,7 @@ class _Clock:
 
 
 def _finish(
-    catalog: QTable, image: FitsImage, psf: Psf, sky: Sky, settings: Settings
+    catalog: QTable, image: FitsImage, psf: Psf, run: Run, settings: Settings
 ) -> QTable:
     """Add units, RA and Dec, and how it was made."""
     table = QTable(catalog, copy=False)
@@ -300,15 +328,15 @@ def _finish(
     table.meta |= {
         "image": image.name,
         "psf": psf.description,
-        "sky_level": sky.level,
-        "sky_noise": sky.noise,
-        "sky_method": sky.method,
+        "sky_level": run.sky.level,
+        "sky_noise": run.sky.noise,
+        "sky_method": run.sky.method,
         "errors": error_source(image),
         "threshold_sigma": settings.threshold,
         "finder_fwhm": settings.fwhm,
         "finder_roundness": settings.roundness,
         "finder_min_separation": settings.min_separation,
-        "group_separation": settings.group,
+        "group_separation": run.group_separation,
         "local_bkg_radii": settings.local_bkg and list(settings.local_bkg),
     }
     return table

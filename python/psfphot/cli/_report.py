@@ -10,6 +10,8 @@ from psfphot._core import flag_definitions
 from psfphot.cli._photometry import error_source
 
 if TYPE_CHECKING:
+    from astropy.table import QTable
+
     from psfphot.cli._photometry import Run, Settings
     from psfphot.io import FitsImage, Psf
 
@@ -32,9 +34,9 @@ def describe_run(run: Run, image: FitsImage, settings: Settings) -> list[str]:
     sizes = run.group_sizes
     fitted = np.count_nonzero(np.isfinite(np.asarray(catalog["flux_err"])))
     groups = "off: every star is fitted alone"
-    if settings.group is not None:
+    if run.group_separation is not None:
         groups = (
-            f"{len(sizes)} within {settings.group:g} px, "
+            f"{len(sizes)} within {run.group_separation:.3g} px, "
             f"{np.count_nonzero(sizes > 1)} of 2 or more, the largest of {sizes.max()}"
         )
     background = "one level for the whole image"
@@ -53,9 +55,23 @@ def describe_run(run: Run, image: FitsImage, settings: Settings) -> list[str]:
         _line("background", background),
         _line("fitted", f"{fitted} stars in boxes of {box}"),
         _line("errors", error_source(image)),
+        _line("quality", describe_quality(catalog)),
         *describe_flags(np.asarray(catalog["flags"])),
         _line("seconds", ", ".join(f"{k} {s:.2f}" for k, s in seconds.items())),
     ]
+
+
+def describe_quality(catalog: QTable) -> str:
+    """Tell from the bright stars how well the PSF fits the image."""
+    fluxes, qfit = (np.asarray(catalog[name]) for name in ("flux_fit", "qfit"))
+    good = np.isfinite(fluxes) & np.isfinite(qfit) & (np.asarray(catalog["flags"]) == 0)
+    if not good.any():
+        return "no star without a flag"
+    bright = good & (fluxes >= np.percentile(fluxes[good], 90))
+    return (
+        f"residuals are {100 * np.median(qfit[bright]):.2g} % of the flux "
+        "(median qfit of the brightest tenth)"
+    )
 
 
 def describe_flags(flags: np.ndarray) -> list[str]:

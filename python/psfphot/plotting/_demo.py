@@ -45,7 +45,8 @@ def plot_recovery(
     """
     figure = Figure(figsize=(13, 12.2), layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = figure.subfigures(2, 1, height_ratios=(2.1, 1))
+    rows = figure.add_gridspec(2, 1, height_ratios=(2.1, 1))
+    above, below = (figure.add_subfigure(row) for row in (rows[0], rows[1]))
     axes = above.subplots(2, 3)
     drawn = draw_triptych(axes, data, model, sky)
     label = "above the sky" + ("" if unit is None else f" ({unit.to_string()})")
@@ -84,7 +85,7 @@ def _draw_fluxes(axis: Axes, recovery: Recovery) -> None:
     axis.axhline(0, color="k", lw=0.8)
     axis.set_yscale("symlog", linthresh=1, linscale=0.7)
     axis.yaxis.set_major_locator(FixedLocator([-100, -10, -1, 0, 1, 10, 100]))
-    axis.yaxis.set_major_formatter("{x:+g}")
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.set(
         xlabel="true magnitude", ylabel="fitted / true flux - 1 (%)", title="fluxes",
         ylim=(-100, 300),
