@@ -1,0 +1,28 @@
+"""The command line: ``psfphot fit`` and ``psfphot demo``."""
+
+import click
+
+from psfphot._core import __version__
+from psfphot.cli._demo import demo
+from psfphot.cli._fit import fit
+
+__all__ = ["main"]
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, "-V", "--version", prog_name="psfphot")
+def main() -> None:
+    r"""Measure the stars of an image with a model of the point spread function.
+
+    \b
+    psfphot demo                                        a simulated field
+    psfphot fit m31.fits --psf grid.fits -o m31.ecsv    an image of yours
+
+    Each command explains itself: psfphot fit --help.
+    """
+
+
+main.add_command(fit)
+main.add_command(demo)

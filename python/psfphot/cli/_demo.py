@@ -1,0 +1,132 @@
+"""``psfphot demo``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from psfphot.cli._errors import one_line_messages
+
+
+@click.command(short_help="Simulate a crowded field and measure it.")
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    default=Path("demo-output"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the files go; it is made, and an earlier demo's are replaced.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=64),
+    default=1024,
+    show_default=True,
+    metavar="PX",
+    help="Side of the image.",
+)
+@click.option(
+    "--n-stars",
+    type=click.IntRange(min=100),
+    default=6000,
+    show_default=True,
+    metavar="N",
+    help="Stars in the field, from magnitude 18 to 26.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of PSFs, stars and noise.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads.  [default: all CPUs]",
+)
+def demo(output_dir: Path, **options: Any) -> None:
+    """Simulate a crowded field, measure it, and compare with the truth.
+
+    The PSFs are those of a telescope like JWST with NIRCam, computed on the
+    spot and different all over the detector. Writes the catalogue, the truth,
+    the images and a figure.
+    """
+    with one_line_messages():
+        _demo(output_dir, **options)
+
+
+def _demo(
+    directory: Path, size: int, n_stars: int, seed: int, threads: int | None
+) -> None:
+    # Imported here, so that --help does not wait for astropy.
+    from psfphot.cli._photometry import default_settings, photometer  # noqa: PLC0415
+    from psfphot.cli._recovery import compare, describe_recovery  # noqa: PLC0415
+    from psfphot.cli._report import describe_input, describe_run  # noqa: PLC0415
+    from psfphot.cli._simulation import simulate  # noqa: PLC0415
+    from psfphot.datasets import make_nircam_psf_grid  # noqa: PLC0415
+    from psfphot.io import Psf, measure_fwhm  # noqa: PLC0415
+
+    start = time.perf_counter()
+    directory.mkdir(parents=True, exist_ok=True)
+    click.echo(f"computing the PSFs and a field of {n_stars} stars ...")
+    model = make_nircam_psf_grid(16, detector_size=size, seed=seed)
+    description = f"simulated grid of {len(model.data)} ePSFs, 4x oversampled"
+    psf = Psf(model, description, measure_fwhm(model))
+    image, truth = simulate(model, size, n_stars, seed)
+    click.echo(f"ready after {time.perf_counter() - start:.1f} s\n")
+
+    settings = default_settings(psf, n_threads=threads)
+    run = photometer(image, psf, settings)
+    recovery = compare(run.catalog, truth, radius=psf.fwhm / 2)
+    lines = [*describe_input(image, psf), *describe_run(run, image, settings), ""]
+    click.echo("\n".join(lines + describe_recovery(recovery)))
+    names = _write(directory, image, truth, run, recovery)
+    click.echo(
+        f"\nwrote {', '.join(names)} into {directory} "
+        f"({time.perf_counter() - start:.1f} s in all)"
+    )
+
+
+def _write(
+    directory: Path, image: Any, truth: Any, run: Any, recovery: Any
+) -> list[str]:
+    """Write the demo's files and return their names."""
+    from psfphot.io import write_catalog, write_image  # noqa: PLC0415
+
+    write_catalog(directory / "catalog.ecsv", run.catalog)
+    write_catalog(directory / "truth.ecsv", truth)
+    planes = {
+        "image.fits": (image.data, "psfphot demo: simulated image, not data"),
+        "model.fits": (run.model, "psfphot demo: fitted stars, without sky"),
+        "residual.fits": (
+            image.data - run.model,
+            "psfphot demo: the image without its fitted stars",
+        ),
+    }
+    for name, (data, history) in planes.items():
+        error = image.error if name == "image.fits" else None
+        write_image(directory / name, data, image, history=history, error=error)
+    names = ["catalog.ecsv", "truth.ecsv", *planes]
+    if _draw(directory / "demo.png", image, run, recovery):
+        names.append("demo.png")
+    return names
+
+
+def _draw(path: Path, image: Any, run: Any, recovery: Any) -> bool:
+    """Draw the figure, or say why there is none."""
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    if find_spec("matplotlib") is None:
+        click.echo("no figure: matplotlib is not installed (psfphot[plot])", err=True)
+        return False
+    from psfphot.plotting import plot_recovery, save_figure  # noqa: PLC0415
+
+    figure = plot_recovery(image.data, run.model, run.sky, recovery, unit=image.unit)
+    save_figure(figure, path)
+    return True

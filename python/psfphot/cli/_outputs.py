@@ -1,0 +1,119 @@
+"""The files that a run leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psfphot.cli._errors import require_matplotlib
+from psfphot.io import (
+    CATALOG_SUFFIXES,
+    IMAGE_SUFFIXES,
+    check_writable,
+    write_catalog,
+    write_image,
+    write_regions,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from psfphot.cli._photometry import Run
+    from psfphot.io import FitsImage
+
+_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files to write; `None` where none is wanted."""
+
+    catalog: Path
+    residual: Path | None = None
+    model: Path | None = None
+    plot: Path | None = None
+    region: Path | None = None
+
+    def check(self, source: Path | None = None, *, overwrite: bool = False) -> None:
+        """Find out before the work whether all can be written.
+
+        Parameters
+        ----------
+        source : `~pathlib.Path`, optional
+            The input, which no output may replace.
+        overwrite : bool, optional
+            Whether files that are there may be replaced.
+
+        Raises
+        ------
+        ValueError, OSError
+            If one cannot be written; the message names it.
+        """
+        wanted = [
+            (self.catalog, CATALOG_SUFFIXES),
+            (self.residual, IMAGE_SUFFIXES),
+            (self.model, IMAGE_SUFFIXES),
+            (self.plot, _PLOT_SUFFIXES),
+            (self.region, (".reg",)),
+        ]
+        taken = {} if source is None else {source.resolve(): "the input"}
+        for path, suffixes in wanted:
+            if path is None:
+                continue
+            other = taken.get(path.resolve())
+            if other is not None:
+                msg = f"{path}: is {other} already; give every output its own name"
+                raise ValueError(msg)
+            taken[path.resolve()] = "another output"
+            try:
+                check_writable(path, suffixes, overwrite=overwrite)
+            except FileExistsError as exc:
+                msg = f"{path}: exists already; add --overwrite to replace it"
+                raise FileExistsError(msg) from exc
+        if self.plot is not None:
+            require_matplotlib("--plot")
+
+    @property
+    def want_model(self) -> bool:
+        """Whether an output needs the model image."""
+        return any((self.residual, self.model, self.plot))
+
+    def write(self, run: Run, image: FitsImage, *, radius: float) -> list[Path]:
+        """Write the files, the catalogue first.
+
+        Parameters
+        ----------
+        run : `Run`
+            What to write.
+        image : `~psfphot.io.FitsImage`
+            The image that was measured.
+        radius : float
+            Radius of the regions' circles in pixels.
+
+        Returns
+        -------
+        paths : list of `~pathlib.Path`
+            The files written.
+        """
+        write_catalog(self.catalog, run.catalog)
+        if self.region is not None:
+            write_regions(self.region, run.catalog, radius=radius)
+        if run.model is not None:
+            self._write_images(run, run.model, image)
+        names = (self.catalog, self.region, self.model, self.residual, self.plot)
+        return [path for path in names if path is not None]
+
+    def _write_images(self, run: Run, model: NDArray[Any], image: FitsImage) -> None:
+        if self.model is not None:
+            made = "psfphot: fitted stars, without sky"
+            write_image(self.model, model, image, history=made)
+        if self.residual is not None:
+            made = "psfphot: the image without its fitted stars"
+            write_image(self.residual, image.data - model, image, history=made)
+        if self.plot is not None:
+            from psfphot.plotting import plot_residual, save_figure  # noqa: PLC0415
+
+            figure = plot_residual(image.data, model, run.sky, unit=image.unit)
+            save_figure(figure, self.plot)

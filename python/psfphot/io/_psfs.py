@@ -1,0 +1,212 @@
+"""A PSF model from what is typed on a command line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psfphot.io._errors import FileFormatError
+from psfphot.io._images import open_fits
+from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from numpy.typing import NDArray
+
+#: Where PSF makers put the oversampling; the first one present counts.
+_OVERSAMPLING_KEYS = ("OVERSAMP", "OVERSAMPLING", "DET_SAMP")
+
+#: A sum within this fraction of 1, or of oversampling², is taken to mean it:
+#: a finite stamp holds less than the whole flux.
+_SUM_TOLERANCE = 0.2
+
+_GAUSSIAN = re.compile(r"gaussian:(?P<fwhm>.*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Psf:
+    """A PSF model and how it was made.
+
+    Attributes
+    ----------
+    model : `~astropy.modeling.Fittable2DModel`
+        The model.
+    description : str
+        What it is and how it was normalised, for people.
+    fwhm : float
+        The full width at half maximum in image pixels, measured on the model.
+    """
+
+    model: Any
+    description: str
+    fwhm: float
+
+
+def read_psf(
+    spec: str, *, oversampling: int | None = None, grid_order: str = "auto"
+) -> Psf:
+    """Make the PSF model that a word describes.
+
+    Parameters
+    ----------
+    spec : str
+        ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
+        file: a grid of ePSFs as STPSF writes it (3D), or one ePSF image (2D).
+    oversampling : int, optional
+        PSF pixels per image pixel, for a 2D image whose header does not say
+        (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
+    grid_order : str, optional
+        For a grid, how its planes are ordered; see
+        `psfphot.psf.GriddedPSFModel.read`.
+
+    Returns
+    -------
+    psf : `Psf`
+
+    Notes
+    -----
+    The flux is the PSF's total, so an image must sum to oversampling² over
+    an infinite plane. One that sums to 1 (within 20 %) is multiplied by
+    oversampling²; one that sums to oversampling² (within 20 %) is left as it
+    is, since a finite stamp lacks a little of the wings; any other is scaled
+    so that the stamp itself sums to oversampling².
+
+    Raises
+    ------
+    ValueError
+        If ``spec`` or an option is wrong.
+    OSError
+        If the file cannot be read.
+    FileFormatError
+        If it holds no PSF, or its oversampling is unknown.
+    """
+    gaussian = _GAUSSIAN.fullmatch(spec)
+    if gaussian:
+        model, description = _gaussian(gaussian["fwhm"])
+    else:
+        model, description = _from_file(Path(spec), oversampling, grid_order)
+    return Psf(model, description, measure_fwhm(model))
+
+
+def measure_fwhm(model: Any) -> float:
+    """Measure a model's full width at half maximum, in image pixels.
+
+    It is the diameter of the circle that has the area above half of the
+    maximum. A model that varies over the detector is taken in the middle.
+
+    Parameters
+    ----------
+    model : `~astropy.modeling.Fittable2DModel`
+        A PSF model with parameters ``flux``, ``x_0`` and ``y_0``.
+
+    Returns
+    -------
+    fwhm : float
+    """
+    x_0, y_0 = 0.0, 0.0
+    if hasattr(model, "grid_xypos"):
+        x_0, y_0 = np.mean(np.asarray(model.grid_xypos, dtype=float), axis=0)
+    psf = model.copy()
+    psf.flux, psf.x_0, psf.y_0 = 1.0, x_0, y_0
+    half = 2.0
+    # Enlarge the field until the half-maximum contour is well inside it.
+    while True:
+        offsets, step = np.linspace(-half, half, 161, retstep=True)
+        values = np.asarray(psf(x_0 + offsets[None, :], y_0 + offsets[:, None]))
+        above = values > values.max() / 2
+        fwhm = 2 * float(np.sqrt(above.sum() / np.pi)) * float(step)
+        if fwhm < half or half > 1e3:  # noqa: PLR2004
+            return fwhm
+        half *= 2
+
+
+def _gaussian(text: str) -> tuple[Any, str]:
+    try:
+        fwhm = float(text)
+    except ValueError:
+        fwhm = np.nan
+    if not (np.isfinite(fwhm) and fwhm > 0):
+        msg = f"gaussian:FWHM needs a width in pixels above 0, got {text!r}"
+        raise ValueError(msg)
+    return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
+
+
+def _from_file(
+    path: Path, oversampling: int | None, grid_order: str
+) -> tuple[Any, str]:
+    data, header = _psf_data(path)
+    if data.ndim == 2:  # noqa: PLR2004
+        return _image_psf(path, data, header, oversampling)
+    try:
+        model = GriddedPSFModel.read(path, grid_order=grid_order)
+    except (ValueError, KeyError, TypeError, NotImplementedError, OSError) as exc:
+        reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        msg = f"{path}: is no grid of ePSFs as STPSF writes it: {reason}"
+        raise FileFormatError(msg) from exc
+    n_psfs, samples = len(data), int(np.max(model.oversampling))
+    description = f"grid of {n_psfs} ePSFs, {samples}x oversampled, used as it is"
+    return model, description
+
+
+def _psf_data(path: Path) -> tuple[NDArray[np.float64], fits.Header]:
+    """Return the first image of the file with 2 or 3 axes."""
+    with open_fits(path) as hdus:
+        for hdu in hdus:
+            if hdu.is_image and len(hdu.shape) in {2, 3}:
+                try:
+                    data = np.asarray(hdu.data, dtype=np.float64)
+                except (OSError, ValueError, TypeError) as exc:
+                    msg = f"{path}: the data are cut off or broken"
+                    raise FileFormatError(msg) from exc
+                return data, hdu.header.copy()
+    msg = f"{path}: has neither a PSF image (2D) nor a grid of PSFs (3D)"
+    raise FileFormatError(msg)
+
+
+def _image_psf(
+    path: Path,
+    data: NDArray[np.float64],
+    header: fits.Header,
+    oversampling: int | None,
+) -> tuple[Any, str]:
+    samples = _oversampling(path, header) if oversampling is None else oversampling
+    if samples < 1:
+        msg = f"--oversampling must be at least 1, got {samples}"
+        raise ValueError(msg)
+    if not np.isfinite(data).all() or min(data.shape) < 4:  # noqa: PLR2004
+        msg = f"{path}: a PSF image needs finite values and 4 or more pixels a side"
+        raise FileFormatError(msg)
+    total = float(data.sum())
+    if total <= 0:
+        msg = f"{path}: a PSF image must have a sum above 0, this one has {total:g}"
+        raise FileFormatError(msg)
+    factor, said = _normalisation(total, samples**2)
+    ny, nx = data.shape
+    description = f"image of {nx} x {ny}, {samples}x oversampled, {said}"
+    return ImagePSF(data * factor, oversampling=samples), description
+
+
+def _normalisation(total: float, target: int) -> tuple[float, str]:
+    """Return the factor for a PSF image of the given sum, and a sentence on it."""
+    if abs(total / target - 1) <= _SUM_TOLERANCE:
+        return 1.0, f"its sum of {total:.4g} left as it is ({target} is the whole flux)"
+    if abs(total - 1) <= _SUM_TOLERANCE:
+        return float(target), f"its sum of {total:.4g} multiplied by {target}"
+    return target / total, f"its sum of {total:.4g} scaled to {target}"
+
+
+def _oversampling(path: Path, header: fits.Header) -> int:
+    for key in _OVERSAMPLING_KEYS:
+        value = header.get(key)
+        if isinstance(value, int | float) and value >= 1 and value == int(value):
+            return int(value)
+    keys = ", ".join(_OVERSAMPLING_KEYS)
+    msg = (
+        f"{path}: the header does not say how much the PSF is oversampled "
+        f"(none of {keys}); give --oversampling N"
+    )
+    raise FileFormatError(msg)
