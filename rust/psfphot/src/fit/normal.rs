@@ -190,26 +190,56 @@ dispatch! {
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn outer_kernel<const FMA: bool>(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) {
-    if n == 0 {
-        return;
-    }
     let size = b.len() / n;
     for (i, a) in a.chunks_exact(n).enumerate() {
         for (j, b) in b.chunks_exact(n).enumerate() {
-            let mut sums = [0.0; LANES];
-            for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-                for l in 0..LANES {
-                    sums[l] = mul_add::<FMA>(a[l], b[l], sums[l]);
-                }
-            }
-            block[i * size + j] += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+            block[i * size + j] += dot_kernel::<FMA>(a, b);
         }
     }
 }
 
+/// The same for three planes each, all nine sums in one pass.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn outer_kernel_of_three<const FMA: bool>(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) {
+    let mut sums = [[[0.0; LANES]; 3]; 3];
+    let plane = |of: &[f64], i: usize, k: usize| {
+        let c = &of[i * n + k..][..LANES];
+        [c[0], c[1], c[2], c[3]]
+    };
+    for k in (0..n).step_by(LANES) {
+        let b = [plane(b, 0, k), plane(b, 1, k), plane(b, 2, k)];
+        for (i, row) in sums.iter_mut().enumerate() {
+            let a = plane(a, i, k);
+            for (sum, b) in row.iter_mut().zip(&b) {
+                for l in 0..LANES {
+                    sum[l] = mul_add::<FMA>(a[l], b[l], sum[l]);
+                }
+            }
+        }
+    }
+    for (value, sum) in block.iter_mut().zip(sums.as_flattened()) {
+        *value += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
+}
+
 dispatch! {
-    /// Adds the products of two sources' planes to their block.
-    pub(crate) fn add_outer(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) = outer_kernel
+    fn add_outer_of_any(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) = outer_kernel
+}
+
+dispatch! {
+    fn add_outer_of_three(a: &[f64], b: &[f64], n: usize, block: &mut [f64])
+        = outer_kernel_of_three
+}
+
+/// Adds the products of two sources' planes, each of `n` elements (whole
+/// lanes), to their block.
+pub(crate) fn add_outer(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) {
+    match block.len() {
+        _ if n == 0 => {}
+        9 => add_outer_of_three(a, b, n, block),
+        _ => add_outer_of_any(a, b, n, block),
+    }
 }
 
 #[cfg(test)]
