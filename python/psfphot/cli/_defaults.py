@@ -10,9 +10,9 @@ THRESHOLD = 5.0
 #: crowded, undersampled field, nearly all of them blends that can be fitted.
 ROUNDNESS = 0.5
 
-#: Smallest distance of two detections, in FWHM. At 1.5, 13 of 100 detections
-#: in the demo's field are diffraction rings; at 2.0, 3 are, and at 2.5, a tenth
-#: of the true stars found at 1.5 is gone.
+#: A detection has no brighter pixel nearer than this, in FWHM. At 1.5, 13 of
+#: 100 detections in the demo's field are diffraction rings; at 2.0, 3 are, and
+#: 6 % of the true stars are lost; at 2.5, 10 % are.
 SEPARATION = 2.0
 
 #: Side of the smallest fit box: narrower PSFs still need the pixels.

@@ -125,7 +125,8 @@ def _draw(path: Path, image: Any, run: Any, recovery: Any) -> bool:
     if find_spec("matplotlib") is None:
         click.echo("no figure: matplotlib is not installed (psfphot[plot])", err=True)
         return False
-    from psfphot.plotting import plot_recovery, save_figure  # noqa: PLC0415
+    from psfphot.plotting import save_figure  # noqa: PLC0415
+    from psfphot.plotting._demo import plot_recovery  # noqa: PLC0415
 
     figure = plot_recovery(image.data, run.model, run.sky, recovery, unit=image.unit)
     save_figure(figure, path)

@@ -87,7 +87,8 @@ _FROM_1 = click.IntRange(min=1)
     "--min-separation",
     type=_FROM_0,
     metavar="PX",
-    help=f"Smallest distance of two detections.  [default: {SEPARATION:g} FWHM]",
+    help="A detection has no brighter pixel nearer than this.  "
+    f"[default: {SEPARATION:g} FWHM]",
 )
 @click.option(
     "--fit-shape",

@@ -43,7 +43,7 @@ class Settings:
     roundness : float
         Largest roundness of a detection: 0 is round, blends are not.
     min_separation : float
-        Two detections are never closer than this.
+        A detection has no brighter pixel nearer than this.
     fit_shape : int
         Side of the square of pixels that each star is fitted in.
     aperture_radius : float

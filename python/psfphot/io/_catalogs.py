@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
+from astropy.io import fits
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.io._atomic import file_suffix, replacing
 
@@ -58,15 +60,12 @@ def write_catalog(path: Path, catalog: Table) -> None:
     # Columns with a unit, not quantities: any reader of ECSV knows those.
     table = Table(catalog, copy=False)
     table.meta = {key: _plain(value) for key, value in catalog.meta.items()}
-    with warnings.catch_warnings(), replacing(path) as part:
+    with replacing(path) as part:
         if fits_table:
-            # astropy warns of units outside the FITS standard, such as DN, and
-            # writes them all the same.
-            warnings.simplefilter("ignore", u.UnitsWarning)
             lines = [f"{key} = {_one_line(value)}" for key, value in table.meta.items()]
             table.meta.clear()
             table.meta["comments"] = lines
-            table.write(part, format="fits", overwrite=True)
+            _to_hdu(table).writeto(part, overwrite=True)
         else:
             table.write(part, format="ascii.ecsv", overwrite=True)
 
@@ -97,6 +96,18 @@ def write_regions(path: Path, catalog: Table, *, radius: float) -> None:
             lines.append(f"circle({x + 1:.3f},{y + 1:.3f},{radius:.2f}){look}")
     with replacing(path) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _to_hdu(table: Table) -> fits.BinTableHDU:
+    """Make a FITS table that keeps units outside the FITS standard, as DN."""
+    with warnings.catch_warnings():
+        # astropy warns of such units and leaves them out.
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        hdu = fits.table_to_hdu(table)
+        for column, name in zip(hdu.columns, table.colnames, strict=True):
+            if table[name].unit is not None:
+                column.unit = column.unit or table[name].unit.to_string()
+    return hdu
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from psfphot.io._atomic import replacing
 from psfphot.io._errors import FileFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,6 +26,8 @@ IMAGE_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
 
 #: Names under which a science image is found; only these look for an ERR.
 _SCIENCE_NAMES = ("SCI", "PRIMARY", "")
+
+_TRUNCATED = "File may have been truncated"
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def read_image(path: Path, ext: str | None = None) -> FitsImage:
     return FitsImage(data, error, mask, unit, wcs, header, name)
 
 
-def open_fits(path: Path) -> fits.HDUList:
+@contextmanager
+def open_fits(path: Path) -> Iterator[fits.HDUList]:
     """Open a FITS file to be read, with one-line errors."""
     if path.is_dir():
         msg = f"{path}: is a directory; give a FITS file"
@@ -112,17 +117,18 @@ def open_fits(path: Path) -> fits.HDUList:
     if not path.exists():
         msg = f"{path}: there is no such file"
         raise FileNotFoundError(msg)
-    try:
-        # Not memory-mapped: the arrays outlive the file.
-        hdus = fits.open(path, memmap=False)
-        len(hdus)  # reads every header
-    except PermissionError as exc:
-        msg = f"{path}: may not be read: {exc.strerror}"
-        raise PermissionError(msg) from exc
-    except (OSError, ValueError, EOFError) as exc:
-        msg = f"{path}: is not a FITS file that can be read"
-        raise FileFormatError(msg) from exc
-    return hdus
+    with path.open("rb") as file:
+        try:
+            with warnings.catch_warnings():
+                # Whether what is missing matters shows when the data are read.
+                warnings.filterwarnings("ignore", message=_TRUNCATED)
+                # Not memory-mapped: the arrays outlive the file.
+                hdus = fits.open(file, memmap=False)
+                len(hdus)  # reads every header
+        except (OSError, ValueError, EOFError) as exc:
+            msg = f"{path}: is not a FITS file that can be read"
+            raise FileFormatError(msg) from exc
+        yield hdus
 
 
 def write_image(
@@ -217,11 +223,8 @@ def _listing(hdus: fits.HDUList) -> str:
 def _plane(hdu: Any, name: str) -> NDArray[Any]:
     """Return the data as a two-dimensional float array in native byte order."""
     try:
-        with warnings.catch_warnings():
-            # A cut-off file is an error here, not a warning of one.
-            warnings.filterwarnings("error", message=".*may have been truncated.*")
-            data = hdu.data
-    except (OSError, ValueError, TypeError, AstropyUserWarning) as exc:
+        data = hdu.data
+    except (OSError, ValueError, TypeError) as exc:
         msg = f"{name}: the data are cut off or broken"
         raise FileFormatError(msg) from exc
     if data.ndim > 2:  # noqa: PLR2004

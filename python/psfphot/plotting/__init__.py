@@ -4,7 +4,6 @@ Figures are made without ``matplotlib.pyplot``: nothing pops up, no backend is
 chosen, and nothing is kept after the figure is gone.
 """
 
-from psfphot.plotting._demo import plot_recovery
 from psfphot.plotting._residual import plot_residual, save_figure
 
-__all__ = ["plot_recovery", "plot_residual", "save_figure"]
+__all__ = ["plot_residual", "save_figure"]

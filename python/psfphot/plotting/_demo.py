@@ -105,8 +105,8 @@ def _draw_pulls(axis: Axes, recovery: Recovery) -> None:
         inside = values[np.abs(values) < edges[-1]]
         weights = np.full(len(inside), 1 / max(len(values), 1) / (edges[1] - edges[0]))
         axis.hist(
-            inside, edges, weights=weights, histtype="step", color=colour, lw=1.6,
-            label=label,
+            inside, edges.tolist(), weights=weights, histtype="step", color=colour,
+            lw=1.6, label=label,
         )  # fmt: skip
     x = np.linspace(-5, 5, 201)
     axis.plot(

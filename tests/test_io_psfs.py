@@ -1,0 +1,101 @@
+"""PSF models from what is typed."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from psfphot.io import FileFormatError, measure_fwhm, read_psf
+from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
+
+
+@pytest.fixture
+def stamp():
+    """Gaussian ePSF, sigma 1 px, 4x oversampled, summing to 1."""
+    offsets = (np.arange(41) - 20) / 4
+    profile = np.exp(-(offsets**2) / 2)
+    image = np.outer(profile, profile)
+    return image / image.sum()
+
+
+def write(path, data, **keys):
+    hdu = fits.PrimaryHDU(data)
+    hdu.header.update(keys)
+    hdu.writeto(path)
+    return str(path)
+
+
+def test_gaussian():
+    psf = read_psf("gaussian:2.5")
+    assert isinstance(psf.model, CircularGaussianPRF)
+    # The pixel widens it a little.
+    assert 2.5 < psf.fwhm < 2.7
+
+
+@pytest.mark.parametrize("width", ["", "-1", "nan", "x"])
+def test_wrong_gaussian(width):
+    with pytest.raises(ValueError, match="needs a width in pixels above 0, got"):
+        read_psf(f"gaussian:{width}")
+
+
+@pytest.mark.parametrize("fwhm", [1.0, 3.0, 10.0, 40.0])
+def test_fwhm_is_measured_on_the_model(fwhm):
+    measured = measure_fwhm(CircularGaussianPRF(fwhm=fwhm, flux=7, x_0=3.3, y_0=-8))
+    pixel = np.sqrt(8 * np.log(2) / 12)
+    # Second moments add; half-maximum widths nearly do.
+    assert measured == pytest.approx(np.hypot(fwhm, pixel), rel=0.04)
+
+
+@pytest.mark.parametrize("key", ["OVERSAMP", "DET_SAMP"])
+def test_oversampling_from_the_header(tmp_path, stamp, key):
+    psf = read_psf(write(tmp_path / "p.fits", stamp, **{key: 4}))
+    assert isinstance(psf.model, ImagePSF)
+    assert np.ravel(psf.model.oversampling).tolist() == [4, 4]
+    assert psf.fwhm == pytest.approx(2.355, rel=0.02)
+
+
+def test_oversampling_unknown_names_the_option(tmp_path, stamp):
+    path = write(tmp_path / "p.fits", stamp)
+    with pytest.raises(FileFormatError, match="give --oversampling N"):
+        read_psf(path)
+    assert np.sum(read_psf(path, oversampling=4).model.data) == pytest.approx(16)
+
+
+@pytest.mark.parametrize(
+    ("total", "becomes", "said"),
+    [
+        (1, 16, "multiplied by 16"),
+        (0.9, 14.4, "multiplied by 16"),
+        (16, 16, "left as it is"),
+        (15, 15, "left as it is"),
+        (3, 16, "scaled to 16"),
+        (1e5, 16, "scaled to 16"),
+    ],
+)
+def test_normalisation(tmp_path, stamp, total, becomes, said):
+    psf = read_psf(write(tmp_path / "p.fits", stamp * total, OVERSAMP=4))
+    assert np.sum(psf.model.data) == pytest.approx(becomes)
+    assert said in psf.description
+
+
+def test_grid(tmp_path, stamp):
+    keys = {"OVERSAMP": 4, "VERSION": "2.2.0", "DATE": "2025-01-01T00:00:00"}
+    keys |= {f"DET_YX{i}": f"({100.0 * (i // 2)}, {100.0 * (i % 2)})" for i in range(4)}
+    psf = read_psf(write(tmp_path / "g.fits", np.array([stamp * 16] * 4), **keys))
+    assert isinstance(psf.model, GriddedPSFModel)
+    assert "grid of 4 ePSFs, 4x oversampled" in psf.description
+    assert psf.fwhm == pytest.approx(2.355, rel=0.02)
+
+
+def test_wrong_files(tmp_path, stamp):
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        read_psf(str(tmp_path / "none.fits"))
+    cases = {
+        "cube.fits": (np.array([stamp] * 4), "is no grid of ePSFs"),
+        "line.fits": (stamp[0], "neither a PSF image"),
+        "nan.fits": (stamp * np.nan, "finite values"),
+        "zero.fits": (stamp * 0, "a sum above 0"),
+    }
+    for name, (data, message) in cases.items():
+        path = write(tmp_path / name, data)
+        with pytest.raises(FileFormatError, match=message):
+            read_psf(path, oversampling=4)
