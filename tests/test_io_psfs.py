@@ -7,6 +7,8 @@ from astropy.io import fits
 from psfphot.io import FileFormatError, measure_fwhm, read_psf
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
 
+CORNERS = [(0, 0), (0, 9), (9, 0), (9, 9)]
+
 
 @pytest.fixture
 def stamp():
@@ -75,6 +77,30 @@ def test_normalisation(tmp_path, stamp, total, becomes, said):
     psf = read_psf(write(tmp_path / "p.fits", stamp * total, OVERSAMP=4))
     assert np.sum(psf.model.data) == pytest.approx(becomes)
     assert said in psf.description
+
+
+def test_blur_widens_and_keeps_the_flux(tmp_path, stamp):
+    path = write(tmp_path / "psf.fits", stamp, OVERSAMP=4)
+    sharp, wide = read_psf(path), read_psf(path, blur_sigma=0.75)
+    # Variances add up: 1 and 0.75 squared.
+    assert wide.fwhm / sharp.fwhm == pytest.approx(1.25, rel=0.01)
+    assert wide.model.data.sum() == pytest.approx(16, rel=1e-3)
+    assert "blurred by a Gaussian of sigma 0.75 px" in wide.description
+
+
+def test_blur_of_a_grid(tmp_path, stamp):
+    planes = np.array([stamp * 16] * 4)
+    positions = {f"DET_YX{i}": f"({y}, {x})" for i, (y, x) in enumerate(CORNERS)}
+    path = write(tmp_path / "grid.fits", planes, OVERSAMP=4, NUM_PSFS=4, **positions)
+    wide = read_psf(path, grid_order="sorted", blur_sigma=0.75)
+    assert isinstance(wide.model, GriddedPSFModel)
+    assert len(wide.model.grid_xypos) == 4
+    assert wide.fwhm == pytest.approx(2.9437, rel=0.02)
+
+
+def test_blur_needs_a_file():
+    with pytest.raises(ValueError, match="--psf-blur needs a PSF from a file"):
+        read_psf("gaussian:2", blur_sigma=1)
 
 
 def test_grid(tmp_path, stamp):

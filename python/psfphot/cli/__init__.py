@@ -14,14 +14,14 @@ __all__ = ["main"]
 )
 @click.version_option(__version__, "-V", "--version", prog_name="psfphot")
 def main() -> None:
-    r"""Measure the stars of an image with a model of the point spread function.
+    """Measure the stars of an image with a model of the point spread function.
 
     \b
     psfphot demo                                        a simulated field
     psfphot fit m31.fits --psf grid.fits -o m31.ecsv    an image of yours
 
     Each command explains itself: psfphot fit --help.
-    """
+    """  # noqa: D301  (click wants the very character \b)
 
 
 main.add_command(fit)

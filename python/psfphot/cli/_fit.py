@@ -62,6 +62,13 @@ _FROM_1 = click.IntRange(min=1)
     help="The order of the ePSFs in a grid's file, which changed in December 2023.",
 )
 @click.option(
+    "--psf-blur",
+    type=_ABOVE_0,
+    metavar="SIGMA",
+    help="Widen the PSF of a file by a Gaussian of this sigma in pixels, for an "
+    "image whose resampling widened the stars.",
+)
+@click.option(
     "--threshold",
     type=_ABOVE_0,
     default=THRESHOLD,
@@ -146,7 +153,7 @@ _FROM_1 = click.IntRange(min=1)
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong.")
 def fit(image: Path, catalog: Path, **options: Any) -> None:
-    r"""Measure the stars of the FITS file IMAGE and write a catalogue.
+    """Measure the stars of the FITS file IMAGE and write a catalogue.
 
     Finds stars, groups those that overlap, and fits position and flux of each
     with the PSF. Errors come from the ERR extension where there is one,
@@ -158,7 +165,7 @@ def fit(image: Path, catalog: Path, **options: Any) -> None:
       psfphot fit jw_i2d.fits --psf grid.fits -o stars.ecsv --plot stars.png
       psfphot fit irac.fits --psf epsf.fits --oversampling 4 -o stars.fits
       psfphot fit field.fits --psf gaussian:2.8 -o stars.ecsv --region stars.reg
-    """
+    """  # noqa: D301  (click wants the very character \b)
     # Imported here, so that --help does not wait for astropy.
     from psfphot.cli._outputs import Outputs  # noqa: PLC0415
 
@@ -181,6 +188,7 @@ def _fit(path: Path, outputs: Any, **options: Any) -> None:
         options.pop("psf"),
         oversampling=options.pop("oversampling"),
         grid_order=options.pop("grid_order"),
+        blur_sigma=options.pop("psf_blur"),
     )
     _say(describe_input(image, psf), quiet=quiet)
     settings = default_settings(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot.io._blur import blur
 from psfphot.io._errors import FileFormatError
 from psfphot.io._images import open_fits
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
@@ -47,7 +48,11 @@ class Psf:
 
 
 def read_psf(
-    spec: str, *, oversampling: int | None = None, grid_order: str = "auto"
+    spec: str,
+    *,
+    oversampling: int | None = None,
+    grid_order: str = "auto",
+    blur_sigma: float | None = None,
 ) -> Psf:
     """Make the PSF model that a word describes.
 
@@ -62,6 +67,9 @@ def read_psf(
     grid_order : str, optional
         For a grid, how its planes are ordered; see
         `psfphot.psf.GriddedPSFModel.read`.
+    blur_sigma : float, optional
+        Convolve the PSF of a file with a Gaussian of this standard deviation
+        in image pixels, where resampling has widened the image's stars.
 
     Returns
     -------
@@ -89,6 +97,9 @@ def read_psf(
         model, description = _gaussian(gaussian["fwhm"])
     else:
         model, description = _from_file(Path(spec), oversampling, grid_order)
+    if blur_sigma is not None:
+        model = blur(model, blur_sigma)
+        description += f", blurred by a Gaussian of sigma {blur_sigma:g} px"
     return Psf(model, description, measure_fwhm(model))
 
 
