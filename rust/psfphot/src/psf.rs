@@ -58,6 +58,16 @@ pub trait Psf: Send + Sync + std::fmt::Debug {
     /// If `gradient` is shorter than 2 + the number of shape parameters.
     fn value_and_gradient(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64;
 
+    /// As [`Psf::value_and_gradient`], but off the samples of a sampled PSF
+    /// what it has at the nearest of them: as a function of the position this
+    /// is continuous, where the PSF itself ends with a step.
+    ///
+    /// # Panics
+    /// If `gradient` is too short.
+    fn continued(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64 {
+        self.value_and_gradient(at, px, py, gradient)
+    }
+
     /// The PSF at the pixel centres of `window`, row by row, into `values`.
     ///
     /// # Panics

@@ -132,6 +132,34 @@ proptest! {
         }
     }
 
+    /// Where the PSF ends with a step, its continuation does not, and its
+    /// derivatives are those of the continuation.
+    #[test]
+    fn the_continuation_is_continuous(
+        x in 1.0..99.0, y in 1.0..69.0, dx in -14.0..14.0, dy in -14.0..14.0,
+    ) {
+        prop_assume!((x - 40.0).abs() > 1e-4);
+        for psf in [&sampled((4.0, 4.0)).unwrap() as &dyn Psf, &gridded().unwrap()] {
+            let (px, py) = (x + dx, y + dy);
+            let mut gradient = [0.0; 2];
+            let mut at = |x: f64, y: f64| {
+                psf.continued(Placement { x, y, shape: &[] }, px, py, &mut gradient)
+            };
+            let h = 1e-5;
+            let by_x = (at(x + h, y) - at(x - h, y)) / (2.0 * h);
+            let by_y = (at(x, y + h) - at(x, y - h)) / (2.0 * h);
+            let value = at(x, y);
+            // The ends, 4.5 and 5.5 pixels off, have a kink.
+            prop_assume!((dx.abs() - 4.5).abs() > 1e-4 && (dy.abs() - 5.5).abs() > 1e-4);
+            prop_assert!((gradient[0] - by_x).abs() < 2e-7);
+            prop_assert!((gradient[1] - by_y).abs() < 2e-7);
+            if dx.abs() < 4.5 && dy.abs() < 5.5 {
+                let here = Placement { x, y, shape: &[] };
+                prop_assert_eq!(value, psf.value(here, px, py));
+            }
+        }
+    }
+
     /// What a window shows of a source does not depend on the window.
     #[test]
     fn values_do_not_depend_on_the_window(x in 0.0..100.0, y in 0.0..70.0) {

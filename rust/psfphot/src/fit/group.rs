@@ -2,12 +2,13 @@
 
 use crate::Error;
 use crate::image::{Frame, Pixel, PixelBox};
+use crate::psf::{Placement, Psf};
 
 use super::isolated::placement;
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{BlockMatrix, add_outer, dot};
 use super::pixels::{Pixels, union};
-use super::{FLUX, Fitter, Parameters, clamp_step, is_rounding};
+use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, clamp_step, is_rounding};
 
 /// One member of a group.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +56,20 @@ struct Tile {
     /// First pixel, and number of pixels in whole lanes.
     first: usize,
     size: usize,
-    /// Sources with the offset of their planes in the Jacobian.
-    sources: Vec<(u32, usize)>,
+    sources: Vec<Reach>,
     /// The matrix block of each pair of these sources.
     blocks: Vec<u32>,
+}
+
+/// A source that reaches a tile.
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    source: u32,
+    /// First element of its planes in the Jacobian.
+    offset: usize,
+    /// The pixels of the tile that belong to its starting position's support,
+    /// and so to the source throughout the fit.
+    window: PixelBox,
 }
 
 struct Group<'a> {
@@ -162,27 +173,33 @@ impl<'a> Group<'a> {
 
     /// Finds which sources reach which tiles, and lays out the Jacobian and
     /// the matrix.
+    ///
+    /// A sampled PSF ends with a step. If pixels at its end came and went as
+    /// the source moves, χ² would jump, and a fit could end on such a jump:
+    /// which pixels belong to a source is settled at its start.
     fn link(&mut self) {
-        // A star may move. One that ends up farther from its box than this
-        // was not found there, and is flagged.
-        const MARGIN: i64 = 8;
         let mut length = 0;
         for tile in &mut self.tiles {
-            let w = tile.window;
-            let near = PixelBox::new(w.x0 - MARGIN, w.x1 + MARGIN, w.y0 - MARGIN, w.y1 + MARGIN);
-            for (i, parameters) in self.current.iter().enumerate() {
+            for (source, parameters) in (0..).zip(&self.current) {
                 let support = self
                     .fitter
                     .psf
                     .support(placement(self.fitter.psf, parameters));
-                if !support.intersection(&near).is_empty() {
-                    tile.sources.push((i as u32, length));
+                let window = support.intersection(&tile.window);
+                if !window.is_empty() {
+                    let offset = length;
+                    tile.sources.push(Reach {
+                        source,
+                        offset,
+                        window,
+                    });
                     length += self.free.len() * tile.size;
                 }
             }
-            for (k, &(row, _)) in tile.sources.iter().enumerate() {
-                for &(column, _) in &tile.sources[..=k] {
-                    tile.blocks.push(self.matrix.block(row, column));
+            for (k, row) in tile.sources.iter().enumerate() {
+                for column in &tile.sources[..=k] {
+                    let block = self.matrix.block(row.source, column.source);
+                    tile.blocks.push(block);
                 }
             }
         }
@@ -222,21 +239,26 @@ impl<'a> Group<'a> {
     }
 
     /// One source's planes on one tile, added to the model.
-    fn add_source(&mut self, tile: usize, source: usize, offset: usize) {
+    fn add_source(&mut self, tile: usize, reach: Reach) {
         let tile = &self.tiles[tile];
-        let parameters = &self.trial[source];
+        let parameters = &self.trial[reach.source as usize];
         let (n, n_shape) = (tile.window.len(), self.fitter.psf.shape_names().len());
         self.scratch.resize((3 + n_shape) * n, 0.0);
-        let (values, gradient) = self.scratch.split_at_mut(n);
         let at = placement(self.fitter.psf, parameters);
-        self.fitter
-            .psf
-            .fill_with_gradient(at, tile.window, values, gradient);
+        fill_reach(
+            self.fitter.psf,
+            at,
+            tile.window,
+            reach.window,
+            &mut self.scratch,
+        );
+        let (values, gradient) = self.scratch.split_at(n);
         let flux = parameters[FLUX];
-        for (r, v) in self.residual[tile.first..].iter_mut().zip(&*values) {
+        for (r, v) in self.residual[tile.first..].iter_mut().zip(values) {
             *r -= flux * v;
         }
-        for (plane, &parameter) in self.jacobian[offset..].chunks_mut(tile.size).zip(self.free) {
+        let planes = self.jacobian[reach.offset..].chunks_mut(tile.size);
+        for (plane, &parameter) in planes.zip(self.free) {
             if parameter == FLUX {
                 plane[..n].copy_from_slice(values);
                 continue;
@@ -257,22 +279,49 @@ impl<'a> Group<'a> {
         let planes = |offset: usize| offset..offset + width * size;
         let mut blocks = tile.blocks.iter();
         self.scratch.resize(width * size, 0.0);
-        for (k, &(row, offset)) in tile.sources.iter().enumerate() {
+        for (k, row) in tile.sources.iter().enumerate() {
             let weighted = &mut self.scratch[..width * size];
-            let own = &self.jacobian[planes(offset)];
+            let own = &self.jacobian[planes(row.offset)];
             for (weighted, own) in weighted.chunks_mut(size).zip(own.chunks(size)) {
                 for ((weighted, j), w) in weighted.iter_mut().zip(own).zip(weights) {
                     *weighted = j * w;
                 }
             }
-            let gradient = &mut self.gradient[row as usize * width..];
+            let gradient = &mut self.gradient[row.source as usize * width..];
             for (g, weighted) in gradient.iter_mut().zip(weighted.chunks(size)) {
                 *g += dot(weighted, residual);
             }
-            for (&(_, other), &block) in tile.sources[..=k].iter().zip(&mut blocks) {
-                let other = &self.jacobian[planes(other)];
+            for (column, &block) in tile.sources[..=k].iter().zip(&mut blocks) {
+                let other = &self.jacobian[planes(column.offset)];
                 add_outer(weighted, other, size, self.matrix.values_mut(block));
             }
+        }
+    }
+}
+
+/// Fills the planes (value, then derivatives) of a source on the pixels of
+/// `tile`: continued where it has moved off pixels of `own`, 0 off `own`.
+fn fill_reach(psf: &dyn Psf, at: Placement<'_>, tile: PixelBox, own: PixelBox, planes: &mut [f64]) {
+    let n = tile.len();
+    let (values, gradient) = planes.split_at_mut(n);
+    psf.fill_with_gradient(at, tile, values, gradient);
+    let support = psf.support(at);
+    if support.intersection(&tile) == own {
+        return;
+    }
+    let mut point = [0.0; MAX_PARAMETERS];
+    let pixels = (tile.y0..tile.y1).flat_map(|y| (tile.x0..tile.x1).map(move |x| (x, y)));
+    for (k, (x, y)) in pixels.enumerate() {
+        match (own.contains(x, y), support.contains(x, y)) {
+            (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
+            (false, true) => {
+                values[k] = 0.0;
+                point.fill(0.0);
+            }
+            _ => continue,
+        }
+        for (plane, derivative) in gradient.chunks_exact_mut(n).zip(point) {
+            plane[k] = derivative;
         }
     }
 }
@@ -282,8 +331,7 @@ impl Problem for Group<'_> {
         self.residual.copy_from_slice(&self.pixels.data);
         for tile in 0..self.tiles.len() {
             for k in 0..self.tiles[tile].sources.len() {
-                let (source, offset) = self.tiles[tile].sources[k];
-                self.add_source(tile, source as usize, offset);
+                self.add_source(tile, self.tiles[tile].sources[k]);
             }
         }
         self.residual

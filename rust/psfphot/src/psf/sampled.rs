@@ -157,6 +157,12 @@ impl Psf for SampledPsf {
         value
     }
 
+    fn continued(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64 {
+        let value;
+        (value, gradient[0], gradient[1]) = self.geometry.continued(&self.blend(), at, (px, py));
+        value
+    }
+
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         self.geometry.fill(&self.blend(), at, window, values);
     }

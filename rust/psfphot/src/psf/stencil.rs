@@ -62,6 +62,21 @@ impl Axis {
         }
     }
 
+    /// The phase of the point nearest to `p` that is on the samples, and
+    /// whether that is another one.
+    fn nearest(&self, p: f64, position: f64) -> (Phase, bool) {
+        let phase = self.phase(p, position);
+        if self.holds(phase) {
+            return (phase, false);
+        }
+        let (sample, offset) = if phase.sample < 0 {
+            (0, 0.0)
+        } else {
+            (self.n as i64 - 2, 1.0)
+        };
+        (Phase { sample, offset }, true)
+    }
+
     /// Whether a phase is on the samples.
     fn holds(&self, phase: Phase) -> bool {
         let last = self.n as i64 - 1;
@@ -164,11 +179,30 @@ impl Geometry {
         if !(self.x.holds(phase_x) && self.y.holds(phase_y)) {
             return (self.fill, 0.0, 0.0);
         }
-        let walk = self.walk(blend.stride, phase_x, phase_y, (1, 1), (0, 1));
-        let (mut value, mut gradient) = ([0.0], [0.0; 2]);
-        let [by_x, by_y] = gradient.each_mut().map(std::slice::from_mut);
-        fill_gradient(blend, &walk, &mut value, by_x, by_y);
-        (value[0], gradient[0], gradient[1])
+        one(
+            blend,
+            &self.walk(blend.stride, phase_x, phase_y, (1, 1), (0, 1)),
+        )
+    }
+
+    /// As [`Geometry::point`], but off the samples what the nearest of them
+    /// has: there the value does not change with the position.
+    pub(crate) fn continued<const K: usize>(
+        &self,
+        blend: &Blend<'_, K>,
+        at: Placement<'_>,
+        (px, py): (f64, f64),
+    ) -> (f64, f64, f64) {
+        let (phase_x, off_x) = self.x.nearest(px, at.x);
+        let (phase_y, off_y) = self.y.nearest(py, at.y);
+        let mut walk = self.walk(blend.stride, phase_x, phase_y, (1, 1), (0, 1));
+        if off_x {
+            walk.dx = [0.0; 4];
+        }
+        if off_y {
+            walk.dy = [0.0; 4];
+        }
+        one(blend, &walk)
     }
 
     /// The blend's values on the pixels of `window`.
@@ -265,6 +299,14 @@ impl Geometry {
             out,
         }
     }
+}
+
+/// The value and the derivatives at the one pixel of a walk.
+fn one<const K: usize>(blend: &Blend<'_, K>, walk: &Walk) -> (f64, f64, f64) {
+    let (mut value, mut gradient) = ([0.0], [0.0; 2]);
+    let [by_x, by_y] = gradient.each_mut().map(std::slice::from_mut);
+    fill_gradient(blend, walk, &mut value, by_x, by_y);
+    (value[0], gradient[0], gradient[1])
 }
 
 fn points(window: PixelBox) -> impl Iterator<Item = (f64, f64)> {
