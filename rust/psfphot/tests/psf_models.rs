@@ -136,7 +136,7 @@ proptest! {
     /// derivatives are those of the continuation.
     #[test]
     fn the_continuation_is_continuous(
-        x in 1.0..99.0, y in 1.0..69.0, dx in -14.0..14.0, dy in -14.0..14.0,
+        x in 1.0..99.0_f64, y in 1.0..69.0_f64, dx in -14.0..14.0_f64, dy in -14.0..14.0_f64,
     ) {
         prop_assume!((x - 40.0).abs() > 1e-4);
         for psf in [&sampled((4.0, 4.0)).unwrap() as &dyn Psf, &gridded().unwrap()] {
