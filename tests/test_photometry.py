@@ -295,6 +295,46 @@ def test_fixed_and_free_parameters(psf, truth, data):
         PSFPhotometry(psf, 7)(data, init_params=truth)
 
 
+def test_constraints_are_refused_not_ignored(psf, truth, data):
+    psf.x_0.bounds = (10, 20)
+    with pytest.raises(NotImplementedError, match=r"x_0 has the bounds \(10"):
+        PSFPhotometry(psf, 5)
+    psf.x_0.fixed = True  # then they do not matter
+    phot = PSFPhotometry(psf, 5)
+    psf.fwhm.bounds = (2.8, 4)
+    phot(data, init_params=truth)
+    psf.fwhm.fixed = False
+    with pytest.raises(NotImplementedError, match=r"fwhm has the bounds \(2.8"):
+        phot(data, init_params=truth)
+    psf.fwhm.bounds = (None, None)
+    psf.y_0.tied = lambda model: model.x_0
+    with pytest.raises(NotImplementedError, match="y_0 is tied"):
+        phot(data, init_params=truth)
+
+
+def test_widths_stay_positive(psf, truth, data):
+    psf.fwhm.fixed = False
+    phot = PSFPhotometry(psf, 9)
+    for start in (0.3, 30.0):
+        starts = truth["x", "y", "flux"]
+        starts["fwhm"] = start
+        table = phot(data, error=np.ones(SHAPE), init_params=starts)
+        np.testing.assert_allclose(table["fwhm_fit"][1:3], 2.7, rtol=0.05)
+    starts["fwhm"] = -1.0
+    with pytest.raises(ValueError, match="fwhm must be positive and finite, got -1"):
+        phot(data, init_params=starts)
+
+
+def test_a_model_changed_after_construction_is_the_one_that_is_used(truth, data):
+    model = CircularGaussianPRF(fwhm=1.5)
+    phot = PSFPhotometry(model, 7)
+    model.fwhm = 2.7
+    table = phot(data, error=np.ones(SHAPE), init_params=truth)
+    assert_recovers(table[[1, 2]], truth[[1, 2]])
+    residual = phot.make_residual_image(data, psf_shape=15)
+    assert abs(residual[50:70, 60:80].std() - 1) < 0.15
+
+
 def test_rows_are_sorted_by_id(psf, truth, data):
     shuffled = truth.copy()
     shuffled["id"] = [7, 3, 9, 1]
@@ -351,12 +391,6 @@ def test_progress_bar(psf, truth, data, capsys):
 def test_bad_arguments(psf, arguments, error, message):
     with pytest.raises(error, match=message):
         PSFPhotometry(**({"psf_model": psf, "fit_shape": 5} | arguments))
-
-
-def test_bounds_are_refused_not_ignored(psf):
-    psf.x_0.bounds = (10, 20)
-    with pytest.raises(NotImplementedError, match=r"x_0 has the bounds \(10"):
-        PSFPhotometry(psf, 5)
 
 
 def test_bad_input(psf, truth, data):

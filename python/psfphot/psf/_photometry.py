@@ -19,13 +19,15 @@ from psfphot.psf._arguments import (
     as_radius,
     refuse,
 )
-from psfphot.psf._convert import ParameterNames, parameter_names, to_core
+from psfphot.psf._convert import parameter_names, to_core
 from psfphot.psf._init_params import from_finder, from_user
 from psfphot.psf._rendering import render_model_image, rendering_box
 from psfphot.psf._results import metadata, results_table
 from psfphot.psf._starts import add_background, add_flux, add_groups
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from astropy import units as u
     from astropy.table import QTable
     from numpy.typing import NDArray
@@ -41,8 +43,9 @@ _NO_CONVERGENCE = (
     '"flags" column in the output table.'
 )
 _NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
-_FLAG_NO_CONVERGENCE = 8
-_FLAG_NO_COVARIANCE = 16
+_FLAGS = {name: bit for bit, name, _ in _core.flag_definitions()}
+# A lower bound below this only says "positive".
+_TINY = 1e-30
 
 
 class PSFPhotometry:
@@ -142,7 +145,7 @@ class PSFPhotometry:
         self.xy_bounds = refuse(
             xy_bounds, None, "xy_bounds", "positions have no bounds"
         )
-        _refuse_bounds(psf_model, self._names)
+        _refuse_constraints(psf_model, self._all_names())
         self.aperture_radius = as_radius(aperture_radius)
         if local_bkg_estimator is not None and not callable(local_bkg_estimator):
             msg = (
@@ -219,6 +222,9 @@ class PSFPhotometry:
             If an argument cannot be used; the message names it.
         """
         self._reset()
+        # The model may have been changed since the last call.
+        self._core_psf = to_core(self.psf_model)
+        _refuse_constraints(self.psf_model, self._all_names())
         if all(getattr(self.psf_model, name).fixed for name in self._all_names()):
             msg = (
                 "psf_model has no free parameters to fit. At least one model "
@@ -234,7 +240,7 @@ class PSFPhotometry:
         fit = self._fit(frame, init)
         self._warn(fit)
         free_shape = self._free_shape()
-        if free_shape:
+        if self._names.shape:
             self._fitted_shapes = np.ascontiguousarray(fit["parameters"][:, 3:])
         table = results_table(init, fit, self._names.shape, free_shape, frame.unit)
         table.meta.update(metadata(self._settings()))
@@ -325,7 +331,7 @@ class PSFPhotometry:
     def _warn(self, fit: dict[str, NDArray[Any]]) -> None:
         flags = fit["flags"]
         # A source that could not be fitted has no convergence to speak of.
-        if np.any(flags & _FLAG_NO_CONVERGENCE):
+        if np.any(flags & _FLAGS["no_convergence"]):
             warnings.warn(_NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
         n_bad = int(fit["n_bad_errors"].sum())
         if n_bad:
@@ -434,13 +440,23 @@ class PSFPhotometry:
         return (values if unit is None else values << unit) - model
 
 
-def _refuse_bounds(model: Any, names: ParameterNames) -> None:
-    """Refuse bounds of flux and position: the fit does not honour them yet."""
-    for name in (names.flux, names.x, names.y):
-        bounds = getattr(model, name).bounds
-        if any(bound is not None for bound in bounds):
+def _refuse_constraints(model: Any, names: Iterable[str]) -> None:
+    """Refuse bounds and ties of free parameters: the fit does not know them yet.
+
+    Widths are kept positive, which is what their default bound says.
+    """
+    for name in names:
+        parameter = getattr(model, name)
+        if parameter.fixed:
+            continue
+        low, high = parameter.bounds
+        is_default = high is None and (low is None or 0 < low < _TINY)
+        if not is_default:
             msg = (
                 f"bounds of psf_model parameters are not supported yet: {name} has "
-                f"the bounds {bounds}"
+                f"the bounds {parameter.bounds}"
             )
+            raise NotImplementedError(msg)
+        if parameter.tied:
+            msg = f"tied psf_model parameters are not supported yet: {name} is tied"
             raise NotImplementedError(msg)

@@ -43,10 +43,22 @@ impl<'py> Options<'py> {
             ));
         }
         Ok(Self {
-            n_threads: n_threads.unwrap_or_else(default_threads),
+            n_threads: n_threads
+                .unwrap_or_else(default_threads)
+                .min(most_threads()),
             progress,
         })
     }
+}
+
+/// More threads than this only cost memory and time to start; as the results
+/// do not depend on their number, nobody will miss them.
+fn most_threads() -> usize {
+    available_threads().max(64)
+}
+
+fn available_threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn default_threads() -> usize {
@@ -54,7 +66,7 @@ fn default_threads() -> usize {
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .filter(|&n: &usize| n > 0)
-        .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+        .unwrap_or_else(available_threads)
 }
 
 /// What the worker thread hands back.

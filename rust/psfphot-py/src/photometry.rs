@@ -60,13 +60,14 @@ pub(crate) fn fit_sources<'py>(
     let options = Options::new(n_threads, progress)?;
     let photometry = settings.photometry().map_err(|e| to_python(&e))?;
     let groups = starts.group_id.as_ref().map(|g| g.as_slice()).transpose()?;
+    let (background, shape) = (starts.local_bkg.as_slice()?, starts.shape.as_slice()?);
     let core_starts = Starts::new(
         starts.x.as_slice()?,
         starts.y.as_slice()?,
         starts.flux.as_slice()?,
     )
-    .and_then(|s| s.with_local_background(starts.local_bkg.as_slice().unwrap_or(&[])))
-    .and_then(|s| s.with_shape(starts.shape.as_slice().unwrap_or(&[]), &*psf.0))
+    .and_then(|s| s.with_local_background(background))
+    .and_then(|s| s.with_shape(shape, &*psf.0))
     .and_then(|s| groups.map_or(Ok(s), |g| s.with_groups(g)))
     .map_err(|e| to_python(&e))?;
     let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;

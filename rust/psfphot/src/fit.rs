@@ -136,16 +136,26 @@ pub const SHAPE: usize = 3;
 /// A source's parameters (or something for each of them): flux, x, y, shape.
 pub type Parameters = [f64; MAX_PARAMETERS];
 
+/// A member of a group that stopped early counts as converged if its own step
+/// is shorter than this many step tolerances: with 10⁻³ errors to go, its
+/// neighbours' wandering no longer matters to it.
+pub(crate) const SETTLED: f64 = 10.0;
+
+/// Most free parameters of one group. Its dense matrix then has 1.1 GB.
+pub(crate) const MAX_GROUP_PARAMETERS: usize = 12_000;
+
 /// The longest step in x and y, pixels. Beyond a pixel the linearised star
 /// has nothing to do with the star.
 pub(crate) const MAX_SHIFT: f64 = 1.0;
 
-/// Limits a parameter's step.
-pub(crate) fn clamp_step(parameter: usize, step: f64) -> f64 {
-    if parameter == X || parameter == Y {
-        step.clamp(-MAX_SHIFT, MAX_SHIFT)
-    } else {
-        step
+impl Fitter<'_> {
+    /// Limits a parameter's step.
+    pub(crate) fn limited(&self, parameter: usize, value: f64, step: f64) -> f64 {
+        match parameter {
+            FLUX => step,
+            X | Y => step.clamp(-MAX_SHIFT, MAX_SHIFT),
+            shape => self.psf.limit_shape_step(shape - SHAPE, value, step),
+        }
     }
 }
 

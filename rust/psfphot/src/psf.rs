@@ -7,6 +7,7 @@ mod sampled;
 mod spline;
 mod stencil;
 
+use crate::Error;
 use crate::image::PixelBox;
 
 pub use gaussian::CircularGaussianPrf;
@@ -42,6 +43,27 @@ pub trait Psf: Send + Sync + std::fmt::Debug {
     /// The model's own values of the shape parameters.
     fn shape(&self) -> &[f64] {
         &[]
+    }
+
+    /// Refuses shape parameters that make no PSF.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] naming the parameter.
+    fn check_shape(&self, shape: &[f64]) -> Result<(), Error> {
+        match shape
+            .iter()
+            .zip(self.shape_names())
+            .find(|(v, _)| !v.is_finite())
+        {
+            None => Ok(()),
+            Some((value, name)) => Err(Error::invalid(name, "be finite", value)),
+        }
+    }
+
+    /// Shortens a fit's step of a shape parameter (its index and value) that
+    /// would lead to no PSF.
+    fn limit_shape_step(&self, _index: usize, _value: f64, step: f64) -> f64 {
+        step
     }
 
     /// The pixels where the PSF and its derivatives may differ from zero;

@@ -318,6 +318,71 @@ fn two_stars_on_one_spot_are_flagged_not_invented() -> Result<(), Error> {
 }
 
 #[test]
+fn an_undetermined_member_does_not_spoil_its_group() -> Result<(), Error> {
+    let truth = [(900.0, 20.2, 30.1), (700.0, 25.1, 31.0)];
+    let data: Vec<f64> = model(&truth)
+        .iter()
+        .zip(noise(5))
+        .map(|(m, n)| m + n)
+        .collect();
+    let error = vec![1.0; data.len()];
+    let pair = fit(&data, Some(&error), &truth, Some(&[1, 1]), Run::new())?;
+    // Two more on one empty spot of the same group.
+    let starts = [truth[0], truth[1], (5.0, 33.0, 33.0), (5.0, 33.0, 33.0)];
+    let rows = fit(&data, Some(&error), &starts, Some(&[1; 4]), Run::new())?;
+    for (row, alone) in rows.iter().zip(&pair) {
+        assert_eq!(row.flags, 0);
+        assert!((row.flux() - alone.flux()).abs() < 0.5 * alone.flux_error());
+        assert!((row.flux_error() / alone.flux_error() - 1.0).abs() < 0.1);
+    }
+    for row in &rows[2..] {
+        assert!(row.flags & flags::NO_COVARIANCE != 0);
+        assert!(row.flux_error().is_nan());
+    }
+    Ok(())
+}
+
+#[test]
+fn widths_stay_positive() -> Result<(), Error> {
+    let (stars, data) = field();
+    let c = columns(&stars);
+    let frame = Frame::new(Image::new(&data, SHAPE)?);
+    let psf = psf();
+    let photometry = Photometry::new((9, 9))?.with_fixed(&[false; 4])?;
+    for start in [0.3, 30.0] {
+        let shape = vec![start; stars.len()];
+        let starts = Starts::new(&c.x, &c.y, &c.flux)?.with_shape(&shape, &psf)?;
+        for row in photometry.fit(&psf, &frame, &starts, Run::new())? {
+            let width = row.parameters[3];
+            assert!(width > 0.0);
+            assert!(
+                (width - 2.6).abs() < 0.3 || row.flags != 0,
+                "{start} {row:?}"
+            );
+        }
+    }
+    let starts = Starts::new(&c.x, &c.y, &c.flux)?;
+    let error = starts.with_shape(&vec![-1.0; stars.len()], &psf).err();
+    let message = error.map(|e| e.to_string()).unwrap_or_default();
+    assert_eq!(message, "fwhm must be positive and finite, got -1");
+    Ok(())
+}
+
+#[test]
+fn a_group_too_large_for_memory_is_refused() -> Result<(), Error> {
+    let n = 5000;
+    let (x, y, flux) = (vec![30.0; n], vec![30.0; n], vec![1.0; n]);
+    let (data, groups) = (vec![0.0; SHAPE.0 * SHAPE.1], vec![7; n]);
+    let frame = Frame::new(Image::new(&data, SHAPE)?);
+    let starts = Starts::new(&x, &y, &flux)?.with_groups(&groups)?;
+    let result = Photometry::new((3, 3))?.fit(&psf(), &frame, &starts, Run::new());
+    let message = result.err().map(|e| e.to_string()).unwrap_or_default();
+    let expected = "group_id must make groups of at most 4000 sources, got a group of 5000";
+    assert_eq!(message, expected);
+    Ok(())
+}
+
+#[test]
 fn bad_pixels_are_left_out_and_counted() -> Result<(), Error> {
     let (stars, mut data) = field();
     let (x, y) = (stars[12].1.round() as usize, stars[12].2.round() as usize);

@@ -8,7 +8,7 @@ use super::isolated::placement;
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{BlockMatrix, add_outer, dot};
 use super::pixels::{Pixels, union};
-use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, clamp_step, is_rounding};
+use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, is_rounding};
 
 /// One member of a group.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +24,9 @@ pub(crate) struct Member {
 #[derive(Debug, Clone)]
 pub(crate) struct Solution {
     pub(crate) parameters: Vec<Parameters>,
-    /// Variances of the free parameters, member by member, where there is a
-    /// covariance.
-    pub(crate) variances: Option<Vec<f64>>,
+    /// Variances of the free parameters, member by member; NaN where there is
+    /// no covariance.
+    pub(crate) variances: Vec<f64>,
     /// Whether each member's own step is shorter than the tolerance.
     pub(crate) is_settled: Vec<bool>,
     pub(crate) report: Report,
@@ -99,6 +99,7 @@ pub(crate) fn fit<T: Pixel>(
     let mut group = Group::new(fitter, frame, members, free);
     let report = minimise(&mut group, fitter)?;
     let (variances, is_settled) = group.outcome(&report);
+    fitter.run.check()?;
     if !report.is_evaluated {
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
@@ -179,12 +180,11 @@ impl<'a> Group<'a> {
     /// which pixels belong to a source is settled at its start.
     fn link(&mut self) {
         let mut length = 0;
+        let psf = self.fitter.psf;
+        let supports = self.current.iter().map(|p| psf.support(placement(psf, p)));
+        let supports: Vec<_> = supports.collect();
         for tile in &mut self.tiles {
-            for (source, parameters) in (0..).zip(&self.current) {
-                let support = self
-                    .fitter
-                    .psf
-                    .support(placement(self.fitter.psf, parameters));
+            for (source, support) in (0..).zip(&supports) {
                 let window = support.intersection(&tile.window);
                 if !window.is_empty() {
                     let offset = length;
@@ -210,32 +210,46 @@ impl<'a> Group<'a> {
         self.step.len()
     }
 
-    /// Variances, and which members' own steps are short.
-    fn outcome(&self, report: &Report) -> (Option<Vec<f64>>, Vec<bool>) {
-        let n_sources = self.current.len();
-        let scale = self.unit_variance(report.chi2);
-        let factor = self.matrix.factor(0.0).filter(|_| report.chi2.is_finite());
-        let Some(factor) = factor else {
-            return (None, vec![false; n_sources]);
+    /// Variances, and which members' own steps are short. Those that the data
+    /// do not determine have variances that are NaN.
+    fn outcome(&self, report: &Report) -> (Vec<f64>, Vec<bool>) {
+        let run = self.fitter.run;
+        let nothing = (
+            vec![f64::NAN; self.n_parameters()],
+            vec![false; self.current.len()],
+        );
+        let determined = self.matrix.factor_determined(run);
+        let Some((factor, is_determined)) = determined.filter(|_| report.chi2.is_finite()) else {
+            return nothing;
         };
+        let width = self.free.len();
         let mut step = self.gradient.clone();
+        let mut variances = factor.inverse_diagonal(run);
+        let scale = self.unit_variance(report.chi2);
+        let members = step.chunks_mut(width).zip(variances.chunks_mut(width));
+        for ((step, variances), is_determined) in members.zip(&is_determined) {
+            for (step, variance) in step.iter_mut().zip(variances) {
+                *variance = if *is_determined {
+                    *variance * scale
+                } else {
+                    f64::NAN
+                };
+                *step = if *is_determined { *step } else { 0.0 };
+            }
+        }
         factor.solve(&mut step);
-        let variances: Vec<f64> = factor
-            .inverse_diagonal()
-            .iter()
-            .map(|v| v * scale)
-            .collect();
-        let tolerance = self.fitter.settings.step_tolerance.powi(2);
+        let tolerance = (SETTLED * self.fitter.settings.step_tolerance).powi(2);
         let is_short = |(step, variance): (&f64, &f64)| step * step <= tolerance * variance;
-        let width = self.free.len().max(1);
         let is_settled = step
             .chunks(width)
             .zip(variances.chunks(width))
             .map(|(step, variance)| step.iter().zip(variance).all(is_short))
             .collect();
         // No freedom, no errors.
-        let has_freedom = self.pixels.n_good > self.n_parameters();
-        (has_freedom.then_some(variances), is_settled)
+        if self.pixels.n_good <= self.n_parameters() {
+            return (nothing.0, is_settled);
+        }
+        (variances, is_settled)
     }
 
     /// One source's planes on one tile, added to the model.
@@ -346,12 +360,16 @@ impl Problem for Group<'_> {
         self.matrix.clear();
         self.gradient.fill(0.0);
         for tile in 0..self.tiles.len() {
+            // What is left undone is not looked at.
+            if self.fitter.run.check().is_err() {
+                return;
+            }
             self.add_tile(tile);
         }
     }
 
     fn solve(&mut self, lambda: f64) -> Option<f64> {
-        let factor = self.matrix.factor(lambda)?;
+        let factor = self.matrix.factor(lambda, self.fitter.run)?;
         self.step.copy_from_slice(&self.gradient);
         factor.solve(&mut self.step);
         Some(dot(&self.step, &self.gradient))
@@ -362,7 +380,7 @@ impl Problem for Group<'_> {
         for (i, trial) in self.trial.iter_mut().enumerate() {
             *trial = self.current[i];
             for (&k, &step) in self.free.iter().zip(&self.step[i * width..]) {
-                trial[k] += clamp_step(k, step);
+                trial[k] += self.fitter.limited(k, trial[k], step);
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::simd::{dispatch, mul_add};
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
-use super::{FLUX, Fitter, Parameters, SHAPE, X, Y, clamp_step, is_rounding};
+use super::{FLUX, Fitter, Parameters, SHAPE, X, Y, is_rounding};
 
 /// Reusable buffers of one thread.
 #[derive(Debug, Default)]
@@ -164,7 +164,7 @@ impl Problem for Star<'_> {
 
     fn propose(&mut self) {
         for k in 0..3 {
-            self.trial[k] = self.current[k] + clamp_step(k, self.step[k]);
+            self.trial[k] = self.current[k] + self.fitter.limited(k, self.current[k], self.step[k]);
         }
     }
 

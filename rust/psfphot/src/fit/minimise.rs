@@ -50,9 +50,10 @@ struct Damping(f64);
 
 impl Damping {
     /// First damping when the undamped step fails.
-    const FIRST: f64 = 1e-3;
+    /// The range from here to 1e-3 is where close pairs live.
+    const FIRST: f64 = 1e-6;
     /// Less than this is none.
-    const SMALLEST: f64 = 1e-5;
+    const SMALLEST: f64 = 1e-8;
     /// With more than this no step is left.
     const LARGEST: f64 = 1e10;
 
@@ -106,7 +107,7 @@ pub(crate) fn minimise(problem: &mut impl Problem, fitter: &Fitter<'_>) -> Resul
             tolerance,
             &mut damping,
             &mut report,
-        );
+        )?;
         if let Some(termination) = end {
             report.termination = termination;
             return Ok(report);
@@ -122,13 +123,15 @@ fn descend(
     tolerance: f64,
     damping: &mut Damping,
     report: &mut Report,
-) -> Option<Termination> {
+) -> Result<Option<Termination>, Error> {
     if undamped.is_none() && damping.0 == 0.0 {
         damping.raise();
     }
     loop {
+        fitter.run.check()?;
         if damping.0 > Damping::LARGEST {
-            return Some(undamped.map_or(Termination::Singular, |_| Termination::Stalled));
+            let end = undamped.map_or(Termination::Singular, |_| Termination::Stalled);
+            return Ok(Some(end));
         }
         let gain = if damping.0 > 0.0 {
             problem.solve(damping.0)
@@ -141,10 +144,10 @@ fn descend(
         };
         if undamped.is_none() && gain <= tolerance {
             // What the data determine is found; the rest they do not.
-            return Some(Termination::Singular);
+            return Ok(Some(Termination::Singular));
         }
         if report.iterations >= fitter.settings.max_iterations {
-            return Some(Termination::MaxIterations);
+            return Ok(Some(Termination::MaxIterations));
         }
         problem.propose();
         let chi2 = problem.evaluate_trial();
@@ -154,7 +157,7 @@ fn descend(
             damping.adapt((report.chi2 - chi2) / gain);
             report.chi2 = chi2;
             problem.accept();
-            return None;
+            return Ok(None);
         }
         damping.raise();
     }

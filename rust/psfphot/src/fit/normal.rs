@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::Run;
 use crate::simd::{dispatch, mul_add};
 
 use super::pixels::LANES;
@@ -73,13 +74,13 @@ impl BlockMatrix {
         self.n_sources * self.size
     }
 
-    /// Cholesky factor of the matrix with its diagonal times 1 + λ; `None`
-    /// where it is not positive definite.
-    pub(crate) fn factor(&self, lambda: f64) -> Option<Cholesky> {
+    /// The matrix with its diagonal times 1 + λ, row by row; only the lower
+    /// triangle has a meaning.
+    fn dense(&self, lambda: f64) -> Vec<f64> {
         let (n, size) = (self.order(), self.size);
         let mut dense = vec![0.0; n * n];
-        for (&(row, column), block) in self.pairs.iter().zip(self.values.chunks_exact(size * size))
-        {
+        let blocks = self.values.chunks_exact(size * size);
+        for (&(row, column), block) in self.pairs.iter().zip(blocks) {
             for (i, values) in block.chunks_exact(size).enumerate() {
                 let at = (row as usize * size + i) * n + column as usize * size;
                 dense[at..at + size].copy_from_slice(values);
@@ -88,8 +89,67 @@ impl BlockMatrix {
         for diagonal in dense.iter_mut().step_by(n + 1) {
             *diagonal = damped(*diagonal, lambda);
         }
-        Cholesky::new(dense, n)
+        dense
     }
+
+    /// Cholesky factor of the matrix with its diagonal times 1 + λ; `None`
+    /// where it is not positive definite, or `run` was cancelled.
+    pub(crate) fn factor(&self, lambda: f64, run: Run<'_>) -> Option<Cholesky> {
+        Cholesky::new(self.dense(lambda), self.order(), run).ok()
+    }
+
+    /// The factor for those sources that the data determine, and whether each
+    /// is one of them; the others are held where they are. `None` only where
+    /// `run` was cancelled.
+    ///
+    /// Where a pivot fails there is a combination of parameters that changes
+    /// nothing; the sources with a notable part in it are undetermined.
+    pub(crate) fn factor_determined(&self, run: Run<'_>) -> Option<(Cholesky, Vec<bool>)> {
+        let (n, size) = (self.order(), self.size);
+        let matrix = self.dense(0.0);
+        let mut is_determined = vec![true; self.n_sources];
+        loop {
+            run.check().ok()?;
+            let mut rows = matrix.clone();
+            for i in (0..n).filter(|i| !is_determined[i / size]) {
+                rows[i * n..(i + 1) * n].fill(0.0);
+                rows[i..]
+                    .iter_mut()
+                    .step_by(n)
+                    .for_each(|value| *value = 0.0);
+                rows[i * n + i] = 1.0;
+            }
+            let failure = match Cholesky::new(rows, n, run) {
+                Ok(factor) => return Some((factor, is_determined)),
+                Err(failure) => failure,
+            };
+            run.check().ok()?;
+            // In units in which every parameter has the same weight.
+            let part = |(i, v): (usize, &f64)| v.abs() * matrix[i * n + i].sqrt();
+            let parts: Vec<f64> = failure.null.iter().enumerate().map(part).collect();
+            let largest = parts.iter().copied().fold(0.0, f64::max);
+            for (i, &part) in parts.iter().enumerate() {
+                if part > NOTABLE * largest {
+                    is_determined[i / size] = false;
+                }
+            }
+            is_determined[failure.row / size] = false;
+        }
+    }
+}
+
+/// A parameter has a part in a degeneracy if its own is more than this of the
+/// largest. Rounding is far below, and the partners in a pair are far above.
+const NOTABLE: f64 = 1e-3;
+
+/// Where a factorisation failed.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// The row whose pivot is none.
+    row: usize,
+    /// The combination of rows up to this one that the matrix takes to
+    /// (almost) nothing.
+    null: Vec<f64>,
 }
 
 /// The lower factor L of a dense matrix A = L Lᵀ.
@@ -101,8 +161,13 @@ pub(crate) struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factors the lower triangle of `rows`.
-    fn new(mut rows: Vec<f64>, n: usize) -> Option<Self> {
+    /// Rows between two looks at whether to stop: some milliseconds for the
+    /// largest matrices.
+    const PATIENCE: usize = 32;
+
+    /// Factors the lower triangle of `rows`; fails at once where `run` is
+    /// cancelled.
+    fn new(mut rows: Vec<f64>, n: usize, run: Run<'_>) -> Result<Self, Failure> {
         for i in 0..n {
             let (above, rest) = rows.split_at_mut(i * n);
             let row = &mut rest[..n];
@@ -111,12 +176,16 @@ impl Cholesky {
                 row[j] = (row[j] - dot(&row[..j], &upper[..j])) / upper[j];
             }
             let pivot = row[i] - dot(&row[..i], &row[..i]);
-            if !(pivot > SINGULAR * row[i] && pivot.is_finite()) {
-                return None;
+            let is_stopped = i % Self::PATIENCE == 0 && run.check().is_err();
+            if is_stopped || !(pivot > SINGULAR * row[i] && pivot.is_finite()) {
+                let mut null: Vec<f64> = row[..i].iter().map(|l| -l).collect();
+                back_substitute(&rows, n, &mut null);
+                null.push(1.0);
+                return Err(Failure { row: i, null });
             }
             row[i] = pivot.sqrt();
         }
-        Some(Self { rows, n })
+        Ok(Self { rows, n })
     }
 
     fn row(&self, i: usize) -> &[f64] {
@@ -129,24 +198,20 @@ impl Cholesky {
             let row = self.row(i);
             b[i] = (b[i] - dot(&row[..i], &b[..i])) / row[i];
         }
-        for i in (0..self.n).rev() {
-            let row = self.row(i);
-            b[i] /= row[i];
-            let x = b[i];
-            for (b, l) in b[..i].iter_mut().zip(row) {
-                *b -= l * x;
-            }
-        }
+        back_substitute(&self.rows, self.n, b);
     }
 
     /// The diagonal of A⁻¹: with M = L⁻¹ it is the sum of the squares of each
-    /// column of M.
-    pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
+    /// column of M. Unfinished where `run` is cancelled.
+    pub(crate) fn inverse_diagonal(&self, run: Run<'_>) -> Vec<f64> {
         let n = self.n;
         let mut diagonal = vec![0.0; n];
         // Column j of M, from row j down.
         let mut column = vec![0.0; n];
         for j in 0..n {
+            if j % Self::PATIENCE == 0 && run.check().is_err() {
+                break;
+            }
             column[j] = 1.0 / self.row(j)[j];
             for i in j + 1..n {
                 let row = self.row(i);
@@ -155,6 +220,18 @@ impl Cholesky {
             diagonal[j] = column[j..].iter().map(|m| m * m).sum();
         }
         diagonal
+    }
+}
+
+/// Solves Lᵀ x = b in place, with as many rows of L as b has elements.
+fn back_substitute(rows: &[f64], n: usize, b: &mut [f64]) {
+    for i in (0..b.len()).rev() {
+        let row = &rows[i * n..][..=i];
+        b[i] /= row[i];
+        let x = b[i];
+        for (b, l) in b[..i].iter_mut().zip(row) {
+            *b -= l * x;
+        }
     }
 }
 
@@ -279,8 +356,8 @@ mod tests {
         ) {
             let (blocks, dense) = matrix(n_sources, &b);
             let n = blocks.order();
-            let factor = blocks.factor(0.0).unwrap();
-            let diagonal = factor.inverse_diagonal();
+            let factor = blocks.factor(0.0, Run::new()).unwrap();
+            let diagonal = factor.inverse_diagonal(Run::new());
             for k in 0..n {
                 let mut x = vec![0.0; n];
                 x[k] = 1.0;
@@ -301,7 +378,21 @@ mod tests {
         for block in [0, 1, pair] {
             blocks.values_mut(block)[0] = 3.0;
         }
-        assert!(blocks.factor(0.0).is_none());
-        assert!(blocks.factor(1e-3).is_some());
+        assert!(blocks.factor(0.0, Run::new()).is_none());
+        assert!(blocks.factor(1e-3, Run::new()).is_some());
+    }
+
+    #[test]
+    fn a_degenerate_pair_is_held_and_the_rest_is_not() {
+        // Sources 0 and 2 say the same, 3 says nothing, 1 is by itself.
+        let mut blocks = BlockMatrix::new(4, 1);
+        let pair = blocks.block(2, 0);
+        let link = blocks.block(1, 0);
+        for (block, value) in [(0, 4.0), (1, 2.0), (2, 9.0), (pair, 6.0), (link, 0.0)] {
+            blocks.values_mut(block)[0] = value;
+        }
+        let (factor, is_determined) = blocks.factor_determined(Run::new()).unwrap();
+        assert_eq!(is_determined, [false, true, false, false]);
+        assert!((factor.inverse_diagonal(Run::new())[1] - 0.5).abs() < 1e-15);
     }
 }

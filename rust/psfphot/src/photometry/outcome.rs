@@ -113,7 +113,7 @@ impl Context<'_> {
                 || y < b.y0 as f64 - 0.5
                 || y > b.y1 as f64 - 0.5
         };
-        let whole = self.fit_shape.0 * self.fit_shape.1;
+        let whole = self.fit_shape.0.saturating_mul(self.fit_shape.1);
         let conditions = [
             (row.n_pixels < whole, flags::N_PIXELS_FIT_PARTIAL),
             (outside(&self.image), flags::POSITION_OUTSIDE_IMAGE),

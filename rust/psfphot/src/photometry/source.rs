@@ -60,9 +60,13 @@ impl<'a> Starts<'a> {
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] unless there are as many for each source as
-    /// `psf` has.
+    /// `psf` has; [`Error::InvalidArgument`] naming one that makes no PSF.
     pub fn with_shape(mut self, shape: &'a [f64], psf: &dyn Psf) -> Result<Self, Error> {
-        Error::check_len("shape", self.len() * psf.shape_names().len(), shape.len())?;
+        let n = psf.shape_names().len();
+        Error::check_len("shape", self.len() * n, shape.len())?;
+        for source in shape.chunks(n.max(1)) {
+            psf.check_shape(source)?;
+        }
         self.shape = Some(shape);
         Ok(self)
     }

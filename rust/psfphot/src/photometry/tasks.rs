@@ -1,7 +1,7 @@
 //! The sources of a run cut into tasks: chunks of isolated sources, and groups.
 
 use crate::fit::pixels::Pixels;
-use crate::fit::{FLUX, Fitter, SHAPE, Termination, X, Y, group, isolated};
+use crate::fit::{FLUX, Fitter, MAX_GROUP_PARAMETERS, Termination, X, Y, group, isolated};
 use crate::image::{Frame, Pixel, PixelBox, PixelState};
 use crate::psf::Psf;
 use crate::run::chunks;
@@ -76,7 +76,9 @@ pub(super) fn fit_all<T: Pixel>(
             has_error: frame.has_error(),
         },
     };
-    let rows = run.map(tasks(starts), Scratch::default, |scratch, task| {
+    let tasks = tasks(starts);
+    check_groups(&tasks, free.len())?;
+    let rows = run.map(tasks, Scratch::default, |scratch, task| {
         let rows = match task {
             Task::Alone(indices) => job.fit_each(&indices, scratch),
             Task::Jointly(indices) => job.fit_jointly(&indices, scratch),
@@ -111,6 +113,22 @@ fn tasks(starts: &Starts<'_>) -> Vec<Task> {
     joint.into_iter().map(Task::Jointly).chain(alone).collect()
 }
 
+/// Refuses groups whose matrix would not fit into memory.
+fn check_groups(tasks: &[Task], n_free: usize) -> Result<(), Error> {
+    let most = MAX_GROUP_PARAMETERS / n_free;
+    for task in tasks {
+        match task {
+            Task::Jointly(members) if members.len() > most => {
+                let expected = format!("make groups of at most {most} sources");
+                let got = format!("a group of {}", members.len());
+                return Err(Error::invalid("group_id", expected, got));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl<T: Pixel> Job<'_, T> {
     /// What can be said of a source before its pixels are looked at.
     fn ready(&self, index: usize) -> Result<Ready, Reason> {
@@ -129,7 +147,7 @@ impl<T: Pixel> Job<'_, T> {
         if window.is_empty() {
             return Err(Reason::new(flags | flags::NO_OVERLAP));
         }
-        if !start[FLUX].is_finite() || start[SHAPE..].iter().any(|v| !v.is_finite()) {
+        if !start[FLUX].is_finite() {
             return Err(Reason::new(flags | flags::NON_FINITE_FLUX));
         }
         Ok(Ready {
@@ -249,14 +267,16 @@ impl<T: Pixel> Job<'_, T> {
         let solution = group::fit(&self.fitter, self.frame, &members, free)?;
         let width = free.len();
         let row = |(k, source): (usize, &Ready)| {
-            let variances = solution.variances.as_deref();
+            let variances = &solution.variances[k * width..(k + 1) * width];
             let is_settled = solution.is_settled[k];
             let fitted = Fitted {
                 parameters: solution.parameters[k],
-                variances: variances.map(|v| &v[k * width..(k + 1) * width]),
+                variances: variances.iter().all(|v| !v.is_nan()).then_some(variances),
                 termination: match solution.report.termination {
                     // The group as a whole still moves, this member does not.
-                    Termination::MaxIterations | Termination::Stalled if is_settled => {
+                    Termination::MaxIterations | Termination::Stalled | Termination::Singular
+                        if is_settled =>
+                    {
                         Termination::Converged
                     }
                     other => other,

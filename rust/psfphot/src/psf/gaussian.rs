@@ -25,6 +25,13 @@ pub struct CircularGaussianPrf {
     shape: [f64; 1],
 }
 
+fn check_fwhm(fwhm: f64) -> Result<(), Error> {
+    if fwhm.is_finite() && fwhm > 0.0 {
+        return Ok(());
+    }
+    Err(Error::invalid("fwhm", "be positive and finite", fwhm))
+}
+
 /// The integral over one pixel along one axis, and its derivatives.
 #[derive(Debug, Clone, Copy)]
 struct Strip {
@@ -39,10 +46,8 @@ impl CircularGaussianPrf {
     /// # Errors
     /// [`Error::InvalidArgument`] unless `fwhm` is positive and finite.
     pub fn new(fwhm: f64) -> Result<Self, Error> {
-        if fwhm.is_finite() && fwhm > 0.0 {
-            return Ok(Self { shape: [fwhm] });
-        }
-        Err(Error::invalid("fwhm", "be positive and finite", fwhm))
+        check_fwhm(fwhm)?;
+        Ok(Self { shape: [fwhm] })
     }
 
     fn sigma(&self, at: Placement<'_>) -> f64 {
@@ -84,6 +89,16 @@ impl Psf for CircularGaussianPrf {
 
     fn shape(&self) -> &[f64] {
         &self.shape
+    }
+
+    fn check_shape(&self, shape: &[f64]) -> Result<(), Error> {
+        shape.iter().try_for_each(|&fwhm| check_fwhm(fwhm))
+    }
+
+    /// To half and to twice the width: it stays positive, where a step to the
+    /// negative width of the same PSF would be the shorter.
+    fn limit_shape_step(&self, _index: usize, value: f64, step: f64) -> f64 {
+        step.clamp(-0.5 * value.abs(), value.abs())
     }
 
     fn support(&self, at: Placement<'_>) -> PixelBox {
