@@ -7,8 +7,9 @@ use crate::image::PixelBox;
 
 use super::{Placement, Psf};
 
-/// σ of a Gaussian per FWHM, 1/(2 √(2 ln 2)).
-pub(crate) const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_5;
+/// σ of a Gaussian per FWHM, 1/(2 √(2 ln 2)). To the last bit what numpy and
+/// astropy have: the star finder's kernel depends on it.
+pub(crate) const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_53;
 
 /// Beyond this many σ an erf of f64 is 1: the PRF is 0.
 const REACH: f64 = 8.5;
@@ -39,10 +40,8 @@ impl CircularGaussianPrf {
     /// # Errors
     /// [`Error::InvalidArgument`] unless `fwhm` is positive and finite.
     pub fn new(fwhm: f64) -> Result<Self, Error> {
-        if fwhm.is_finite() && fwhm > 0.0 {
-            return Ok(Self { shape: [fwhm] });
-        }
-        Err(Error::invalid("fwhm", "be positive and finite", fwhm))
+        Error::check_positive("fwhm", fwhm)?;
+        Ok(Self { shape: [fwhm] })
     }
 
     fn sigma(&self, at: Placement<'_>) -> f64 {
