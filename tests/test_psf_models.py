@@ -366,7 +366,8 @@ class TestCore:
         assert psf.shape_names == []
         assert _core.Psf.gaussian_prf(2).shape_names == ["fwhm"]
 
-    def test_non_integer_oversampling_and_fill_value(self):
-        psf = _core.Psf.sampled(samples(), (2.5, 1.5), fill_value=2.0)
-        value = psf.evaluate(np.array([100.0]), np.array([0.0]), 3.0, 0.0, 0.0)
-        assert value == 6
+    def test_zero_off_the_samples_of_a_non_integer_oversampling(self):
+        psf = _core.Psf.sampled(samples(), (2.5, 1.5))
+        value = psf.evaluate(np.array([100.0, 0.0]), np.zeros(2), 3.0, 0.0, 0.0)
+        assert value[0] == 0
+        assert value[1] != 0

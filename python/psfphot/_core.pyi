@@ -19,7 +19,6 @@ class Psf:
         data: NDArray[np.float32] | NDArray[np.float64],
         oversampling: tuple[float, float],
         origin: tuple[float, float] | None = None,
-        fill_value: float = 0.0,
     ) -> Psf: ...
     @staticmethod
     def gridded(
@@ -27,7 +26,6 @@ class Psf:
         positions: NDArray[np.float64],
         oversampling: tuple[float, float],
         origin: tuple[float, float] | None = None,
-        fill_value: float = 0.0,
         n_threads: int | None = None,
     ) -> Psf: ...
     @staticmethod

@@ -54,8 +54,8 @@ impl Parameter<'_> {
     }
 }
 
-fn sampling(oversampling: (f64, f64), origin: Option<(f64, f64)>, fill_value: f64) -> Sampling {
-    let sampling = Sampling::new(oversampling).with_fill_value(fill_value);
+fn sampling(oversampling: (f64, f64), origin: Option<(f64, f64)>) -> Sampling {
+    let sampling = Sampling::new(oversampling);
     match origin {
         Some(origin) => sampling.with_origin(origin),
         None => sampling,
@@ -105,14 +105,13 @@ fn at_points<T: Send>(
 impl PyPsf {
     /// One oversampled image.
     #[staticmethod]
-    #[pyo3(signature = (data, oversampling, origin=None, fill_value=0.0))]
+    #[pyo3(signature = (data, oversampling, origin=None))]
     fn sampled(
         data: AnyImage<'_>,
         oversampling: (f64, f64),
         origin: Option<(f64, f64)>,
-        fill_value: f64,
     ) -> PyResult<Self> {
-        let sampling = sampling(oversampling, origin, fill_value);
+        let sampling = sampling(oversampling, origin);
         let psf = match &data {
             AnyImage::F32(data) => SampledPsf::new(image(data)?, sampling),
             AnyImage::F64(data) => SampledPsf::new(image(data)?, sampling),
@@ -122,17 +121,16 @@ impl PyPsf {
 
     /// Images at the nodes of a rectangular grid of (x, y) positions.
     #[staticmethod]
-    #[pyo3(signature = (data, positions, oversampling, origin=None, fill_value=0.0, n_threads=None))]
+    #[pyo3(signature = (data, positions, oversampling, origin=None, n_threads=None))]
     fn gridded(
         py: Python<'_>,
         data: AnyStack<'_>,
         positions: PyReadonlyArray2<'_, f64>,
         oversampling: (f64, f64),
         origin: Option<(f64, f64)>,
-        fill_value: f64,
         n_threads: Option<usize>,
     ) -> PyResult<Self> {
-        let sampling = sampling(oversampling, origin, fill_value);
+        let sampling = sampling(oversampling, origin);
         let options = Options::new(n_threads, None)?;
         let positions = pairs(&positions)?;
         let psf = match &data {

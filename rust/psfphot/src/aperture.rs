@@ -37,17 +37,19 @@ pub fn circular_sums<T: Pixel>(
     run: Run<'_>,
 ) -> Result<Vec<ApertureSum>, Error> {
     Error::check_len("y", x.len(), y.len())?;
-    if !(radius.is_finite() && radius > 0.0) {
-        return Err(Error::invalid("radius", "be positive and finite", radius));
-    }
+    Error::check_positive("radius", radius)?;
     let sums = run.map(
         chunks(x.len(), CHUNK),
         || (),
         |(), range| {
             run.advance(range.len());
-            Ok(range
-                .map(|i| circular_sum(frame, (x[i], y[i]), radius))
-                .collect::<Vec<_>>())
+            range
+                .map(|i| {
+                    // A circle can be as large as the image.
+                    run.check()?;
+                    Ok(circular_sum(frame, (x[i], y[i]), radius))
+                })
+                .collect::<Result<Vec<_>, Error>>()
         },
     )?;
     Ok(sums.concat())
@@ -174,6 +176,7 @@ fn segment(chord: f64, radius: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::image::Image;
+    use crate::run::CancelAfter;
     use proptest::prelude::*;
     use std::f64::consts::PI;
 
@@ -289,6 +292,18 @@ mod tests {
             assert!(sum.sum.is_nan() && sum.area == 0.0);
         }
         assert!(circular_sums(&frame, &xs, &ys, f64::INFINITY, Run::new()).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_can_be_cancelled_between_two_sources() -> Result<(), Error> {
+        let frame = Frame::new(Image::new(&[1.0; 9], (3, 3))?);
+        let sums = |monitor: &CancelAfter| {
+            let run = Run::new().with_monitor(monitor).serial();
+            circular_sums(&frame, &[1.0; 3], &[1.0; 3], 1e9, run).map(|sums| sums.len())
+        };
+        assert_eq!(sums(&CancelAfter::new(100)), Ok(3));
+        assert_eq!(sums(&CancelAfter::new(2)), Err(Error::Cancelled));
         Ok(())
     }
 

@@ -29,15 +29,8 @@ impl Annulus {
     /// # Errors
     /// [`Error::InvalidArgument`] unless 0 < inner < outer < ∞.
     pub fn new(inner_radius: f64, outer_radius: f64) -> Result<Self, Error> {
-        let fine = |radius: f64| radius.is_finite() && radius > 0.0;
-        if !fine(inner_radius) {
-            let expected = "be positive and finite";
-            return Err(Error::invalid("inner_radius", expected, inner_radius));
-        }
-        if !fine(outer_radius) {
-            let expected = "be positive and finite";
-            return Err(Error::invalid("outer_radius", expected, outer_radius));
-        }
+        Error::check_positive("inner_radius", inner_radius)?;
+        Error::check_positive("outer_radius", outer_radius)?;
         if outer_radius <= inner_radius {
             let expected = "be greater than inner_radius";
             return Err(Error::invalid("outer_radius", expected, outer_radius));
@@ -90,12 +83,14 @@ pub fn local_background<T: Pixel>(
     Error::check_len("y", x.len(), y.len())?;
     let levels = run.map(chunks(x.len(), CHUNK), Vec::new, |values, range| {
         run.advance(range.len());
-        Ok(range
+        range
             .map(|i| {
+                // An annulus can be as large as the image.
+                run.check()?;
                 annulus.collect(frame, (x[i], y[i]), values);
-                clipped_median(values)
+                Ok(clipped_median(values))
             })
-            .collect::<Vec<_>>())
+            .collect::<Result<Vec<_>, Error>>()
     })?;
     Ok(levels.concat())
 }
@@ -157,6 +152,7 @@ fn sum(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
 mod tests {
     use super::*;
     use crate::image::Image;
+    use crate::run::CancelAfter;
     use proptest::prelude::*;
 
     /// Word for word what the documentation says, on plain vectors.
@@ -232,6 +228,19 @@ mod tests {
         let levels = local_background(&frame, &xs, &ys, &annulus, Run::new())?;
         assert_eq!(levels[0], 1.0);
         assert!(levels[1..].iter().all(|level| level.is_nan()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_can_be_cancelled_between_two_sources() -> Result<(), Error> {
+        let frame = Frame::new(Image::new(&[1.0; 9], (3, 3))?);
+        let annulus = Annulus::new(0.5, 1e9)?;
+        let levels = |monitor: &CancelAfter| {
+            let run = Run::new().with_monitor(monitor).serial();
+            local_background(&frame, &[1.0; 3], &[1.0; 3], &annulus, run)
+        };
+        assert_eq!(levels(&CancelAfter::new(100)), Ok(vec![1.0; 3]));
+        assert_eq!(levels(&CancelAfter::new(2)), Err(Error::Cancelled));
         Ok(())
     }
 

@@ -52,11 +52,10 @@ pub struct Found<S> {
     /// The sources that pass every filter: row by row, or by falling flux
     /// where only the brightest were asked for.
     pub sources: Vec<S>,
-    /// The positions that were measured: the peaks, or those given.
-    pub n_positions: usize,
-    /// Those of them where the statistics exist, before any filter. Where this
-    /// is 0 there was nothing to find; where it is not, and there are no
-    /// sources, the filters took them all.
+    /// Of the positions that were measured (the peaks, or those given), those
+    /// where the statistics exist, before any filter. Where this is 0 there was
+    /// nothing to find; where it is not, and there are no sources, the filters
+    /// took them all.
     pub n_measured: usize,
 }
 

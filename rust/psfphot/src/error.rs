@@ -45,6 +45,14 @@ impl Error {
         }
     }
 
+    /// An [`Error::InvalidArgument`] unless `value` is positive and finite.
+    pub(crate) fn check_positive(argument: &'static str, value: f64) -> Result<(), Self> {
+        if value > 0.0 && value.is_finite() {
+            return Ok(());
+        }
+        Err(Self::invalid(argument, "be positive and finite", value))
+    }
+
     /// An [`Error::ShapeMismatch`] unless the lengths agree.
     pub(crate) fn check_len(
         argument: &'static str,
@@ -59,5 +67,21 @@ impl Error {
             expected: vec![expected],
             got: vec![got],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_positive_finite_numbers_pass() {
+        assert_eq!(Error::check_positive("radius", 5e-324), Ok(()));
+        for bad in [0.0, -0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Error::check_positive("radius", bad).is_err(), "{bad}");
+        }
+        let message = Error::check_positive("radius", -1.0).map_err(|error| error.to_string());
+        let expected = "radius must be positive and finite, got -1";
+        assert_eq!(message, Err(expected.to_owned()));
     }
 }

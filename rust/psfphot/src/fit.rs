@@ -67,13 +67,7 @@ impl FitSettings {
     /// # Errors
     /// [`Error::InvalidArgument`] unless it is positive and finite.
     pub fn with_step_tolerance(mut self, step_tolerance: f64) -> Result<Self, Error> {
-        if !(step_tolerance.is_finite() && step_tolerance > 0.0) {
-            return Err(Error::invalid(
-                "step_tolerance",
-                "be positive and finite",
-                step_tolerance,
-            ));
-        }
+        Error::check_positive("step_tolerance", step_tolerance)?;
         self.step_tolerance = step_tolerance;
         Ok(self)
     }

@@ -1,6 +1,7 @@
 //! Groups of sources that are close enough to be fitted together.
 
 use crate::cells::Cells;
+use crate::disjoint::DisjointSets;
 use crate::{Error, Run};
 
 /// The groups of sources that are linked by steps of at most `min_separation`.
@@ -27,10 +28,7 @@ pub fn group(x: &[f64], y: &[f64], min_separation: f64, run: Run<'_>) -> Result<
     if x.is_empty() {
         return Err(Error::invalid("x", "not be empty", "no sources"));
     }
-    if !(min_separation.is_finite() && min_separation > 0.0) {
-        let expected = "be positive and finite";
-        return Err(Error::invalid("min_separation", expected, min_separation));
-    }
+    Error::check_positive("min_separation", min_separation)?;
     let cells = Cells::new(x, y, min_separation);
     let mut sets = DisjointSets::new(cells.len());
     for cell in 0..cells.len() {
@@ -121,32 +119,6 @@ fn check_points(x: &[f64], y: &[f64]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Union-find; the root of a set is its lowest member.
-struct DisjointSets {
-    parent: Vec<usize>,
-}
-
-impl DisjointSets {
-    fn new(n: usize) -> Self {
-        Self {
-            parent: (0..n).collect(),
-        }
-    }
-
-    fn root(&mut self, mut member: usize) -> usize {
-        while self.parent[member] != member {
-            self.parent[member] = self.parent[self.parent[member]];
-            member = self.parent[member];
-        }
-        member
-    }
-
-    fn unite(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.parent[a.max(b)] = a.min(b);
-    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ impl<'a, T: Copy> Image<'a, T> {
     /// [`Error::ShapeMismatch`] unless `data` has ny·nx elements.
     pub fn new(data: &'a [T], shape: (usize, usize)) -> Result<Self, Error> {
         let (ny, nx) = shape;
-        Error::check_len("data", ny * nx, data.len())?;
+        // No slice is as long as what an overflow saturates to.
+        Error::check_len("data", ny.saturating_mul(nx), data.len())?;
         Ok(Self { data, ny, nx })
     }
 
@@ -109,7 +110,8 @@ impl PixelBox {
         if x.abs() < FAR && y.abs() < FAR {
             let x0 = (x - shape.1 as f64 / 2.0).ceil() as i64;
             let y0 = (y - shape.0 as f64 / 2.0).ceil() as i64;
-            return Self::new(x0, x0 + shape.1 as i64, y0, y0 + shape.0 as i64);
+            let end = |start: i64, n: usize| start.saturating_add_unsigned(n as u64);
+            return Self::new(x0, end(x0, shape.1), y0, end(y0, shape.0));
         }
         Self::default()
     }
@@ -140,25 +142,25 @@ impl PixelBox {
     /// Number of columns.
     #[must_use]
     pub fn width(&self) -> usize {
-        (self.x1 - self.x0).max(0) as usize
+        extent(self.x0, self.x1)
     }
 
     /// Number of rows.
     #[must_use]
     pub fn height(&self) -> usize {
-        (self.y1 - self.y0).max(0) as usize
+        extent(self.y0, self.y1)
     }
 
-    /// Number of pixels.
+    /// Number of pixels; `usize::MAX` where there are more.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.width() * self.height()
+        self.width().saturating_mul(self.height())
     }
 
     /// Whether it holds no pixel.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.width() == 0 || self.height() == 0
     }
 
     /// Whether the pixel (x, y) lies inside.
@@ -176,6 +178,16 @@ impl PixelBox {
             self.y0.max(other.y0),
             self.y1.min(other.y1),
         )
+    }
+}
+
+/// Length of `start..end`, 0 if reversed. The ends may lie further apart than
+/// an `i64` can say.
+fn extent(start: i64, end: i64) -> usize {
+    if start < end {
+        end.abs_diff(start) as usize
+    } else {
+        0
     }
 }
 
@@ -335,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn boxes_may_be_larger_than_any_image() {
+        let image = PixelBox::new(0, 30, 0, 20);
+        for n in [usize::MAX / 4, usize::MAX / 2 + 1, usize::MAX] {
+            let huge = PixelBox::around(5.5, 7.0, (n, n));
+            assert!(!huge.is_empty() && huge.len() == usize::MAX);
+            assert_eq!(huge.intersection(&image), image);
+            let column = PixelBox::around(5.0, 7.0, (n, 1));
+            assert_eq!((column.width(), column.x0), (1, 5));
+            assert!(PixelBox::around(5.0, 7.0, (n, 0)).is_empty());
+        }
+        let whole = PixelBox::new(i64::MIN, i64::MAX, i64::MIN, i64::MAX);
+        assert_eq!(whole.width(), usize::MAX);
+        assert!(PixelBox::new(i64::MAX, i64::MIN, 0, 1).is_empty());
+    }
+
+    #[test]
     fn pixels_are_sorted_into_states() -> Result<(), Error> {
         let data = [1.0_f32, f32::NAN, 3.0, 4.0];
         let error = [0.5_f32, 1.0, 0.0, 1e-30];
@@ -360,5 +388,8 @@ mod tests {
     fn wrong_shapes_are_refused() {
         let error = Image::new(&[0.0_f64; 5], (2, 3)).unwrap_err();
         assert_eq!(error.to_string(), "data must have the shape [6], got [5]");
+        // Shapes whose product overflows, to 0 if it wrapped.
+        assert!(Image::<f64>::new(&[], (usize::MAX / 2 + 1, 2)).is_err());
+        assert!(Image::<f64>::new(&[], (2, usize::MAX / 2 + 1)).is_err());
     }
 }

@@ -35,6 +35,7 @@ pub mod aperture;
 pub mod background;
 mod cells;
 pub mod detect;
+mod disjoint;
 pub mod error;
 pub mod fit;
 pub mod flags;

@@ -11,6 +11,7 @@ use crate::Error;
 use crate::image::PixelBox;
 
 pub use gaussian::CircularGaussianPrf;
+pub(crate) use gaussian::SIGMA_PER_FWHM;
 pub use gridded::GriddedPsf;
 pub use points::{PerPoint, PointSource, evaluate_points, gradient_points};
 pub use sampled::{SampledPsf, Sampling};

@@ -176,6 +176,32 @@ pub(crate) fn chunks(n: usize, size: usize) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
+/// Asks to stop once it was asked `n` times whether to.
+#[cfg(test)]
+pub(crate) struct CancelAfter {
+    left: AtomicUsize,
+}
+
+#[cfg(test)]
+impl CancelAfter {
+    pub(crate) fn new(n: usize) -> Self {
+        Self {
+            left: AtomicUsize::new(n),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Monitor for CancelAfter {
+    fn is_cancelled(&self) -> bool {
+        let fewer = |n: usize| n.checked_sub(1);
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
+            .is_err()
+    }
+    fn advance(&self, _n: usize) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

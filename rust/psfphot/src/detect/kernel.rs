@@ -1,9 +1,7 @@
 //! The convolution kernel of the star finders.
 
 use crate::Error;
-
-/// σ of a Gaussian over its full width at half maximum, 1 / (2 √(2 ln 2)).
-const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_53;
+use crate::psf::SIGMA_PER_FWHM;
 
 /// The footprint holds every pixel that is this near to the centre, pixels:
 /// narrower Gaussians would leave too few pixels to fit two parameters.
@@ -85,8 +83,8 @@ impl Kernel {
     /// [`Error::InvalidArgument`] if an argument is out of range or not
     /// finite, or if the kernel has a radius of more than 255 pixels.
     pub fn elliptical(fwhm: f64, ratio: f64, theta: f64, sigma_radius: f64) -> Result<Self, Error> {
-        check_positive("fwhm", fwhm)?;
-        check_positive("sigma_radius", sigma_radius)?;
+        Error::check_positive("fwhm", fwhm)?;
+        Error::check_positive("sigma_radius", sigma_radius)?;
         if !(ratio > 0.0 && ratio <= 1.0) {
             return Err(Error::invalid("ratio", "be > 0 and <= 1.0", ratio));
         }
@@ -213,14 +211,6 @@ fn pairwise_sum(values: &[f64]) -> f64 {
     }
     let sum = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
     rest.iter().fold(sum, |sum, value| sum + value)
-}
-
-/// "must be positive" in the words of the Python interface.
-pub(crate) fn check_positive(argument: &'static str, value: f64) -> Result<(), Error> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    Err(Error::invalid(argument, "be positive and finite", value))
 }
 
 #[cfg(test)]

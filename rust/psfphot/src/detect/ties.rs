@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::Peak;
+use crate::disjoint::DisjointSets;
 
 /// Resolves ties among `peaks`, which are sorted row by row.
 ///
@@ -26,13 +27,13 @@ pub(super) fn resolve(peaks: Vec<Peak>, separation: f64) -> Vec<Peak> {
 /// The peak that stands for each group of connected peaks, and the size of the
 /// group, row by row.
 fn collapse(peaks: &[Peak], diagonals: bool) -> Vec<(Peak, usize)> {
-    let mut groups = Groups::new(peaks.len());
+    let mut groups = DisjointSets::new(peaks.len());
     let reach = usize::from(diagonals);
     // The peaks of the row above, found by walking along behind.
     let mut above = 0;
     for (i, peak) in peaks.iter().enumerate() {
         if i > 0 && (peaks[i - 1].y, peaks[i - 1].x + 1) == (peak.y, peak.x) {
-            groups.join(i - 1, i);
+            groups.unite(i - 1, i);
         }
         let first = (peak.y.wrapping_sub(1), peak.x.saturating_sub(reach));
         if peak.y == 0 {
@@ -44,7 +45,7 @@ fn collapse(peaks: &[Peak], diagonals: bool) -> Vec<(Peak, usize)> {
         let neighbours =
             (above..i).take_while(|&j| peaks[j].y + 1 == peak.y && peaks[j].x <= peak.x + reach);
         for j in neighbours {
-            groups.join(j, i);
+            groups.unite(j, i);
         }
     }
     let roots: Vec<usize> = (0..peaks.len()).map(|i| groups.root(i)).collect();
@@ -125,32 +126,6 @@ fn thin_equal(plateaus: &[(Peak, usize)], group: &[usize], separation: f64, keep
 fn within(a: Peak, b: Peak, separation: f64) -> bool {
     let (dx, dy) = (a.x.abs_diff(b.x) as f64, a.y.abs_diff(b.y) as f64);
     dx * dx + dy * dy <= separation * separation
-}
-
-/// Disjoint groups of indices.
-struct Groups {
-    parent: Vec<usize>,
-}
-
-impl Groups {
-    fn new(n: usize) -> Self {
-        Self {
-            parent: (0..n).collect(),
-        }
-    }
-
-    fn root(&mut self, mut i: usize) -> usize {
-        while self.parent[i] != i {
-            self.parent[i] = self.parent[self.parent[i]];
-            i = self.parent[i];
-        }
-        i
-    }
-
-    fn join(&mut self, i: usize, j: usize) {
-        let (a, b) = (self.root(i), self.root(j));
-        self.parent[a.max(b)] = a.min(b);
-    }
 }
 
 #[cfg(test)]

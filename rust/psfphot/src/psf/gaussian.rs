@@ -7,8 +7,9 @@ use crate::image::PixelBox;
 
 use super::{Placement, Psf};
 
-/// σ of a Gaussian per FWHM, 1/(2 √(2 ln 2)).
-pub(crate) const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_5;
+/// σ of a Gaussian per FWHM, 1/(2 √(2 ln 2)). To the last bit what numpy and
+/// astropy have: the star finder's kernel depends on it.
+pub(crate) const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_53;
 
 /// Beyond this many σ an erf of f64 is 1: the PRF is 0.
 const REACH: f64 = 8.5;
@@ -25,13 +26,6 @@ pub struct CircularGaussianPrf {
     shape: [f64; 1],
 }
 
-fn check_fwhm(fwhm: f64) -> Result<(), Error> {
-    if fwhm.is_finite() && fwhm > 0.0 {
-        return Ok(());
-    }
-    Err(Error::invalid("fwhm", "be positive and finite", fwhm))
-}
-
 /// The integral over one pixel along one axis, and its derivatives.
 #[derive(Debug, Clone, Copy)]
 struct Strip {
@@ -46,7 +40,7 @@ impl CircularGaussianPrf {
     /// # Errors
     /// [`Error::InvalidArgument`] unless `fwhm` is positive and finite.
     pub fn new(fwhm: f64) -> Result<Self, Error> {
-        check_fwhm(fwhm)?;
+        Error::check_positive("fwhm", fwhm)?;
         Ok(Self { shape: [fwhm] })
     }
 
@@ -92,7 +86,9 @@ impl Psf for CircularGaussianPrf {
     }
 
     fn check_shape(&self, shape: &[f64]) -> Result<(), Error> {
-        shape.iter().try_for_each(|&fwhm| check_fwhm(fwhm))
+        shape
+            .iter()
+            .try_for_each(|&fwhm| Error::check_positive("fwhm", fwhm))
     }
 
     /// To half and to twice the width: it stays positive, where a step to the

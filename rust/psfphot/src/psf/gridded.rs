@@ -72,7 +72,8 @@ impl GriddedPsf {
         run: Run<'_>,
     ) -> Result<Self, Error> {
         let geometry = sampling.geometry(shape)?;
-        Error::check_len("data", positions.len() * shape.0 * shape.1, planes.len())?;
+        let size = shape.0.saturating_mul(shape.1);
+        Error::check_len("data", positions.len().saturating_mul(size), planes.len())?;
         check_finite(planes)?;
         let (xs, ys) = nodes(positions)?;
         let mut order: Vec<usize> = (0..positions.len()).collect();
@@ -82,7 +83,6 @@ impl GriddedPsf {
                 .partial_cmp(&key(b))
                 .unwrap_or(std::cmp::Ordering::Equal)
         });
-        let size = shape.0 * shape.1;
         let splines = run.map(
             order,
             || (),

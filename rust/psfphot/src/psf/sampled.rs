@@ -7,38 +7,36 @@ use super::spline::{MIN_SAMPLES, SplineImage};
 use super::stencil::{Axis, Blend, Geometry};
 use super::{Placement, Psf};
 
+/// More samples per pixel are a mistake, and could leave the range in which
+/// samples are counted.
+const MAX_OVERSAMPLING: f64 = 1e6;
+
+/// A source further from its samples is a mistake likewise, samples.
+const MAX_ORIGIN: f64 = 1e12;
+
 /// How an oversampled PSF image relates to the detector's pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
     oversampling: (f64, f64),
     origin: Option<(f64, f64)>,
-    fill_value: f64,
 }
 
 impl Sampling {
-    /// `oversampling = (y, x)` samples per detector pixel; the source is in
-    /// the centre of the image, and the PSF is 0 off it.
+    /// `oversampling = (y, x)` samples per detector pixel, at most 10⁶; the
+    /// source is in the centre of the image, and the PSF is 0 off it.
     #[must_use]
     pub fn new(oversampling: (f64, f64)) -> Self {
         Self {
             oversampling,
             origin: None,
-            fill_value: 0.0,
         }
     }
 
-    /// The sample coordinates `(x, y)` of the source, instead of the centre.
+    /// The sample coordinates `(x, y)` of the source, instead of the centre; at
+    /// most 10¹² in size.
     #[must_use]
     pub fn with_origin(mut self, origin: (f64, f64)) -> Self {
         self.origin = Some(origin);
-        self
-    }
-
-    /// The value off the image, instead of 0. A fit takes it only within the
-    /// image's support, as everywhere else it is no part of the star.
-    #[must_use]
-    pub fn with_fill_value(mut self, fill_value: f64) -> Self {
-        self.fill_value = fill_value;
         self
     }
 
@@ -51,18 +49,22 @@ impl Sampling {
                 format!("the shape {shape:?}"),
             ));
         }
-        let usable = |s: f64| s.is_finite() && s > 0.0;
+        let usable = |s: f64| s > 0.0 && s <= MAX_OVERSAMPLING;
         if !(usable(self.oversampling.0) && usable(self.oversampling.1)) {
             return Err(Error::invalid(
                 "oversampling",
-                "be positive and finite",
+                format!("be positive and at most {MAX_OVERSAMPLING}"),
                 format!("{:?}", self.oversampling),
             ));
         }
         let centre = |n: usize| (n - 1) as f64 / 2.0;
         let origin = self.origin.unwrap_or((centre(shape.1), centre(shape.0)));
-        if !(origin.0.is_finite() && origin.1.is_finite()) {
-            return Err(Error::invalid("origin", "be finite", format!("{origin:?}")));
+        if !(origin.0.abs() <= MAX_ORIGIN && origin.1.abs() <= MAX_ORIGIN) {
+            return Err(Error::invalid(
+                "origin",
+                format!("be finite and within ±{MAX_ORIGIN}"),
+                format!("{origin:?}"),
+            ));
         }
         let axis = |n, oversampling, origin| Axis {
             n,
@@ -72,7 +74,6 @@ impl Sampling {
         Ok(Geometry {
             x: axis(shape.1, self.oversampling.1, origin.0),
             y: axis(shape.0, self.oversampling.0, origin.1),
-            fill: self.fill_value,
         })
     }
 }
@@ -176,5 +177,70 @@ impl Psf for SampledPsf {
     ) {
         self.geometry
             .fill_with_gradient(&self.blend(), at, window, values, gradient);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extreme_samplings_are_refused_or_evaluated() -> Result<(), Error> {
+        let samples = [1.0_f64; 16];
+        let image = Image::new(&samples, (4, 4))?;
+        let psf = |s: f64, o: f64| {
+            let sampling = Sampling::new((s, s)).with_origin((o, o));
+            SampledPsf::new(image, sampling).map_err(|error| error.to_string())
+        };
+        for s in [0.0, -1.0, 1.1e6, 1e19, 1e300, f64::INFINITY, f64::NAN] {
+            let message = psf(s, 0.0).err().unwrap_or_default();
+            assert!(message.starts_with("oversampling must be positive and at most 1000000"));
+        }
+        for o in [2e12, -1e300, f64::INFINITY, f64::NAN] {
+            let message = psf(1.0, o).err().unwrap_or_default();
+            assert!(message.starts_with("origin must be finite"));
+        }
+        for (s, o) in [1.0, 1e6, 1e-300]
+            .into_iter()
+            .flat_map(|s| [0.0, 1.5, 1e12, -1e12].map(|o| (s, o)))
+        {
+            let psf = psf(s, o).unwrap_or_else(|message| panic!("{message}"));
+            for position in [0.0, 0.3, 1e6, -1e12, 1e12, 8e15, 1e300] {
+                let at = Placement {
+                    x: position,
+                    y: position,
+                    shape: &[],
+                };
+                let mut windows = vec![PixelBox::new(-3, 4, -3, 4)];
+                windows.push(psf.support(at).intersection(&PixelBox::new(0, 5, 0, 5)));
+                windows.push(PixelBox::around(position, position, (5, 5)));
+                windows.push(PixelBox::around(position - o / s, position - o / s, (5, 5)));
+                for window in windows {
+                    let (mut values, mut gradient) = ([0.0; 49], [0.0; 98]);
+                    psf.fill(at, window, &mut values);
+                    psf.fill_with_gradient(at, window, &mut values, &mut gradient);
+                    assert!(values.iter().all(|v| v.is_finite()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn off_the_samples_the_psf_is_zero() -> Result<(), Error> {
+        let samples = [1.0_f64; 16];
+        for oversampling in [(1.0, 1.0), (2.5, 1.5)] {
+            let psf = SampledPsf::new(Image::new(&samples, (4, 4))?, Sampling::new(oversampling))?;
+            let at = Placement {
+                x: 10.0,
+                y: 10.0,
+                shape: &[],
+            };
+            let mut values = [f64::NAN; 3];
+            psf.fill(at, PixelBox::new(98, 101, 10, 11), &mut values);
+            let off = [psf.value(at, 100.0, 10.0), values[0], values[1], values[2]];
+            assert!(off.iter().all(|v| v.to_bits() == 0), "{off:?}");
+        }
+        Ok(())
     }
 }

@@ -140,8 +140,6 @@ pub(crate) struct Geometry {
     pub(crate) x: Axis,
     /// Along y.
     pub(crate) y: Axis,
-    /// The value off the samples.
-    pub(crate) fill: f64,
 }
 
 /// What the kernels need to know of a walk over pixels.
@@ -168,7 +166,8 @@ impl Geometry {
         PixelBox::spanning(self.x.reach(at.x), self.y.reach(at.y))
     }
 
-    /// The blend's value at one point, and its derivatives by the position.
+    /// The blend's value at one point, and its derivatives by the position; 0
+    /// off the samples.
     pub(crate) fn point<const K: usize>(
         &self,
         blend: &Blend<'_, K>,
@@ -177,7 +176,7 @@ impl Geometry {
     ) -> (f64, f64, f64) {
         let (phase_x, phase_y) = (self.x.phase(px, at.x), self.y.phase(py, at.y));
         if !(self.x.holds(phase_x) && self.y.holds(phase_y)) {
-            return (self.fill, 0.0, 0.0);
+            return (0.0, 0.0, 0.0);
         }
         one(
             blend,
@@ -220,7 +219,7 @@ impl Geometry {
             }
             return;
         };
-        values.fill(self.fill);
+        values.fill(0.0);
         fill_values(blend, &walk, values);
     }
 
@@ -244,7 +243,7 @@ impl Geometry {
             return;
         };
         if walk.nx * walk.ny < n {
-            values.fill(self.fill);
+            values.fill(0.0);
             by_x.fill(0.0);
             by_y.fill(0.0);
         }
