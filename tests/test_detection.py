@@ -303,6 +303,7 @@ def test_masks_of_another_shape_are_refused(field):
         ),
         ({"min_n_pixels": 0}, ValueError, "min_n_pixels must be >= 1"),
         ({"min_n_pixels": 5.5}, ValueError, "min_n_pixels must be an integer"),
+        ({"n_threads": 0}, ValueError, "n_threads must be None or at least 1"),
         ({"brightest": 3}, TypeError, "brightest"),
     ],
 )
@@ -319,7 +320,6 @@ def test_bad_arguments(arguments, error, message):
         ({"fwhm": 1e12}, "fwhm must give a kernel of at most 255 pixels"),
         ({"peak_max": np.nan}, "peak_max must be a number"),
         ({"roundness_range": (np.nan, 1)}, "roundness_range must be a pair of numbers"),
-        ({"n_threads": 0}, "n_threads must be None or at least 1"),
     ],
 )
 def test_bad_arguments_that_only_a_call_can_see(field, arguments, message):

@@ -6,18 +6,28 @@ or float64. Arrays that are so already are not copied.
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy import units as u
 from astropy.nddata import StdDevUncertainty
+from astropy.utils.masked import Masked
 
 if TYPE_CHECKING:
     from astropy.nddata import NDData
     from numpy.typing import NDArray
 
     Image = NDArray[np.float32] | NDArray[np.float64]
+
+
+# The largest integer that is taken: what is counted or measured in pixels has
+# no need of more, and it fits every integer of the core's.
+MAX_INT = 2**31 - 1
+
+# More threads than this gain nothing, and so many may not be had at all.
+MAX_THREADS = 1024
 
 
 class Frame(NamedTuple):
@@ -49,6 +59,19 @@ def unpack_nddata(data: NDData) -> tuple[Any, Any, Any]:
     if data.unit is not None:
         error = error << (sigma.unit or data.unit)
     return values, data.mask, error
+
+
+def split_mask(values: Any) -> tuple[Any, NDArray[np.bool_] | None]:
+    """Take the mask, `None` if there is none, off an array of either kind.
+
+    The kinds are those of numpy and astropy (`astropy.utils.masked.Masked`),
+    with or without a unit, which stays.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        return values.data, np.ma.getmaskarray(values)
+    if isinstance(values, Masked):
+        return values.unmasked, np.asarray(values.mask)
+    return values, None
 
 
 def as_float_array(values: Any, name: str) -> Image:
@@ -116,7 +139,8 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
 def as_frame(data: Any, error: Any = None, mask: Any = None) -> Frame:
     """Make data, error and mask into a `Frame`.
 
-    A masked array's own mask is joined to ``mask``. ``data`` and ``error``
+    A masked array's own mask is joined to ``mask``; where the error is masked
+    it becomes NaN. ``data`` and ``error``
     must both have units, or neither; the error is converted to the data's.
 
     Raises
@@ -126,9 +150,7 @@ def as_frame(data: Any, error: Any = None, mask: Any = None) -> Frame:
     ValueError
         If shapes or units do not go together.
     """
-    own_mask = None
-    if isinstance(data, np.ma.MaskedArray):
-        own_mask, data = np.ma.getmaskarray(data), data.data
+    data, own_mask = split_mask(data)
     unit = getattr(data, "unit", None)
     image = as_image(data)
     bad = as_mask(mask, image.shape)
@@ -143,6 +165,7 @@ def as_frame(data: Any, error: Any = None, mask: Any = None) -> Frame:
 
 
 def _as_error(error: Any, unit: u.UnitBase | None, shape: tuple[int, ...]) -> Image:
+    error, unknown = split_mask(error)
     error_unit = getattr(error, "unit", None)
     if (unit is None) != (error_unit is None):
         msg = (
@@ -166,6 +189,10 @@ def _as_error(error: Any, unit: u.UnitBase | None, shape: tuple[int, ...]) -> Im
             f"got data {shape} and error {noise.shape}"
         )
         raise ValueError(msg)
+    if unknown is not None and unknown.any():
+        # A copy: the caller's array may be the very same.
+        noise = noise.copy()
+        noise[unknown] = np.nan
     return noise
 
 
@@ -216,6 +243,11 @@ def as_pair(value: Any, name: str, *, lower: int) -> tuple[int, int]:
     ValueError
         If there are not 1 or 2 of them, or one is not an integer or too low.
     """
+    # Integers beyond 64 bits make no array of numbers.
+    items = value if isinstance(value, list | tuple) else (value,)
+    if any(isinstance(item, int) and item > MAX_INT for item in items):
+        msg = f"{name} must be <= {MAX_INT}, got {value}"
+        raise ValueError(msg)
     array = as_vector(value, name)
     if array.size not in {1, 2}:
         msg = f"{name} must have 1 or 2 elements, got {value}"
@@ -226,7 +258,53 @@ def as_pair(value: Any, name: str, *, lower: int) -> tuple[int, int]:
     if (array < lower).any():
         msg = f"{name} must be >= {lower}, got {value}"
         raise ValueError(msg)
+    if (array > MAX_INT).any():
+        msg = f"{name} must be <= {MAX_INT}, got {value}"
+        raise ValueError(msg)
     return int(array[0]), int(array[-1])
+
+
+def as_scalar(value: Any, name: str) -> float:
+    """Make a float of one real number; a unit is refused.
+
+    Raises
+    ------
+    TypeError
+        If the value is not one real number without a unit.
+    ValueError
+        If it is too large for a float.
+    """
+    msg = f"{name} must be a number without a unit, got {value!r}"
+    if np.ma.is_masked(value) or isinstance(value, str | bytes | list | tuple):
+        raise TypeError(msg)
+    if np.ndim(value) != 0 or getattr(value, "dtype", np.dtype(float)).kind not in (
+        "fiub"
+    ):
+        raise TypeError(msg)
+    try:
+        return float(value)
+    except (TypeError, ValueError) as exc:
+        raise TypeError(msg) from exc
+    except OverflowError as exc:
+        msg = f"{name} is too large for a float"
+        raise ValueError(msg) from exc
+
+
+def as_positive(value: Any, name: str, or_else: str | None = None) -> float:
+    """Make a positive, finite float; ``or_else`` is the message.
+
+    Raises
+    ------
+    TypeError
+        If the value is not one real number without a unit.
+    ValueError
+        If it is not positive and finite.
+    """
+    number = as_scalar(value, name)
+    if not (math.isfinite(number) and number > 0):
+        msg = or_else or f"{name} must be positive and finite, got {value!r}"
+        raise ValueError(msg)
+    return number
 
 
 def as_count(value: Any, name: str) -> int:
@@ -237,21 +315,33 @@ def as_count(value: Any, name: str) -> int:
     TypeError
         If the value is not an integer.
     ValueError
-        If it is negative.
+        If it is negative or above ``MAX_INT``.
     """
-    try:
-        count = operator.index(value)
-    except TypeError as exc:
-        msg = f"{name} must be an integer, got {value!r}"
-        raise TypeError(msg) from exc
+    count = _as_index(value, name)
     if count < 0:
         msg = f"{name} must be >= 0, got {count}"
+        raise ValueError(msg)
+    if count > MAX_INT:
+        msg = f"{name} must be <= {MAX_INT}, got {count}"
         raise ValueError(msg)
     return count
 
 
+def _as_index(value: Any, name: str) -> int:
+    msg = f"{name} must be an integer, got {value!r}"
+    # True would count as 1.
+    if isinstance(value, bool):
+        raise TypeError(msg)
+    try:
+        return operator.index(value)
+    except TypeError as exc:
+        raise TypeError(msg) from exc
+
+
 def as_n_threads(n_threads: Any) -> int | None:
     """Make the number of threads; `None`, for all processors, stays `None`.
+
+    More than ``MAX_THREADS`` become that many: no result depends on it.
 
     Raises
     ------
@@ -262,8 +352,8 @@ def as_n_threads(n_threads: Any) -> int | None:
     """
     if n_threads is None:
         return None
-    count = as_count(n_threads, "n_threads")
+    count = _as_index(n_threads, "n_threads")
     if count < 1:
         msg = f"n_threads must be None or at least 1, got {n_threads}"
         raise ValueError(msg)
-    return count
+    return min(count, MAX_THREADS)

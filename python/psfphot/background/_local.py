@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from psfphot import _core
 from psfphot._repr import make_repr
-from psfphot._validate import as_frame, as_n_threads, as_points
+from psfphot._validate import as_frame, as_n_threads, as_points, as_positive
 
 if TYPE_CHECKING:
+    import numpy as np
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, NDArray
 
@@ -61,8 +60,8 @@ class LocalBackground:
         *,
         n_threads: int | None = None,
     ) -> None:
-        _check_radius(inner_radius, "inner_radius")
-        _check_radius(outer_radius, "outer_radius")
+        as_positive(inner_radius, "inner_radius")
+        as_positive(outer_radius, "outer_radius")
         if outer_radius <= inner_radius:
             msg = (
                 "outer_radius must be greater than inner_radius, "
@@ -129,12 +128,3 @@ class LocalBackground:
         if levels.size == 1:
             levels = levels[0]
         return levels if frame.unit is None else levels << frame.unit
-
-
-def _check_radius(radius: float, name: str) -> None:
-    if np.ndim(radius) != 0 or isinstance(radius, str | None):
-        msg = f"{name} must be a number, got {radius!r}"
-        raise TypeError(msg)
-    if not (np.isfinite(radius) and radius > 0):
-        msg = f"{name} must be positive and finite, got {radius}"
-        raise ValueError(msg)

@@ -11,7 +11,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
 from psfphot._meta import table_meta
-from psfphot._validate import as_count, as_pair
+from psfphot._validate import as_count, as_pair, as_scalar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,13 +112,11 @@ def make_model_params(
 
 
 def _check_separation(min_separation: float) -> float:
-    if np.ndim(min_separation) != 0 or isinstance(min_separation, str | None):
-        msg = f"min_separation must be a number, got {min_separation!r}"
-        raise TypeError(msg)
-    if np.isnan(min_separation):
+    separation = as_scalar(min_separation, "min_separation")
+    if np.isnan(separation):
         msg = "min_separation must be a number, got nan"
         raise ValueError(msg)
-    return float(min_separation)
+    return separation
 
 
 def _check_ranges(

@@ -6,25 +6,40 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy import units as u
+
+from psfphot._validate import MAX_INT, as_float_array, as_scalar, split_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def scalar(value: Any, name: str) -> float:
-    """Make a float of a scalar without a unit."""
+    """Make a float of a scalar without a unit.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number without a unit.
+    ValueError
+        If it is too large for a float.
+    """
     if np.ndim(value) != 0:
         msg = f"{name} must be a scalar value"
         raise TypeError(msg)
-    try:
-        return float(value)
-    except (TypeError, ValueError) as exc:
-        msg = f"{name} must be a number without a unit, got {value!r}"
-        raise TypeError(msg) from exc
+    return as_scalar(value, name)
 
 
 def positive(value: Any, name: str) -> float:
-    """Make a positive, finite float."""
+    """Make a positive, finite float.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number without a unit.
+    ValueError
+        If it is not positive and finite.
+    """
     number = scalar(value, name)
     if not number > 0:
         msg = f"{name} must be positive"
@@ -36,7 +51,15 @@ def positive(value: Any, name: str) -> float:
 
 
 def not_negative(value: Any, name: str) -> float:
-    """Make a float that is at least 0."""
+    """Make a float that is at least 0.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number without a unit.
+    ValueError
+        If it is negative or NaN.
+    """
     number = scalar(value, name)
     if not number >= 0:
         msg = f"{name} must be >= 0"
@@ -45,13 +68,24 @@ def not_negative(value: Any, name: str) -> float:
 
 
 def whole(value: Any, name: str, *, least: int, or_else: str) -> int:
-    """Make an integer that is at least ``least``; ``or_else`` is the message."""
+    """Make an integer that is at least ``least``; ``or_else`` is the message.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number without a unit, or boolean.
+    ValueError
+        If it is too small, above ``MAX_INT`` or not an integer.
+    """
     if isinstance(value, bool | np.bool_):
         msg = f"{name} must be an integer"
         raise TypeError(msg)
     number = scalar(value, name)
     if not number >= least:
         raise ValueError(or_else)
+    if number > MAX_INT:
+        msg = f"{name} must be <= {MAX_INT}, got {value!r}"
+        raise ValueError(msg)
     if not number.is_integer():
         msg = f"{name} must be an integer"
         raise ValueError(msg)
@@ -59,14 +93,28 @@ def whole(value: Any, name: str, *, least: int, or_else: str) -> int:
 
 
 def count_or_none(value: Any, name: str) -> int | None:
-    """Make an integer above 0; `None` stays `None`."""
+    """Make an integer above 0; `None` stays `None`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else; see `whole`.
+    """
     if value is None:
         return None
     return whole(value, name, least=1, or_else=f"{name} must be > 0")
 
 
 def bounds(value: Any, name: str) -> tuple[float, float] | None:
-    """Make a (lower, upper) pair; `None` stays `None`."""
+    """Make a (lower, upper) pair; `None` stays `None`.
+
+    Raises
+    ------
+    TypeError
+        If the two are not numbers without a unit.
+    ValueError
+        If there are not two.
+    """
     if value is None:
         return None
     if np.shape(value) != (2,):
@@ -77,10 +125,25 @@ def bounds(value: Any, name: str) -> tuple[float, float] | None:
 
 
 def positions(value: Any, name: str) -> NDArray[Any] | None:
-    """Make an Nx2 array; `None` stays `None`."""
+    """Make an Nx2 array; `None` stays `None`.
+
+    Raises
+    ------
+    TypeError
+        If the values are not real numbers.
+    ValueError
+        If the shape is another, or the unit is not pixels.
+    """
     if value is None:
         return None
+    unit = getattr(value, "unit", None)
+    if unit not in (None, u.pixel, u.dimensionless_unscaled):
+        msg = f"{name} must be in pixels, got the unit {unit}"
+        raise ValueError(msg)
     array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
     if array.ndim != 2 or array.shape[1] != 2:  # noqa: PLR2004
         msg = f"{name} must be shaped as an Nx2 array"
         raise ValueError(msg)
@@ -115,12 +178,24 @@ def threshold_for(
 ) -> float | NDArray[np.float64]:
     """Make what the core takes of a threshold for an image of this shape.
 
-    A map is copied only where it is not float64, C-contiguous already.
+    A map is copied only where it is not float64, C-contiguous already, or has
+    masked values, which become NaN: nothing is found there.
+
+    Raises
+    ------
+    TypeError
+        If it is not real.
+    ValueError
+        If a map's shape is another.
     """
+    threshold, unknown = split_mask(threshold)
     value = getattr(threshold, "value", threshold)
     if np.ndim(value) == 0:
         return scalar(value, "threshold")
     if np.shape(value) != shape:
         msg = "threshold array must have the same shape as the input data"
         raise ValueError(msg)
-    return np.ascontiguousarray(value, dtype=np.float64)
+    levels = as_float_array(value, "threshold").astype(np.float64, copy=False)
+    if unknown is not None and unknown.any():
+        levels = np.where(unknown, np.nan, levels)
+    return levels

@@ -12,7 +12,7 @@ from astropy.table import QTable
 from psfphot import _core
 from psfphot._meta import table_meta
 from psfphot._repr import make_repr
-from psfphot._validate import as_frame
+from psfphot._validate import as_frame, as_n_threads
 from psfphot.detection import _arguments as check
 from psfphot.utils import NoDetectionsWarning
 
@@ -64,6 +64,13 @@ class IRAFStarFinder:
     n_threads : int or `None`, optional
         Number of threads; `None` means all CPUs that this process may use. The
         result does not depend on it.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of its type; the message names it.
+    ValueError
+        If an argument is out of its range, or units do not go together.
 
     Notes
     -----
@@ -124,7 +131,7 @@ class IRAFStarFinder:
         self.min_n_pixels = check.whole(
             min_n_pixels, "min_n_pixels", least=1, or_else="min_n_pixels must be >= 1"
         )
-        self.n_threads = n_threads
+        self.n_threads = as_n_threads(n_threads)
 
     def __repr__(self) -> str:
         names = (
@@ -179,6 +186,15 @@ class IRAFStarFinder:
             * ``n_pixels``: number of pixels where D is positive
             * ``peak``, ``flux``: largest D and sum of D, unit of the image
             * ``mag``: ``-2.5 * log10(flux)``
+
+        Raises
+        ------
+        TypeError
+            If the image, the mask or the threshold has a dtype that cannot be
+            used.
+        ValueError
+            If the image is empty or not two-dimensional, shapes or units do
+            not go together, or a position is not on the image.
         """
         return self._find(data, mask)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from psfphot._validate import MAX_INT, as_positive
+
 
 def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
     """Make an int or (ny, nx) into a pair of odd positive integers.
@@ -18,6 +20,9 @@ def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
     values = np.atleast_1d(np.asarray(fit_shape))
     if values.ndim != 1 or values.size not in (1, 2):
         raise ValueError(f"fit_shape must have 1 or 2 elements, got {fit_shape!r}")
+    if values.dtype.kind == "O" and all(isinstance(v, int) for v in values):
+        msg = f"fit_shape must be <= {MAX_INT}, got {fit_shape!r}"
+        raise ValueError(msg)
     if values.dtype.kind not in "iu":
         raise ValueError(f"fit_shape must have integer values, got {fit_shape!r}")
     if np.any(values < 1):
@@ -25,6 +30,8 @@ def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
     if np.any(values % 2 == 0):
         msg = f"fit_shape must have an odd value for both axes, got {fit_shape!r}"
         raise ValueError(msg)
+    if np.any(values > MAX_INT):
+        raise ValueError(f"fit_shape must be <= {MAX_INT}, got {fit_shape!r}")
     ny, nx = np.broadcast_to(values, 2)
     return int(ny), int(nx)
 
@@ -53,11 +60,12 @@ def as_radius(radius: Any) -> float | None:
     """
     if radius is None:
         return None
-    is_scalar = np.isscalar(radius) or np.ndim(radius) == 0
-    if not is_scalar or not np.isfinite(radius) or radius <= 0:
-        msg = f"aperture_radius must be a strictly-positive scalar, got {radius!r}"
-        raise ValueError(msg)
-    return float(radius)
+    msg = f"aperture_radius must be a strictly-positive scalar, got {radius!r}"
+    try:
+        return as_positive(radius, "aperture_radius", msg)
+    except TypeError as exc:
+        # photutils' error is a ValueError whatever is wrong.
+        raise ValueError(msg) from exc
 
 
 def as_positive_int(value: Any, name: str) -> int:
@@ -66,10 +74,13 @@ def as_positive_int(value: Any, name: str) -> int:
     Raises
     ------
     ValueError
-        If it is not a positive integer.
+        If it is not a positive integer up to ``MAX_INT``.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         msg = f"{name} must be a strictly-positive integer, got {value!r}"
+        raise ValueError(msg)
+    if value > MAX_INT:
+        msg = f"{name} must be <= {MAX_INT}, got {value!r}"
         raise ValueError(msg)
     return int(value)
 

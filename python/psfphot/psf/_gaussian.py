@@ -47,7 +47,8 @@ class CircularGaussianPRF(PSFModel):
         Half the size of the bounding box, in units of sigma.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``.
+        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
+        yet.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import numpy as np
 
 from psfphot import _core
 from psfphot._repr import make_repr
-from psfphot._validate import as_points
+from psfphot._validate import as_points, as_positive
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,7 @@ class SourceGrouper:
     Parameters
     ----------
     min_separation : float
-        The distance, in pixels, below which sources are fitted together.
+        The distance, in pixels, up to and including which sources are fitted together.
 
     Raises
     ------
@@ -43,15 +43,8 @@ class SourceGrouper:
     """
 
     def __init__(self, min_separation: float) -> None:
-        if np.ndim(min_separation) != 0 or isinstance(min_separation, str | None):
-            msg = f"min_separation must be a number, got {min_separation!r}"
-            raise TypeError(msg)
-        if not (np.isfinite(min_separation) and min_separation > 0):
-            msg = (
-                "min_separation must be a positive finite value, "
-                f"got {min_separation!r}"
-            )
-            raise ValueError(msg)
+        msg = f"min_separation must be a positive finite value, got {min_separation!r}"
+        as_positive(min_separation, "min_separation", msg)
         self.min_separation = min_separation
 
     def __repr__(self) -> str:

@@ -41,7 +41,8 @@ class ImagePSF(SampledPSFModel):
         images take 0 there.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``.
+        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
+        yet.
 
     Examples
     --------
@@ -74,7 +75,16 @@ class ImagePSF(SampledPSFModel):
 
     @property
     def data(self) -> Any:
-        """The image; read-only, a copy of what was given. It may be replaced."""
+        """The image; read-only, a copy of what was given. It may be replaced.
+
+        Raises
+        ------
+        TypeError
+            If what replaces it is not an array of real numbers.
+        ValueError
+            If that is not 2D, has fewer than 4 x 4 samples, or some that are
+            not finite.
+        """
         return self._data
 
     @data.setter

@@ -8,6 +8,8 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table
 
+from psfphot._validate import split_mask
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -49,9 +51,14 @@ def from_finder(sources: Table) -> QTable:
 
     Raises
     ------
+    TypeError
+        If it is not a table.
     ValueError
-        If the table has no columns for x and y.
+        If the table has no columns for x and y, or they cannot be used.
     """
+    if not hasattr(sources, "colnames"):
+        msg = f"finder must return an astropy Table, got {type(sources).__name__}"
+        raise TypeError(msg)
     columns = {p: find_column(sources.colnames, p) for p in ("x", "y")}
     if None in columns.values():
         msg = (
@@ -63,7 +70,7 @@ def from_finder(sources: Table) -> QTable:
     init = QTable()
     init["id"] = np.arange(len(sources)) + 1
     for parameter, name in columns.items():
-        init[f"{parameter}_init"] = _numbers(sources[name])
+        init[f"{parameter}_init"] = _pixels(sources[name], f"finder {name}")
     return init
 
 
@@ -77,8 +84,8 @@ def from_user(
     TypeError
         If ``init_params`` is not a table.
     ValueError
-        If it has no row or no position, an id twice, or units that do not go
-        with the data's.
+        If it has no row or no position, an id twice, masked labels, or units
+        that do not go with the data's.
     """
     if not isinstance(init_params, Table):
         msg = f"init_params must be an astropy Table, got {type(init_params).__name__}"
@@ -87,6 +94,8 @@ def from_user(
         raise ValueError("init_params must contain at least one row")
     init = QTable()
     names = init_params.colnames
+    for label in {"id", "group_id"} & set(names):
+        _check_labels(init_params[label], f"init_params {label} column")
     init["id"] = init_params["id"] if "id" in names else np.arange(len(init_params)) + 1
     if len(np.unique(init["id"])) != len(init):
         raise ValueError("init_params id column must contain unique values")
@@ -101,7 +110,8 @@ def from_user(
     for parameter in shape_names:
         name = find_column(names, parameter)
         if name is not None:
-            init[f"{parameter}_init"] = _numbers(init_params[name])
+            values = _numbers(init_params[name], f"init_params {name}")
+            init[f"{parameter}_init"] = values
     init.sort("id")
     return init
 
@@ -116,16 +126,38 @@ def _add_positions(init: QTable, init_params: Table) -> None:
                 f"positions, got {names}; valid are {list(COLUMN_NAMES[parameter])}"
             )
             raise ValueError(msg)
-        init[f"{parameter}_init"] = _numbers(init_params[name])
+        init[f"{parameter}_init"] = _pixels(init_params[name], f"init_params {name}")
 
 
-def _numbers(column: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Strip the unit (of positions: pixels); masked values become NaN."""
+def _check_labels(labels: Any, what: str) -> None:
+    """Refuse labels that are masked or not one for each source."""
+    values, mask = split_mask(labels)
+    if mask is not None and mask.any():
+        msg = f"{what} must not have masked values"
+        raise ValueError(msg)
+    if np.ndim(values) != 1:
+        msg = f"{what} must be 1D, got {np.ndim(values)} dimensions"
+        raise ValueError(msg)
+
+
+def _pixels(column: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Take positions, which are pixels whether or not they say so."""
+    unit = getattr(column, "unit", None)
+    if unit not in (None, u.pixel, u.dimensionless_unscaled):
+        msg = f"{what} column must be in pixels, got the unit {unit}"
+        raise ValueError(msg)
+    return _numbers(column, what)
+
+
+def _numbers(column: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Strip the unit; masked values become NaN."""
     values = np.ma.asarray(getattr(column, "value", column))
     if values.dtype.kind not in "fiu":
-        name = getattr(getattr(column, "info", None), "name", None)
-        msg = f"init_params {name} column must hold numbers, got dtype {values.dtype}"
+        msg = f"{what} column must hold numbers, got dtype {values.dtype}"
         raise TypeError(msg)
+    if values.ndim != 1:
+        msg = f"{what} column must be 1D, got {values.ndim} dimensions"
+        raise ValueError(msg)
     return np.asarray(np.ma.filled(values.astype(float), np.nan))
 
 
@@ -133,7 +165,7 @@ def _in_unit(column: Any, unit: u.UnitBase | None, name: str) -> Any:
     """Bring a column of fluxes to the data's unit."""
     own = getattr(column, "unit", None)
     if unit is None and own is None:
-        return _numbers(column)
+        return _numbers(column, f"init_params {name}")
     if unit is None:
         msg = (
             f"init_params {name} column has units, but the input data does not have "
@@ -147,7 +179,7 @@ def _in_unit(column: Any, unit: u.UnitBase | None, name: str) -> Any:
         )
         raise ValueError(msg)
     try:
-        return u.Quantity(_numbers(column), own).to(unit)
+        return u.Quantity(_numbers(column, f"init_params {name}"), own).to(unit)
     except u.UnitConversionError as exc:
         msg = (
             f"init_params {name} column has units ({own}) that are incompatible "
@@ -164,8 +196,9 @@ def check_group_ids(group_id: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     TypeError
         If they are not integers.
     ValueError
-        If they are not finite or not positive.
+        If they are masked, not 1D, not finite, not positive or too large.
     """
+    _check_labels(group_id, "group_id")
     array = np.asarray(group_id)
     if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
         raise ValueError("group_id must be finite")
@@ -174,4 +207,6 @@ def check_group_ids(group_id: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
         raise TypeError(msg)
     if np.any(array <= 0):
         raise ValueError("group_id must contain only positive (> 0) integers")
+    if np.any(array > np.iinfo(np.int64).max):
+        raise ValueError("group_id must fit into a signed 64-bit integer")
     return array.astype(np.int64)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot import _core
-from psfphot._validate import values_of
+from psfphot._validate import as_vector, values_of
 from psfphot.psf._init_params import check_group_ids
 
 if TYPE_CHECKING:
@@ -17,16 +17,35 @@ if TYPE_CHECKING:
 
 
 def add_background(init: QTable, frame: Frame, estimator: Any) -> None:
-    """Add ``local_bkg``, unless it is there: measured, or 0."""
+    """Add ``local_bkg``, unless it is there: measured, or 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the estimator does not return one number for each position.
+    """
     if "local_bkg" in init.colnames:
         return
     background = np.zeros(len(init))
     x, y, is_known = _positions(init)
     if estimator is not None and is_known.any():
-        background[is_known] = estimator(
-            frame.data, x[is_known], y[is_known], mask=frame.mask
-        )
+        levels = estimator(frame.data, x[is_known], y[is_known], mask=frame.mask)
+        background[is_known] = _levels(levels, int(is_known.sum()))
     init["local_bkg"] = background if frame.unit is None else background << frame.unit
+
+
+def _levels(levels: Any, n: int) -> Any:
+    what = "the result of local_bkg_estimator"
+    unit = getattr(levels, "unit", None)
+    # It was given the image without a unit.
+    if unit is not None and unit != "":
+        msg = f"{what} must not have a unit, got {unit}"
+        raise ValueError(msg)
+    values = as_vector(levels, what)
+    if len(values) != n:
+        msg = f"{what} must have one value for each of {n} positions, got {len(values)}"
+        raise ValueError(msg)
+    return values
 
 
 def add_flux(
@@ -62,7 +81,7 @@ def add_groups(init: QTable, grouper: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If the labels are not positive integers.
+        If the labels are not positive integers, one for each source.
     """
     if "group_id" not in init.colnames:
         init["group_id"] = init["id"] if grouper is None else _labels(init, grouper)
@@ -73,7 +92,15 @@ def _labels(init: QTable, grouper: Any) -> Any:
     x, y, is_known = _positions(init)
     labels = np.zeros(len(init), dtype=np.int64)
     if is_known.any():
-        labels[is_known] = check_group_ids(grouper(x[is_known], y[is_known]))
+        found = grouper(x[is_known], y[is_known])
+        expected = (np.count_nonzero(is_known),)
+        if np.shape(found) != expected:
+            msg = (
+                "grouper must return one label for each position: an array of "
+                f"shape {expected}, got shape {np.shape(found)}"
+            )
+            raise ValueError(msg)
+        labels[is_known] = check_group_ids(found)
     # Sources without a position belong to nobody.
     labels[~is_known] = labels.max() + 1 + np.arange(np.count_nonzero(~is_known))
     return labels
