@@ -11,6 +11,7 @@ from psfphot.background import LocalBackground
 from psfphot.datasets import make_model_params
 from psfphot.detection import IRAFStarFinder
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry, SourceGrouper
+from psfphot.utils import NoDetectionsWarning
 
 MODEL = CircularGaussianPRF(fwhm=3)
 MASK = np.arange(35).reshape(5, 7) % 4 == 0
@@ -61,10 +62,10 @@ def test_the_finder_sees_masks():
     assert len(finder(data)) == 1
     threshold = np.full(data.shape, 6.0)
     for masked in both_kinds(data, data >= 0):
-        with pytest.warns(UserWarning, match="No sources"):
+        with pytest.warns(NoDetectionsWarning, match="No sources"):
             assert finder(masked) is None
     for masked in both_kinds(threshold, data >= 0):
-        with pytest.warns(UserWarning, match="No sources"):
+        with pytest.warns(NoDetectionsWarning, match="No sources"):
             assert IRAFStarFinder(masked, 3.0)(data) is None
 
 
