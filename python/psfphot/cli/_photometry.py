@@ -57,7 +57,7 @@ class Settings:
         Radii of the annulus for the local background; `None` subtracts one
         level from the whole image.
     n_threads : int or `None`
-        Threads of the fit; `None` takes all CPUs.
+        Threads to use; `None` takes all CPUs.
     """
 
     threshold: float
@@ -177,6 +177,7 @@ def find(image: FitsImage, sky: Sky, settings: Settings) -> QTable:
         settings.fwhm,
         min_separation=settings.min_separation,
         roundness_range=(0.0, settings.roundness),
+        n_threads=settings.n_threads,
     )
     # Without the sky's level the zeros outside the image would be an edge.
     flat = np.where(image.mask, 0, image.data - sky.level).astype(image.data.dtype)
@@ -230,14 +231,15 @@ def fit(
     photometry : `~psfphot.psf.PSFPhotometry`
         For the model image.
     """
-    annulus = settings.local_bkg
+    annulus, n_threads = settings.local_bkg, settings.n_threads
+    estimator = annulus and LocalBackground(*annulus, n_threads=n_threads)
     photometry = PSFPhotometry(
         psf.model,
         settings.fit_shape,
         aperture_radius=settings.aperture_radius,
-        local_bkg_estimator=None if annulus is None else LocalBackground(*annulus),
+        local_bkg_estimator=estimator,
         progress_bar=progress,
-        n_threads=settings.n_threads,
+        n_threads=n_threads,
     )
     data = image.data if annulus is not None else image.data - sky.level
     with warnings.catch_warnings():
