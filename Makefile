@@ -67,6 +67,6 @@ $(VENV)/.installed: $(BIN)/python $(SOURCES)
 # What a developer gets: an editable install that a panic can be injected into.
 $(VENV)/.developed: $(BIN)/python $(SOURCES)
 	$(BIN)/pip install --quiet 'maturin>=1.9,<2'
-	$(BIN)/maturin develop --quiet --profile quick --features panic-test --extras dev
+	$(BIN)/maturin develop --quiet --profile quick --features panic-test --extras test,dev
 	rm -f $(VENV)/.installed
 	touch $@
