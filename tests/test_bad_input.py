@@ -131,7 +131,6 @@ def test_numbers_of_threads():
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda n: PSFPhotometry(MODEL, 5, n_threads=n), "n_threads"),
         (lambda n: PSFPhotometry(MODEL, 5, fitter_maxiters=n), "fitter_maxiters"),
         (lambda n: PSFPhotometry(MODEL, n + 1), "fit_shape"),
         (lambda n: PSFPhotometry(MODEL, (n + 1, 3)), "fit_shape"),

@@ -213,8 +213,12 @@ def test_masked_array_joins_the_mask(psf, truth, data):
     masked[20, 20] = np.ma.masked
     mask = np.zeros(SHAPE, int)
     mask[20, 21] = 1
-    table = PSFPhotometry(psf, 7)(masked, mask=mask, init_params=truth)
+    phot = PSFPhotometry(psf, 7)
+    table = phot(masked, mask=mask, init_params=truth)
     assert table["n_pixels_fit"][0] == 47
+    residual = phot.make_residual_image(masked)
+    assert residual.mask.sum() == 1
+    np.testing.assert_array_equal(residual.unmasked, phot.make_residual_image(data))
 
 
 def test_lost_sources_lose_nobody(psf, truth, data):
@@ -383,7 +387,7 @@ def test_progress_bar(psf, truth, data, capsys):
         ({"local_bkg_estimator": 3}, ValueError, "local_bkg_estimator must be a Local"),
         ({"fitter_maxiters": 0}, ValueError, "fitter_maxiters must be a strictly-pos"),
         ({"group_warning_threshold": 1.5}, ValueError, "group_warning_threshold must"),
-        ({"n_threads": 0}, ValueError, "n_threads must be a strictly-positive integer"),
+        ({"n_threads": 0}, ValueError, "n_threads must be None or at least 1"),
         ({"fitter": object()}, NotImplementedError, "fitter is not supported yet"),
         ({"xy_bounds": 1.0}, NotImplementedError, "xy_bounds is not supported yet"),
     ],

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.nddata import NDData
+from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.masked import Masked
 
 from psfphot import _core
 from psfphot._progress import progress_callback
-from psfphot._validate import Frame, as_frame, as_image, unpack_nddata, values_of
+from psfphot._validate import (
+    Frame,
+    as_frame,
+    as_image,
+    as_n_threads,
+    split_mask,
+    unpack_nddata,
+    values_of,
+)
 from psfphot.psf._arguments import (
     as_callable,
     as_fit_shape,
@@ -157,9 +167,7 @@ class PSFPhotometry:
         self.group_warning_threshold = as_positive_int(
             group_warning_threshold, "group_warning_threshold"
         )
-        if n_threads is not None:
-            n_threads = as_positive_int(n_threads, "n_threads")
-        self.n_threads = n_threads
+        self.n_threads = as_n_threads(n_threads)
         self.progress_bar = progress_bar
         self._reset()
 
@@ -284,9 +292,10 @@ class PSFPhotometry:
         else:
             image = frame.data if frame.unit is None else frame.data << frame.unit
             self.finder_results = self.finder(image, mask=frame.mask)
-            if self.finder_results is None or len(self.finder_results) == 0:
+            found = self.finder_results
+            if found is None or (isinstance(found, Table) and len(found) == 0):
                 return None
-            init = from_finder(self.finder_results)
+            init = from_finder(found)
         add_background(init, frame, self.local_bkg_estimator)
         add_flux(init, frame, self.aperture_radius, self.n_threads)
         for name in self._free_shape():
@@ -406,7 +415,8 @@ class PSFPhotometry:
 
         Returns
         -------
-        The same kind as ``data``.
+        The same kind as ``data``; that of masked data is
+        `~astropy.utils.masked.Masked`.
 
         Raises
         ------
@@ -426,6 +436,7 @@ class PSFPhotometry:
                 meta=data.meta,
                 uncertainty=data.uncertainty,
             )
+        data, mask = split_mask(data)
         values = as_image(data)
         unit = getattr(data, "unit", None)
         if (unit is None) != (self.data_unit is None) and self.results is not None:
@@ -437,7 +448,8 @@ class PSFPhotometry:
         model = self.make_model_image(
             values.shape, psf_shape=psf_shape, include_local_bkg=include_local_bkg
         )
-        return (values if unit is None else values << unit) - model
+        residual = (values if unit is None else values << unit) - model
+        return residual if mask is None else Masked(residual, mask=mask)
 
 
 def _refuse_constraints(model: Any, names: Iterable[str]) -> None:
