@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 from astropy.table import QTable
-from psfphot.background import LocalBackground
 
+from psfphot.background import LocalBackground
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry
 
 

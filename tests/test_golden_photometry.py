@@ -10,8 +10,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
-from psfphot.background import LocalBackground
 
+from psfphot.background import LocalBackground
 from psfphot.psf import CircularGaussianPRF, ImagePSF, PSFPhotometry, SourceGrouper
 
 NAMES = [

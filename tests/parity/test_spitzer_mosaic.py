@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import QTable
-from psfphot.background import LocalBackground
 
+from psfphot.background import LocalBackground
 from psfphot.psf import ImagePSF, PSFPhotometry
 
 photutils_background = pytest.importorskip("photutils.background")
