@@ -9,6 +9,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 GRID = "nircam_nrca1_f200w_fovp101_samp4_npsf16.fits"
@@ -59,3 +60,17 @@ def photutils_31(photutils_version):
     """Skip where photutils 3.0's finders and readers differ from 3.1's."""
     if photutils_version < (3, 1):
         pytest.skip("needs photutils 3.1")
+
+
+@pytest.fixture(scope="session")
+def check_fits():
+    """Compare a parameter's fits: to 1 % of an error bar, errors to 0.1 %."""
+
+    def check(ours, theirs, parameter):
+        error = np.asarray(theirs[f"{parameter}_err"])
+        fit = f"{parameter}_fit"
+        difference = np.abs(np.asarray(ours[fit]) - np.asarray(theirs[fit]))
+        assert np.all(difference <= 0.01 * error)
+        np.testing.assert_allclose(ours[f"{parameter}_err"], error, rtol=1e-3)
+
+    return check

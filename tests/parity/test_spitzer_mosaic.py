@@ -90,14 +90,8 @@ def test_nothing_is_flagged(tables):
 
 
 @pytest.mark.parametrize("parameter", ["x", "y", "flux"])
-def test_same_fits(tables, parameter):
-    """1 % of an error bar."""
-    ours, theirs = tables
-    error = np.asarray(theirs[f"{parameter}_err"])
-    fit = f"{parameter}_fit"
-    difference = np.abs(np.asarray(ours[fit]) - np.asarray(theirs[fit]))
-    assert np.all(difference <= 0.01 * error)
-    np.testing.assert_allclose(ours[f"{parameter}_err"], error, rtol=1e-3)
+def test_same_fits(tables, parameter, check_fits):
+    check_fits(*tables, parameter)
 
 
 def test_same_metrics(tables):
