@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import NDData
+from hypothesis import settings
 
 from psfphot.psf import GriddedPSFModel
+
+# Machines are noisy: no test fails for having taken long.
+settings.register_profile("psfphot", deadline=None)
+settings.load_profile("psfphot")
 
 DATA = Path(__file__).parent / "data"
 
