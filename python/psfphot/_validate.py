@@ -49,9 +49,14 @@ def values_of(column: Any) -> NDArray[np.float64]:
     return np.ascontiguousarray(getattr(column, "value", column), dtype=np.float64)
 
 
+def nddata_values(data: NDData) -> Any:
+    """Take the values out of NDData, with its unit."""
+    return data.data if data.unit is None else data.data << data.unit
+
+
 def unpack_nddata(data: NDData) -> tuple[Any, Any, Any]:
     """Take values, mask and 1-sigma error out of NDData, with its unit."""
-    values = data.data if data.unit is None else data.data << data.unit
+    values = nddata_values(data)
     if data.uncertainty is None:
         return values, data.mask, None
     sigma = data.uncertainty.represent_as(StdDevUncertainty)

@@ -18,6 +18,7 @@ from psfphot._validate import (
     as_frame,
     as_image,
     as_n_threads,
+    nddata_values,
     split_mask,
     unpack_nddata,
     values_of,
@@ -424,9 +425,10 @@ class PSFPhotometry:
             See `make_model_image`; or if units do not go together.
         """
         if isinstance(data, NDData):
-            values = data.data if data.unit is None else data.data << data.unit
             residual = self.make_residual_image(
-                values, psf_shape=psf_shape, include_local_bkg=include_local_bkg
+                nddata_values(data),
+                psf_shape=psf_shape,
+                include_local_bkg=include_local_bkg,
             )
             return data.__class__(
                 values_of(residual),

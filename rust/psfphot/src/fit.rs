@@ -18,6 +18,10 @@
 //! its own error (Cauchy–Schwarz). The fit has converged when this length is
 //! below [`FitSettings::step_tolerance`]; a small change of χ² alone never
 //! stops it.
+//!
+//! Where a group ends otherwise (the iterations run out, or the data do not
+//! determine all of it), a member whose own step is shorter than ten times the
+//! tolerance counts as converged, with the undetermined members held.
 
 pub(crate) mod group;
 pub(crate) mod isolated;

@@ -131,6 +131,12 @@ impl PixelBox {
         Self::default()
     }
 
+    /// Its pixels (x, y), row by row.
+    pub fn pixels(&self) -> impl Iterator<Item = (i64, i64)> + use<> {
+        let Self { x0, x1, y0, y1 } = *self;
+        (y0..y1).flat_map(move |y| (x0..x1).map(move |x| (x, y)))
+    }
+
     /// The columns of a box that lies on an image; empty if the box is.
     pub(crate) fn columns(&self) -> std::ops::Range<usize> {
         if self.is_empty() {

@@ -39,12 +39,9 @@ impl Solution {
     /// the group's model there.
     pub(crate) fn visit_model(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
         for (tile, first) in &self.tiles {
-            let common = tile.intersection(&window);
-            for y in common.y0..common.y1 {
-                for x in common.x0..common.x1 {
-                    let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
-                    visit((x, y), self.model[first + k]);
-                }
+            for (x, y) in tile.intersection(&window).pixels() {
+                let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
+                visit((x, y), self.model[first + k]);
             }
         }
     }
@@ -324,8 +321,7 @@ fn fill_reach(psf: &dyn Psf, at: Placement<'_>, tile: PixelBox, own: PixelBox, p
         return;
     }
     let mut point = [0.0; MAX_PARAMETERS];
-    let pixels = (tile.y0..tile.y1).flat_map(|y| (tile.x0..tile.x1).map(move |x| (x, y)));
-    for (k, (x, y)) in pixels.enumerate() {
+    for (k, (x, y)) in tile.pixels().enumerate() {
         match (own.contains(x, y), support.contains(x, y)) {
             (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
             (false, true) => {

@@ -77,7 +77,8 @@ impl Damping {
 }
 
 /// Minimises from the trial parameters. The undamped (Gauss–Newton) step is
-/// tried first; damping comes only after it has failed.
+/// tried first; damping comes only after a step has failed, or has lowered χ²
+/// by much less than it promised.
 pub(crate) fn minimise(problem: &mut impl Problem, fitter: &Fitter<'_>) -> Result<Report, Error> {
     let mut report = Report {
         termination: Termination::MaxIterations,

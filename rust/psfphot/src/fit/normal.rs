@@ -74,6 +74,12 @@ impl BlockMatrix {
         self.n_sources * self.size
     }
 
+    /// Element (i, i) of the matrix; the diagonal blocks come first.
+    fn diagonal(&self, i: usize) -> f64 {
+        let size = self.size;
+        self.values[i / size * size * size + i % size * (size + 1)]
+    }
+
     /// The matrix with its diagonal times 1 + λ, row by row; only the lower
     /// triangle has a meaning.
     fn dense(&self, lambda: f64) -> Vec<f64> {
@@ -106,11 +112,10 @@ impl BlockMatrix {
     /// nothing; the sources with a notable part in it are undetermined.
     pub(crate) fn factor_determined(&self, run: Run<'_>) -> Option<(Cholesky, Vec<bool>)> {
         let (n, size) = (self.order(), self.size);
-        let matrix = self.dense(0.0);
         let mut is_determined = vec![true; self.n_sources];
         loop {
             run.check().ok()?;
-            let mut rows = matrix.clone();
+            let mut rows = self.dense(0.0);
             for i in (0..n).filter(|i| !is_determined[i / size]) {
                 rows[i * n..(i + 1) * n].fill(0.0);
                 rows[i..]
@@ -125,7 +130,7 @@ impl BlockMatrix {
             };
             run.check().ok()?;
             // In units in which every parameter has the same weight.
-            let part = |(i, v): (usize, &f64)| v.abs() * matrix[i * n + i].sqrt();
+            let part = |(i, v): (usize, &f64)| v.abs() * self.diagonal(i).sqrt();
             let parts: Vec<f64> = failure.null.iter().enumerate().map(part).collect();
             let largest = parts.iter().copied().fold(0.0, f64::max);
             for (i, &part) in parts.iter().enumerate() {

@@ -80,7 +80,12 @@ pub(super) fn fit_all<T: Pixel>(
     check_groups(&tasks, free.len())?;
     let rows = run.map(tasks, Scratch::default, |scratch, task| {
         let rows = match task {
-            Task::Alone(indices) => job.fit_each(&indices, scratch),
+            Task::Alone(indices) if job.is_plain() => job.fit_each(&indices, scratch),
+            Task::Alone(indices) => {
+                let single = |index| job.fit_jointly(&[index], scratch);
+                let rows: Result<Vec<_>, _> = indices.into_iter().map(single).collect();
+                rows.map(|rows| rows.into_iter().flatten().collect())
+            }
             Task::Jointly(indices) => job.fit_jointly(&indices, scratch),
         }?;
         run.advance(rows.len());
@@ -130,6 +135,12 @@ fn check_groups(tasks: &[Task], n_free: usize) -> Result<(), Error> {
 }
 
 impl<T: Pixel> Job<'_, T> {
+    /// Whether flux, x and y are what is free: such a star alone has a faster
+    /// way than a group of one.
+    fn is_plain(&self) -> bool {
+        self.context.free == [FLUX, X, Y]
+    }
+
     /// What can be said of a source before its pixels are looked at.
     fn ready(&self, index: usize) -> Result<Ready, Reason> {
         let start = self.starts.parameters(index, self.fitter.psf);
@@ -195,9 +206,6 @@ impl<T: Pixel> Job<'_, T> {
         if let Err(reason) = self.check_pixels(source, pixels.n_good) {
             return Ok(reason.row());
         }
-        if self.context.free != [FLUX, X, Y] {
-            return Ok(self.fit_group(std::slice::from_ref(source))?.remove(0));
-        }
         let target = isolated::Target {
             window: source.window,
             pixels,
@@ -205,9 +213,7 @@ impl<T: Pixel> Job<'_, T> {
         };
         let solution = isolated::fit(&self.fitter, target, &mut scratch.buffers)?;
         let mut residuals = Residuals::new(source);
-        let window = source.window;
-        let positions =
-            (window.y0..window.y1).flat_map(|y| (window.x0..window.x1).map(move |x| (x, y)));
+        let positions = source.window.pixels();
         let values = pixels
             .data
             .iter()
@@ -245,7 +251,9 @@ impl<T: Pixel> Job<'_, T> {
                 Err(reason) => rows.push((index, reason.row())),
             }
         }
-        if let [only] = members[..] {
+        if let [only] = members[..]
+            && self.is_plain()
+        {
             rows.push((only.index, self.fit_alone(&only, scratch)?));
         } else if !members.is_empty() {
             let fitted = self.fit_group(&members)?;
@@ -310,8 +318,8 @@ impl<T: Pixel> Job<'_, T> {
     }
 
     fn count(&self, window: PixelBox, condition: impl Fn(PixelState) -> bool) -> usize {
-        (window.y0..window.y1)
-            .flat_map(|y| (window.x0..window.x1).map(move |x| (x, y)))
+        window
+            .pixels()
             .filter(|&(x, y)| condition(self.frame.pixel(x, y)))
             .count()
     }

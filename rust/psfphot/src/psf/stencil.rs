@@ -309,8 +309,7 @@ fn one<const K: usize>(blend: &Blend<'_, K>, walk: &Walk) -> (f64, f64, f64) {
 }
 
 fn points(window: PixelBox) -> impl Iterator<Item = (f64, f64)> {
-    (window.y0..window.y1)
-        .flat_map(move |y| (window.x0..window.x1).map(move |x| (x as f64, y as f64)))
+    window.pixels().map(|(x, y)| (x as f64, y as f64))
 }
 
 /// Four neighbouring coefficients.
