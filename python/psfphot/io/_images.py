@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 
+from psfphot._validate import as_float_array
 from psfphot.io._atomic import replacing
 from psfphot.io._errors import FileFormatError
 
@@ -28,6 +29,19 @@ IMAGE_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
 _SCIENCE_NAMES = ("SCI", "PRIMARY", "")
 
 _TRUNCATED = "File may have been truncated"
+
+#: How an image was stored and what it held, which is not true of another.
+_STORAGE_KEYS = (
+    "EXTNAME",
+    "EXTVER",
+    "BLANK",
+    "BSCALE",
+    "BZERO",
+    "CHECKSUM",
+    "DATASUM",
+    "DATAMIN",
+    "DATAMAX",
+)
 
 
 @dataclass(frozen=True)
@@ -155,10 +169,7 @@ def write_image(
         Errors for an ERR extension; then the image goes into SCI.
     """
     header = like.header.copy()
-    # What describes how the original was stored does not describe this one.
-    for key in ("EXTNAME", "EXTVER", "BLANK", "BSCALE", "BZERO"):
-        header.remove(key, ignore_missing=True)
-    for key in ("CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX"):
+    for key in _STORAGE_KEYS:
         header.remove(key, ignore_missing=True)
     header.add_history(history)
     with warnings.catch_warnings(), replacing(path) as part:
@@ -233,9 +244,7 @@ def _plane(hdu: Any, name: str) -> NDArray[Any]:
         shape = " x ".join(str(n) for n in reversed(data.shape))
         msg = f"{name}: a 2D image is needed, this one is {shape}; cut out one plane"
         raise FileFormatError(msg)
-    single = data.dtype.kind == "f" and data.dtype.itemsize <= 4  # noqa: PLR2004
-    plane: NDArray[Any] = data.astype(np.float32 if single else np.float64)
-    return plane
+    return as_float_array(data, name)
 
 
 def _error_plane(
