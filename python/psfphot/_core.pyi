@@ -59,22 +59,40 @@ def fit_sources(
 ) -> dict[str, NDArray[Any]]: ...
 def flag_definitions() -> list[tuple[int, str, str]]: ...
 def find_iraf_stars(
-    data: NDArray[np.float32] | NDArray[np.float64],
-    mask: NDArray[np.bool_] | None,
-    threshold: float | NDArray[np.float64],
+    scene: Any,
     positions: list[tuple[float, float]] | None,
     *,
     fwhm: float,
     sigma_radius: float,
-    min_separation: float | None,
-    exclude_border: bool,
     sharpness_range: tuple[float, float] | None,
     roundness_range: tuple[float, float] | None,
-    peak_max: float | None,
-    n_brightest: int | None,
     min_n_pixels: int,
-    n_threads: int | None,
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def find_dao_stars(
+    scene: Any,
+    positions: list[tuple[float, float]] | None,
+    *,
+    fwhm: float,
+    ratio: float,
+    theta: float,
+    sigma_radius: float,
+    scale_threshold: bool,
+    sharpness_range: tuple[float, float] | None,
+    roundness_range: tuple[float, float] | None,
+) -> tuple[dict[str, NDArray[Any]], int]: ...
+def find_kernel_stars(
+    scene: Any, kernel: NDArray[np.float64]
+) -> tuple[dict[str, NDArray[Any]], int]: ...
+def find_peaks(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    threshold: float | NDArray[np.float64],
+    *,
+    footprint: NDArray[np.bool_],
+    min_separation: float | None,
+    border_width: tuple[int, int],
+    n_threads: int | None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
 def aperture_sums(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use crate::background::local_background;
     #[pymodule_export]
-    use crate::detect::find_iraf_stars;
+    use crate::detect::{find_dao_stars, find_iraf_stars, find_kernel_stars, find_peaks};
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]
