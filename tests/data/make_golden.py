@@ -6,16 +6,17 @@ and scipy to compare with.  Run it with photutils 3.1.1 and scipy::
 
     python tests/data/make_golden.py
 
-``README.md`` says what each file holds.  photutils' fits run with the fitter's
-tolerances near rounding, because its defaults stop early; how far that is, in
-error bars, is printed for every case, and a fit that ends elsewhere from
-another start is an error.
+``README.md`` says what each file holds; ``iraf.npz`` has a script of its own.
+photutils' fits run with the fitter's tolerances near rounding, because its
+defaults stop early; how far that is, in error bars, is printed for every case,
+and a fit that ends elsewhere from another start is an error.
 """
 
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import golden_detection
 import golden_flags
 import golden_models
 import golden_photometry
@@ -38,6 +39,7 @@ def main():
 
     image = golden_photometry.simulate(directory)
     found = golden_photometry.finder_golden(directory, image)
+    golden_detection.detection_golden(directory, image)
     golden_photometry.photometry_golden(directory, image, found)
     golden_photometry.background_golden(directory, image)
     golden_flags.flags_golden(directory)

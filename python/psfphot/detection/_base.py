@@ -164,4 +164,4 @@ def warn_of_none(msg: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals["__name__"].startswith("psfphot."):
         level, frame = level + 1, frame.f_back
-    warnings.warn(msg, NoDetectionsWarning, stacklevel=level - 1)
+    warnings.warn(msg, NoDetectionsWarning, stacklevel=level)

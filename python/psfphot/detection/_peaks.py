@@ -219,7 +219,8 @@ def _add_centroids(
     least = np.nanmin(frame.data)
     error = frame.error if _takes_error(centroid_func) else None
     centroids = np.empty((len(table), 2))
-    for i, (x, y) in enumerate(zip(table["x_peak"], table["y_peak"], strict=True)):
+    peaks = zip(table["x_peak"].tolist(), table["y_peak"].tolist(), strict=True)
+    for i, (x, y) in enumerate(peaks):
         large, small = overlap_slices(frame.data.shape, footprint.shape, (y, x))
         options = {"mask": bad[large] | ~footprint[small]}
         if error is not None:

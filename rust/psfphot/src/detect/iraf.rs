@@ -300,10 +300,22 @@ mod tests {
     fn filters_take_what_they_should() -> Result<(), Error> {
         let data = field(&STARS, 0.0);
         let finder = IrafFinder::new(3.0);
-        let brightest = find(&finder.clone().with_selection(Selection::new().with_n_brightest(Some(2))), &data)?.sources;
+        let brightest = find(
+            &finder
+                .clone()
+                .with_selection(Selection::new().with_n_brightest(Some(2))),
+            &data,
+        )?
+        .sources;
         assert_eq!(brightest.len(), 2);
         assert!(brightest[0].y < 25.0 && brightest[1].y > 25.0);
-        let faint = find(&finder.clone().with_selection(Selection::new().with_peak_max(Some(50.0))), &data)?.sources;
+        let faint = find(
+            &finder
+                .clone()
+                .with_selection(Selection::new().with_peak_max(Some(50.0))),
+            &data,
+        )?
+        .sources;
         assert_eq!(faint.len(), 2);
         let none = find(
             &finder.clone().with_sharpness_range(Some((5.0, 6.0))),
@@ -312,7 +324,10 @@ mod tests {
         assert_eq!((none.sources.len(), none.n_measured), (0, 3));
         let none = find(&finder.clone().with_min_n_pixels(14), &data)?;
         assert_eq!((none.sources.len(), none.n_measured), (0, 0));
-        let all = find(&finder.with_selection(Selection::new().with_min_separation(Some(100.0))), &data)?;
+        let all = find(
+            &finder.with_selection(Selection::new().with_min_separation(Some(100.0))),
+            &data,
+        )?;
         assert_eq!(all.sources.len(), 1);
         Ok(())
     }
@@ -384,7 +399,8 @@ mod tests {
                 data.iter_mut().take(1).for_each(|first| *first = 3.0);
                 let frame = Frame::new(Image::new(&data, shape)?);
                 for separation in [None, Some(0.0), Some(0.3), Some(1e300)] {
-                    let finder = IrafFinder::new(3.0).with_selection(Selection::new().with_min_separation(separation));
+                    let finder = IrafFinder::new(3.0)
+                        .with_selection(Selection::new().with_min_separation(separation));
                     finder.find(&frame, Threshold::Scalar(-1.0), Run::new())?;
                 }
             }

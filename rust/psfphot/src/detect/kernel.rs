@@ -172,11 +172,7 @@ impl Kernel {
     }
 
     /// The kernel of a star that is 0 off the footprint; `None` if it is flat.
-    fn zero_sum(
-        shape: (usize, usize),
-        mut values: Vec<f64>,
-        footprint: Vec<bool>,
-    ) -> Option<Self> {
+    fn zero_sum(shape: (usize, usize), mut values: Vec<f64>, footprint: Vec<bool>) -> Option<Self> {
         let n_pixels = footprint.iter().filter(|&&inside| inside).count();
         let n = n_pixels as f64;
         let sum = pairwise_sum(&values);

@@ -21,9 +21,11 @@ pub(super) enum Axis {
 ///
 /// is the height of the Gaussian in the fit of a Gaussian plus a constant, and
 ///
-/// δ = (Σw·u·g·d − Σw·u·g·Σwd − Σw·u·g²) · σ² / (h·Σw·(u·g)²)
+/// δ = σ² · Σw·u·g·d / (h·Σw·(u·g)²)
 ///
-/// the offset of the star, from the derivative u·g/σ² of the Gaussian.
+/// the offset of the star, from the derivative u·g/σ² of the Gaussian. (Two
+/// terms of DAOPHOT's are absent: u·g is odd and w and g are even, so that they
+/// are 0 but for rounding.)
 #[derive(Debug, Clone)]
 pub(super) struct Marginal {
     axis: Axis,
@@ -37,8 +39,8 @@ pub(super) struct Marginal {
     offsets: Vec<f64>,
     /// w(i) g(i) and w(i) u(i) g(i).
     weighted: Vec<(f64, f64)>,
-    /// Σw, Σwg, Σwg², Σw·u·g, Σw·(u·g)², Σw·u·g².
-    sums: [f64; 6],
+    /// Σw, Σwg, Σwg², Σw·(u·g)².
+    sums: [f64; 4],
 }
 
 /// What [`Marginal::fit`] gives.
@@ -78,14 +80,13 @@ impl Marginal {
             weights,
             across,
             weighted: Vec::new(),
-            sums: [0.0; 6],
+            sums: [0.0; 4],
         };
         let mut g = Vec::new();
         marginal.collapse(&gaussian, &mut g);
         for ((&g, &w), &u) in g.iter().zip(&marginal.weights).zip(&marginal.offsets) {
             marginal.weighted.push((w * g, w * u * g));
-            let ug = u * g;
-            let terms = [w, w * g, w * g * g, w * ug, w * ug * ug, w * ug * g];
+            let terms = [w, w * g, w * g * g, w * (u * g) * (u * g)];
             for (sum, term) in marginal.sums.iter_mut().zip(terms) {
                 *sum += term;
             }
@@ -123,7 +124,7 @@ impl Marginal {
             wdug += d * wug;
             wdu += d * u * w;
         }
-        let [w, wg, wgg, wug, wugug, wugg] = self.sums;
+        let [w, wg, wgg, wugug] = self.sums;
         let (numerator, denominator) = (wdg - wd * wg / w, wgg - wg * wg / w);
         // Also where it is NaN.
         if !(numerator > 0.0 && denominator > 0.0) {
@@ -131,7 +132,7 @@ impl Marginal {
         }
         let height = numerator / denominator;
         let half = self.weights.len() as f64 / 2.0;
-        let mut offset = (wdug - wug * wd - wugg) / (height * wugug / (self.sigma * self.sigma));
+        let mut offset = wdug / (height * wugug / (self.sigma * self.sigma));
         if offset.abs() > half {
             // DAOPHOT's sign: along x it points away from the star.
             let centroid = match self.axis {
@@ -207,7 +208,10 @@ mod tests {
         // A faint bump on a steep slope, whose sum is far from 0.
         let slope = |x: f64, _: f64| 10.0 + x + 0.01 * (-x * x).exp();
         let [x, _] = fits(3.0, slope)?;
-        assert!(x.is_some_and(|fit| fit.offset < 0.0 && fit.offset > -2.5), "{x:?}");
+        assert!(
+            x.is_some_and(|fit| fit.offset < 0.0 && fit.offset > -2.5),
+            "{x:?}"
+        );
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::run::Run;
 /// half turn, the stars that look like the turned one are found best.
 ///
 /// With D = max(0, data) on the kernel's rectangle around the peak (0 off the
-/// image), a peak is *measured* if all of its statistics are finite. There is
+/// image), a peak is *measured* if its pixels and statistics are finite. There is
 /// no filter of the form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StarFinder {
@@ -95,9 +95,9 @@ impl StarFinder {
         self.selection.check()?;
         let (kernel, image) = (&self.kernel, frame.data());
         let separation = 2.5 * (kernel.shape().0.min(kernel.shape().1) / 2) as f64;
-        let candidates =
-            self.selection
-                .search(frame, kernel, (threshold, 1.0), separation, run)?;
+        let candidates = self
+            .selection
+            .search(frame, kernel, (threshold, 1.0), separation, run)?;
         let measure = |cutout: &mut Vec<f64>, (x, y): (usize, usize)| {
             kernel.fill_cutout(image, (x, y), cutout);
             measure(cutout, kernel).map(|star| Star {
@@ -114,6 +114,10 @@ impl StarFinder {
 /// Measures on the cutout, which becomes D, with the position relative to the
 /// kernel's centre; `None` where a statistic is not finite.
 fn measure(cutout: &mut [f64], kernel: &Kernel) -> Option<Star> {
+    // What D would make of a pixel of minus infinity is finite.
+    if !cutout.iter().all(|value| value.is_finite()) {
+        return None;
+    }
     for value in cutout.iter_mut().filter(|value| **value < 0.0) {
         *value = 0.0;
     }
