@@ -16,6 +16,7 @@ use crate::errors::to_python;
 
 type Range = Option<(f64, f64)>;
 type Positions = Option<Vec<(f64, f64)>>;
+type Indices<'py> = Bound<'py, PyArray1<i64>>;
 
 /// A threshold for all pixels, or one for each.
 #[derive(FromPyObject)]
@@ -219,7 +220,7 @@ pub(crate) fn find_peaks<'py>(
     min_separation: Option<f64>,
     border_width: (usize, usize),
     n_threads: Option<usize>,
-) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>)> {
+) -> PyResult<(Indices<'py>, Indices<'py>)> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (footprint, threshold) = (image(&footprint)?, threshold.view()?);
     let options = Options::new(n_threads, None)?;
@@ -232,7 +233,7 @@ pub(crate) fn find_peaks<'py>(
             search(frame, &neighbourhood, threshold, border_width, run)
         })
     })?;
-    let indices = |of: fn(&Peak) -> usize| -> Bound<'py, PyArray1<i64>> {
+    let indices = |of: fn(&Peak) -> usize| -> Indices<'py> {
         let indices: Vec<i64> = peaks.iter().map(|peak| of(peak) as i64).collect();
         indices.into_pyarray(py)
     };

@@ -48,7 +48,7 @@ pub struct DaoSource {
     /// 2 Σ₂/Σ₄ of H in the kernel's central square: the difference between two
     /// pairs of opposite quadrants over the sum of all absolute values.
     pub roundness1: f64,
-    /// 2 (h_x − h_y)/(h_x + h_y) of the heights of the marginal fits.
+    /// 2 (hx − hy)/(hx + hy) of the heights of the marginal fits.
     pub roundness2: f64,
     /// Number of pixels of the kernel's rectangle.
     pub n_pixels: usize,
