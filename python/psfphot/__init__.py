@@ -6,7 +6,7 @@ PSF-photometry user touches: `psfphot.psf`, `psfphot.detection`,
 """
 
 from psfphot._core import __version__
-from psfphot._deprecated import use_future_column_names
+from psfphot._future_columns import use_future_column_names
 
 __all__ = ["__version__", "future_column_names", "use_future_column_names"]
 
