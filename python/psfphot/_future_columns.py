@@ -31,10 +31,16 @@ def use_future_column_names(enabled: bool = True) -> Iterator[None]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from psfphot import use_future_column_names
-    >>> from psfphot.detection import find_peaks
+    >>> from psfphot.detection import StarFinder
+    >>> star = np.outer([1, 2, 1], [1, 2, 1])
+    >>> data = np.zeros((20, 30))
+    >>> data[8:11, 12:15] = star
     >>> with use_future_column_names():
-    ...     peaks = find_peaks([[0, 0, 0], [0, 5, 0], [0, 0, 0]], 1.0)
+    ...     table = StarFinder(0.5, star)(data)
+    >>> type(table).__name__
+    'QTable'
     """
     token = _future_column_names.set(enabled)
     try:

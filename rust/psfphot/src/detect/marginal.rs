@@ -134,7 +134,7 @@ impl Marginal {
         let half = self.weights.len() as f64 / 2.0;
         let mut offset = wdug / (height * wugug / (self.sigma * self.sigma));
         if offset.abs() > half {
-            // DAOPHOT's sign: along x it points away from the star.
+            // With photutils' sign along x, which points away from the star.
             let centroid = match self.axis {
                 Axis::X => -wdu / wd,
                 Axis::Y => wdu / wd,
