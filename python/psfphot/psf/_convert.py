@@ -10,6 +10,7 @@ from astropy.nddata import NDData
 
 from psfphot import _core
 from psfphot.psf._base import PSFModel
+from psfphot.psf._callable import callable_psf
 from psfphot.psf._gaussian import CircularGaussianPRF
 from psfphot.psf._gridded import GriddedPSFModel
 from psfphot.psf._image import ImagePSF
@@ -36,7 +37,8 @@ def to_core(model: Any) -> _core.Psf:
         A model of `psfphot.psf`, or photutils' `~photutils.psf.ImagePSF`,
         `~photutils.psf.GriddedPSFModel` or
         `~photutils.psf.CircularGaussianPRF`. Its shape parameters are the
-        compiled form's own; flux and position do not matter.
+        compiled form's own; flux and position do not matter. Any other model
+        is evaluated by calls back into Python, which is slow.
 
     Returns
     -------
@@ -50,8 +52,6 @@ def to_core(model: Any) -> _core.Psf:
         If the model is not an astropy model.
     ValueError
         If the model's data or shape cannot be used.
-    NotImplementedError
-        If the model is of another kind.
     """
     check_model(model)
     kind = _kind(model)
@@ -60,13 +60,7 @@ def to_core(model: Any) -> _core.Psf:
     if kind is not None:
         ours = model if isinstance(model, PSFModel) else _from_photutils(model, kind)
         return ours._core
-    names = ", ".join(ours.__name__ for ours in _OURS)
-    msg = (
-        f"psf_model must be one of {names} (of psfphot.psf or photutils.psf), "
-        f"got {type(model).__module__}.{type(model).__name__}; "
-        "other models are not supported yet"
-    )
-    raise NotImplementedError(msg)
+    return callable_psf(model, parameter_names(model))
 
 
 def check_model(model: Any) -> None:
@@ -93,6 +87,9 @@ def parameter_names(model: Any) -> ParameterNames:
     A model tells them by its attributes ``x_name``, ``y_name`` and
     ``flux_name``; else they are ``x_0``, ``y_0`` and ``flux``.
 
+    Of a model that the compiled core does not know, the parameters of the
+    shape are those that are not fixed.
+
     Raises
     ------
     ValueError
@@ -114,7 +111,10 @@ def parameter_names(model: Any) -> ParameterNames:
                 "that it has by its attributes x_name, y_name and flux_name"
             )
             raise ValueError(msg)
-    shape = tuple(name for name in model.param_names if name not in (x, y, flux))
+    others = (name for name in model.param_names if name not in {x, y, flux})
+    if _kind(model) is None:
+        others = (name for name in others if not getattr(model, name).fixed)
+    shape = tuple(others)
     return ParameterNames(x, y, flux, shape)
 
 

@@ -233,6 +233,7 @@ class PSFPhotometry:
         self._reset()
         # The model may have been changed since the last call.
         self._core_psf = to_core(self.psf_model)
+        self._names = parameter_names(self.psf_model)
         _refuse_constraints(self.psf_model, self._all_names())
         if all(getattr(self.psf_model, name).fixed for name in self._all_names()):
             msg = (

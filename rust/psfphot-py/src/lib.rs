@@ -4,6 +4,7 @@
 mod aperture;
 mod arrays;
 mod background;
+mod callback;
 mod detect;
 mod door;
 mod errors;

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arrays::{AnyImage, Floats, frame, with_frame};
-use crate::door::{Options, enter};
+use crate::door::{Options, enter_with_psf};
 use crate::errors::to_python;
 use crate::psf::PyPsf;
 
@@ -67,13 +67,13 @@ pub(crate) fn fit_sources<'py>(
         starts.flux.as_slice()?,
     )
     .and_then(|s| s.with_local_background(background))
-    .and_then(|s| s.with_shape(shape, &*psf.0))
+    .and_then(|s| s.with_shape(shape, psf.psf()))
     .and_then(|s| groups.map_or(Ok(s), |g| s.with_groups(g)))
     .map_err(|e| to_python(&e))?;
     let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
-    let model = &*psf.0;
+    let model = psf.psf();
     let sources = with_frame!(any_frame, frame => {
-        enter(py, &options, |run| photometry.fit(model, frame, &core_starts, run))
+        enter_with_psf(py, &options, psf, |run| photometry.fit(model, frame, &core_starts, run))
     })?;
     columns(py, &sources, settings.is_fixed.len())
 }
