@@ -30,15 +30,22 @@ pub(crate) struct PyStarts<'py> {
 pub(crate) struct PySettings {
     fit_shape: (usize, usize),
     is_fixed: Vec<bool>,
+    bounds: Vec<(f64, f64)>,
+    xy_bounds: (Option<f64>, Option<f64>),
     max_iterations: usize,
+    step_tolerance: f64,
 }
 
 impl PySettings {
     fn photometry(&self) -> Result<Photometry, psfphot::Error> {
-        let settings = FitSettings::default().with_max_iterations(self.max_iterations)?;
+        let settings = FitSettings::default()
+            .with_max_iterations(self.max_iterations)?
+            .with_step_tolerance(self.step_tolerance)?;
         Photometry::new(self.fit_shape)?
             .with_settings(settings)
-            .with_fixed(&self.is_fixed)
+            .with_fixed(&self.is_fixed)?
+            .with_bounds(&self.bounds)?
+            .with_position_bounds(self.xy_bounds)
     }
 }
 

@@ -23,6 +23,7 @@
 //! determine all of it), a member whose own step is shorter than ten times the
 //! tolerance counts as converged, with the undetermined members held.
 
+pub(crate) mod bounds;
 pub(crate) mod group;
 pub(crate) mod isolated;
 pub(crate) mod minimise;

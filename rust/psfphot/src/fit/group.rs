@@ -4,6 +4,7 @@ use crate::Error;
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 
+use super::bounds::Bounds;
 use super::isolated::placement;
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{BlockMatrix, add_outer, dot};
@@ -16,6 +17,7 @@ pub(crate) struct Member {
     /// The pixels of its fit box that are on the image.
     pub(crate) window: PixelBox,
     pub(crate) start: Parameters,
+    pub(crate) bounds: Bounds,
     /// Local background per pixel.
     pub(crate) background: f64,
 }
@@ -72,6 +74,7 @@ struct Reach {
 struct Group<'a> {
     fitter: &'a Fitter<'a>,
     free: &'a [usize],
+    bounds: Vec<Bounds>,
     pixels: Pixels,
     tiles: Vec<Tile>,
     current: Vec<Parameters>,
@@ -83,6 +86,8 @@ struct Group<'a> {
     /// At the current ones.
     matrix: BlockMatrix,
     gradient: Vec<f64>,
+    /// The parameters that a bound holds.
+    held: Vec<bool>,
     scratch: Vec<f64>,
 }
 
@@ -154,10 +159,12 @@ impl<'a> Group<'a> {
         let mut group = Self {
             fitter,
             free,
+            bounds: members.iter().map(|m| m.bounds).collect(),
             residual: vec![0.0; pixels.data.len()],
             matrix: BlockMatrix::new(members.len(), free.len()),
             gradient: vec![0.0; members.len() * free.len()],
             step: vec![0.0; members.len() * free.len()],
+            held: vec![false; members.len() * free.len()],
             jacobian: Vec::new(),
             scratch: Vec::new(),
             trial: current.clone(),
@@ -207,6 +214,14 @@ impl<'a> Group<'a> {
         self.step.len()
     }
 
+    /// The gradient without the parameters that a bound holds.
+    fn free_gradient(&self) -> Vec<f64> {
+        let gradient = self.gradient.iter().zip(&self.held);
+        gradient
+            .map(|(&g, &held)| if held { 0.0 } else { g })
+            .collect()
+    }
+
     /// Variances, and which members' own steps are short. Those that the data
     /// do not determine have variances that are NaN.
     fn outcome(&self, report: &Report) -> (Vec<f64>, Vec<bool>) {
@@ -220,7 +235,7 @@ impl<'a> Group<'a> {
             return nothing;
         };
         let width = self.free.len();
-        let mut step = self.gradient.clone();
+        let mut step = self.free_gradient();
         let mut variances = factor.inverse_diagonal(run);
         let scale = self.unit_variance(report.chi2);
         let members = step.chunks_mut(width).zip(variances.chunks_mut(width));
@@ -234,7 +249,18 @@ impl<'a> Group<'a> {
                 *step = if *is_determined { *step } else { 0.0 };
             }
         }
-        factor.solve(&mut step);
+        let held: Vec<bool> = (0..step.len())
+            .map(|i| self.held[i] || !is_determined[i / width])
+            .collect();
+        let reduced = if self.held.contains(&true) {
+            self.matrix.factor(0.0, &held, run)
+        } else {
+            Some(factor)
+        };
+        let Some(reduced) = reduced else {
+            return (variances, nothing.1);
+        };
+        reduced.solve(&mut step);
         let tolerance = (SETTLED * self.fitter.settings.step_tolerance).powi(2);
         let is_short = |(step, variance): (&f64, &f64)| step * step <= tolerance * variance;
         let is_settled = step
@@ -362,11 +388,16 @@ impl Problem for Group<'_> {
             }
             self.add_tile(tile);
         }
+        let width = self.free.len();
+        for (i, held) in self.held.iter_mut().enumerate() {
+            let (source, k) = (i / width, self.free[i % width]);
+            *held = self.bounds[source].holds(k, self.current[source][k], self.gradient[i]);
+        }
     }
 
     fn solve(&mut self, lambda: f64) -> Option<f64> {
-        let factor = self.matrix.factor(lambda, self.fitter.run)?;
-        self.step.copy_from_slice(&self.gradient);
+        let factor = self.matrix.factor(lambda, &self.held, self.fitter.run)?;
+        self.step = self.free_gradient();
         factor.solve(&mut self.step);
         Some(dot(&self.step, &self.gradient))
     }
@@ -376,7 +407,8 @@ impl Problem for Group<'_> {
         for (i, trial) in self.trial.iter_mut().enumerate() {
             *trial = self.current[i];
             for (&k, &step) in self.free.iter().zip(&self.step[i * width..]) {
-                trial[k] += self.fitter.limited(k, trial[k], step);
+                let step = self.fitter.limited(k, trial[k], step);
+                trial[k] = self.bounds[i].clamp(k, trial[k] + step);
             }
         }
     }

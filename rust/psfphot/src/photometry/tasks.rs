@@ -1,7 +1,9 @@
 //! The sources of a run cut into tasks: chunks of isolated sources, and groups.
 
 use crate::fit::pixels::Pixels;
-use crate::fit::{FLUX, Fitter, MAX_GROUP_PARAMETERS, Termination, X, Y, group, isolated};
+use crate::fit::{
+    FLUX, Fitter, MAX_GROUP_PARAMETERS, Parameters, Termination, X, Y, group, isolated,
+};
 use crate::image::{Frame, Pixel, PixelBox, PixelState};
 use crate::psf::Psf;
 use crate::run::chunks;
@@ -27,6 +29,7 @@ struct Job<'a, T> {
     frame: &'a Frame<'a, T>,
     starts: &'a Starts<'a>,
     context: Context<'a>,
+    photometry: &'a Photometry,
 }
 
 /// Reusable memory of one thread.
@@ -67,6 +70,7 @@ pub(super) fn fit_all<T: Pixel>(
             has_error: frame.has_error(),
             run,
         },
+        photometry,
         frame,
         starts,
         context: Context {
@@ -161,13 +165,24 @@ impl<T: Pixel> Job<'_, T> {
         if !start[FLUX].is_finite() {
             return Err(Reason::new(flags | flags::NON_FINITE_FLUX));
         }
+        let bounds = self.photometry.bounds(&start);
         Ok(Ready {
             index,
             start,
+            bounds,
             window,
             background: if is_known { background } else { 0.0 },
             flags,
         })
+    }
+
+    /// Where the fit of a source begins.
+    fn within_bounds(&self, source: &Ready) -> Parameters {
+        let mut start = source.start;
+        for &k in self.context.free {
+            start[k] = source.bounds.clamp(k, start[k]);
+        }
+        start
     }
 
     /// Whether a source's good pixels are enough.
@@ -209,7 +224,8 @@ impl<T: Pixel> Job<'_, T> {
         let target = isolated::Target {
             window: source.window,
             pixels,
-            start: source.start,
+            start: self.within_bounds(source),
+            bounds: source.bounds,
         };
         let solution = isolated::fit(&self.fitter, target, &mut scratch.buffers)?;
         let mut residuals = Residuals::new(source);
@@ -267,7 +283,8 @@ impl<T: Pixel> Job<'_, T> {
             .iter()
             .map(|source| group::Member {
                 window: source.window,
-                start: source.start,
+                start: self.within_bounds(source),
+                bounds: source.bounds,
                 background: source.background,
             })
             .collect();
