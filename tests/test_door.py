@@ -34,7 +34,10 @@ def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
     settings = {
         "fit_shape": (31, 31),
         "is_fixed": [False, False, False, True],
+        "bounds": [],
+        "xy_bounds": (None, None),
         "max_iterations": 100,
+        "step_tolerance": 1e-4,
     }
     return _core.fit_sources(
         data, None, None, psf, starts, settings, n_threads=n_threads, progress=progress

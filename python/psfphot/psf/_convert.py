@@ -27,6 +27,10 @@ class ParameterNames(NamedTuple):
     # In the model's order.
     shape: tuple[str, ...]
 
+    def in_core_order(self) -> tuple[str, ...]:
+        """Return the names in the order of the core's parameters."""
+        return (self.flux, self.x, self.y, *self.shape)
+
 
 def to_core(model: Any) -> _core.Psf:
     """Make the compiled form of a PSF model.
