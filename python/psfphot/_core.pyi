@@ -59,6 +59,17 @@ def fit_sources(
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, NDArray[Any]]: ...
+def joint_covariance(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    starts: dict[str, Any],
+    settings: dict[str, Any],
+    members: list[int],
+    fitted: NDArray[np.float64],
+) -> NDArray[np.float64]: ...
+def termination_messages() -> list[str]: ...
 def flag_definitions() -> list[tuple[int, str, str]]: ...
 def find_iraf_stars(
     data: NDArray[np.float32] | NDArray[np.float64],

@@ -14,9 +14,8 @@ from psfphot.psf._rendering import render_model_image, rendering_box
 if TYPE_CHECKING:
     from astropy import units as u
     from astropy.table import QTable
-    from numpy.typing import NDArray
 
-    from psfphot import _core
+    from psfphot.psf._fit_results import Run
 
 NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
 
@@ -29,8 +28,7 @@ class ModelImages:
     data_unit: u.UnitBase | None
     n_threads: int | None
     progress_bar: bool
-    _core_psf: _core.Psf
-    _fitted_shapes: NDArray[np.float64] | None
+    _run: Run | None
 
     def make_model_image(
         self, shape: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
@@ -60,9 +58,10 @@ class ModelImages:
             If there are no results yet, or the model has no bounding box and
             ``psf_shape`` is not given.
         """
-        if self.results is None:
+        if self.results is None or self._run is None:
             raise ValueError(NO_RESULTS)
         table = self.results
+        shapes = np.ascontiguousarray(self._run.fit["parameters"][:, 3:])
         background = None
         if include_local_bkg:
             # What was not subtracted for not being finite is not added either.
@@ -70,13 +69,13 @@ class ModelImages:
             background = np.where(np.isfinite(level), level, 0.0)
         image = render_model_image(
             shape,
-            self._core_psf,
+            self._run.setup.core_psf,
             np.ascontiguousarray(table["x_fit"]),
             np.ascontiguousarray(table["y_fit"]),
             values_of(table["flux_fit"]),
             box_shape=rendering_box(self.psf_model, psf_shape),
             local_bkg=background,
-            psf_shapes=self._fitted_shapes,
+            psf_shapes=shapes if shapes.size else None,
             progress_bar=self.progress_bar,
             n_threads=self.n_threads,
         )

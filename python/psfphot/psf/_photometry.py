@@ -19,6 +19,7 @@ from psfphot.psf._arguments import (
     as_xy_bounds,
 )
 from psfphot.psf._convert import parameter_names, to_core
+from psfphot.psf._fit_results import FitResults, Run
 from psfphot.psf._fitter import as_fitter
 from psfphot.psf._fitting import FitSetup, check_constraints, fit_with_core
 from psfphot.psf._flags import PSF_FLAGS
@@ -44,7 +45,7 @@ _NO_CONVERGENCE = (
 )
 
 
-class PSFPhotometry(ModelImages):
+class PSFPhotometry(FitResults, ModelImages):
     r"""Measure positions and fluxes of sources by fitting a PSF model.
 
     The interface is that of `photutils.psf.PSFPhotometry`; the fit itself runs
@@ -160,7 +161,7 @@ class PSFPhotometry(ModelImages):
         self.finder_results: Any = None
         self.init_params: QTable | None = None
         self.data_unit: u.UnitBase | None = None
-        self._fitted_shapes: NDArray[np.float64] | None = None
+        self._run: Run | None = None
 
     def __repr__(self) -> str:
         """Show the class with its arguments."""
@@ -225,8 +226,7 @@ class PSFPhotometry(ModelImages):
         self.init_params = init
         fit = fit_with_core(setup, frame, init)
         self._warn(fit)
-        if setup.names.shape:
-            self._fitted_shapes = np.ascontiguousarray(fit["parameters"][:, 3:])
+        self._run = Run(setup, frame, init, fit)
         table = results_table(
             init, fit, setup.names.shape, self._free_shape(), frame.unit
         )

@@ -1,7 +1,7 @@
 //! `psfphot::photometry`: fits, as arrays.
 
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
-use psfphot::fit::{FitSettings, Parameters};
+use psfphot::fit::{FitSettings, Parameters, Termination};
 use psfphot::flags::FLAGS;
 use psfphot::photometry::{FittedSource, Photometry, Starts};
 use pyo3::prelude::*;
@@ -22,6 +22,22 @@ pub(crate) struct PyStarts<'py> {
     local_bkg: Floats<'py>,
     group_id: Option<PyReadonlyArray1<'py, i64>>,
     shape: PyReadonlyArray2<'py, f64>,
+}
+
+impl PyStarts<'_> {
+    fn core(&self, psf: &PyPsf) -> PyResult<Starts<'_>> {
+        let groups = self.group_id.as_ref().map(|g| g.as_slice()).transpose()?;
+        let (background, shape) = (self.local_bkg.as_slice()?, self.shape.as_slice()?);
+        Starts::new(
+            self.x.as_slice()?,
+            self.y.as_slice()?,
+            self.flux.as_slice()?,
+        )
+        .and_then(|s| s.with_local_background(background))
+        .and_then(|s| s.with_shape(shape, psf.psf()))
+        .and_then(|s| groups.map_or(Ok(s), |g| s.with_groups(g)))
+        .map_err(|e| to_python(&e))
+    }
 }
 
 /// How to fit.
@@ -66,17 +82,7 @@ pub(crate) fn fit_sources<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let options = Options::new(n_threads, progress)?;
     let photometry = settings.photometry().map_err(|e| to_python(&e))?;
-    let groups = starts.group_id.as_ref().map(|g| g.as_slice()).transpose()?;
-    let (background, shape) = (starts.local_bkg.as_slice()?, starts.shape.as_slice()?);
-    let core_starts = Starts::new(
-        starts.x.as_slice()?,
-        starts.y.as_slice()?,
-        starts.flux.as_slice()?,
-    )
-    .and_then(|s| s.with_local_background(background))
-    .and_then(|s| s.with_shape(shape, psf.psf()))
-    .and_then(|s| groups.map_or(Ok(s), |g| s.with_groups(g)))
-    .map_err(|e| to_python(&e))?;
+    let core_starts = starts.core(psf)?;
     let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
     let model = psf.psf();
     let sources = with_frame!(any_frame, frame => {
@@ -107,7 +113,49 @@ fn columns<'py>(
     columns.set_item("reduced_chi2", floats(|s| s.reduced_chi2))?;
     columns.set_item("flags", integers(|s| s.flags as usize))?;
     columns.set_item("iterations", integers(|s| s.iterations))?;
+    columns.set_item("termination", integers(|s| s.termination as usize))?;
     Ok(columns)
+}
+
+/// The joint covariance of fitted sources, see the core's
+/// `Photometry::covariance`; `fitted` has a row of parameters for each member.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // as `fit_sources`
+pub(crate) fn joint_covariance<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    psf: &PyPsf,
+    starts: PyStarts<'py>,
+    settings: PySettings,
+    members: Vec<usize>,
+    fitted: PyReadonlyArray2<'py, f64>,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let options = Options::new(Some(1), None)?;
+    let photometry = settings.photometry().map_err(|e| to_python(&e))?;
+    let core_starts = starts.core(psf)?;
+    let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
+    let model = psf.psf();
+    let fitted: Vec<Parameters> = fitted
+        .as_array()
+        .rows()
+        .into_iter()
+        .map(|row| {
+            let mut parameters = Parameters::default();
+            for (parameter, value) in parameters.iter_mut().zip(row) {
+                *parameter = *value;
+            }
+            parameters
+        })
+        .collect();
+    let covariance = with_frame!(any_frame, frame => {
+        enter_with_psf(py, &options, psf, |run| {
+            photometry.covariance(model, frame, &core_starts, &members, &fitted, run)
+        })
+    })?;
+    let order = covariance.len().isqrt();
+    numpy::PyArrayMethods::reshape(&covariance.to_pyarray(py), [order, order])
 }
 
 /// One row per source, of its first `n` parameters.
@@ -123,6 +171,12 @@ fn matrix<'py>(
         .copied()
         .collect();
     numpy::PyArrayMethods::reshape(&flat.to_pyarray(py), [sources.len(), n])
+}
+
+/// What each value of the column `termination` says.
+#[pyfunction]
+pub(crate) fn termination_messages() -> Vec<&'static str> {
+    Termination::ALL.iter().map(|t| t.message()).collect()
 }
 
 /// (bit, name, description) of every flag.

@@ -120,6 +120,31 @@ pub enum Termination {
     NotFitted,
 }
 
+impl Termination {
+    /// All of them; each stands at the index that it is as a number.
+    pub const ALL: [Self; 6] = [
+        Self::Converged,
+        Self::MaxIterations,
+        Self::Stalled,
+        Self::Singular,
+        Self::NonFinite,
+        Self::NotFitted,
+    ];
+
+    /// What it says of the fit, in a sentence.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Converged => "The undamped step is shorter than the tolerance.",
+            Self::MaxIterations => "The iterations ran out before the fit had converged.",
+            Self::Stalled => "chi^2 can be lowered no further, but the step is not short.",
+            Self::Singular => "The data do not determine every parameter.",
+            Self::NonFinite => "chi^2 is not a finite number.",
+            Self::NotFitted => "The source was not fitted; its flags say why.",
+        }
+    }
+}
+
 /// Most parameters that a source can have: flux, x, y and three of shape.
 pub const MAX_PARAMETERS: usize = 6;
 

@@ -1,6 +1,7 @@
 //! PSF photometry: from starting values to fitted sources with errors, quality
 //! measures and flags.
 
+mod covariance;
 mod outcome;
 mod source;
 mod tasks;
@@ -100,8 +101,7 @@ impl Photometry {
     pub fn with_bounds(mut self, bounds: &[(f64, f64)]) -> Result<Self, Error> {
         check_parameters("bounds", bounds.len())?;
         for (parameter, &(lower, upper)) in bounds.iter().enumerate() {
-            // Not true of NaN either.
-            if !(lower <= upper) {
+            if lower.is_nan() || upper.is_nan() || lower > upper {
                 let got = format!("({lower}, {upper})");
                 return Err(Error::invalid("bounds", "be (lower, upper)", got));
             }
@@ -155,24 +155,31 @@ impl Photometry {
         starts: &Starts<'_>,
         run: Run<'_>,
     ) -> Result<Vec<FittedSource>, Error> {
-        let n_parameters = SHAPE + psf.shape_names().len();
-        if n_parameters > MAX_PARAMETERS {
-            return Err(Error::invalid(
-                "psf",
-                format!("have at most {} shape parameters", MAX_PARAMETERS - SHAPE),
-                psf.shape_names().len(),
-            ));
-        }
-        let free: Vec<usize> = (0..n_parameters).filter(|&k| !self.is_fixed[k]).collect();
-        if free.is_empty() {
-            return Err(Error::invalid(
-                "is_fixed",
-                "leave at least one parameter free",
-                "all fixed",
-            ));
-        }
+        let free = free_parameters(self, psf)?;
         tasks::fit_all(self, &free, psf, frame, starts, run)
     }
+}
+
+/// The parameters of a source of this PSF that are free.
+fn free_parameters(photometry: &Photometry, psf: &dyn Psf) -> Result<Vec<usize>, Error> {
+    let n_parameters = SHAPE + psf.shape_names().len();
+    if n_parameters > MAX_PARAMETERS {
+        return Err(Error::invalid(
+            "psf",
+            format!("have at most {} shape parameters", MAX_PARAMETERS - SHAPE),
+            psf.shape_names().len(),
+        ));
+    }
+    let is_free = |&k: &usize| !photometry.is_fixed[k];
+    let free: Vec<usize> = (0..n_parameters).filter(is_free).collect();
+    if free.is_empty() {
+        return Err(Error::invalid(
+            "is_fixed",
+            "leave at least one parameter free",
+            "all fixed",
+        ));
+    }
+    Ok(free)
 }
 
 /// Refuses a list for more parameters than a source has.

@@ -38,7 +38,7 @@ impl Bounds {
     /// `gradient` is that of −χ²/2.
     pub(crate) fn holds(&self, parameter: usize, value: f64, gradient: f64) -> bool {
         let (lower, upper) = (self.lower[parameter], self.upper[parameter]);
-        lower == upper || (value <= lower && gradient < 0.0) || (value >= upper && gradient > 0.0)
+        lower >= upper || (value <= lower && gradient < 0.0) || (value >= upper && gradient > 0.0)
     }
 
     /// The distance from the nearer bound; infinite without bounds.

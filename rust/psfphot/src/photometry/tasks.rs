@@ -24,8 +24,8 @@ enum Task {
 }
 
 /// Everything that the tasks share.
-struct Job<'a, T> {
-    fitter: Fitter<'a>,
+pub(super) struct Job<'a, T> {
+    pub(super) fitter: Fitter<'a>,
     frame: &'a Frame<'a, T>,
     starts: &'a Starts<'a>,
     context: Context<'a>,
@@ -40,7 +40,7 @@ struct Scratch {
 }
 
 /// Why a source cannot be fitted.
-struct Reason {
+pub(super) struct Reason {
     flags: u32,
     n_pixels: usize,
 }
@@ -63,23 +63,7 @@ pub(super) fn fit_all<T: Pixel>(
     starts: &Starts<'_>,
     run: Run<'_>,
 ) -> Result<Vec<FittedSource>, Error> {
-    let job = Job {
-        fitter: Fitter {
-            psf,
-            settings: photometry.settings,
-            has_error: frame.has_error(),
-            run,
-        },
-        photometry,
-        frame,
-        starts,
-        context: Context {
-            free,
-            fit_shape: photometry.fit_shape,
-            image: frame.data().bounds(),
-            has_error: frame.has_error(),
-        },
-    };
+    let job = Job::new(photometry, free, psf, frame, starts, run);
     let tasks = tasks(starts);
     check_groups(&tasks, free.len())?;
     let rows = run.map(tasks, Scratch::default, |scratch, task| {
@@ -138,7 +122,35 @@ fn check_groups(tasks: &[Task], n_free: usize) -> Result<(), Error> {
     Ok(())
 }
 
-impl<T: Pixel> Job<'_, T> {
+impl<'a, T: Pixel> Job<'a, T> {
+    pub(super) fn new(
+        photometry: &'a Photometry,
+        free: &'a [usize],
+        psf: &'a dyn Psf,
+        frame: &'a Frame<'a, T>,
+        starts: &'a Starts<'a>,
+        run: Run<'a>,
+    ) -> Self {
+        let has_error = frame.has_error();
+        Self {
+            fitter: Fitter {
+                psf,
+                settings: photometry.settings,
+                has_error,
+                run,
+            },
+            photometry,
+            frame,
+            starts,
+            context: Context {
+                free,
+                fit_shape: photometry.fit_shape,
+                image: frame.data().bounds(),
+                has_error,
+            },
+        }
+    }
+
     /// Whether flux, x and y are what is free: such a star alone has a faster
     /// way than a group of one.
     fn is_plain(&self) -> bool {
@@ -174,6 +186,24 @@ impl<T: Pixel> Job<'_, T> {
             background: if is_known { background } else { 0.0 },
             flags,
         })
+    }
+
+    /// As `ready`, for a source whose pixels are enough.
+    pub(super) fn ready_with_pixels(&self, index: usize) -> Result<Ready, Reason> {
+        let source = self.ready(index)?;
+        let n_good = self.count_good(source.window);
+        self.check_pixels(&source, n_good)?;
+        Ok(source)
+    }
+
+    /// A source as a member of its group.
+    pub(super) fn member(&self, source: &Ready) -> group::Member {
+        group::Member {
+            window: source.window,
+            start: self.within_bounds(source),
+            bounds: source.bounds,
+            background: source.background,
+        }
     }
 
     /// Where the fit of a source begins.
@@ -258,11 +288,7 @@ impl<T: Pixel> Job<'_, T> {
     ) -> Result<Vec<(usize, FittedSource)>, Error> {
         let (mut members, mut rows) = (Vec::new(), Vec::new());
         for &index in indices {
-            let ready = self.ready(index).and_then(|source| {
-                let n_good = self.count_good(source.window);
-                self.check_pixels(&source, n_good).map(|()| source)
-            });
-            match ready {
+            match self.ready_with_pixels(index) {
                 Ok(source) => members.push(source),
                 Err(reason) => rows.push((index, reason.row())),
             }
@@ -279,15 +305,7 @@ impl<T: Pixel> Job<'_, T> {
     }
 
     fn fit_group(&self, sources: &[Ready]) -> Result<Vec<FittedSource>, Error> {
-        let members: Vec<_> = sources
-            .iter()
-            .map(|source| group::Member {
-                window: source.window,
-                start: self.within_bounds(source),
-                bounds: source.bounds,
-                background: source.background,
-            })
-            .collect();
+        let members: Vec<_> = sources.iter().map(|source| self.member(source)).collect();
         let free = self.context.free;
         let solution = group::fit(&self.fitter, self.frame, &members, free)?;
         let width = free.len();
