@@ -112,6 +112,23 @@ def as_xy_bounds(bounds: Any) -> tuple[float | None, float | None] | None:
     return x, y
 
 
+def as_keep_columns(keep: Any) -> bool | list[str]:
+    """Check which columns to keep: `True`, `False` or names.
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    """
+    if isinstance(keep, bool):
+        return keep
+    names = [keep] if isinstance(keep, str) else list(np.atleast_1d(keep).tolist())
+    if not all(isinstance(name, str) for name in names):
+        msg = f"keep_columns must be True, False or a list of names, got {keep!r}"
+        raise TypeError(msg)
+    return names
+
+
 def _distance(value: Any, bounds: Any) -> float:
     try:
         number = float(value)

@@ -14,6 +14,7 @@ from psfphot._validate import Frame, as_frame, as_n_threads, unpack_nddata
 from psfphot.psf._arguments import (
     as_callable,
     as_fit_shape,
+    as_keep_columns,
     as_positive_int,
     as_radius,
     as_xy_bounds,
@@ -23,12 +24,14 @@ from psfphot.psf._fit_results import FitResults, Run
 from psfphot.psf._fitter import as_fitter
 from psfphot.psf._fitting import FitSetup, check_constraints, fit_with_core
 from psfphot.psf._flags import PSF_FLAGS
-from psfphot.psf._init_params import from_finder, from_user
+from psfphot.psf._init_params import extra_columns, from_finder, from_user
 from psfphot.psf._model_images import ModelImages
 from psfphot.psf._results import metadata, results_table
 from psfphot.psf._starts import add_background, add_flux, add_groups
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from astropy import units as u
     from astropy.table import QTable
     from numpy.typing import NDArray
@@ -88,6 +91,10 @@ class PSFPhotometry(FitResults, ModelImages):
         use. The results do not depend on it.
     progress_bar : bool, optional
         Whether to show a progress bar over the sources.
+    keep_columns : bool or list of str, optional
+        Columns of ``init_params`` that the results are to have too, as their
+        last: names, or `True` for all that are no starting values and whose
+        name is not one of the results'.
 
     Attributes
     ----------
@@ -130,6 +137,7 @@ class PSFPhotometry(FitResults, ModelImages):
         group_warning_threshold: int = 25,
         n_threads: int | None = None,
         progress_bar: bool = False,
+        keep_columns: bool | Sequence[str] = False,
     ) -> None:
         self.psf_model = psf_model
         self.fit_shape = as_fit_shape(fit_shape)
@@ -153,6 +161,7 @@ class PSFPhotometry(FitResults, ModelImages):
         )
         self.n_threads = as_n_threads(n_threads)
         self.progress_bar = progress_bar
+        self.keep_columns = as_keep_columns(keep_columns)
         self._reset()
         check_constraints(self._setup())
 
@@ -172,7 +181,7 @@ class PSFPhotometry(FitResults, ModelImages):
         names = (
             "psf_model fit_shape finder grouper fitter fitter_maxiters xy_bounds "
             "aperture_radius local_bkg_estimator group_warning_threshold n_threads "
-            "progress_bar"
+            "progress_bar keep_columns"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -232,6 +241,10 @@ class PSFPhotometry(FitResults, ModelImages):
         )
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self._settings()))
+        if init_params is not None:
+            extra = extra_columns(init_params, self.keep_columns, table.colnames)
+            for name in extra.colnames:
+                table[name] = extra[name]
         self.results = table
         return table
 
