@@ -3,18 +3,21 @@
 The models are astropy models whose values and derivatives are computed in Rust.
 """
 
+from psfphot.psf import _formats  # noqa: F401  (registers them)
 from psfphot.psf._gaussian import CircularGaussianPRF
 from psfphot.psf._gridded import GriddedPSFModel
 from psfphot.psf._grouping import SourceGrouper
 from psfphot.psf._image import ImagePSF
 from psfphot.psf._photometry import PSFPhotometry
 from psfphot.psf._simulation import make_psf_model_image
+from psfphot.psf._stdpsf_grid import STDPSFGrid
 
 __all__ = [
     "CircularGaussianPRF",
     "GriddedPSFModel",
     "ImagePSF",
     "PSFPhotometry",
+    "STDPSFGrid",
     "SourceGrouper",
     "make_psf_model_image",
 ]
