@@ -13,7 +13,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._core import __version__
 from psfphot.psf._grid import sorted_order
-from psfphot.psf._grid_file import callers_level
+from psfphot.psf._grid_file import callers_level, file_name
 from psfphot.psf._stpsf import STRUCTURE
 
 if TYPE_CHECKING:
@@ -52,13 +52,20 @@ def write_stpsf(model: GriddedPSFModel, path: Any, overwrite: bool = False) -> N
     from psfphot.io import check_writable, replacing  # noqa: PLC0415
 
     if hasattr(path, "write"):
-        _grid_hdu(model, str(getattr(path, "name", "the file"))).writeto(path)
+        _save(_grid_hdu(model, file_name(path)), path)
         return
     path = Path(path).expanduser()
     check_writable(path, SUFFIXES, overwrite=overwrite)
     hdu = _grid_hdu(model, str(path))
     with replacing(path) as part:
-        hdu.writeto(part, overwrite=True)
+        _save(hdu, part)
+
+
+def _save(hdu: fits.PrimaryHDU, path: Any) -> None:
+    with warnings.catch_warnings():
+        # A comment that is cut to the card's length is no loss.
+        warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+        hdu.writeto(path, overwrite=True)
 
 
 def _grid_hdu(model: GriddedPSFModel, name: str) -> fits.PrimaryHDU:
@@ -140,7 +147,6 @@ def _card(key: str, value: Any, comment: str) -> fits.Card | None:
     """Make a card of the header that is read as it is meant, if there is one."""
     try:
         with warnings.catch_warnings():
-            # A comment that is cut to the card's length is no loss.
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
             card = fits.Card(key, value, comment)
             card.verify("exception")
