@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astropy.io.registry import IORegistryError, UnifiedReadWrite
 from astropy.nddata import NDData
 
 from psfphot.psf._grid_file import file_path, read_content
 from psfphot.psf._stpsf import read_stpsf
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 _OWN_FORMATS = ("stpsf", "webbpsf", "stdpsf")
 
@@ -101,7 +104,7 @@ class GriddedPSFModelRead(UnifiedReadWrite):  # type: ignore[misc]
             kwargs["grid_order"] = grid_order
         # Readers return the class that has `read`, whatever was derived from it.
         base = next(cls for cls in self._cls.__mro__ if "read" in vars(cls))
-        self._check_format(base, format)
+        _check_format(self.registry.get_formats(base, "Read"), format)
         try:
             model = self.registry.read(base, source, format=format, **kwargs)
         except IORegistryError:
@@ -113,16 +116,6 @@ class GriddedPSFModelRead(UnifiedReadWrite):  # type: ignore[misc]
         if isinstance(model, self._cls):
             return model
         return self._cls(NDData(model.data, meta=dict(model.meta)))
-
-    def _check_format(self, base: type, name: Any) -> None:
-        known = set(self.registry.get_formats(base, "Read")["Format"])
-        if name is None or name in known:
-            return
-        listed = [key for key in _OWN_FORMATS if key in known]
-        listed += sorted(known - {*listed})
-        *most, last = ["None", *(repr(str(key)) for key in listed)]
-        msg = f"format must be {', '.join(most)} or {last}, got {name!r}"
-        raise GridFormatError(msg)
 
 
 class GriddedPSFModelWrite(UnifiedReadWrite):  # type: ignore[misc]
@@ -179,9 +172,21 @@ class GriddedPSFModelWrite(UnifiedReadWrite):  # type: ignore[misc]
         if self._instance is None:
             msg = "write() writes a model: call it on one, not on the class"
             raise TypeError(msg)
+        _check_format(self.registry.get_formats(self._cls, "Write"), format)
         self.registry.write(
             self._instance, path, format=format, overwrite=overwrite, **kwargs
         )
+
+
+def _check_format(formats: Table, name: Any) -> None:
+    known = set(formats["Format"].tolist())
+    if name is None or name in known:
+        return
+    listed = [key for key in _OWN_FORMATS if key in known]
+    listed += sorted(known - {*listed})
+    *most, last = ["None", *map(repr, listed)]
+    msg = f"format must be {', '.join(most)} or {last}, got {name!r}"
+    raise GridFormatError(msg)
 
 
 class _Content(io.BytesIO):

@@ -11,7 +11,7 @@ from astropy.utils.data import get_readable_fileobj
 from psfphot.psf._gridded import GriddedPSFModel
 from psfphot.psf._stdpsf import read_stdpsf
 from psfphot.psf._stpsf import check_order, read_stpsf
-from psfphot.psf._stpsf_writer import SUFFIXES, write_stpsf
+from psfphot.psf._stpsf_writer import write_stpsf
 
 _FITS = b"SIMPLE"
 _GZIP = b"\x1f\x8b"
@@ -83,7 +83,7 @@ def _read_stdpsf(
 
 def _is_stpsf(origin: str, path: Any, fileobj: Any, *args: Any, **_: Any) -> bool:
     if origin == "write":
-        return path is None or str(path).lower().endswith(SUFFIXES)
+        return True  # unless another writer wants the file
     header = _header(path, fileobj, args)
     return all(key in header for key in ("OVERSAMP", "DET_YX0"))
 
@@ -130,7 +130,7 @@ def _first_header(file: Any) -> fits.Header:
 with registry.delay_doc_updates(GriddedPSFModel):
     for _format in ("stpsf", "webbpsf"):
         registry.register_reader(_format, GriddedPSFModel, _read_stpsf)
-        registry.register_writer(_format, GriddedPSFModel, write_stpsf)
+        registry.register_writer(_format, GriddedPSFModel, write_stpsf, priority=-1)
     registry.register_identifier("stpsf", GriddedPSFModel, _is_stpsf)
     registry.register_reader("stdpsf", GriddedPSFModel, _read_stdpsf)
     registry.register_identifier("stdpsf", GriddedPSFModel, _is_stdpsf)
