@@ -13,7 +13,7 @@ from psfphot.psf._base import PSFModel
 from psfphot.psf._connect import GriddedPSFModelRead, GriddedPSFModelWrite
 from psfphot.psf._grid import check_rectangular, grid_shape, meta_names, sorted_order
 from psfphot.psf._plot_grid import Picture, PlotsGrid
-from psfphot.psf._sampled import SampledPSFModel, as_oversampling, as_samples
+from psfphot.psf._sampled import SampledPSFModel, as_oversampling, as_pixels, as_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,6 +146,9 @@ def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:
     if not isinstance(nddata.data, np.ndarray) or nddata.data.ndim != 3:  # noqa: PLR2004
         msg = "The NDData data attribute must be a 3D numpy ndarray"
         raise ValueError(msg)
+    if nddata.mask is not None and np.any(nddata.mask):
+        msg = "The NDData must not have masked values"
+        raise ValueError(msg)
     if len(nddata.data) in (0, 2, 3):
         msg = "The number of ePSFs must not be 2 or 3"
         if len(nddata.data) == 0:
@@ -155,7 +158,7 @@ def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:
         if key not in nddata.meta:
             msg = f"'{key}' must be in the nddata meta dictionary"
             raise ValueError(msg)
-    positions = np.array(nddata.meta["grid_xypos"])
+    positions = as_pixels(nddata.meta["grid_xypos"], "grid_xypos")
     if positions.ndim != 2 or positions.shape[1] != 2:  # noqa: PLR2004
         msg = f"grid_xypos must be N pairs (x, y), got the shape {positions.shape}"
         raise ValueError(msg)
