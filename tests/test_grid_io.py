@@ -126,7 +126,7 @@ class TestWrite:
 
     @pytest.mark.parametrize(
         "value",
-        [np.nan, [1, 2], np.ones(3), {"a": 1}, None, "\u03b1", "new\nline"],
+        [np.nan, [1, 2], (4, 4), np.ones(3), {"a": 1}, None, "\u03b1", "new\nline"],
         ids=str,
     )
     def test_meta_without_a_place(self, tmp_path, value):
@@ -136,6 +136,14 @@ class TestWrite:
             model.write(tmp_path / "a.fits")
         assert caught[0].filename == __file__
         assert is_same(GriddedPSFModel.read(tmp_path / "a.fits"), model)
+
+    def test_meta_of_one_name_or_of_many_digits(self, tmp_path):
+        model = grid(instrume="a", instrument="b", number=-1.2345678901234567e-100)
+        with pytest.warns(AstropyUserWarning, match=r": meta\['instrument'\]$"):
+            model.write(tmp_path / "a.fits")
+        meta = GriddedPSFModel.read(tmp_path / "a.fits").meta
+        assert meta["instrume"] == "a"
+        assert meta["number"] == pytest.approx(-1.2345678901234567e-100, rel=1e-12)
 
     def test_a_fill_value_has_no_place(self, tmp_path):
         model = grid()

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from astropy.io import fits
-
 from stdpsf_files import write_stdpsf
 
 from psfphot.io import FileFormatError, measure_fwhm, read_psf

@@ -1,5 +1,8 @@
 """The picture of a grid of PSFs: what is drawn, and where."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from astropy.nddata import NDData
@@ -193,8 +196,11 @@ class TestSTDPSFGrid:
 
 
 def test_without_matplotlib(model, monkeypatch):
-    import sys  # noqa: PLC0415
-
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match="plot_grid needs matplotlib: pip install"):
         model.plot_grid()
+
+
+def test_matplotlib_is_imported_late():
+    code = "import sys, psfphot.psf; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -98,6 +98,7 @@ def read_grid_file(source: Any) -> GridFile:
             raise
         msg = f"{name}: not a FITS file, or a damaged one ({exc})"
         raise ValueError(msg) from exc
+    images = images.astype(images.dtype.newbyteorder("="))  # FITS is big-endian
     return GridFile(name, _stack(images, name), header)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from astropy.visualization import ImageNormalize, LinearStretch, LogStretch
 
 from psfphot._validate import as_positive
 from psfphot.psf._grid import meta_names
 
 if TYPE_CHECKING:
+    from astropy.visualization import ImageNormalize
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
@@ -165,6 +165,13 @@ class PlotsGrid:
 
 
 def _norm(vmax: float, deltas: bool) -> ImageNormalize:
+    # Imported here, for it imports matplotlib.
+    from astropy.visualization import (  # noqa: PLC0415
+        ImageNormalize,
+        LinearStretch,
+        LogStretch,
+    )
+
     if deltas:
         return ImageNormalize(vmin=-vmax, vmax=vmax, stretch=LinearStretch())
     return ImageNormalize(vmin=vmax / _RANGE, vmax=vmax, stretch=LogStretch(_RANGE))

@@ -132,11 +132,14 @@ def _add_meta(header: fits.Header, meta: dict[str, Any]) -> list[str]:
         if _NOT_FROM_META.fullmatch(key) or STRUCTURE.fullmatch(key):
             continue
         # STPSF's own models have pairs of value and comment.
-        pair = isinstance(entry, tuple) and len(entry) == 2  # noqa: PLR2004
-        value, comment = entry if pair else (entry, "")
+        match entry:
+            case (value, str(comment)) if isinstance(entry, tuple):
+                pass
+            case value:
+                comment = ""
         value = value.item() if isinstance(value, np.generic) else value
         card = _card(_keyword(_RENAMED.get(key, key)), value, comment)
-        if card is None:
+        if card is None or card.keyword in header:
             left_out.append(f"meta[{name!r}]")
         else:
             header.append(card)
@@ -150,7 +153,9 @@ def _card(key: str, value: Any, comment: str) -> fits.Card | None:
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
             card = fits.Card(key, value, comment)
             card.verify("exception")
-            same = fits.Card.fromstring(str(card)).value == value
+            read = fits.Card.fromstring(str(card)).value
     except (ValueError, TypeError, fits.verify.VerifyError):
         return None
-    return card if same else None
+    # Numbers of more digits than a card has are cut.
+    cut = isinstance(value, float) and np.isclose(read, value, rtol=1e-9, atol=0)
+    return card if read == value or cut else None
