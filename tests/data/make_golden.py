@@ -19,6 +19,7 @@ from pathlib import Path
 import golden_flags
 import golden_models
 import golden_photometry
+import golden_stdpsf
 
 TARGET = "3.1.1"
 
@@ -33,6 +34,7 @@ def main():
 
     golden_models.write_grid(directory / "grid_3x3_samp4.fits")
     golden_models.grid_read_golden(directory)
+    golden_stdpsf.stdpsf_golden(directory)
     golden_models.spline_golden(directory)
     golden_models.params_golden(directory)
 

@@ -3,6 +3,9 @@
 The models are astropy models whose values and derivatives are computed in Rust.
 """
 
+# Imported to register the file formats of PSF grids.
+from psfphot.psf import _formats  # noqa: F401
+from psfphot.psf._fit_results import GroupCovariance
 from psfphot.psf._fitter import LevenbergMarquardt
 from psfphot.psf._flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._gaussian import CircularGaussianPRF
@@ -11,14 +14,17 @@ from psfphot.psf._grouping import SourceGrouper
 from psfphot.psf._image import ImagePSF
 from psfphot.psf._photometry import PSFPhotometry
 from psfphot.psf._simulation import make_psf_model_image
+from psfphot.psf._stdpsf_grid import STDPSFGrid
 
 __all__ = [
     "PSF_FLAGS",
     "CircularGaussianPRF",
     "GriddedPSFModel",
+    "GroupCovariance",
     "ImagePSF",
     "LevenbergMarquardt",
     "PSFPhotometry",
+    "STDPSFGrid",
     "SourceGrouper",
     "decode_psf_flags",
     "make_psf_model_image",
