@@ -24,7 +24,7 @@ def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     ----------
     data : array_like
         Expected counts, without a unit, finite and not negative; where masked,
-        anything, and the result there is 0.
+        anything.
     seed : int or None or any seed of `numpy.random.default_rng`, optional
         The seed of the random numbers; `None` draws one.
 
@@ -56,7 +56,10 @@ def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     if values.dtype.kind not in "fiub":
         msg = f"data must be an array of real numbers, got dtype {values.dtype}"
         raise TypeError(msg)
-    expected = values if mask is None else np.where(mask, 0, values)
+    expected = values
+    if mask is not None:
+        # Others are kept for the sake of the random stream.
+        expected = np.where(mask & ~((values >= 0) & np.isfinite(values)), 0, values)
     if not np.isfinite(expected).all():
         msg = "data must not contain any nonfinite values"
         raise ValueError(msg)
@@ -77,7 +80,6 @@ def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
 def make_noise_image(
     shape: int | tuple[int, ...],
     distribution: Literal["gaussian", "poisson"] = "gaussian",
-    *,
     mean: float | None = None,
     stddev: float | None = None,
     seed: Any = None,
@@ -106,6 +108,8 @@ def make_noise_image(
 
     Raises
     ------
+    TypeError
+        If ``mean`` or ``stddev`` has a unit.
     ValueError
         If ``mean`` or ``stddev`` is missing or out of its range, or the
         distribution is another.
@@ -126,6 +130,10 @@ def make_noise_image(
     if mean is None:
         msg = "'mean' must be input"
         raise ValueError(msg)
+    for name, value in (("mean", mean), ("stddev", stddev)):
+        if isinstance(value, Quantity):
+            msg = f"{name} must be a number without a unit, got {value}"
+            raise TypeError(msg)
     rng = np.random.default_rng(seed)
     if distribution == "poisson":
         if not mean >= 0:

@@ -139,6 +139,8 @@ def _check_ranges(
         if np.shape(limits) != (2,):
             msg = f"{name} must be a 2-tuple (lower, upper), got {limits!r}"
             raise ValueError(msg)
+        for limit in limits:
+            as_scalar(limit, f"each end of {name}")
         if not (np.isfinite(limits).all() and limits[0] <= limits[1]):
             msg = f"{name} must be finite and lower <= upper, got {limits!r}"
             raise ValueError(msg)

@@ -180,7 +180,7 @@ def _finite_rows(
             "a parameter is not finite or is masked"
         )
         # At the caller of make_model_image.
-        warnings.warn(msg, AstropyUserWarning, stacklevel=5)
+        warnings.warn(msg, AstropyUserWarning, stacklevel=4)
     return good
 
 
