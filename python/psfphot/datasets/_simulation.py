@@ -136,7 +136,7 @@ def _check_ranges(
                 "name of the ID or a position column"
             )
             raise ValueError(msg)
-        if np.shape(limits) != (2,):
+        if not np.iterable(limits) or len(limits) != 2:  # noqa: PLR2004
             msg = f"{name} must be a 2-tuple (lower, upper), got {limits!r}"
             raise ValueError(msg)
         for limit in limits:
