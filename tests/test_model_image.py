@@ -229,6 +229,19 @@ def test_pixels_are_averages_where_asked_for(table):
     assert errors["integrate"] < 1e-10
 
 
+@pytest.mark.parametrize("method", ["interp", "oversample"])
+@pytest.mark.parametrize("size", [1, 7, (40, 3)])
+def test_the_core_and_astropy_discretize_alike(table, method, size):
+    table["fwhm"] = np.linspace(1.0, 4.0, 30)
+    table["local_bkg"] = np.linspace(-1.0, 1.0, 30)
+    table["x_0"][3], table["y_0"][4], table["x_0"][5] = 1e300, -1e9, 20.5
+    call = {"discretize_method": method, "discretize_oversample": 4}
+    image = make_model_image(SHAPE, PRF, table, model_shape=size, **call)
+    asked = make_model_image(SHAPE, Foreign(fwhm=2.0), table, model_shape=size, **call)
+    np.testing.assert_allclose(image, asked, rtol=0, atol=1e-11)
+    assert (image != 0).sum() > 20
+
+
 @pytest.mark.parametrize("factor", [1, 2, 7])
 def test_oversampling_is_the_mean_of_its_points(factor):
     psf = ImagePSF(np.random.default_rng(0).random((22, 22)), oversampling=2)

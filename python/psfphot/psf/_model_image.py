@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from astropy.convolution import discretize_model
 from astropy.modeling import Model
 
+from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot._validate import as_pair, as_positive
 from psfphot.psf._arguments import as_positive_int
@@ -17,24 +20,26 @@ from psfphot.psf._rendering import render_model_image
 from psfphot.psf._source_rows import box_shapes, read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from astropy import units as u
     from astropy.table import Table
     from numpy.typing import NDArray
 
-    from psfphot import _core
     from psfphot.psf._source_rows import Rows
 
 __all__ = ["make_model_image"]
 
 # Our names (photutils') of astropy's ways to discretize a model.
-_MODES = {
+_MODES: dict[str, str] = {
     "center": "center",
     "interp": "linear_interp",
     "oversample": "oversample",
     "integrate": "integrate",
 }
+
+# The first pixel along an axis, and the one behind the last.
+Pixels: TypeAlias = tuple[int, int]
+# Makes the values of the i-th source in the pixels (y, x).
+Discretize: TypeAlias = Callable[[int, Pixels, Pixels], "NDArray[np.float64]"]
 
 # Parameters of a PSF on which its bounding box's size does not depend.
 _NOT_SHAPE = ("x_0", "y_0", "flux")
@@ -123,8 +128,9 @@ def make_model_image(
     Notes
     -----
     The PSF models of `psfphot.psf`, and photutils' models of the same kinds,
-    are rendered by the compiled core with ``'center'``. All else is evaluated
-    source by source.
+    are rendered by the compiled core with ``'center'``; analytic ones also with
+    ``'interp'`` and ``'oversample'``, on one thread. All else is evaluated
+    source by source in Python.
 
     Examples
     --------
@@ -152,20 +158,8 @@ def make_model_image(
         msg = f"discretize_method='integrate' takes no units, got an image in {unit}"
         raise ValueError(msg)
     levels = _levels(rows, unit)
-    core_psf = _compiled(model, rows) if discretize_method == "center" else None
-    if core_psf is None:
-        image = _add_one_by_one(
-            shape,
-            model,
-            rows,
-            boxes=boxes,
-            levels=levels,
-            discretize=lambda each, x, y: discretize_model(
-                each, x, y, mode=_MODES[discretize_method], factor=factor
-            ),
-            progress_bar=progress_bar,
-        )
-    else:
+    core_psf = _compiled(model, rows)
+    if core_psf is not None and discretize_method == "center":
         image = render_model_image(
             shape,
             core_psf,
@@ -177,6 +171,16 @@ def make_model_image(
             psf_shapes=_psf_shapes(rows, model),
             progress_bar=progress_bar,
             n_threads=n_threads,
+        )
+    else:
+        mean = _mean_of_points(core_psf, rows, model, discretize_method, factor)
+        image = _add_one_by_one(
+            shape,
+            rows,
+            mean or _by_astropy(rows, model, discretize_method, factor),
+            boxes=boxes,
+            levels=levels,
+            progress_bar=progress_bar,
         )
     return image if unit is None else image << unit
 
@@ -269,29 +273,80 @@ def _levels(rows: Rows, unit: u.UnitBase | None) -> NDArray[np.float64] | None:
     return np.asarray(rows.local_bkg.to_value(unit))
 
 
+def _by_astropy(rows: Rows, model: Model, method: str, factor: int) -> Discretize:
+    """Ask the model, for one source after another."""
+    own = model.copy()
+
+    def discretize(i: int, y: Pixels, x: Pixels) -> NDArray[np.float64]:
+        rows.set(own, i)
+        values = discretize_model(own, x, y, mode=_MODES[method], factor=factor)
+        return np.asarray(getattr(values, "value", values))
+
+    return discretize
+
+
+def _mean_of_points(
+    core_psf: _core.Psf | None, rows: Rows, model: Model, method: str, factor: int
+) -> Discretize | None:
+    """Let the core evaluate all points of the pixels, if there is a way.
+
+    The mean over points beside the pixels' centres is that of sources moved the
+    other way, and for a source on a whole box the core is quick. It has to be
+    the same PSF everywhere, and without edges, over which rounding might move it.
+    """
+    if core_psf is None or method == "integrate" or hasattr(model, "oversampling"):
+        return None
+    # The middle between the corners is the mean of the four.
+    steps = np.array([-0.5, 0.5])
+    if method == "oversample":
+        steps = (np.arange(factor) + 0.5) / factor - 0.5
+    dy, dx = (offsets.ravel() for offsets in np.meshgrid(steps, steps, indexing="ij"))
+    flux = _values(rows, model, "flux") / dx.size
+    shapes = _psf_shapes(rows, model)
+
+    def discretize(i: int, y: Pixels, x: Pixels) -> NDArray[np.float64]:
+        part = np.zeros((y[1] - y[0], x[1] - x[0]))
+        _core.render_sources(
+            part,
+            core_psf,
+            rows.x[i] - x[0] - dx,
+            rows.y[i] - y[0] - dy,
+            np.full(dx.size, flux[i]),
+            window_shape=(_reach(rows.y[i], y), _reach(rows.x[i], x)),
+            psf_shapes=None if shapes is None else np.tile(shapes[i], (dx.size, 1)),
+            n_threads=1,
+        )
+        return part
+
+    return discretize
+
+
+def _reach(center: float, pixels: Pixels) -> int:
+    """Return the size of a box about any point of a pixel that holds ``pixels``."""
+    return 2 * math.ceil(max(center - pixels[0], pixels[1] - center)) + 3
+
+
 def _add_one_by_one(
     shape: tuple[int, int],
-    model: Model,
     rows: Rows,
+    discretize: Discretize,
     *,
     boxes: tuple[int, int] | NDArray[np.int64],
     levels: NDArray[np.float64] | None,
-    discretize: Callable[[Model, tuple[int, int], tuple[int, int]], Any],
     progress_bar: bool,
 ) -> NDArray[np.float64]:
-    """Evaluate each source's model in its box."""
+    """Add each source's box."""
     image = np.zeros(shape)
     sizes = np.broadcast_to(boxes, (len(rows), 2)).tolist()
     with progress_callback(
         len(rows), "Add model sources", enabled=progress_bar
     ) as progress:
-        for i, each in enumerate(rows.models(model)):
+        for i in range(len(rows)):
             y = _pixels(rows.y[i], sizes[i][0], shape[0])
             x = _pixels(rows.x[i], sizes[i][1], shape[1])
             if y[0] < y[1] and x[0] < x[1]:
-                values = discretize(each, x, y)
                 part = image[slice(*y), slice(*x)]
-                part += getattr(values, "value", values)
+                part += discretize(i, y, x)
                 if levels is not None:
                     part += levels[i]
             if progress is not None:
@@ -299,7 +354,7 @@ def _add_one_by_one(
     return image
 
 
-def _pixels(center: float, size: int, n_pixels: int) -> tuple[int, int]:
+def _pixels(center: float, size: int, n_pixels: int) -> Pixels:
     """Return the range of ``size`` pixels about a centre, cut at the image."""
-    first = int(np.ceil(center - size / 2))
+    first = math.ceil(center - size / 2)
     return max(first, 0), min(first + size, n_pixels)

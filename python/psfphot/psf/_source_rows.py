@@ -14,8 +14,6 @@ from psfphot._validate import as_pair, as_vector, split_mask
 from psfphot.psf._rendering import rendering_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from astropy.modeling import Model
     from numpy.typing import NDArray
 
@@ -45,13 +43,10 @@ class Rows(NamedTuple):
         column: NDArray[np.float64] = self.parameters[self.y_name]
         return column
 
-    def models(self, model: Model) -> Iterator[Model]:
-        """Yield the model of each row: one and the same object, changed."""
-        own = model.copy()
-        for i in range(len(self)):
-            for name, column in self.parameters.items():
-                setattr(own, name, column[i])
-            yield own
+    def set(self, model: Model, i: int) -> None:
+        """Give a model the parameters of the i-th source."""
+        for name, column in self.parameters.items():
+            setattr(model, name, column[i])
 
     def unit(self, model: Model) -> u.UnitBase | None:
         """Return the unit of the image; `None` if it has none."""
@@ -220,8 +215,11 @@ def box_shapes(
         return rendering_box(
             model, model_shape, name="model_shape", bbox_factor=bbox_factor
         )
-    sizes = [
-        rendering_box(each, None, name="model_shape", bbox_factor=bbox_factor)
-        for each in rows.models(model)
-    ]
+    own = model.copy()
+    sizes = []
+    for i in range(len(rows)):
+        rows.set(own, i)
+        sizes.append(
+            rendering_box(own, None, name="model_shape", bbox_factor=bbox_factor)
+        )
     return np.array(sizes, dtype=np.int64).reshape(-1, 2)
