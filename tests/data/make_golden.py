@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import golden_flags
+import golden_images
 import golden_models
 import golden_photometry
 import golden_stdpsf
@@ -37,6 +38,7 @@ def main():
     golden_stdpsf.stdpsf_golden(directory)
     golden_models.spline_golden(directory)
     golden_models.params_golden(directory)
+    golden_images.images_golden(directory)
 
     image = golden_photometry.simulate(directory)
     found = golden_photometry.finder_golden(directory, image)
