@@ -69,6 +69,17 @@ def joint_covariance(
     members: list[int],
     fitted: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
+def judge_sources(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    starts: dict[str, Any],
+    settings: dict[str, Any],
+    fitted: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    has_converged: list[bool],
+) -> dict[str, NDArray[Any]]: ...
 def termination_messages() -> list[str]: ...
 def flag_definitions() -> list[tuple[int, str, str]]: ...
 def find_iraf_stars(

@@ -29,7 +29,7 @@ mod _core {
     use crate::group::{group_sources, thin_sources};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariance, termination_messages,
+        fit_sources, flag_definitions, joint_covariance, judge_sources, termination_messages,
     };
     #[pymodule_export]
     use crate::psf::PyPsf;

@@ -1,0 +1,206 @@
+"""Fits by one of astropy's fitters: slow, in Python, for scripts that use one.
+
+Sources and groups are the same as for the compiled fit, each pixel counting
+once, and so are the quality measures and flags.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
+
+from psfphot import _core
+from psfphot._progress import progress_callback
+from psfphot._validate import values_of
+from psfphot.psf._convert import as_psf_model
+from psfphot.psf._fitting import core_settings, starting_values
+from psfphot.psf._flags import PSF_FLAGS
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from numpy.typing import NDArray
+
+    from psfphot._validate import Frame
+    from psfphot.psf._fitting import FitSetup
+
+# What a fitter says of a fit that ended well (MINPACK's and scipy's numbers).
+_CONVERGED = (1, 2, 3, 4)
+
+# What is worth keeping of a fitter's report, as photutils does.
+_INFO = ("param_cov", "ierr", "message", "status")
+
+
+class _Pixels(NamedTuple):
+    """The usable pixels of a group."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
+
+
+def fit_with_astropy(
+    setup: FitSetup, frame: Frame, init: QTable
+) -> dict[str, NDArray[Any]]:
+    """Fit the sources with the astropy fitter of the setup.
+
+    Parameters
+    ----------
+    setup, frame, init
+        See `psfphot.psf._fitting.fit_with_core`.
+
+    Returns
+    -------
+    dict
+        As from there, and ``fit_info``, the fitter's report for each source.
+    """
+    n = len(init)
+    starts = starting_values(setup, init)
+    fitted = np.column_stack([starts["flux"], starts["x"], starts["y"], starts["shape"]])
+    errors = np.full(fitted.shape, np.nan)
+    has_converged = [False] * n
+    info: list[dict[str, Any]] = [{} for _ in range(n)]
+
+    def judged() -> dict[str, Any]:
+        arguments = (starts, _settings(setup), fitted, errors, has_converged)
+        return _core.judge_sources(*frame.arrays, setup.core_psf, *arguments)
+
+    # Those that cannot be fitted have no parameters, whatever they started from.
+    valid = np.isfinite(judged()["parameters"][:, 0])
+    done = 0
+    with progress_callback(n, "Fit source", enabled=setup.progress_bar) as progress:
+        for members in _groups(starts["group_id"], valid):
+            report = _fit_group(setup, frame, starts, members, fitted, errors)
+            for k in members:
+                info[k] = {key: report[key] for key in _INFO if key in report}
+                status = report.get("ierr", report.get("status"))
+                has_converged[k] = status in _CONVERGED
+            done += len(members)
+            if progress is not None:
+                progress(done)
+    return judged() | {"fit_info": info}
+
+
+def _settings(setup: FitSetup) -> dict[str, Any]:
+    """Return the core's settings, where there is nothing to be said of a fit."""
+    from psfphot.psf._fitter import LevenbergMarquardt  # noqa: PLC0415
+
+    return core_settings(setup._replace(fitter=LevenbergMarquardt()))
+
+
+def _groups(
+    group_id: NDArray[np.int64], valid: NDArray[np.bool_]
+) -> list[NDArray[np.int_]]:
+    labels = np.unique(group_id[valid])
+    return [np.flatnonzero(valid & (group_id == label)) for label in labels]
+
+
+def _fit_group(
+    setup: FitSetup,
+    frame: Frame,
+    starts: dict[str, Any],
+    members: NDArray[np.int_],
+    fitted: NDArray[np.float64],
+    errors: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Fit one group; fill in its rows and return the fitter's report."""
+    pixels = _gather(setup, frame, starts, members)
+    model = _group_model(setup, fitted[members])
+    options = {}
+    if "maxiter" in inspect.signature(setup.fitter.__call__).parameters:
+        options["maxiter"] = setup.max_iterations
+    with warnings.catch_warnings():
+        # The flags tell of it.
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        result = setup.fitter(
+            model, pixels.x, pixels.y, pixels.values, weights=pixels.weights, **options
+        )
+    names = setup.names.in_core_order()
+    width = len(setup.psf_model.param_names)
+    positions = [setup.psf_model.param_names.index(name) for name in names]
+    for k, member in enumerate(members):
+        own = result.parameters[k * width : (k + 1) * width]
+        fitted[member] = own[positions]
+    report = dict(getattr(setup.fitter, "fit_info", None) or {})
+    errors[members] = _errors(setup, report.get("param_cov"), len(members))
+    return report
+
+
+def _errors(
+    setup: FitSetup, covariance: Any, n_members: int
+) -> NDArray[np.float64]:
+    """Take the errors, in the core's order, from the covariance of what is free."""
+    model, names = setup.psf_model, setup.names.in_core_order()
+    errors = np.full((n_members, len(names)), np.nan)
+    free = [name for name in model.param_names if not getattr(model, name).fixed]
+    if covariance is None or np.shape(covariance) != (len(free) * n_members,) * 2:
+        return errors
+    with np.errstate(invalid="ignore"):
+        found = np.sqrt(np.diag(covariance)).reshape(n_members, len(free))
+    for k, name in enumerate(names):
+        if name in free:
+            errors[:, k] = found[:, free.index(name)]
+    return errors
+
+
+def _group_model(setup: FitSetup, start: NDArray[np.float64]) -> Any:
+    """Make the sum of the models of a group, each with its start and bounds."""
+    models = []
+    for values in start:
+        model = as_psf_model(setup.psf_model).copy()
+        for name, value in zip(setup.names.in_core_order(), values, strict=True):
+            getattr(model, name).value = value
+        for name, reach in zip(setup.names[:2], setup.xy_bounds, strict=True):
+            if reach is not None:
+                parameter = getattr(model, name)
+                parameter.bounds = (parameter.value - reach, parameter.value + reach)
+        models.append(model)
+    return functools.reduce(operator.add, models)
+
+
+def _gather(
+    setup: FitSetup, frame: Frame, starts: dict[str, Any], members: NDArray[np.int_]
+) -> _Pixels:
+    """Take the pixels of all boxes, each once, minus the mean background there."""
+    boxes = [_box(setup, frame, starts["x"][k], starts["y"][k]) for k in members]
+    y0, x0 = (min(box[axis].start for box in boxes) for axis in (0, 1))
+    y1, x1 = (max(box[axis].stop for box in boxes) for axis in (0, 1))
+    count, background = np.zeros((2, y1 - y0, x1 - x0))
+    for (rows, columns), k in zip(boxes, members, strict=True):
+        own = np.s_[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0]
+        count[own] += 1
+        level = starts["local_bkg"][k]
+        background[own] += level if np.isfinite(level) else 0.0
+    whole = np.s_[y0:y1, x0:x1]
+    usable = count > 0
+    data, error, mask = frame.arrays
+    if mask is not None:
+        usable &= ~mask[whole]
+    values = np.asarray(data[whole], dtype=np.float64)
+    usable &= np.isfinite(values)
+    weights = None
+    if error is not None:
+        one_sigma = np.asarray(error[whole], dtype=np.float64)
+        usable &= np.isfinite(one_sigma) & (one_sigma > 0)
+        weights = 1 / one_sigma[usable]
+    rows, columns = np.nonzero(usable)
+    values = values[usable] - background[usable] / count[usable]
+    return _Pixels(columns + float(x0), rows + float(y0), values, weights)
+
+
+def _box(setup: FitSetup, frame: Frame, x: float, y: float) -> tuple[slice, slice]:
+    """Return the rows and columns of a source's fit box that are on the image."""
+    slices = []
+    for centre, size, end in zip(
+        (y, x), setup.fit_shape, frame.data.shape, strict=True
+    ):
+        first = int(np.ceil(centre - size / 2))
+        slices.append(slice(max(first, 0), min(first + size, end)))
+    rows, columns = slices
+    return rows, columns
