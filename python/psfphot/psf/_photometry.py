@@ -30,7 +30,13 @@ from psfphot.psf._arguments import (
     as_radius,
     refuse,
 )
-from psfphot.psf._convert import parameter_names, to_core
+from psfphot.psf._convert import (
+    as_psf_model,
+    keeps_bounds,
+    parameter_names,
+    parameter_value,
+    to_core,
+)
 from psfphot.psf._init_params import from_finder, from_user
 from psfphot.psf._rendering import render_model_image, rendering_box
 from psfphot.psf._results import metadata, results_table
@@ -71,7 +77,9 @@ class PSFPhotometry:
     ----------
     psf_model : `~astropy.modeling.Fittable2DModel`
         The PSF. Fixed parameters (``psf_model.x_0.fixed = True``) stay at
-        their starting values.
+        their starting values. astropy's Gaussian2D and Moffat2D are taken as
+        the `GaussianPSF` and `MoffatPSF` of the same shape, which is then the
+        attribute ``psf_model``; their shape is free unless it is fixed.
     fit_shape : int or (ny, nx)
         Shape of the box of pixels around each starting position that is
         fitted, odd.
@@ -143,6 +151,7 @@ class PSFPhotometry:
         n_threads: int | None = None,
         progress_bar: bool = False,
     ) -> None:
+        psf_model = as_psf_model(psf_model)
         self._core_psf = to_core(psf_model)
         self._names = parameter_names(psf_model)
         self.psf_model = psf_model
@@ -301,7 +310,7 @@ class PSFPhotometry:
         add_flux(init, frame, self.aperture_radius, self.n_threads)
         for name in self._free_shape():
             if f"{name}_init" not in init.colnames:
-                value = float(np.ravel(getattr(self.psf_model, name).value)[0])
+                value = parameter_value(self.psf_model, name)
                 init[f"{name}_init"] = np.full(len(init), value)
         add_groups(init, self.grouper)
         return init
@@ -311,8 +320,11 @@ class PSFPhotometry:
         shape = np.empty((n, len(self._names.shape)))
         for k, name in enumerate(self._names.shape):
             is_free = f"{name}_init" in init.colnames
-            model_value = np.ravel(getattr(self.psf_model, name).value)[0]
-            shape[:, k] = init[f"{name}_init"] if is_free else model_value
+            shape[:, k] = (
+                init[f"{name}_init"]
+                if is_free
+                else parameter_value(self.psf_model, name)
+            )
         starts = {
             "x": np.ascontiguousarray(init["x_init"], dtype=float),
             "y": np.ascontiguousarray(init["y_init"], dtype=float),
@@ -457,7 +469,7 @@ class PSFPhotometry:
 def _refuse_constraints(model: Any, names: Iterable[str]) -> None:
     """Refuse bounds and ties of free parameters: the fit does not know them yet.
 
-    Widths are kept positive, which is what their default bound says.
+    Those that only say what the fit keeps anyway are no matter.
     """
     for name in names:
         parameter = getattr(model, name)
@@ -465,7 +477,7 @@ def _refuse_constraints(model: Any, names: Iterable[str]) -> None:
             continue
         low, high = parameter.bounds
         is_default = high is None and (low is None or 0 < low < _TINY)
-        if not is_default:
+        if not (is_default or keeps_bounds(model, name)):
             msg = (
                 f"bounds of psf_model parameters are not supported yet: {name} has "
                 f"the bounds {parameter.bounds}"

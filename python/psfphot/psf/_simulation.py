@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot.datasets._simulation import make_model_params
-from psfphot.psf._convert import parameter_names, to_core
+from psfphot.psf._convert import (
+    as_psf_model,
+    parameter_names,
+    parameter_value,
+    to_core,
+)
 from psfphot.psf._rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
@@ -97,6 +102,7 @@ def make_psf_model_image(
     >>> data.shape, params.colnames
     ((150, 200), ['id', 'x_0', 'y_0', 'flux'])
     """
+    psf_model = as_psf_model(psf_model)
     core_psf = to_core(psf_model)
     names = parameter_names(psf_model)
     box = rendering_box(psf_model, model_shape, name="model_shape")
@@ -142,8 +148,7 @@ def _column(table: QTable, psf_model: Any, name: str) -> NDArray[np.float64]:
     """Return the table's parameter, else the model's for each row."""
     if name in table.colnames:
         return np.asarray(table[name], dtype=np.float64)
-    value = float(np.ravel(getattr(psf_model, name).value)[0])
-    return np.full(len(table), value)
+    return np.full(len(table), parameter_value(psf_model, name))
 
 
 def _shapes(
