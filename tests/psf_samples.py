@@ -33,6 +33,10 @@ ANALYTIC = [
     (AiryDiskPRF, {"radius": 2.6}),
 ]
 
+each_kind = pytest.mark.parametrize(
+    ("kind", "shape"), ANALYTIC, ids=[kind.__name__ for kind, _ in ANALYTIC]
+)
+
 
 def samples(shape=(23, 31), seed=0):
     """A lopsided star with some noise, so that nothing is symmetric."""

@@ -61,7 +61,9 @@ def test_values(case, place, photutils_version):
     for points in [(x, y), (x + 0.37, y - 0.21)]:
         expected = other.evaluate(*points, *parameters)
         values = ours.evaluate(*points, *parameters)
-        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12 * expected.max())
+        np.testing.assert_allclose(
+            values, expected, rtol=0, atol=1e-12 * expected.max()
+        )
 
 
 @each_case
