@@ -72,8 +72,8 @@ struct Airy {
     amplitude: f64,
 }
 
-/// Σ_k (−x)^k / (k! (k + order)!) / 2^order, which is Jₙ(z)/zⁿ for x = z²/4:
-/// to rounding for z < 1.
+/// The power series of Jₙ(z)/zⁿ, Σ (−x)ᵏ/(k! (k + n)!)/2ⁿ with x = z²/4:
+/// good to rounding for z < 1.
 fn bessel_series(order: u32, x: f64) -> f64 {
     const TERMS: u32 = 9;
     let mut sum = 1.0;
