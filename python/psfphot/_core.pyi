@@ -1,6 +1,6 @@
 """The compiled core; private, see the documented classes that wrap it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -29,9 +29,9 @@ class Psf:
         n_threads: int | None = None,
     ) -> Psf: ...
     @staticmethod
-    def gaussian_prf(fwhm: float) -> Psf: ...
+    def analytic(kind: str, shape: Sequence[float], n_nodes: int = 9) -> Psf: ...
     @staticmethod
-    def callback_model(model: Any, shape: list[float]) -> Psf: ...
+    def callback_model(model: Any, shape: Sequence[float]) -> Psf: ...
     @property
     def shape_names(self) -> list[str]: ...
     def evaluate(

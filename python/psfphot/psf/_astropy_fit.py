@@ -17,10 +17,8 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
 from psfphot._progress import progress_callback
-from psfphot._validate import values_of
-from psfphot.psf._convert import as_psf_model
+from psfphot.psf._fitter import LevenbergMarquardt
 from psfphot.psf._fitting import core_settings, starting_values
-from psfphot.psf._flags import PSF_FLAGS
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -62,21 +60,34 @@ def fit_with_astropy(
     """
     n = len(init)
     starts = starting_values(setup, init)
-    fitted = np.column_stack([starts["flux"], starts["x"], starts["y"], starts["shape"]])
+    fitted = np.column_stack(
+        [starts["flux"], starts["x"], starts["y"], starts["shape"]]
+    )
     errors = np.full(fitted.shape, np.nan)
     has_converged = [False] * n
     info: list[dict[str, Any]] = [{} for _ in range(n)]
 
     def judged() -> dict[str, Any]:
-        arguments = (starts, _settings(setup), fitted, errors, has_converged)
-        return _core.judge_sources(*frame.arrays, setup.core_psf, *arguments)
+        return _core.judge_sources(
+            *frame.arrays,
+            setup.core_psf,
+            starts,
+            # The core's own settings of a fit say nothing here.
+            core_settings(setup._replace(fitter=LevenbergMarquardt())),
+            fitted,
+            errors,
+            has_converged,
+        )
 
     # Those that cannot be fitted have no parameters, whatever they started from.
     valid = np.isfinite(judged()["parameters"][:, 0])
     done = 0
     with progress_callback(n, "Fit source", enabled=setup.progress_bar) as progress:
         for members in _groups(starts["group_id"], valid):
-            report = _fit_group(setup, frame, starts, members, fitted, errors)
+            pixels = _gather(setup, frame, starts, members)
+            report, values = _fit_group(setup, pixels, fitted[members])
+            fitted[members] = values
+            errors[members] = _errors(setup, report.get("param_cov"), len(members))
             for k in members:
                 info[k] = {key: report[key] for key in _INFO if key in report}
                 status = report.get("ierr", report.get("status"))
@@ -87,13 +98,6 @@ def fit_with_astropy(
     return judged() | {"fit_info": info}
 
 
-def _settings(setup: FitSetup) -> dict[str, Any]:
-    """Return the core's settings, where there is nothing to be said of a fit."""
-    from psfphot.psf._fitter import LevenbergMarquardt  # noqa: PLC0415
-
-    return core_settings(setup._replace(fitter=LevenbergMarquardt()))
-
-
 def _groups(
     group_id: NDArray[np.int64], valid: NDArray[np.bool_]
 ) -> list[NDArray[np.int_]]:
@@ -102,16 +106,10 @@ def _groups(
 
 
 def _fit_group(
-    setup: FitSetup,
-    frame: Frame,
-    starts: dict[str, Any],
-    members: NDArray[np.int_],
-    fitted: NDArray[np.float64],
-    errors: NDArray[np.float64],
-) -> dict[str, Any]:
-    """Fit one group; fill in its rows and return the fitter's report."""
-    pixels = _gather(setup, frame, starts, members)
-    model = _group_model(setup, fitted[members])
+    setup: FitSetup, pixels: _Pixels, start: NDArray[np.float64]
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Fit one group; return the fitter's report and the parameters, row by row."""
+    model = _group_model(setup, start)
     options = {}
     if "maxiter" in inspect.signature(setup.fitter.__call__).parameters:
         options["maxiter"] = setup.max_iterations
@@ -121,20 +119,13 @@ def _fit_group(
         result = setup.fitter(
             model, pixels.x, pixels.y, pixels.values, weights=pixels.weights, **options
         )
-    names = setup.names.in_core_order()
-    width = len(setup.psf_model.param_names)
-    positions = [setup.psf_model.param_names.index(name) for name in names]
-    for k, member in enumerate(members):
-        own = result.parameters[k * width : (k + 1) * width]
-        fitted[member] = own[positions]
-    report = dict(getattr(setup.fitter, "fit_info", None) or {})
-    errors[members] = _errors(setup, report.get("param_cov"), len(members))
-    return report
+    own = setup.psf_model.param_names
+    order = [own.index(name) for name in setup.names.in_core_order()]
+    values = result.parameters.reshape(len(start), len(own))[:, order]
+    return dict(getattr(setup.fitter, "fit_info", None) or {}), values
 
 
-def _errors(
-    setup: FitSetup, covariance: Any, n_members: int
-) -> NDArray[np.float64]:
+def _errors(setup: FitSetup, covariance: Any, n_members: int) -> NDArray[np.float64]:
     """Take the errors, in the core's order, from the covariance of what is free."""
     model, names = setup.psf_model, setup.names.in_core_order()
     errors = np.full((n_members, len(names)), np.nan)
@@ -153,7 +144,7 @@ def _group_model(setup: FitSetup, start: NDArray[np.float64]) -> Any:
     """Make the sum of the models of a group, each with its start and bounds."""
     models = []
     for values in start:
-        model = as_psf_model(setup.psf_model).copy()
+        model = setup.psf_model.copy()
         for name, value in zip(setup.names.in_core_order(), values, strict=True):
             getattr(model, name).value = value
         for name, reach in zip(setup.names[:2], setup.xy_bounds, strict=True):
@@ -173,7 +164,9 @@ def _gather(
     y1, x1 = (max(box[axis].stop for box in boxes) for axis in (0, 1))
     count, background = np.zeros((2, y1 - y0, x1 - x0))
     for (rows, columns), k in zip(boxes, members, strict=True):
-        own = np.s_[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0]
+        own = np.s_[
+            rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0
+        ]
         count[own] += 1
         level = starts["local_bkg"][k]
         background[own] += level if np.isfinite(level) else 0.0
@@ -189,9 +182,9 @@ def _gather(
         one_sigma = np.asarray(error[whole], dtype=np.float64)
         usable &= np.isfinite(one_sigma) & (one_sigma > 0)
         weights = 1 / one_sigma[usable]
-    rows, columns = np.nonzero(usable)
+    y, x = np.nonzero(usable)
     values = values[usable] - background[usable] / count[usable]
-    return _Pixels(columns + float(x0), rows + float(y0), values, weights)
+    return _Pixels((x + x0).astype(float), (y + y0).astype(float), values, weights)
 
 
 def _box(setup: FitSetup, frame: Frame, x: float, y: float) -> tuple[slice, slice]:

@@ -10,6 +10,7 @@ import numpy as np
 from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot._validate import values_of
+from psfphot.psf._convert import parameter_value
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -69,7 +70,7 @@ def starting_values(setup: FitSetup, init: QTable) -> dict[str, Any]:
     shape = np.empty((len(init), len(names.shape)))
     for k, name in enumerate(names.shape):
         is_free = f"{name}_init" in init.colnames
-        model_value = np.ravel(getattr(setup.psf_model, name).value)[0]
+        model_value = parameter_value(setup.psf_model, name)
         shape[:, k] = init[f"{name}_init"] if is_free else model_value
     return {
         "x": np.ascontiguousarray(init["x_init"], dtype=float),

@@ -19,9 +19,15 @@ from psfphot.psf._arguments import (
     as_radius,
     as_xy_bounds,
 )
-from psfphot.psf._convert import parameter_names, to_core
+from psfphot.psf._astropy_fit import fit_with_astropy
+from psfphot.psf._convert import (
+    as_psf_model,
+    parameter_names,
+    parameter_value,
+    to_core,
+)
 from psfphot.psf._fit_results import FitResults, Run
-from psfphot.psf._fitter import as_fitter
+from psfphot.psf._fitter import LevenbergMarquardt, as_fitter
 from psfphot.psf._fitting import FitSetup, check_constraints, fit_with_core
 from psfphot.psf._flags import PSF_FLAGS
 from psfphot.psf._init_params import extra_columns, from_finder, from_user
@@ -61,7 +67,11 @@ class PSFPhotometry(FitResults, ModelImages):
     psf_model : `~astropy.modeling.Fittable2DModel`
         The PSF. Fixed parameters (``psf_model.x_0.fixed = True``) stay at
         their starting values, bounded ones (``psf_model.flux.bounds``) within
-        their bounds, in groups too.
+        their bounds, in groups too. astropy's Gaussian2D and Moffat2D are taken
+        as the `GaussianPSF` and `MoffatPSF` of the same shape, which is then the
+        attribute ``psf_model``; their shape is free unless it is fixed. Models
+        that are none of ours (nor photutils' of the same names) are evaluated
+        by calls back into Python, one source after another.
     fit_shape : int or (ny, nx)
         Shape of the box of pixels around each starting position that is
         fitted, odd.
@@ -71,8 +81,10 @@ class PSFPhotometry(FitResults, ModelImages):
     grouper : callable, optional
         Called as ``grouper(x, y)``; returns group labels. Sources of a group
         are fitted jointly.
-    fitter : `LevenbergMarquardt`, optional
-        Settings of our own fitter, which `None` stands for.
+    fitter : `LevenbergMarquardt` or an astropy fitter, optional
+        Settings of our own fitter, which `None` stands for. A fitter of
+        `astropy.modeling.fitting` is used through Python, a thousand times
+        slower; its covariance gives the errors.
     fitter_maxiters : int, optional
         Most evaluations of the model in a fit; `None` means 100.
     xy_bounds : float or (float or `None`, float or `None`), optional
@@ -139,6 +151,7 @@ class PSFPhotometry(FitResults, ModelImages):
         progress_bar: bool = False,
         keep_columns: bool | Sequence[str] = False,
     ) -> None:
+        psf_model = as_psf_model(psf_model)
         self.psf_model = psf_model
         self.fit_shape = as_fit_shape(fit_shape)
         self.finder = as_callable(finder, "finder")
@@ -233,7 +246,8 @@ class PSFPhotometry(FitResults, ModelImages):
         if init is None:
             return None
         self.init_params = init
-        fit = fit_with_core(setup, frame, init)
+        is_ours = isinstance(setup.fitter, LevenbergMarquardt)
+        fit = (fit_with_core if is_ours else fit_with_astropy)(setup, frame, init)
         self._warn(fit)
         self._run = Run(setup, frame, init, fit)
         table = results_table(
@@ -303,7 +317,7 @@ class PSFPhotometry(FitResults, ModelImages):
         add_flux(init, frame, self.aperture_radius, self.n_threads)
         for name in self._free_shape():
             if f"{name}_init" not in init.colnames:
-                value = float(np.ravel(getattr(self.psf_model, name).value)[0])
+                value = parameter_value(self.psf_model, name)
                 init[f"{name}_init"] = np.full(len(init), value)
         add_groups(init, self.grouper)
         return init

@@ -411,18 +411,19 @@ fn fill_reach(psf: &dyn Psf, at: Placement<'_>, tile: PixelBox, own: PixelBox, p
     let (values, gradient) = planes.split_at_mut(n);
     psf.fill_with_gradient(at, tile, values, gradient);
     let support = psf.support(at);
-    if support.intersection(&tile) == own {
+    if own == tile && support.intersection(&tile) == tile {
         return;
     }
     let mut point = [0.0; MAX_PARAMETERS];
     for (k, (x, y)) in tile.pixels().enumerate() {
         match (own.contains(x, y), support.contains(x, y)) {
+            (true, true) => continue,
             (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
-            (false, true) => {
+            // Wings beyond the support are not zero.
+            (false, _) => {
                 values[k] = 0.0;
                 point.fill(0.0);
             }
-            _ => continue,
         }
         for (plane, derivative) in gradient.chunks_exact_mut(n).zip(point) {
             plane[k] = derivative;
