@@ -9,7 +9,6 @@ from psf_samples import each_kind
 
 from psfphot.psf import (
     GaussianPRF,
-    MoffatPRF,
     MoffatPSF,
     PSFPhotometry,
     make_psf_model_image,
@@ -127,10 +126,3 @@ class TestPhotometry:
             table = photometry(data, init_params=init)
         assert table["beta_fit"][0] > 1
         assert table["alpha_fit"][0] > 0
-
-    def test_other_bounds_are_refused(self):
-        model = MoffatPRF(bounds={"beta": (2, None)})
-        assert PSFPhotometry(model, 5)
-        model.beta.fixed = False
-        with pytest.raises(NotImplementedError, match="beta has the bounds"):
-            PSFPhotometry(model, 5)

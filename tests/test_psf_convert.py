@@ -21,6 +21,7 @@ from psfphot.psf import (
 )
 from psfphot.psf._convert import (
     as_psf_model,
+    is_compiled,
     parameter_names,
     parameter_value,
     to_core,
@@ -113,7 +114,10 @@ def test_a_subclass_of_photutils():
             return 2 * super().evaluate(*args)
 
     assert at_a_point(to_core(Same())) == at_a_point(to_core(base()))
-    with pytest.raises(NotImplementedError, match="Other"):
+    assert is_compiled(Same())
+    # Its own formula is asked, and fails.
+    assert not is_compiled(Other())
+    with pytest.raises(AssertionError):
         to_core(Other())
 
 
@@ -169,8 +173,13 @@ class TestAstropysModels:
         model = Gaussian2D()
         model.x_name, model.y_name, model.flux_name = "x_mean", "y_mean", "amplitude"
         assert as_psf_model(model) is model
-        with pytest.raises(NotImplementedError, match="Gaussian2D"):
-            to_core(model)
+        assert not is_compiled(model)
+        # At (3.3, 2.1), of flux 2 at (3, 2).
+        expected = 2 * model(0.3, 0.1)
+        shape = (*model.parameters[3:],)
+        x, y = np.array([3.3]), np.array([2.1])
+        values = to_core(model).evaluate(x, y, 2.0, 3.0, 2.0, *shape)
+        assert values[0] == pytest.approx(expected)
 
     def test_subclasses_stay(self):
         class Sharper(Gaussian2D):

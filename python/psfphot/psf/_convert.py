@@ -139,6 +139,11 @@ def parameter_value(model: Any, name: str) -> float:
     return float(np.ravel(value)[0])
 
 
+def is_compiled(model: Any) -> bool:
+    """Tell whether the compiled core knows the model, or has to ask it back."""
+    return _kind(as_psf_model(model)) is not None
+
+
 def check_model(model: Any) -> None:
     """Refuse what cannot be a PSF model.
 

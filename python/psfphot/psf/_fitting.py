@@ -98,6 +98,10 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
 
 def _bounds(parameter: Any) -> tuple[float, float]:
     low, high = (getattr(v, "value", v) for v in parameter.bounds)
+    if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
+        # The core's angles are degrees.
+        to_degrees = parameter.unit.to("deg")
+        low, high = (v if v is None else v * to_degrees for v in (low, high))
     low = -math.inf if low is None else float(low)
     high = math.inf if high is None else float(high)
     if not low <= high:

@@ -15,7 +15,7 @@ from psfphot._progress import progress_callback
 from psfphot._validate import as_pair, as_positive
 from psfphot.psf._arguments import as_positive_int
 from psfphot.psf._base import PSFModel
-from psfphot.psf._convert import to_core
+from psfphot.psf._convert import is_compiled, to_core
 from psfphot.psf._rendering import render_model_image
 from psfphot.psf._source_rows import box_shapes, read_rows
 
@@ -233,10 +233,7 @@ def _compiled(model: Model, rows: Rows) -> _core.Psf | None:
         value = rows.parameters.get(name, getattr(model, name))
         if name != "flux" and getattr(value, "unit", None) is not None:
             return None
-    try:
-        return to_core(model)
-    except NotImplementedError:
-        return None
+    return to_core(model) if is_compiled(model) else None
 
 
 def _values(rows: Rows, model: Model, name: str) -> NDArray[np.float64]:
