@@ -7,7 +7,6 @@ once, and so are the quality measures and flags.
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +16,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
 from psfphot._progress import progress_callback
-from psfphot.psf._fitter import LevenbergMarquardt
+from psfphot.psf._fitter import LevenbergMarquardt, takes_maxiter
 from psfphot.psf._fitting import core_settings, starting_values
 
 if TYPE_CHECKING:
@@ -110,9 +109,7 @@ def _fit_group(
 ) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """Fit one group; return the fitter's report and the parameters, row by row."""
     model = _group_model(setup, start)
-    options = {}
-    if "maxiter" in inspect.signature(setup.fitter.__call__).parameters:
-        options["maxiter"] = setup.max_iterations
+    options = {"maxiter": setup.max_iterations} if takes_maxiter(setup.fitter) else {}
     with warnings.catch_warnings():
         # The flags tell of it.
         warnings.simplefilter("ignore", AstropyUserWarning)
@@ -151,6 +148,10 @@ def _group_model(setup: FitSetup, start: NDArray[np.float64]) -> Any:
             if reach is not None:
                 parameter = getattr(model, name)
                 parameter.bounds = (parameter.value - reach, parameter.value + reach)
+        for parameter in (getattr(model, name) for name in model.param_names):
+            if not parameter.fixed:
+                low, high = parameter.bounds
+                parameter.value = np.clip(parameter.value, low, high)
         models.append(model)
     return functools.reduce(operator.add, models)
 
