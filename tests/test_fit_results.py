@@ -167,3 +167,16 @@ def test_columns_are_kept_when_asked(stars):
         fitted(stars, keep_columns=["flags"])
     with pytest.raises(TypeError, match="keep_columns must be True"):
         fitted(stars, keep_columns=[3])
+
+
+def test_names_of_before_photutils_3_work_and_warn(stars):
+    with pytest.warns(AstropyDeprecationWarning, match="localbkg_estimator"):
+        phot = fitted(stars, localbkg_estimator=lambda data, x, y, mask: 0.0 * x)
+    assert phot.local_bkg_estimator is not None
+    with pytest.warns(AstropyDeprecationWarning, match="npixfit"):
+        assert phot.results["npixfit"][0] == 49
+    assert "npixfit" not in phot.results.colnames
+    with pytest.warns(AstropyDeprecationWarning, match="include_localbkg"):
+        phot.make_model_image(SHAPE, include_localbkg=True)
+    with pytest.warns(AstropyDeprecationWarning, match="include_localbkg"):
+        phot.make_residual_image(simulated(stars), include_localbkg=True)

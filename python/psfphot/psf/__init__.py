@@ -6,6 +6,7 @@ The models are astropy models whose values and derivatives are computed in Rust.
 # Imported to register the file formats of PSF grids.
 from psfphot.psf import _formats  # noqa: F401
 from psfphot.psf._airy import AiryDiskPRF, AiryDiskPSF
+from psfphot.psf._fit_gaussian import fit_2dgaussian, fit_fwhm
 from psfphot.psf._fit_results import GroupCovariance
 from psfphot.psf._fitter import LevenbergMarquardt
 from psfphot.psf._flags import PSF_FLAGS, decode_psf_flags
@@ -43,5 +44,7 @@ __all__ = [
     "STDPSFGrid",
     "SourceGrouper",
     "decode_psf_flags",
+    "fit_2dgaussian",
+    "fit_fwhm",
     "make_psf_model_image",
 ]

@@ -17,7 +17,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot.psf._fitter import LevenbergMarquardt, takes_maxiter
-from psfphot.psf._fitting import core_settings, starting_values
+from psfphot.psf._fitting import core_settings, fit_box, starting_values
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -160,7 +160,10 @@ def _gather(
     setup: FitSetup, frame: Frame, starts: dict[str, Any], members: NDArray[np.int_]
 ) -> _Pixels:
     """Take the pixels of all boxes, each once, minus the mean background there."""
-    boxes = [_box(setup, frame, starts["x"][k], starts["y"][k]) for k in members]
+    boxes = [
+        fit_box(starts["x"][k], starts["y"][k], setup.fit_shape, frame.data.shape)
+        for k in members
+    ]
     y0, x0 = (min(box[axis].start for box in boxes) for axis in (0, 1))
     y1, x1 = (max(box[axis].stop for box in boxes) for axis in (0, 1))
     count, background = np.zeros((2, y1 - y0, x1 - x0))
@@ -186,15 +189,3 @@ def _gather(
     y, x = np.nonzero(usable)
     values = values[usable] - background[usable] / count[usable]
     return _Pixels((x + x0).astype(float), (y + y0).astype(float), values, weights)
-
-
-def _box(setup: FitSetup, frame: Frame, x: float, y: float) -> tuple[slice, slice]:
-    """Return the rows and columns of a source's fit box that are on the image."""
-    slices = []
-    for centre, size, end in zip(
-        (y, x), setup.fit_shape, frame.data.shape, strict=True
-    ):
-        first = int(np.ceil(centre - size / 2))
-        slices.append(slice(max(first, 0), min(first + size, end)))
-    rows, columns = slices
-    return rows, columns

@@ -113,6 +113,27 @@ def _bounds(parameter: Any) -> tuple[float, float]:
     return low, high
 
 
+def fit_box(
+    x: float, y: float, fit_shape: tuple[int, int], image_shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a source's fit box that are on the image.
+
+    They are those of the core, and of astropy's
+    `~astropy.nddata.overlap_slices`; empty where there is no overlap.
+    """
+    rows, columns = (
+        _pixels(float(centre), size, n)
+        for centre, size, n in zip((y, x), fit_shape, image_shape, strict=True)
+    )
+    return rows, columns
+
+
+def _pixels(centre: float, size: int, n: int) -> slice:
+    first = math.ceil(centre - size / 2)
+    start = min(max(first, 0), n)
+    return slice(start, max(min(first + size, n), start))
+
+
 def fit_with_core(
     setup: FitSetup, frame: Frame, init: QTable
 ) -> dict[str, NDArray[Any]]:

@@ -10,6 +10,7 @@ from astropy.nddata import NDData
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot._deprecated import old_arguments
 from psfphot._validate import Frame, as_frame, as_n_threads, unpack_nddata
 from psfphot.psf._arguments import (
     as_callable,
@@ -134,6 +135,7 @@ class PSFPhotometry(FitResults, ModelImages):
     covariance is scaled by chi\ :sup:`2` per degree of freedom.
     """
 
+    @old_arguments(renamed={"localbkg_estimator": "local_bkg_estimator"})
     def __init__(
         self,
         psf_model: Any,
