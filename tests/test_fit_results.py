@@ -6,6 +6,7 @@ from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
+from psfphot.background import LocalBackground
 from psfphot.datasets import make_noise_image
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry, SourceGrouper
 
@@ -170,9 +171,10 @@ def test_columns_are_kept_when_asked(stars):
 
 
 def test_names_of_before_photutils_3_work_and_warn(stars):
+    estimator = LocalBackground(8, 12)
     with pytest.warns(AstropyDeprecationWarning, match="localbkg_estimator"):
-        phot = fitted(stars, localbkg_estimator=lambda data, x, y, mask: 0.0 * x)
-    assert phot.local_bkg_estimator is not None
+        phot = fitted(stars, localbkg_estimator=estimator)
+    assert phot.local_bkg_estimator is estimator
     with pytest.warns(AstropyDeprecationWarning, match="npixfit"):
         assert phot.results["npixfit"][0] == 49
     assert "npixfit" not in phot.results.colnames

@@ -135,7 +135,8 @@ def fit_fwhm(
         mask=mask,
         error=error,
     )
-    return np.array(photometry.results["fwhm_fit"])
+    table = photometry.results
+    return np.array([] if table is None else table["fwhm_fit"], dtype=np.float64)
 
 
 def _as_positions(xypos: Any) -> NDArray[np.float64]:
@@ -180,7 +181,7 @@ def _centre_of_mass(frame: Frame) -> NDArray[np.float64]:
         msg = "xypos must be given: data have no centre of mass, their sum is 0"
         raise ValueError(msg)
     y, x = np.indices(values.shape)
-    return np.array([[(x * values).sum(), (y * values).sum()]]) / total
+    return np.array([[(x * values).sum() / total, (y * values).sum() / total]])
 
 
 def _box_sum(
