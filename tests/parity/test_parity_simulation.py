@@ -128,7 +128,7 @@ def sources(n=40):
 
 @pytest.mark.parametrize("method", ["center", "interp", "oversample"])
 @pytest.mark.parametrize("name", MODELS)
-def test_images_of_psf_models(name, method):
+def test_images_of_psf_models(name, method, photutils_31):
     call = {"discretize_method": method, "discretize_oversample": 3}
     table = sources()
     for model_shape in (None, 5, (14, 9)):
@@ -207,7 +207,7 @@ def test_compound_models():
     )
 
 
-def test_rows_that_are_left_out():
+def test_rows_that_are_left_out(photutils_31):
     table = sources()
     table["local_bkg"] = 1.0
     table["x_0"][3], table["y_0"][5], table["flux"][7] = np.nan, np.inf, np.nan

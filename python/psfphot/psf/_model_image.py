@@ -150,7 +150,10 @@ def make_model_image(
     rows = read_rows(
         model, params_table, x_name=x_name, y_name=y_name, params_map=params_map
     )
-    ignored = _NOT_SHAPE if _is_psf(model) else ()
+    ignored: tuple[str, ...] = ()
+    if _is_psf(model):
+        ignored = _NOT_SHAPE
+        _check_psf_shapes(rows, model)
     boxes = box_shapes(rows, model, model_shape, bbox_factor, ignored)
     unit = rows.unit(model)
     if unit is not None and discretize_method == "integrate":
@@ -253,6 +256,16 @@ def _psf_shapes(rows: Rows, model: Model) -> NDArray[np.float64] | None:
     if not any(name in rows.parameters for name in names):
         return None
     return np.column_stack([_values(rows, model, name) for name in names])
+
+
+def _check_psf_shapes(rows: Rows, model: Model) -> None:
+    for name in {*rows.parameters} - {*_NOT_SHAPE}:
+        # The class's own bound; the model's may be a fit's.
+        lower, _ = getattr(type(model), name).bounds
+        values = _values(rows, model, name)
+        if lower is not None and (values < lower).any():
+            msg = f"{name} must be positive and finite, got {values.min()}"
+            raise ValueError(msg)
 
 
 def _levels(rows: Rows, unit: u.UnitBase | None) -> NDArray[np.float64] | None:
