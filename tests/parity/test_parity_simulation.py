@@ -263,3 +263,13 @@ def test_errors(wrong, photutils_31):
     with pytest.raises(expected.type) as error:
         datasets.make_model_image(**call)
     assert str(error.value).split()[:2] == str(expected.value).split()[:2]
+
+
+def test_psf_images_of_astropy_models():
+    model = Gaussian2D(x_stddev=1.5)
+    model.x_name, model.y_name, model.flux_name = "x_mean", "y_mean", "amplitude"
+    call = {"flux": (3, 4), "x_stddev": (1, 2), "seed": 5, "nonsense": (1, 2)}
+    data, table = ours.make_psf_model_image(SHAPE, model, 30, **call)
+    expected, their_table = theirs.make_psf_model_image(SHAPE, model, 30, **call)
+    same_table(table, their_table)
+    same_image(data, expected)
