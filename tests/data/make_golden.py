@@ -34,6 +34,7 @@ def main():
     golden_models.write_grid(directory / "grid_3x3_samp4.fits")
     golden_models.grid_read_golden(directory)
     golden_models.spline_golden(directory)
+    golden_models.analytic_golden(directory)
     golden_models.params_golden(directory)
 
     image = golden_photometry.simulate(directory)

@@ -166,7 +166,7 @@ class AiryDiskPRF(PixelNodes, AiryDiskPSF):
     >>> from psfphot.psf import AiryDiskPRF
     >>> model = AiryDiskPRF(flux=100, x_0=5, y_0=5, radius=3)
     >>> print(f"{model(5, 5):.3f}")
-    12.300
+    12.133
     """
 
     _kind = "AiryDiskPRF"

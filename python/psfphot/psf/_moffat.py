@@ -187,7 +187,7 @@ class MoffatPRF(PixelNodes, MoffatPSF):
     >>> from psfphot.psf import MoffatPRF
     >>> model = MoffatPRF(flux=100, x_0=5, y_0=5, alpha=2, beta=3)
     >>> print(f"{model(5, 5):.3f}")
-    14.182
+    14.134
     """
 
     _kind = "MoffatPRF"
