@@ -168,8 +168,8 @@ class MoffatPRF(PixelNodes, MoffatPSF):
         Half the size of the bounding box, in units of the FWHM.
     n_nodes : int, optional
         Number of nodes along each axis of a pixel, from 1 (the pixel's centre)
-        to 200. 9 are good to 1e-10 of the peak for ``alpha`` of a pixel, and
-        to rounding for two.
+        to 200. 9 are good to 7e-9 of the peak for ``alpha`` of a pixel, and
+        1e-13 for two (``beta`` up to 5).
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
         ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
