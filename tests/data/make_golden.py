@@ -37,6 +37,7 @@ def main():
     golden_models.grid_read_golden(directory)
     golden_stdpsf.stdpsf_golden(directory)
     golden_models.spline_golden(directory)
+    golden_models.analytic_golden(directory)
     golden_models.params_golden(directory)
     golden_images.images_golden(directory)
 

@@ -149,7 +149,7 @@ class AiryDiskPRF(PixelNodes, AiryDiskPSF):
         Half the size of the bounding box, in units of the FWHM.
     n_nodes : int, optional
         Number of nodes along each axis of a pixel, from 1 (the pixel's centre)
-        to 200. 9 are good to rounding for a ``radius`` of a pixel or more.
+        to 200. 9 are good to 1e-13 of the peak for a ``radius`` of a pixel.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
         ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
@@ -166,7 +166,7 @@ class AiryDiskPRF(PixelNodes, AiryDiskPSF):
     >>> from psfphot.psf import AiryDiskPRF
     >>> model = AiryDiskPRF(flux=100, x_0=5, y_0=5, radius=3)
     >>> print(f"{model(5, 5):.3f}")
-    12.300
+    12.133
     """
 
     _kind = "AiryDiskPRF"

@@ -451,7 +451,7 @@ class GaussianPSF(_Elliptical):
     >>> from psfphot.psf import GaussianPSF
     >>> model = GaussianPSF(flux=100, x_0=5, y_0=5, x_fwhm=3, y_fwhm=2, theta=30)
     >>> print(f"{model(5, 5):.3f} {model(6, 5):.3f}")
-    14.709 10.207
+    14.709 9.817
     """
 
     _kind = "GaussianPSF"
@@ -498,7 +498,7 @@ class GaussianPRF(_Elliptical):
     >>> from psfphot.psf import GaussianPRF
     >>> model = GaussianPRF(flux=100, x_0=5, y_0=5, x_fwhm=3, y_fwhm=2, theta=30)
     >>> print(f"{model(5, 5):.3f} {model(6, 5):.3f}")
-    13.529 9.676
+    13.556 9.325
     """
 
     _kind = "GaussianPRF"

@@ -168,8 +168,8 @@ class MoffatPRF(PixelNodes, MoffatPSF):
         Half the size of the bounding box, in units of the FWHM.
     n_nodes : int, optional
         Number of nodes along each axis of a pixel, from 1 (the pixel's centre)
-        to 200. 9 are good to 1e-10 of the peak for ``alpha`` of a pixel, and
-        to rounding for two.
+        to 200. 9 are good to 7e-9 of the peak for ``alpha`` of a pixel, and
+        1e-13 for two (``beta`` up to 5).
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
         ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
@@ -187,7 +187,7 @@ class MoffatPRF(PixelNodes, MoffatPSF):
     >>> from psfphot.psf import MoffatPRF
     >>> model = MoffatPRF(flux=100, x_0=5, y_0=5, alpha=2, beta=3)
     >>> print(f"{model(5, 5):.3f}")
-    14.182
+    14.134
     """
 
     _kind = "MoffatPRF"

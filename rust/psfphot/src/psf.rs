@@ -4,6 +4,7 @@ mod airy;
 mod elliptical;
 mod gaussian;
 mod gridded;
+mod jinc;
 mod moffat;
 mod points;
 mod quadrature;

@@ -11,13 +11,56 @@ use psfphot::psf::{
 
 const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_5;
 
+const ORIGIN: Placement<'static> = Placement {
+    x: 0.0,
+    y: 0.0,
+    shape: &[],
+};
+
 fn value(psf: &dyn Psf, dx: f64, dy: f64) -> f64 {
-    let at = Placement {
-        x: 0.0,
-        y: 0.0,
-        shape: &[],
+    psf.value(ORIGIN, dx, dy)
+}
+
+/// Nodes and weights for (−½, ½), by bisection between the roots of the
+/// Legendre polynomial of one degree less.
+fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
+    let legendre = |n: usize, x: f64| {
+        (1..n).fold((1.0, x), |(before, value), k| {
+            let k = k as f64;
+            (
+                value,
+                ((2.0 * k + 1.0) * x * value - k * before) / (k + 1.0),
+            )
+        })
     };
-    psf.value(at, dx, dy)
+    let mut roots: Vec<f64> = vec![0.0];
+    for degree in 2..=n {
+        let mut ends = vec![-1.0];
+        ends.extend(&roots);
+        ends.push(1.0);
+        roots = ends
+            .windows(2)
+            .map(|pair| {
+                let (mut low, mut high) = (pair[0], pair[1]);
+                let rises = legendre(degree, high).1 > legendre(degree, low).1;
+                for _ in 0..80 {
+                    let middle = 0.5 * (low + high);
+                    if (legendre(degree, middle).1 > 0.0) == rises {
+                        high = middle;
+                    } else {
+                        low = middle;
+                    }
+                }
+                0.5 * (low + high)
+            })
+            .collect();
+    }
+    let weight = |x: f64| {
+        let before = legendre(n, x).0;
+        (1.0 - x * x) / (n as f64 * before).powi(2)
+    };
+    let sum: f64 = roots.iter().map(|&x| weight(x)).sum();
+    roots.iter().map(|&x| (0.5 * x, weight(x) / sum)).collect()
 }
 
 /// The integral of `f` over the unit pixel around a point, by five-point
@@ -97,6 +140,38 @@ proptest! {
             let expected = over_pixel(|x, y| value(&**psf, x, y), (dx, dy), 12);
             let peak = value(&**prf, 0.0, 0.0);
             prop_assert!((value(&**prf, dx, dy) - expected).abs() < 1e-12 * peak, "{prf:?}");
+        }
+    }
+
+    /// Nodes that change nothing are left out, no others.
+    #[test]
+    fn moffats_have_all_the_nodes_that_count(
+        alpha in 0.2..8.0_f64, beta in 1.05..9.0_f64, n_nodes in 2_usize..14,
+        dx in -25.0..25.0_f64, dy in -25.0..25.0_f64, scale in 0.02..1.0_f64,
+    ) {
+        let (dx, dy) = (dx * scale, dy * scale);
+        let psf = MoffatPsf::new(alpha, beta).unwrap();
+        let prf = |n| MoffatPrf::new(alpha, beta).unwrap().with_nodes(n).unwrap();
+        let nodes = gauss_legendre(n_nodes);
+        let mut expected = [0.0; 5];
+        for (y, wy) in &nodes {
+            for (x, wx) in &nodes {
+                let mut gradient = [0.0; 4];
+                expected[4] +=
+                    wx * wy * psf.value_and_gradient(ORIGIN, dx + x, dy + y, &mut gradient);
+                for (sum, derivative) in expected.iter_mut().zip(gradient) {
+                    *sum += wx * wy * derivative;
+                }
+            }
+        }
+        let mut gradient = [0.0; 4];
+        let value = prf(n_nodes).value_and_gradient(ORIGIN, dx, dy, &mut gradient);
+        let peak = self::value(&psf, 0.0, 0.0);
+        prop_assert!((value - expected[4]).abs() < 5e-15 * peak, "{value} {expected:?}");
+        for (k, derivative) in gradient.iter().enumerate() {
+            let unit = if k == 3 { (beta - 1.0).min(1.0) } else { alpha };
+            let difference = (derivative - expected[k]).abs();
+            prop_assert!(difference * unit < 3e-14 * peak, "{k} {derivative} {expected:?}");
         }
     }
 

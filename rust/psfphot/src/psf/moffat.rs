@@ -21,8 +21,8 @@ pub struct MoffatPsf(Radial<Moffat>);
 /// A Moffat function integrated over the pixels, by n × n Gauss–Legendre nodes
 /// in each.
 ///
-/// With the default n = 9 the integral is good to 1e-11 of the peak for
-/// α = 1 pixel and to rounding for α = 2 pixels (β up to 5).
+/// With the default n = 9 the integral is good to 7e-9 of the peak for α = 1
+/// pixel and 1e-13 for 2 pixels (β up to 5).
 #[derive(Debug, Clone, PartialEq)]
 pub struct MoffatPrf(Radial<Moffat>);
 
@@ -105,6 +105,22 @@ impl Profile for Moffat {
     fn fwhm(&self) -> f64 {
         // 2^(1/β) − 1 without cancellation for a large β.
         2.0 * self.alpha * (std::f64::consts::LN_2 / self.beta).exp_m1().sqrt()
+    }
+
+    /// The integrand is singular α off the real axis, D from the centre of a
+    /// row of nodes: n of them leave an error of ϱ^(−2n) with ϱ = 2D + √(4D² − 1)
+    /// (Trefethen 2013, Approximation Theory and Approximation Practice, §19),
+    /// times 10^(0.66 β) as measured (α from 0.5 to 3, β from 1.5 to 5), and
+    /// times (D/α)^(−2β) as the profile falls. It is to be 1e-15.5 of the peak.
+    fn nodes_enough(&self, distance: f64) -> f64 {
+        let nearest = (distance - std::f64::consts::FRAC_1_SQRT_2).max(0.0);
+        let singular2 = nearest * nearest + self.alpha * self.alpha;
+        if singular2 <= 0.25 {
+            return f64::INFINITY;
+        }
+        let rho = 2.0 * singular2.sqrt() + (4.0 * singular2 - 1.0).sqrt();
+        let fall = self.beta * (singular2 * self.per_alpha2).ln();
+        ((35.7 + 1.61 * self.beta - fall) / (2.0 * rho.ln())).max(1.0)
     }
 
     fn value(&self, r2: f64) -> f64 {

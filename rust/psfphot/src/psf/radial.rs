@@ -13,6 +13,9 @@ pub(super) const DEFAULT_NODES: usize = 9;
 /// What is cut off of a Moffat of β = 2.5 is 5e-6 of its peak at the edge.
 const REACH: f64 = 10.0;
 
+/// From so many nodes on none are left out: what needs them is narrow.
+const MOST_REDUCED: usize = 16;
+
 /// Most shape parameters of a profile.
 pub(super) const MAX_SHAPE: usize = 2;
 
@@ -32,6 +35,12 @@ pub(super) trait Profile: Copy + Send + Sync + std::fmt::Debug {
     fn limit_step(index: usize, value: f64, step: f64) -> f64;
 
     fn fwhm(&self) -> f64;
+
+    /// How many nodes along each axis of a pixel at this distance from the
+    /// centre give its integral to rounding.
+    fn nodes_enough(&self, _distance: f64) -> f64 {
+        f64::INFINITY
+    }
 
     /// At the distance √r², pixels.
     fn value(&self, r2: f64) -> f64;
@@ -75,18 +84,20 @@ impl PixelSum {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Radial<P> {
     shape: [f64; MAX_SHAPE],
-    /// Nodes (pixels from the pixel's centre) and weights along an axis; the
-    /// centre alone is one node of weight 1.
-    nodes: Vec<(f64, f64)>,
+    /// Nodes (pixels from the pixel's centre) and weights along an axis, from
+    /// the centre alone, one node of weight 1, to as many as are asked for.
+    rules: Vec<Vec<(f64, f64)>>,
     profile: std::marker::PhantomData<P>,
 }
 
 impl<P: Profile> Radial<P> {
     /// With `n_nodes` Gauss–Legendre nodes along each axis of a pixel.
     pub(super) fn new(shape: [f64; MAX_SHAPE], n_nodes: usize) -> Result<Self, Error> {
+        let fewer = 1..n_nodes.min(MOST_REDUCED);
+        let rules = fewer.chain([n_nodes]).map(gauss_legendre);
         let radial = Self {
             shape,
-            nodes: gauss_legendre(n_nodes)?,
+            rules: rules.collect::<Result<_, _>>()?,
             profile: std::marker::PhantomData,
         };
         radial.check_shape(radial.shape())?;
@@ -106,13 +117,25 @@ impl<P: Profile> Radial<P> {
         P::new(shape)
     }
 
+    /// The nodes for a pixel whose centre is at (dx, dy) from the source: fewer
+    /// than are asked for where more would change nothing.
+    fn nodes(&self, profile: P, dx: f64, dy: f64) -> &[(f64, f64)] {
+        let most = self.rules.len() - 1;
+        if most == 0 {
+            return &self.rules[0];
+        }
+        let enough = profile.nodes_enough((dx * dx + dy * dy).sqrt());
+        &self.rules[most.min((enough.ceil() as usize).saturating_sub(1))]
+    }
+
     /// The value of a pixel whose centre is at (dx, dy) from the source.
     fn pixel(&self, profile: P, dx: f64, dy: f64) -> f64 {
+        let nodes = self.nodes(profile, dx, dy);
         let mut sum = 0.0;
-        for &(node_y, weight_y) in &self.nodes {
+        for &(node_y, weight_y) in nodes {
             let y = dy + node_y;
             let mut row = 0.0;
-            for &(node_x, weight_x) in &self.nodes {
+            for &(node_x, weight_x) in nodes {
                 let x = dx + node_x;
                 row += weight_x * profile.value(x * x + y * y);
             }
@@ -123,10 +146,11 @@ impl<P: Profile> Radial<P> {
 
     /// As [`Radial::pixel`], with derivatives.
     fn pixel_with_gradient(&self, profile: P, dx: f64, dy: f64) -> PixelSum {
+        let nodes = self.nodes(profile, dx, dy);
         let mut sum = PixelSum::default();
-        for &(node_y, weight_y) in &self.nodes {
+        for &(node_y, weight_y) in nodes {
             let y = dy + node_y;
-            for &(node_x, weight_x) in &self.nodes {
+            for &(node_x, weight_x) in nodes {
                 let x = dx + node_x;
                 let at = profile.derivatives(x * x + y * y);
                 sum.add(weight_x * weight_y, (x, y), at);
