@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from stdpsf_files import write_stdpsf
 
 from psfphot.io import FileFormatError, measure_fwhm, read_psf
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
@@ -110,6 +111,24 @@ def test_grid(tmp_path, stamp):
     assert isinstance(psf.model, GriddedPSFModel)
     assert "grid of 4 ePSFs, 4x oversampled" in psf.description
     assert psf.fwhm == pytest.approx(2.355, rel=0.02)
+
+
+def test_grid_of_one_image_without_an_axis(tmp_path, stamp):
+    path = write(tmp_path / "g.fits", stamp * 3, OVERSAMP=4, DET_YX0="(7.0, 8.5)")
+    psf = read_psf(path)
+    assert isinstance(psf.model, GriddedPSFModel)
+    assert psf.model.grid_xypos.tolist() == [[8.5, 7]]
+    assert psf.model.data.sum() == pytest.approx(3)
+
+
+def test_a_detector_of_a_stdpsf_file(tmp_path):
+    path = str(write_stdpsf(tmp_path, "STDPSF_WFPC2_F814W"))
+    psf = read_psf(path, detector_id=1)
+    assert psf.model.meta["detector"] == "PC"
+    assert "grid of 9 ePSFs, 4x oversampled" in psf.description
+    with pytest.raises(FileFormatError, match="detector_id must be specified") as error:
+        read_psf(path)
+    assert str(error.value).count(path) == 1
 
 
 def test_wrong_files(tmp_path, stamp):

@@ -299,21 +299,12 @@ def test_fixed_and_free_parameters(psf, truth, data):
         PSFPhotometry(psf, 7)(data, init_params=truth)
 
 
-def test_constraints_are_refused_not_ignored(psf, truth, data):
-    psf.x_0.bounds = (10, 20)
-    with pytest.raises(NotImplementedError, match=r"x_0 has the bounds \(10"):
-        PSFPhotometry(psf, 5)
-    psf.x_0.fixed = True  # then they do not matter
-    phot = PSFPhotometry(psf, 5)
-    psf.fwhm.bounds = (2.8, 4)
-    phot(data, init_params=truth)
-    psf.fwhm.fixed = False
-    with pytest.raises(NotImplementedError, match=r"fwhm has the bounds \(2.8"):
-        phot(data, init_params=truth)
-    psf.fwhm.bounds = (None, None)
+def test_ties_are_refused_not_ignored(psf, truth, data):
     psf.y_0.tied = lambda model: model.x_0
     with pytest.raises(NotImplementedError, match="y_0 is tied"):
-        phot(data, init_params=truth)
+        PSFPhotometry(psf, 5)
+    psf.y_0.fixed = True  # then it does not matter
+    assert len(PSFPhotometry(psf, 5)(data, init_params=truth)) == len(truth)
 
 
 def test_widths_stay_positive(psf, truth, data):
@@ -388,8 +379,12 @@ def test_progress_bar(psf, truth, data, capsys):
         ({"fitter_maxiters": 0}, ValueError, "fitter_maxiters must be a strictly-pos"),
         ({"group_warning_threshold": 1.5}, ValueError, "group_warning_threshold must"),
         ({"n_threads": 0}, ValueError, "n_threads must be None or at least 1"),
-        ({"fitter": object()}, NotImplementedError, "fitter is not supported yet"),
-        ({"xy_bounds": 1.0}, NotImplementedError, "xy_bounds is not supported yet"),
+        ({"fitter": object()}, TypeError, "'fitter' must be a callable object"),
+        ({"xy_bounds": (0, 1)}, ValueError, "xy_bounds must be strictly positive"),
+        ({"xy_bounds": (1, 1, 1)}, ValueError, "xy_bounds must have 1 or 2 elements"),
+        ({"xy_bounds": [[1]]}, ValueError, "xy_bounds must be a 1D array"),
+        ({"xy_bounds": np.nan}, ValueError, "xy_bounds must be finite"),
+        ({"xy_bounds": "a"}, ValueError, "xy_bounds must be numeric"),
     ],
 )
 def test_bad_arguments(psf, arguments, error, message):

@@ -1,6 +1,7 @@
 """`GriddedPSFModel.read` on files as STPSF and WebbPSF write them."""
 
 import gzip
+import io
 import warnings
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
+from stdpsf_files import stdpsf_hdu
 
 from psfphot.psf import GriddedPSFModel
 
@@ -250,10 +252,30 @@ class TestBadFiles:
         two = grid(xy=[(0.0, 0.0), (1.0, 0.0)])
         self.fails(write(tmp_path, two, "two.fits"), "rectangular")
 
-    def test_stdpsf_is_not_read_yet(self, tmp_path):
-        path = write(tmp_path, fits.PrimaryHDU(np.ones((9, 8, 8), np.float32)))
-        with pytest.raises(NotImplementedError, match="format='stdpsf'"):
+    def test_format_of_another_file(self, tmp_path):
+        path = write(tmp_path, grid())
+        with pytest.raises(
+            ValueError, match=r"not an STDPSF grid, which has .* NXPSFS"
+        ):
             GriddedPSFModel.read(path, format="stdpsf")
-        fits.setval(path, "NXPSFS", value=3)
-        fits.setval(path, "NYPSFS", value=3)
-        self.fails(path, "format='stdpsf'", NotImplementedError)
+        stdpsf = tmp_path / "std.fits"
+        stdpsf_hdu([1, 9], [1, 9]).writeto(stdpsf)
+        with pytest.raises(
+            ValueError, match=r"not an STPSF grid, which has .* OVERSAMP"
+        ):
+            GriddedPSFModel.read(stdpsf, format="stpsf")
+        self.fails(
+            write(tmp_path, fits.PrimaryHDU(np.ones((4, 8, 8))), "b.fits"), "NXPS"
+        )
+
+    def test_what_is_no_file(self, tmp_path):
+        with pytest.raises(TypeError, match="path must be a path, a file object or an"):
+            GriddedPSFModel.read(3)
+        with pytest.raises(IsADirectoryError):
+            GriddedPSFModel.read(tmp_path)
+        content = write(tmp_path, grid(OVERSAMP=None)).read_bytes()
+        with pytest.raises(ValueError, match="<BytesIO>: not an STPSF grid"):
+            GriddedPSFModel.read(io.BytesIO(content))
+        for given in (b"", b"hello"):
+            with pytest.raises(ValueError, match="<BytesIO>: not a FITS file"):
+                GriddedPSFModel.read(io.BytesIO(given))

@@ -2,23 +2,23 @@
 
 Beside photutils where it is installed, on the same images, in one run; medians.
 With the settings' defaults (and ``min_separation=0`` for IRAF's stars), on two
-threads.  The memory is the growth of the process's peak, on a larger image.
+threads.  The memory is the growth of the process's peak.
 Usage: python benches/python/finding.py
 """
 
-import importlib
-import platform
-import statistics
-import subprocess
-import sys
-import time
-
 import numpy as np
+from _timing import (
+    forget_peak,
+    median_seconds,
+    megabytes,
+    memory,
+    photutils,
+    print_machine,
+)
 
-from psfphot.detection import DAOStarFinder, IRAFStarFinder, find_peaks
+from psfphot import detection
 
 SHAPE = (2048, 2048)
-MEMORY_SHAPE = (8192, 4096)
 FWHM = 3.0
 NOISE = 5.0
 N_THREADS = 2
@@ -61,62 +61,33 @@ def cases(module, **options):
     }
 
 
-def median_ms(call, data, repeats):
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call(data)
-        times.append(time.perf_counter() - begin)
-    return 1e3 * statistics.median(times)
-
-
-class Ours:
-    """What this bench measures, as a module is."""
-
-    IRAFStarFinder = IRAFStarFinder
-    DAOStarFinder = DAOStarFinder
-    find_peaks = staticmethod(find_peaks)
-
-
-def working_memory(dtype):
-    """Bytes per pixel beyond the image, in a process of its own (Linux)."""
-    code = (
-        "import re, numpy as np\n"
-        "from psfphot.detection import DAOStarFinder as F\n"
-        "kB = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', "
-        "open('/proc/self/status').read())[1])\n"
-        "F(5., 3.)(np.random.default_rng(0).normal(0, 9, (99, 99)))\n"
-        f"d = np.ones({MEMORY_SHAPE}, '{dtype}'); d[::50, ::50] = 99\n"
-        "before = kB(); F(5., 3., n_threads=2)(d); print(kB() - before)\n"
-    )
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    return 1024 * int(done.stdout) / (MEMORY_SHAPE[0] * MEMORY_SHAPE[1])
+def working_memory(finder, data):
+    """Bytes per pixel beyond the image (Linux)."""
+    forget_peak()
+    before = memory("VmRSS")
+    finder(data)
+    return (memory("VmHWM") - before) / megabytes(data) * data.itemsize
 
 
 def main():
-    print(f"{platform.machine()}, Python {platform.python_version()}, {SHAPE}")
-    try:
-        theirs = importlib.import_module("photutils.detection")
-        version = importlib.import_module("photutils").__version__
-    except ImportError:
-        theirs = version = None
-        print("photutils is not installed: nothing to compare with")
+    print_machine(SHAPE)
+    theirs, version = photutils("detection")
     for n_stars in (500, 20_000):
         image = scene(n_stars)
         for dtype in ("float64", "float32"):
             data = image.astype(dtype)
-            for name, call in cases(Ours, n_threads=N_THREADS).items():
-                n_found = len(call(data))
-                ours = median_ms(call, data, 9)
+            for name, find in cases(detection, n_threads=N_THREADS).items():
+                n_found = len(find(data))
+                ours = 1e3 * median_seconds(lambda: find(data), 9)  # noqa: B023
                 line = f"{n_stars:6d} stars, {dtype}, {name}: {ours:6.1f} ms"
                 if theirs is not None:
-                    other = median_ms(cases(theirs)[name], data, 1)
+                    find = cases(theirs)[name]  # noqa: PLW2901
+                    other = 1e3 * median_seconds(lambda: find(data), 1)  # noqa: B023
                     line += f"; photutils {version} {other:7.1f} ms"
                 print(f"{line}; {n_found} found")
-    for dtype in ("float64", "float32"):
-        print(f"memory, {dtype}: {working_memory(dtype):.1f} bytes per pixel")
+            finder = detection.DAOStarFinder(5 * NOISE, FWHM, n_threads=N_THREADS)
+            used = working_memory(finder, data)
+            print(f"{n_stars:6d} stars, {dtype}, memory: {used:.1f} bytes per pixel")
 
 
 if __name__ == "__main__":

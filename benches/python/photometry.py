@@ -4,14 +4,11 @@ Beside photutils where it is installed, on the same stars of the same image, in
 one run; medians. Usage: python benches/python/photometry.py [n_stars]
 """
 
-import importlib
-import platform
-import statistics
 import sys
-import time
 import warnings
 
 import numpy as np
+from _timing import grid_as_nddata, median_seconds, photutils, print_machine
 from astropy.table import QTable
 
 from psfphot.datasets import make_nircam_psf_grid, make_noise_image
@@ -36,19 +33,10 @@ def scene(n_stars):
     return grid, data, error, starts
 
 
-def median_seconds(call, repeats):
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
-
-
 def main():
     n_stars = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     grid, data, error, starts = scene(n_stars)
-    print(f"{platform.machine()}, Python {platform.python_version()}, {n_stars} stars")
+    print_machine(f"{n_stars} stars")
     ours = {}
     for size in (5, 11):
         for n_threads in (1, 2):
@@ -62,10 +50,8 @@ def main():
                 f"psfphot    {size:2d} x {size:2d}, {n_threads} thread(s): "
                 f"{ours[size, n_threads]:10,.0f} stars/s"
             )
-    try:
-        theirs = importlib.import_module("photutils.psf")
-    except ImportError:
-        print("photutils is not installed: nothing to compare with")
+    theirs, version = photutils("psf")
+    if theirs is None:
         return
     few = starts[:: max(1, n_stars // 300)]
     model = theirs.GriddedPSFModel(grid_as_nddata(grid))
@@ -75,18 +61,10 @@ def main():
             lambda fit=fit: fit(data, error=error, init_params=few), 1
         )
         rate = len(few) / seconds
-        version = importlib.import_module("photutils").__version__
         print(
             f"photutils {version} {size:2d} x {size:2d}: {rate:10,.0f} stars/s; "
             f"psfphot, 1 thread, is {ours[size, 1] / rate:,.0f} times as fast"
         )
-
-
-def grid_as_nddata(grid):
-    from astropy.nddata import NDData  # noqa: PLC0415
-
-    meta = {"grid_xypos": grid.grid_xypos, "oversampling": grid.oversampling}
-    return NDData(np.asarray(grid.data), meta=meta)
 
 
 if __name__ == "__main__":

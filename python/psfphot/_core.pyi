@@ -1,6 +1,6 @@
 """The compiled core; private, see the documented classes that wrap it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -29,7 +29,9 @@ class Psf:
         n_threads: int | None = None,
     ) -> Psf: ...
     @staticmethod
-    def gaussian_prf(fwhm: float) -> Psf: ...
+    def analytic(kind: str, shape: Sequence[float], n_nodes: int = 9) -> Psf: ...
+    @staticmethod
+    def callback_model(model: Any, shape: Sequence[float]) -> Psf: ...
     @property
     def shape_names(self) -> list[str]: ...
     def evaluate(
@@ -57,6 +59,28 @@ def fit_sources(
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, NDArray[Any]]: ...
+def joint_covariance(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    starts: dict[str, Any],
+    settings: dict[str, Any],
+    members: list[int],
+    fitted: NDArray[np.float64],
+) -> NDArray[np.float64]: ...
+def judge_sources(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    starts: dict[str, Any],
+    settings: dict[str, Any],
+    fitted: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    has_converged: list[bool],
+) -> dict[str, NDArray[Any]]: ...
+def termination_messages() -> list[str]: ...
 def flag_definitions() -> list[tuple[int, str, str]]: ...
 def find_iraf_stars(
     scene: Any,

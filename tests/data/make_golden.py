@@ -18,8 +18,10 @@ from pathlib import Path
 
 import golden_detection
 import golden_flags
+import golden_images
 import golden_models
 import golden_photometry
+import golden_stdpsf
 
 TARGET = "3.1.1"
 
@@ -34,8 +36,11 @@ def main():
 
     golden_models.write_grid(directory / "grid_3x3_samp4.fits")
     golden_models.grid_read_golden(directory)
+    golden_stdpsf.stdpsf_golden(directory)
     golden_models.spline_golden(directory)
+    golden_models.analytic_golden(directory)
     golden_models.params_golden(directory)
+    golden_images.images_golden(directory)
 
     image = golden_photometry.simulate(directory)
     found = golden_photometry.finder_golden(directory, image)

@@ -1,6 +1,20 @@
-"""Simulated data: source lists, noise and a grid of PSFs."""
+"""Simulated data: source lists, images, noise and a grid of PSFs."""
 
 from psfphot.datasets._nircam import make_nircam_psf_grid
-from psfphot.datasets._simulation import make_model_params, make_noise_image
+from psfphot.datasets._noise import apply_poisson_noise, make_noise_image
+from psfphot.datasets._simulation import (
+    make_model_params,
+    make_random_models_table,
+    params_table_to_models,
+)
+from psfphot.psf._model_image import make_model_image
 
-__all__ = ["make_model_params", "make_nircam_psf_grid", "make_noise_image"]
+__all__ = [
+    "apply_poisson_noise",
+    "make_model_image",
+    "make_model_params",
+    "make_nircam_psf_grid",
+    "make_noise_image",
+    "make_random_models_table",
+    "params_table_to_models",
+]

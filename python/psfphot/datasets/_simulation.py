@@ -1,12 +1,13 @@
-"""Random source lists and noise, on the random stream of photutils."""
+"""Random source lists, on the random stream of photutils."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import QTable
+from astropy.modeling import Model
+from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
@@ -16,7 +17,11 @@ from psfphot._validate import as_count, as_pair, as_scalar
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["make_model_params", "make_noise_image"]
+__all__ = [
+    "make_model_params",
+    "make_random_models_table",
+    "params_table_to_models",
+]
 
 # Candidates drawn for each source when some will be too near to others. Part
 # of the random stream: another number gives other sources.
@@ -48,7 +53,9 @@ def make_model_params(
     x_name, y_name : str, optional
         Names of the columns with the positions.
     min_separation : float, optional
-        The least distance between two sources, pixels; 0 for any.
+        The least distance between two sources, pixels; 0 for any. A negative
+        one stands for its absolute value, and draws other sources, of which
+        fewer may be left.
     border_size : int or (int, int), optional
         Rows and columns (ny, nx) at each edge of the image without sources.
     seed : int or None or any seed of `numpy.random.default_rng`, optional
@@ -129,9 +136,11 @@ def _check_ranges(
                 "name of the ID or a position column"
             )
             raise ValueError(msg)
-        if np.shape(limits) != (2,):
+        if not np.iterable(limits) or len(limits) != 2:  # noqa: PLR2004
             msg = f"{name} must be a 2-tuple (lower, upper), got {limits!r}"
             raise ValueError(msg)
+        for limit in limits:
+            as_scalar(limit, f"each end of {name}")
         if not (np.isfinite(limits).all() and limits[0] <= limits[1]):
             msg = f"{name} must be finite and lower <= upper, got {limits!r}"
             raise ValueError(msg)
@@ -144,11 +153,12 @@ def _draw_positions(
     y_range: tuple[int, int],
     min_separation: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if min_separation <= 0:
-        return rng.uniform(*x_range, n_sources), rng.uniform(*y_range, n_sources)
-    x = rng.uniform(*x_range, CANDIDATES * n_sources)
-    y = rng.uniform(*y_range, CANDIDATES * n_sources)
-    stays = np.flatnonzero(_core.thin_sources(x, y, min_separation))[:n_sources]
+    # Also part of the random stream: spare candidates only for a positive one.
+    n_drawn = CANDIDATES * n_sources if min_separation > 0 else n_sources
+    x, y = rng.uniform(*x_range, n_drawn), rng.uniform(*y_range, n_drawn)
+    if min_separation == 0:
+        return x, y
+    stays = np.flatnonzero(_core.thin_sources(x, y, abs(min_separation)))[:n_sources]
     if len(stays) < n_sources:
         msg = (
             f"Unable to produce {n_sources} coordinates within the given shape and "
@@ -159,68 +169,117 @@ def _draw_positions(
     return x[stays], y[stays]
 
 
-def make_noise_image(
-    shape: int | tuple[int, ...],
-    distribution: Literal["gaussian", "poisson"] = "gaussian",
-    *,
-    mean: float | None = None,
-    stddev: float | None = None,
-    seed: Any = None,
-) -> NDArray[Any]:
-    """Draw an image of noise.
+def make_random_models_table(
+    n_sources: int, param_ranges: dict[str, tuple[float, float]], seed: Any = None
+) -> QTable:
+    """Draw random parameters for simulated sources, positions among them.
 
-    The same seed gives the same image as photutils does.
+    The same seed gives the same sources as photutils 3.x does.
 
     Parameters
     ----------
-    shape : (int, int)
-        The image's (ny, nx).
-    distribution : {'gaussian', 'poisson'}, optional
-        How the noise is distributed.
-    mean : float
-        The mean of the distribution. It has to be given.
-    stddev : float, optional
-        The standard deviation of Gaussian noise, for which it has to be given.
+    n_sources : int
+        How many sources to draw.
+    param_ranges : dict
+        For each parameter the range, (lower, upper), in which it is uniformly
+        distributed. Their order is part of the random stream.
     seed : int or None or any seed of `numpy.random.default_rng`, optional
         The seed of the random numbers; `None` draws one.
 
     Returns
     -------
-    2D ndarray
-        The noise: float64 if Gaussian, int64 if Poisson.
+    `~astropy.table.QTable`
+        The columns ``id`` (from 1) and one for each parameter, in their order.
 
     Raises
     ------
+    TypeError
+        If an argument is not of its type.
     ValueError
-        If ``mean`` or ``stddev`` is missing or out of its range, or the
-        distribution is another.
+        If ``n_sources`` is negative, or a range is wrong or named ``id``.
 
     Examples
     --------
-    >>> from psfphot.datasets import make_noise_image
-    >>> noise = make_noise_image((100, 100), mean=0, stddev=0.5, seed=0)
-    >>> noise.shape
-    (100, 100)
+    >>> from psfphot.datasets import make_random_models_table
+    >>> ranges = {"flux": (500, 1000), "x_0": (0, 500), "y_0": (0, 300)}
+    >>> make_random_models_table(5, ranges, seed=0).colnames
+    ['id', 'flux', 'x_0', 'y_0']
     """
-    if distribution not in {"gaussian", "poisson"}:
+    n_sources = as_count(n_sources, "n_sources")
+    if not isinstance(param_ranges, dict):
+        msg = f"param_ranges must be a dict, got {type(param_ranges).__name__}"
+        raise TypeError(msg)
+    if "id" in param_ranges:
         msg = (
-            f"Invalid distribution: {distribution}. "
-            "distribution must be 'gaussian' or 'poisson'"
+            "param_ranges cannot contain an 'id' key because it is the name of the "
+            "source ID column"
         )
         raise ValueError(msg)
-    if mean is None:
-        msg = "'mean' must be input"
-        raise ValueError(msg)
+    _check_ranges(param_ranges, taken=())
     rng = np.random.default_rng(seed)
-    if distribution == "poisson":
-        if not mean >= 0:
-            msg = f"mean must be >= 0 for Poisson noise, got {mean}"
-            raise ValueError(msg)
-        return rng.poisson(mean, shape)
-    if stddev is None:
-        msg = "'stddev' must be input for Gaussian noise"
+    table = QTable(meta=table_meta())
+    table["id"] = np.arange(n_sources) + 1
+    for name, (lower, upper) in param_ranges.items():
+        table[name] = rng.uniform(lower, upper, n_sources)
+    return table
+
+
+def params_table_to_models(params_table: Table, model: Model) -> list[Model]:
+    """Make a model of each row of a table.
+
+    Parameters
+    ----------
+    params_table : `~astropy.table.Table`
+        One row for each model. A column with the name of a parameter holds its
+        values; parameters without one keep those of ``model``. Units are taken
+        of a `~astropy.table.QTable`. A column ``name`` names the models. Other
+        columns are ignored.
+    model : `~astropy.modeling.Model`
+        What is copied for each row; it is not changed.
+
+    Returns
+    -------
+    list of `~astropy.modeling.Model`
+        The models.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of its type.
+    ValueError
+        If no column has the name of a parameter.
+
+    Examples
+    --------
+    >>> from astropy.table import QTable
+    >>> from psfphot.datasets import params_table_to_models
+    >>> from psfphot.psf import CircularGaussianPRF
+    >>> table = QTable({"x_0": [1, 2], "y_0": [4, 5], "flux": [100, 200]})
+    >>> models = params_table_to_models(table, CircularGaussianPRF())
+    >>> models[1]
+    <CircularGaussianPRF(flux=200., x_0=2., y_0=5., fwhm=1.)>
+    """
+    if not isinstance(model, Model):
+        msg = f"model must be a Model instance, got {model!r}"
+        raise TypeError(msg)
+    if not isinstance(params_table, Table):
+        kind = type(params_table).__name__
+        msg = f"params_table must be an astropy Table, got {kind}"
+        raise TypeError(msg)
+    names = [name for name in model.param_names if name in params_table.colnames]
+    if not names:
+        msg = (
+            "No matching model parameter names found in params_table: the model "
+            f"has {', '.join(model.param_names)}, "
+            f"the table {', '.join(params_table.colnames)}"
+        )
         raise ValueError(msg)
-    if not stddev >= 0:
-        msg = f"stddev must be >= 0, got {stddev}"
-        raise ValueError(msg)
-    return rng.normal(mean, stddev, shape)
+    models = []
+    for i in range(len(params_table)):
+        own = model.copy()
+        for name in names:
+            setattr(own, name, params_table[name][i])
+        if "name" in params_table.colnames:
+            own.name = params_table["name"][i]
+        models.append(own)
+    return models

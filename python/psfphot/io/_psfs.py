@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io.registry import IORegistryError
 
 from psfphot.io._blur import blur
 from psfphot.io._errors import FileFormatError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 #: Where PSF makers put the oversampling; the first one present counts.
 _OVERSAMPLING_KEYS = ("OVERSAMP", "OVERSAMPLING", "DET_SAMP")
+
+#: Keywords that a grid of one image has, even without an axis for it.
+_GRID_KEYS = frozenset({"DET_YX0", "NXPSFS"})
 
 #: A sum within this fraction of 1, or of oversampling², is taken to mean it:
 #: a finite stamp holds less than the whole flux.
@@ -52,6 +56,7 @@ def read_psf(
     *,
     oversampling: int | None = None,
     grid_order: str = "auto",
+    detector_id: int | None = None,
     blur_sigma: float | None = None,
 ) -> Psf:
     """Make the PSF model that a word describes.
@@ -60,13 +65,17 @@ def read_psf(
     ----------
     spec : str
         ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
-        file: a grid of ePSFs as STPSF writes it (3D), or one ePSF image (2D).
+        file: a grid of ePSFs of any format that
+        `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), or one
+        ePSF image (2D).
     oversampling : int, optional
         PSF pixels per image pixel, for a 2D image whose header does not say
         (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
     grid_order : str, optional
         For a grid, how its planes are ordered; see
         `psfphot.psf.GriddedPSFModel.read`.
+    detector_id : int, optional
+        For a grid, which detector of a file that holds several; see there.
     blur_sigma : float, optional
         Convolve the PSF of a file with a Gaussian of this standard deviation
         in image pixels, where resampling has widened the image's stars.
@@ -96,7 +105,12 @@ def read_psf(
     if gaussian:
         model, description = _gaussian(gaussian["fwhm"])
     else:
-        model, description = _from_file(Path(spec), oversampling, grid_order)
+        path = Path(spec)
+        data, header = _psf_image(path)
+        if data is None:
+            model, description = _grid(path, grid_order, detector_id)
+        else:
+            model, description = _image_psf(path, data, header, oversampling)
     if blur_sigma is not None:
         model = blur(model, blur_sigma)
         description += f", blurred by a Gaussian of sigma {blur_sigma:g} px"
@@ -146,34 +160,34 @@ def _gaussian(text: str) -> tuple[Any, str]:
     return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
 
 
-def _from_file(
-    path: Path, oversampling: int | None, grid_order: str
-) -> tuple[Any, str]:
-    data, header = _psf_data(path)
-    if data.ndim == 2:  # noqa: PLR2004
-        return _image_psf(path, data, header, oversampling)
+def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, str]:
     try:
-        model = GriddedPSFModel.read(path, grid_order=grid_order)
-    except (ValueError, KeyError, TypeError, NotImplementedError, OSError) as exc:
-        reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        msg = f"{path}: is no grid of ePSFs as STPSF writes it: {reason}"
+        model = GriddedPSFModel.read(
+            path, grid_order=grid_order, detector_id=detector_id
+        )
+    except (ValueError, TypeError, OSError, IORegistryError) as exc:
+        reason = str(exc).removeprefix(f"{path}: ").partition("\n")[0]
+        msg = f"{path}: is no grid of ePSFs that can be read: {reason}"
         raise FileFormatError(msg) from exc
-    n_psfs, samples = len(data), int(np.max(model.oversampling))
+    n_psfs, samples = len(model.data), int(np.max(model.oversampling))
     description = f"grid of {n_psfs} ePSFs, {samples}x oversampled, used as it is"
     return model, description
 
 
-def _psf_data(path: Path) -> tuple[NDArray[np.float64], fits.Header]:
-    """Return the first image of the file with 2 or 3 axes."""
+def _psf_image(path: Path) -> tuple[NDArray[np.float64] | None, fits.Header]:
+    """Return the file's PSF image and its header; no image if it holds a grid."""
     with open_fits(path) as hdus:
         for hdu in hdus:
-            if hdu.is_image and len(hdu.shape) in {2, 3}:
-                try:
-                    data = np.asarray(hdu.data, dtype=np.float64)
-                except (OSError, ValueError, TypeError) as exc:
-                    msg = f"{path}: the data are cut off or broken"
-                    raise FileFormatError(msg) from exc
-                return data, hdu.header.copy()
+            if not (hdu.is_image and len(hdu.shape) in {2, 3}):
+                continue
+            header = hdu.header.copy()
+            if len(hdu.shape) == 3 or not _GRID_KEYS.isdisjoint(header):  # noqa: PLR2004
+                return None, header
+            try:
+                return np.asarray(hdu.data, dtype=np.float64), header
+            except (OSError, ValueError, TypeError) as exc:
+                msg = f"{path}: the data are cut off or broken"
+                raise FileFormatError(msg) from exc
     msg = f"{path}: has neither a PSF image (2D) nor a grid of PSFs (3D)"
     raise FileFormatError(msg)
 

@@ -85,15 +85,57 @@ def as_positive_int(value: Any, name: str) -> int:
     return int(value)
 
 
-def refuse(value: Any, default: Any, name: str, what: str) -> Any:
-    """Refuse an argument of photutils' that is not there yet.
+def as_xy_bounds(bounds: Any) -> tuple[float | None, float | None] | None:
+    """Check the distances in x and y that positions may go.
+
+    Returns
+    -------
+    (float or None, float or None) or None
+        For x and y.
 
     Raises
     ------
-    NotImplementedError
-        If the value is not the default.
+    ValueError
+        If they are not positive finite numbers, one or two.
     """
-    if value is not default:
-        msg = f"{name} is not supported yet: {what}; leave it at {default!r}"
-        raise NotImplementedError(msg)
-    return value
+    if bounds is None:
+        return None
+    values = np.atleast_1d(np.asarray(bounds, dtype=object))
+    if values.ndim != 1:
+        raise ValueError(f"xy_bounds must be a 1D array, got {bounds!r}")
+    if values.size not in (1, 2):
+        raise ValueError(f"xy_bounds must have 1 or 2 elements, got {bounds!r}")
+    x, y = (
+        None if value is None else _distance(value, bounds)
+        for value in np.broadcast_to(values, 2)
+    )
+    return x, y
+
+
+def as_keep_columns(keep: Any) -> bool | list[str]:
+    """Check which columns to keep: `True`, `False` or names.
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    """
+    if isinstance(keep, bool):
+        return keep
+    names = [keep] if isinstance(keep, str) else list(np.atleast_1d(keep).tolist())
+    if not all(isinstance(name, str) for name in names):
+        msg = f"keep_columns must be True, False or a list of names, got {keep!r}"
+        raise TypeError(msg)
+    return names
+
+
+def _distance(value: Any, bounds: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as exc:
+        raise ValueError(f"xy_bounds must be numeric, got {bounds!r}") from exc
+    if not np.isfinite(number):
+        raise ValueError(f"xy_bounds must be finite, got {bounds!r}")
+    if number <= 0:
+        raise ValueError(f"xy_bounds must be strictly positive, got {bounds!r}")
+    return number

@@ -44,3 +44,21 @@ def grid_shape(positions: NDArray[Any]) -> tuple[int, int]:
     """Tell the number of different (y, x) of a rectangular grid."""
     nx, ny = (len(np.unique(column)) for column in positions.T)
     return ny, nx
+
+
+def meta_names(meta: dict[str, Any]) -> dict[str, str]:
+    """Tell what meta data say of the file and of what the PSFs are.
+
+    Headers of STPSF say ``instrume``, readers of STDPSF ``instrument``; STPSF's
+    models have pairs of a value and its comment.
+    """
+    keys = {"STDPSF": "STDPSF", "instrume": "Instrument", "instrument": "Instrument"}
+    keys |= {"detector": "Detector", "filter": "Filter"}
+    names = {}
+    for key, name in keys.items():
+        value = meta.get(key)
+        if isinstance(value, tuple | list | np.ndarray) and len(value):
+            value = value[0]
+        if value is not None and str(value):
+            names[name] = str(value)
+    return names

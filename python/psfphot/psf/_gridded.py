@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.nddata import NDData
 
 from psfphot import _core
 from psfphot.psf._base import PSFModel
-from psfphot.psf._grid import check_rectangular, grid_shape, sorted_order
-from psfphot.psf._sampled import SampledPSFModel, as_oversampling, as_samples
-from psfphot.psf._stpsf import read_grid
+from psfphot.psf._connect import GriddedPSFModelRead, GriddedPSFModelWrite
+from psfphot.psf._grid import check_rectangular, grid_shape, meta_names, sorted_order
+from psfphot.psf._plot_grid import Picture, PlotsGrid
+from psfphot.psf._sampled import SampledPSFModel, as_oversampling, as_pixels, as_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["GriddedPSFModel"]
 
 
-class GriddedPSFModel(SampledPSFModel):
+class GriddedPSFModel(PlotsGrid, SampledPSFModel):
     """Effective PSFs at the nodes of a rectangular grid of detector positions.
 
     Each image is interpolated by a bicubic spline; between the nodes the four
@@ -77,59 +79,8 @@ class GriddedPSFModel(SampledPSFModel):
         self.origin = None
         self.fill_value = fill_value
 
-    @classmethod
-    def read(
-        cls,
-        path: Any,
-        format: str | None = None,  # noqa: A002  (photutils' name)
-        detector_id: int | None = None,
-        grid_order: str = "auto",
-    ) -> GriddedPSFModel:
-        """Read a grid from a FITS file written by STPSF or WebbPSF.
-
-        Parameters
-        ----------
-        path : path-like or file object
-            The file, which may be compressed (``.gz``).
-        format : {None, 'stpsf', 'webbpsf', 'stdpsf'}, optional
-            `None` recognises it. The first two are one format.
-        detector_id : int or None, optional
-            For STDPSF files of several detectors; STPSF files hold one
-            detector and ignore it.
-        grid_order : {'auto', 'header', 'sorted'}, optional
-            Which detector position belongs to which image. ``'header'``: image
-            i lies at the keyword ``DET_YXi``. ``'sorted'``: the images are in
-            the order of y, then x, whatever that of the keywords. ``'auto'``
-            decides by the file's writer: see the notes.
-
-        Returns
-        -------
-        GriddedPSFModel
-            The model; its ``meta`` holds the header in lower case, and as
-            ``grid_order`` the order that was used.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be opened.
-        ValueError
-            If the file is not such a grid; the message names the file and the
-            keyword.
-        NotImplementedError
-            If the file is an STDPSF file.
-
-        Notes
-        -----
-        Since 2023-12-11 (WebbPSF 1.3.0 and all of STPSF) the writer stores the
-        images sorted but writes the ``DET_YX`` keywords in the order of x, then
-        y. Files of older writers are to be read by their keywords, as photutils
-        3.1 reads all files; for newer files that puts each image at the
-        transposed position. ``'auto'`` goes by the keyword ``VERSION``, and for
-        a development version by ``DATE``; it warns when neither decides.
-        """
-        del detector_id
-        nddata = read_grid(path, format, grid_order)
-        return cls(nddata)
+    read = UnifiedReadWriteMethod(GriddedPSFModelRead)
+    write = UnifiedReadWriteMethod(GriddedPSFModelWrite)
 
     @property
     def grid_xypos(self) -> NDArray[Any]:
@@ -156,6 +107,10 @@ class GriddedPSFModel(SampledPSFModel):
         positions = np.ascontiguousarray(self._grid_xypos, dtype=np.float64)
         return _core.Psf.gridded(self._data, positions, **self._sampling())
 
+    def _picture(self) -> Picture:
+        x, y = (np.unique(column) for column in self._grid_xypos.T)
+        return Picture(self._data, x, y, self.meta)
+
     def _shared(self) -> list[Any]:
         return [self._data, self._grid_xypos]
 
@@ -171,11 +126,7 @@ class GriddedPSFModel(SampledPSFModel):
         return str(self._format_repr(kwargs=kwargs))
 
     def __str__(self) -> str:
-        names = {"stdpsf": "STDPSF", "instrume": "Instrument"}
-        names |= {"detector": "Detector", "filter": "Filter"}
-        keywords = [
-            (name, self.meta[key]) for key, name in names.items() if key in self.meta
-        ]
+        keywords: list[tuple[str, Any]] = [*meta_names(self.meta).items()]
         keywords += [
             ("Number of PSFs", len(self._data)),
             ("Grid shape", self.grid_shape),
@@ -195,6 +146,9 @@ def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:
     if not isinstance(nddata.data, np.ndarray) or nddata.data.ndim != 3:  # noqa: PLR2004
         msg = "The NDData data attribute must be a 3D numpy ndarray"
         raise ValueError(msg)
+    if nddata.mask is not None and np.any(nddata.mask):
+        msg = "The NDData must not have masked values"
+        raise ValueError(msg)
     if len(nddata.data) in (0, 2, 3):
         msg = "The number of ePSFs must not be 2 or 3"
         if len(nddata.data) == 0:
@@ -204,7 +158,7 @@ def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:
         if key not in nddata.meta:
             msg = f"'{key}' must be in the nddata meta dictionary"
             raise ValueError(msg)
-    positions = np.array(nddata.meta["grid_xypos"])
+    positions = as_pixels(nddata.meta["grid_xypos"], "grid_xypos")
     if positions.ndim != 2 or positions.shape[1] != 2:  # noqa: PLR2004
         msg = f"grid_xypos must be N pairs (x, y), got the shape {positions.shape}"
         raise ValueError(msg)

@@ -210,3 +210,43 @@ def check_group_ids(group_id: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     if np.any(array > np.iinfo(np.int64).max):
         raise ValueError("group_id must fit into a signed 64-bit integer")
     return array.astype(np.int64)
+
+
+def extra_columns(
+    init_params: Table, keep: bool | Sequence[str], results: Sequence[str]
+) -> QTable:
+    """Take the columns of a user's table that are to be kept, sorted by id.
+
+    Parameters
+    ----------
+    init_params : `~astropy.table.Table`
+        The user's table.
+    keep : bool or sequence of str
+        `True` for all columns that are no starting values and whose name the
+        table of results does not have; or names.
+    results : sequence of str
+        The columns of the table of results.
+
+    Raises
+    ------
+    ValueError
+        If a named column is missing, or the results have one of its name.
+    """
+    names = init_params.colnames
+    if keep is True:
+        own: set[str | None] = {"id", "group_id", "local_bkg", *results}
+        own |= {find_column(names, parameter) for parameter in COLUMN_NAMES}
+        kept = [name for name in names if name not in own]
+    else:
+        kept = list(keep or [])
+        for name in kept:
+            if name not in names:
+                msg = f"keep_columns must name columns of init_params, got {name!r}"
+                raise ValueError(msg)
+            if name in results:
+                msg = f"keep_columns must not name a column of the results: {name!r}"
+                raise ValueError(msg)
+    table = QTable(init_params[kept]) if kept else QTable()
+    if kept and "id" in names:
+        table = table[np.argsort(np.asarray(init_params["id"]))]
+    return table

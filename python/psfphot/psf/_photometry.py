@@ -9,35 +9,35 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
-from astropy.utils.masked import Masked
 
-from psfphot import _core
-from psfphot._progress import progress_callback
-from psfphot._validate import (
-    Frame,
-    as_frame,
-    as_image,
-    as_n_threads,
-    nddata_values,
-    split_mask,
-    unpack_nddata,
-    values_of,
-)
+from psfphot._deprecated import old_arguments
+from psfphot._validate import Frame, as_frame, as_n_threads, unpack_nddata
 from psfphot.psf._arguments import (
     as_callable,
     as_fit_shape,
+    as_keep_columns,
     as_positive_int,
     as_radius,
-    refuse,
+    as_xy_bounds,
 )
-from psfphot.psf._convert import parameter_names, to_core
-from psfphot.psf._init_params import from_finder, from_user
-from psfphot.psf._rendering import render_model_image, rendering_box
+from psfphot.psf._astropy_fit import fit_with_astropy
+from psfphot.psf._convert import (
+    as_psf_model,
+    parameter_names,
+    parameter_value,
+    to_core,
+)
+from psfphot.psf._fit_results import FitResults, Run
+from psfphot.psf._fitter import LevenbergMarquardt, as_fitter
+from psfphot.psf._fitting import FitSetup, check_constraints, fit_with_core
+from psfphot.psf._flags import PSF_FLAGS
+from psfphot.psf._init_params import extra_columns, from_finder, from_user
+from psfphot.psf._model_images import ModelImages
 from psfphot.psf._results import metadata, results_table
 from psfphot.psf._starts import add_background, add_flux, add_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from astropy import units as u
     from astropy.table import QTable
@@ -53,13 +53,9 @@ _NO_CONVERGENCE = (
     "One or more fit(s) may not have converged. Please check the "
     '"flags" column in the output table.'
 )
-_NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
-_FLAGS = {name: bit for bit, name, _ in _core.flag_definitions()}
-# A lower bound below this only says "positive".
-_TINY = 1e-30
 
 
-class PSFPhotometry:
+class PSFPhotometry(FitResults, ModelImages):
     r"""Measure positions and fluxes of sources by fitting a PSF model.
 
     The interface is that of `photutils.psf.PSFPhotometry`; the fit itself runs
@@ -71,7 +67,12 @@ class PSFPhotometry:
     ----------
     psf_model : `~astropy.modeling.Fittable2DModel`
         The PSF. Fixed parameters (``psf_model.x_0.fixed = True``) stay at
-        their starting values.
+        their starting values, bounded ones (``psf_model.flux.bounds``) within
+        their bounds, in groups too. astropy's Gaussian2D and Moffat2D are taken
+        as the `GaussianPSF` and `MoffatPSF` of the same shape, which is then the
+        attribute ``psf_model``; their shape is free unless it is fixed. Models
+        that are none of ours (nor photutils' of the same names) are evaluated
+        by calls back into Python, one source after another.
     fit_shape : int or (ny, nx)
         Shape of the box of pixels around each starting position that is
         fitted, odd.
@@ -81,12 +82,15 @@ class PSFPhotometry:
     grouper : callable, optional
         Called as ``grouper(x, y)``; returns group labels. Sources of a group
         are fitted jointly.
-    fitter : `None`
-        Other fitters than our own are not supported yet.
+    fitter : `LevenbergMarquardt` or an astropy fitter, optional
+        Settings of our own fitter, which `None` stands for. A fitter of
+        `astropy.modeling.fitting` is used through Python, a thousand times
+        slower; its covariance gives the errors.
     fitter_maxiters : int, optional
         Most evaluations of the model in a fit; `None` means 100.
-    xy_bounds : `None`
-        Bounds are not supported yet.
+    xy_bounds : float or (float or `None`, float or `None`), optional
+        How far, in pixels, x and y may go from where they start, instead of
+        the bounds of the model's parameters; `None` for any distance.
     aperture_radius : float, optional
         Radius (pixels) of the aperture that gives the starting flux; needed
         if no starting flux is given.
@@ -100,6 +104,10 @@ class PSFPhotometry:
         use. The results do not depend on it.
     progress_bar : bool, optional
         Whether to show a progress bar over the sources.
+    keep_columns : bool or list of str, optional
+        Columns of ``init_params`` that the results are to have too, as their
+        last: names, or `True` for all that are no starting values and whose
+        name is not one of the results'.
 
     Attributes
     ----------
@@ -127,6 +135,7 @@ class PSFPhotometry:
     covariance is scaled by chi\ :sup:`2` per degree of freedom.
     """
 
+    @old_arguments(renamed={"localbkg_estimator": "local_bkg_estimator"})
     def __init__(
         self,
         psf_model: Any,
@@ -142,21 +151,18 @@ class PSFPhotometry:
         group_warning_threshold: int = 25,
         n_threads: int | None = None,
         progress_bar: bool = False,
+        keep_columns: bool | Sequence[str] = False,
     ) -> None:
-        self._core_psf = to_core(psf_model)
-        self._names = parameter_names(psf_model)
+        psf_model = as_psf_model(psf_model)
         self.psf_model = psf_model
         self.fit_shape = as_fit_shape(fit_shape)
         self.finder = as_callable(finder, "finder")
         self.grouper = as_callable(grouper, "grouper")
-        self.fitter = refuse(fitter, None, "fitter", "the fit is always our own")
+        self.fitter = as_fitter(fitter)
         if fitter_maxiters is None:
             fitter_maxiters = 100
         self.fitter_maxiters = as_positive_int(fitter_maxiters, "fitter_maxiters")
-        self.xy_bounds = refuse(
-            xy_bounds, None, "xy_bounds", "positions have no bounds"
-        )
-        _refuse_constraints(psf_model, self._all_names())
+        self.xy_bounds = as_xy_bounds(xy_bounds)
         self.aperture_radius = as_radius(aperture_radius)
         if local_bkg_estimator is not None and not callable(local_bkg_estimator):
             msg = (
@@ -170,14 +176,16 @@ class PSFPhotometry:
         )
         self.n_threads = as_n_threads(n_threads)
         self.progress_bar = progress_bar
+        self.keep_columns = as_keep_columns(keep_columns)
         self._reset()
+        check_constraints(self._setup())
 
     def _reset(self) -> None:
         self.results: QTable | None = None
         self.finder_results: Any = None
         self.init_params: QTable | None = None
         self.data_unit: u.UnitBase | None = None
-        self._fitted_shapes: NDArray[np.float64] | None = None
+        self._run: Run | None = None
 
     def __repr__(self) -> str:
         """Show the class with its arguments."""
@@ -188,7 +196,7 @@ class PSFPhotometry:
         names = (
             "psf_model fit_shape finder grouper fitter fitter_maxiters xy_bounds "
             "aperture_radius local_bkg_estimator group_warning_threshold n_threads "
-            "progress_bar"
+            "progress_bar keep_columns"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -232,35 +240,45 @@ class PSFPhotometry:
         """
         self._reset()
         # The model may have been changed since the last call.
-        self._core_psf = to_core(self.psf_model)
-        _refuse_constraints(self.psf_model, self._all_names())
-        if all(getattr(self.psf_model, name).fixed for name in self._all_names()):
-            msg = (
-                "psf_model has no free parameters to fit. At least one model "
-                "parameter must not be fixed."
-            )
-            raise ValueError(msg)
+        setup = self._setup()
+        check_constraints(setup)
         frame = self._frame(data, mask, error)
         self.data_unit = frame.unit
         init = self._starting_values(frame, init_params)
         if init is None:
             return None
         self.init_params = init
-        fit = self._fit(frame, init)
+        is_ours = isinstance(setup.fitter, LevenbergMarquardt)
+        fit = (fit_with_core if is_ours else fit_with_astropy)(setup, frame, init)
         self._warn(fit)
-        free_shape = self._free_shape()
-        if self._names.shape:
-            self._fitted_shapes = np.ascontiguousarray(fit["parameters"][:, 3:])
-        table = results_table(init, fit, self._names.shape, free_shape, frame.unit)
+        self._run = Run(setup, frame, init, fit)
+        table = results_table(
+            init, fit, setup.names.shape, self._free_shape(), frame.unit
+        )
+        table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self._settings()))
-        table.meta["psf_class"] = type(self.psf_model).__name__
+        if init_params is not None:
+            extra = extra_columns(init_params, self.keep_columns, table.colnames)
+            for name in extra.colnames:
+                table[name] = extra[name]
         self.results = table
         return table
 
-    def _all_names(self) -> tuple[str, ...]:
-        """Names of the model's parameters in the core's order."""
-        names = self._names
-        return (names.flux, names.x, names.y, *names.shape)
+    def _setup(self) -> FitSetup:
+        """Look at the model and the settings as they are now."""
+        self._core_psf = to_core(self.psf_model)
+        self._names = parameter_names(self.psf_model)
+        return FitSetup(
+            psf_model=self.psf_model,
+            core_psf=self._core_psf,
+            names=self._names,
+            fit_shape=self.fit_shape,
+            fitter=self.fitter,
+            max_iterations=self.fitter_maxiters,
+            xy_bounds=self.xy_bounds or (None, None),
+            n_threads=self.n_threads,
+            progress_bar=self.progress_bar,
+        )
 
     def _free_shape(self) -> list[str]:
         shape = self._names.shape
@@ -301,47 +319,15 @@ class PSFPhotometry:
         add_flux(init, frame, self.aperture_radius, self.n_threads)
         for name in self._free_shape():
             if f"{name}_init" not in init.colnames:
-                value = float(np.ravel(getattr(self.psf_model, name).value)[0])
+                value = parameter_value(self.psf_model, name)
                 init[f"{name}_init"] = np.full(len(init), value)
         add_groups(init, self.grouper)
         return init
 
-    def _fit(self, frame: Frame, init: QTable) -> dict[str, NDArray[Any]]:
-        n = len(init)
-        shape = np.empty((n, len(self._names.shape)))
-        for k, name in enumerate(self._names.shape):
-            is_free = f"{name}_init" in init.colnames
-            model_value = np.ravel(getattr(self.psf_model, name).value)[0]
-            shape[:, k] = init[f"{name}_init"] if is_free else model_value
-        starts = {
-            "x": np.ascontiguousarray(init["x_init"], dtype=float),
-            "y": np.ascontiguousarray(init["y_init"], dtype=float),
-            "flux": values_of(init["flux_init"]),
-            "local_bkg": values_of(init["local_bkg"]),
-            "group_id": np.ascontiguousarray(init["group_id"]),
-            "shape": shape,
-        }
-        settings = {
-            "fit_shape": self.fit_shape,
-            "is_fixed": [
-                bool(getattr(self.psf_model, name).fixed) for name in self._all_names()
-            ],
-            "max_iterations": self.fitter_maxiters,
-        }
-        with progress_callback(n, "Fit source", enabled=self.progress_bar) as progress:
-            return _core.fit_sources(
-                *frame.arrays,
-                self._core_psf,
-                starts,
-                settings,
-                n_threads=self.n_threads,
-                progress=progress,
-            )
-
     def _warn(self, fit: dict[str, NDArray[Any]]) -> None:
         flags = fit["flags"]
         # A source that could not be fitted has no convergence to speak of.
-        if np.any(flags & _FLAGS["no_convergence"]):
+        if np.any(flags & PSF_FLAGS.get_bit_value("no_convergence")):
             warnings.warn(_NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
         n_bad = int(fit["n_bad_errors"].sum())
         if n_bad:
@@ -351,126 +337,3 @@ class PSFPhotometry:
                 "for each box; see n_pixels_fit and flag 1)."
             )
             warnings.warn(msg, AstropyUserWarning, stacklevel=3)
-
-    def make_model_image(
-        self, shape: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
-    ) -> Any:
-        """Render the fitted sources.
-
-        Parameters
-        ----------
-        shape : (ny, nx)
-            The image's shape.
-        psf_shape : int or (ny, nx), optional
-            The box in which each source is rendered; the model's bounding box
-            by default.
-        include_local_bkg : bool, optional
-            Whether to add each source's local background over its box (where
-            boxes overlap, backgrounds add up).
-
-        Returns
-        -------
-        (ny, nx) array or `~astropy.units.Quantity`
-            The image, in the unit of the data. Sources that could not be
-            fitted are not in it.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet, or the model has no bounding box and
-            ``psf_shape`` is not given.
-        """
-        if self.results is None or self.init_params is None:
-            raise ValueError(_NO_RESULTS)
-        table = self.results
-        background = None
-        if include_local_bkg:
-            # What was not subtracted for not being finite is not added either.
-            level = values_of(table["local_bkg"])
-            background = np.where(np.isfinite(level), level, 0.0)
-        image = render_model_image(
-            shape,
-            self._core_psf,
-            np.ascontiguousarray(table["x_fit"]),
-            np.ascontiguousarray(table["y_fit"]),
-            values_of(table["flux_fit"]),
-            box_shape=rendering_box(self.psf_model, psf_shape),
-            local_bkg=background,
-            psf_shapes=self._fitted_shapes,
-            progress_bar=self.progress_bar,
-            n_threads=self.n_threads,
-        )
-        return image if self.data_unit is None else image << self.data_unit
-
-    def make_residual_image(
-        self, data: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
-    ) -> Any:
-        """Subtract the fitted sources from an image.
-
-        Parameters
-        ----------
-        data : (ny, nx) array_like or `~astropy.nddata.NDData`
-            The image.
-        psf_shape, include_local_bkg
-            See `make_model_image`.
-
-        Returns
-        -------
-        The same kind as ``data``; that of masked data is
-        `~astropy.utils.masked.Masked`.
-
-        Raises
-        ------
-        ValueError
-            See `make_model_image`; or if units do not go together.
-        """
-        if isinstance(data, NDData):
-            residual = self.make_residual_image(
-                nddata_values(data),
-                psf_shape=psf_shape,
-                include_local_bkg=include_local_bkg,
-            )
-            return data.__class__(
-                values_of(residual),
-                unit=data.unit,
-                mask=data.mask,
-                wcs=data.wcs,
-                meta=data.meta,
-                uncertainty=data.uncertainty,
-            )
-        data, mask = split_mask(data)
-        values = as_image(data)
-        unit = getattr(data, "unit", None)
-        if (unit is None) != (self.data_unit is None) and self.results is not None:
-            msg = (
-                f"data must have the unit of the fitted data ({self.data_unit}), "
-                f"got {unit}"
-            )
-            raise ValueError(msg)
-        model = self.make_model_image(
-            values.shape, psf_shape=psf_shape, include_local_bkg=include_local_bkg
-        )
-        residual = (values if unit is None else values << unit) - model
-        return residual if mask is None else Masked(residual, mask=mask)
-
-
-def _refuse_constraints(model: Any, names: Iterable[str]) -> None:
-    """Refuse bounds and ties of free parameters: the fit does not know them yet.
-
-    Widths are kept positive, which is what their default bound says.
-    """
-    for name in names:
-        parameter = getattr(model, name)
-        if parameter.fixed:
-            continue
-        low, high = parameter.bounds
-        is_default = high is None and (low is None or 0 < low < _TINY)
-        if not is_default:
-            msg = (
-                f"bounds of psf_model parameters are not supported yet: {name} has "
-                f"the bounds {parameter.bounds}"
-            )
-            raise NotImplementedError(msg)
-        if parameter.tied:
-            msg = f"tied psf_model parameters are not supported yet: {name} is tied"
-            raise NotImplementedError(msg)

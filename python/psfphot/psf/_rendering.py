@@ -12,11 +12,21 @@ from psfphot._progress import progress_callback
 from psfphot._validate import as_n_threads, as_pair, as_points, as_vector
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
 
+# Boxes beyond all images are cut, so that their sizes are integers of the core's.
+_MAX_BOX = 2**40
+
+
 def rendering_box(
-    psf_model: Any, psf_shape: Any = None, *, name: str = "psf_shape"
+    psf_model: Any,
+    psf_shape: Any = None,
+    *,
+    name: str = "psf_shape",
+    bbox_factor: float | None = None,
 ) -> tuple[int, int]:
     """Find the size of the box in which each source is rendered.
 
@@ -29,6 +39,8 @@ def rendering_box(
         rounded up.
     name : str, optional
         How messages call ``psf_shape``.
+    bbox_factor : float, optional
+        Passed as ``factor`` to bounding boxes that take one.
 
     Returns
     -------
@@ -44,7 +56,7 @@ def rendering_box(
     if psf_shape is not None:
         return as_pair(psf_shape, name, lower=1)
     try:
-        limits = psf_model.bounding_box.bounding_box()
+        limits = _limits(psf_model, bbox_factor)
     except (AttributeError, NotImplementedError) as exc:
         msg = (
             "model_shape must be specified if the model does not have a "
@@ -57,8 +69,20 @@ def rendering_box(
         raise ValueError(msg)
     # The box is given by its ends, which lie about the model's position: what
     # rounding adds to a size of whole pixels is not another pixel.
-    ny, nx = (max(1, math.ceil(round(size, 6))) for size in sizes)
+    ny, nx = (min(max(1, math.ceil(round(size, 6))), _MAX_BOX) for size in sizes)
     return ny, nx
+
+
+def _limits(psf_model: Any, bbox_factor: float | None) -> Any:
+    """Return the bounding box, ((y, y), (x, x))."""
+    box = psf_model.bounding_box
+    if bbox_factor is not None:
+        try:
+            return box(factor=bbox_factor)
+        except NotImplementedError:
+            # Astropy's word for a box without such a parameter.
+            pass
+    return box.bounding_box()
 
 
 def render_model_image(
@@ -68,7 +92,7 @@ def render_model_image(
     y: ArrayLike,
     flux: ArrayLike,
     *,
-    box_shape: tuple[int, int],
+    box_shape: tuple[int, int] | NDArray[np.int64],
     local_bkg: ArrayLike | None = None,
     psf_shapes: NDArray[np.float64] | None = None,
     progress_bar: bool = False,
@@ -86,8 +110,9 @@ def render_model_image(
         The PSF.
     x, y, flux : float or 1D array_like of float
         The sources.
-    box_shape : (int, int)
-        Rows and columns of the box around each position that is rendered.
+    box_shape : (int, int) or 2D ndarray of int
+        Rows and columns of the box around each position that is rendered; of
+        all sources, or one row for each.
     local_bkg : float or 1D array_like of float, optional
         Levels that are added over each source's box.
     psf_shapes : 2D ndarray, optional
@@ -112,19 +137,45 @@ def render_model_image(
     """
     image = np.zeros(as_pair(shape, "shape", lower=1))
     xs, ys = as_points(x, y)
+    columns = {"x": xs, "y": ys, "flux": as_vector(flux, "flux")}
+    if local_bkg is not None:
+        columns["background"] = as_vector(local_bkg, "local_bkg")
+    if psf_shapes is not None:
+        columns["psf_shapes"] = psf_shapes
+    threads = as_n_threads(n_threads)
     with progress_callback(
         len(xs), "Add model sources", enabled=progress_bar
     ) as progress:
-        _core.render_sources(
-            image,
-            core_psf,
-            xs,
-            ys,
-            as_vector(flux, "flux"),
-            window_shape=box_shape,
-            background=None if local_bkg is None else as_vector(local_bkg, "local_bkg"),
-            psf_shapes=psf_shapes,
-            n_threads=as_n_threads(n_threads),
-            progress=progress,
-        )
+        done = 0
+        for box, chosen in _by_box(box_shape, len(xs)):
+            _core.render_sources(
+                image,
+                core_psf,
+                **{name: column[chosen] for name, column in columns.items()},
+                window_shape=box,
+                n_threads=threads,
+                progress=_from(done, progress),
+            )
+            done += len(xs[chosen])
     return image
+
+
+def _by_box(
+    box_shape: tuple[int, int] | NDArray[np.int64], n_sources: int
+) -> Iterator[tuple[tuple[int, int], Any]]:
+    """Tell each size of box, and which sources have it."""
+    if isinstance(box_shape, tuple):
+        yield box_shape, slice(None)
+        return
+    boxes, kind = np.unique(box_shape, axis=0, return_inverse=True)
+    # numpy 2.0 gives the inverse another shape.
+    kind = kind.reshape(n_sources)
+    for i, (ny, nx) in enumerate(boxes.tolist()):
+        yield (ny, nx), np.flatnonzero(kind == i)
+
+
+def _from(
+    done: int, progress: Callable[[int], None] | None
+) -> Callable[[int], None] | None:
+    """Count on from the sources of the calls before."""
+    return None if progress is None else lambda count: progress(done + count)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from astropy import units as u
 
-from psfphot._validate import as_float_array
+from psfphot._validate import as_float_array, as_scalar, split_mask
 from psfphot.psf._base import PSFModel
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ class SampledPSFModel(PSFModel):
 
     @fill_value.setter
     def fill_value(self, value: float | None) -> None:
-        self._fill_value = value if value is None else float(value)
+        self._fill_value = value if value is None else as_scalar(value, "fill_value")
 
     def _as_origin(self, value: Any) -> NDArray[np.float64]:
         if value is None:
             ny, nx = self._data.shape[-2:]
             return np.array([(nx - 1) / 2, (ny - 1) / 2])
-        origin = np.array(value, dtype=np.float64)
+        origin = as_pixels(value, "origin").astype(np.float64)
         if origin.shape != (2,):
             msg = "origin must be 1D and have 2-elements"
             raise ValueError(msg)
@@ -219,8 +220,12 @@ def as_samples(values: Any, what: str) -> Image:
     TypeError
         If the values are not real numbers.
     ValueError
-        If there are too few samples, or some that are not finite.
+        If there are too few samples, or some that are masked or not finite.
     """
+    values, mask = split_mask(values)
+    if mask is not None and mask.any():
+        msg = "data must not have masked values"
+        raise ValueError(msg)
     samples = as_float_array(values, "data")
     if min(samples.shape[-2:]) < MIN_SAMPLES:
         msg = f"The length of the {what}x- and y-axes must both be at least 4"
@@ -235,14 +240,46 @@ def as_samples(values: Any, what: str) -> Image:
     return samples
 
 
+def as_pixels(value: Any, name: str) -> NDArray[Any]:
+    """Make an array of numbers that are pixels, whether or not they say so.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    ValueError
+        If they are in another unit, or masked.
+    """
+    value, mask = split_mask(value)
+    if mask is not None and mask.any():
+        msg = f"{name} must not have masked values"
+        raise ValueError(msg)
+    unit = getattr(value, "unit", None)
+    if unit not in (None, u.pixel, u.dimensionless_unscaled):
+        msg = f"{name} must be in pixels, got the unit {unit}"
+        raise ValueError(msg)
+    msg = f"{name} must be real numbers, got {value!r}"
+    try:
+        array = np.array(getattr(value, "value", value))
+    except (TypeError, ValueError) as exc:  # ragged, or with units inside
+        raise TypeError(msg) from exc
+    if array.dtype.kind not in "fiu":
+        raise TypeError(msg)
+    return array
+
+
 def as_oversampling(value: Any) -> NDArray[np.int_]:
     """Make an oversampling, one number or (y, x), an array of two integers.
 
     Raises
     ------
     ValueError
-        Unless there are one or two positive integers.
+        Unless there are one or two positive integers, without a unit.
     """
+    unit = getattr(value, "unit", None)
+    if unit not in (None, u.dimensionless_unscaled):
+        msg = f"oversampling must be without a unit, got the unit {unit}"
+        raise ValueError(msg)
     array = np.atleast_1d(np.asarray(value))
     if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         msg = f"oversampling must be a finite value, got {value!r}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from psfphot.datasets._simulation import make_model_params
-from psfphot.psf._convert import parameter_names, to_core
-from psfphot.psf._rendering import render_model_image, rendering_box
+from psfphot.psf._convert import as_psf_model, parameter_names
+from psfphot.psf._model_image import make_model_image
+from psfphot.psf._rendering import rendering_box
 
 if TYPE_CHECKING:
+    import numpy as np
+    from astropy import units as u
     from astropy.table import QTable
     from numpy.typing import NDArray
 
@@ -31,7 +32,7 @@ def make_psf_model_image(
     progress_bar: bool = False,
     n_threads: int | None = None,
     **kwargs: tuple[float, float],
-) -> tuple[NDArray[np.float64], QTable]:
+) -> tuple[NDArray[np.float64] | u.Quantity, QTable]:
     """Make an image of random sources.
 
     The same seed gives the same sources as photutils 3.x does.
@@ -41,7 +42,9 @@ def make_psf_model_image(
     shape : int or (int, int)
         The image's (ny, nx).
     psf_model : `~astropy.modeling.Model`
-        The PSF. It is evaluated at the pixel centres.
+        The PSF. It is evaluated at the pixel centres. Models of any kind will
+        do whose parameters are ``x_0``, ``y_0`` and ``flux``, or are named by
+        the attributes ``x_name``, ``y_name`` and ``flux_name``.
     n_sources : int
         How many sources to draw; there will be fewer, with a warning, if they
         do not fit with that separation.
@@ -68,8 +71,8 @@ def make_psf_model_image(
 
     Returns
     -------
-    data : 2D ndarray of float64
-        The image.
+    data : 2D ndarray of float64 or `~astropy.units.Quantity`
+        The image; a quantity if the model's flux has a unit.
     table : `~astropy.table.QTable`
         The sources: the columns ``id``, x, y and one for each parameter with a
         range, by the model's names.
@@ -97,7 +100,7 @@ def make_psf_model_image(
     >>> data.shape, params.colnames
     ((150, 200), ['id', 'x_0', 'y_0', 'flux'])
     """
-    core_psf = to_core(psf_model)
+    psf_model = as_psf_model(psf_model)
     names = parameter_names(psf_model)
     box = rendering_box(psf_model, model_shape, name="model_shape")
     if border_size is None:
@@ -112,14 +115,13 @@ def make_psf_model_image(
         seed=seed,
         **_ranges_of_model(kwargs, names),
     )
-    image = render_model_image(
+    image = make_model_image(
         shape,
-        core_psf,
-        table[names.x],
-        table[names.y],
-        _column(table, psf_model, names.flux),
-        box_shape=box,
-        psf_shapes=_shapes(table, psf_model, names),
+        psf_model,
+        table,
+        model_shape=box,
+        x_name=names.x,
+        y_name=names.y,
         progress_bar=progress_bar,
         n_threads=n_threads,
     )
@@ -136,21 +138,3 @@ def _ranges_of_model(
     }
     drawn = (names.flux, *names.shape)
     return {name: limits for name, limits in ours.items() if name in drawn}
-
-
-def _column(table: QTable, psf_model: Any, name: str) -> NDArray[np.float64]:
-    """Return the table's parameter, else the model's for each row."""
-    if name in table.colnames:
-        return np.asarray(table[name], dtype=np.float64)
-    value = float(np.ravel(getattr(psf_model, name).value)[0])
-    return np.full(len(table), value)
-
-
-def _shapes(
-    table: QTable, psf_model: Any, names: ParameterNames
-) -> NDArray[np.float64] | None:
-    """Return each source's own shape; `None` where all have the model's."""
-    if not any(name in table.colnames for name in names.shape):
-        return None
-    columns = [_column(table, psf_model, name) for name in names.shape]
-    return np.column_stack(columns)

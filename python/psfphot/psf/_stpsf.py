@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
-import zlib
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
 from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.psf._grid import check_rectangular, sorted_order
-from psfphot.psf._sampled import MIN_SAMPLES
+from psfphot.psf._grid_file import callers_level, read_grid_file
 
 if TYPE_CHECKING:
+    from astropy.io import fits
     from numpy.typing import NDArray
 
-FORMATS = (None, "stpsf", "webbpsf", "stdpsf")
 ORDERS = ("auto", "header", "sorted")
 
 # The day from which the development version of WebbPSF stored the images
@@ -30,31 +27,44 @@ LAST_UNSORTED = (1, 2, 1)
 FIRST_SORTED = (1, 3, 0)
 
 # Keywords that describe the file and not the PSFs.
-_STRUCTURE = re.compile(
+STRUCTURE = re.compile(
     r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|XTENSION|PCOUNT|GCOUNT|BSCALE|BZERO"
     r"|CHECKSUM|DATASUM|COMMENT|HISTORY|"
 )
 
 
-def read_grid(path: Any, format: str | None, grid_order: str) -> NDData:  # noqa: A002
-    """Read the images of a file with their positions, in the file's order.
+def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
+    """Read the images of an STPSF file with their positions, in the file's order.
 
-    See `psfphot.psf.GriddedPSFModel.read` for arguments and errors.
+    Parameters
+    ----------
+    source : path-like, file object or `~astropy.io.fits.HDUList`
+        The file.
+    grid_order : {'auto', 'header', 'sorted'}, optional
+        Which position belongs to which image; see
+        `psfphot.psf.GriddedPSFModel.read`.
+
+    Returns
+    -------
+    `~astropy.nddata.NDData`
+        As `psfphot.psf.GriddedPSFModel` takes it; its meta data are the header
+        in lower case and the ``grid_order`` that was used.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If the file is not such a grid; the message names the file and the
+        keyword.
     """
-    if format not in FORMATS:
-        msg = f"format must be None, 'stpsf', 'webbpsf' or 'stdpsf', got {format!r}"
-        raise ValueError(msg)
-    if grid_order not in ORDERS:
-        msg = f"grid_order must be 'auto', 'header' or 'sorted', got {grid_order!r}"
-        raise ValueError(msg)
-    name = _name(path)
-    if format == "stdpsf":
-        _refuse_stdpsf(name)
-    images, header = _read_fits(path, name)
-    if format is None and "NXPSFS" in header and "NYPSFS" in header:
-        _refuse_stdpsf(name)
+    check_order(grid_order)
+    name, images, header = read_grid_file(source)
     oversampling = _oversampling(header, name)
-    images = _images(images, header, name)
+    stated = header.get("NUM_PSFS", len(images))
+    if stated != len(images):
+        msg = f"{name}: NUM_PSFS is {stated!r}, but there are {len(images)} images"
+        raise ValueError(msg)
     positions = _positions(header, len(images), name)
     if grid_order == "auto":
         grid_order = _decide_order(positions, header, name)
@@ -63,58 +73,33 @@ def read_grid(path: Any, format: str | None, grid_order: str) -> NDData:  # noqa
     meta = {
         key.lower(): value
         for key, value in header.items()
-        if not _STRUCTURE.fullmatch(key)
+        if not STRUCTURE.fullmatch(key)
     }
     meta |= {"grid_xypos": positions, "oversampling": oversampling}
     meta["grid_order"] = grid_order
     return NDData(images, meta=meta)
 
 
-def _name(path: Any) -> str:
-    """Tell what messages call the file."""
-    try:
-        return os.fsdecode(path)
-    except TypeError:
-        return str(getattr(path, "name", path))
+def check_order(grid_order: Any) -> None:
+    """Refuse what is no ``grid_order``.
 
-
-def _refuse_stdpsf(name: str) -> None:
-    msg = f"{name}: format='stdpsf' (NXPSFS, NYPSFS) cannot be read yet, only STPSF"
-    raise NotImplementedError(msg)
-
-
-def _read_fits(path: Any, name: str) -> tuple[Any, fits.Header]:
-    """Read the first image of a FITS file, and its header."""
-    try:
-        with warnings.catch_warnings():
-            # Said below, as an error, where it matters.
-            warnings.filterwarnings("ignore", "File may have been truncated")
-            with fits.open(path, memmap=False) as hdus:
-                hdu = next((h for h in hdus if h.is_image and h.header["NAXIS"]), None)
-                if hdu is None:
-                    msg = f"{name}: no image in any extension (NAXIS is 0)"
-                    raise ValueError(msg)
-                return _load(hdu, name), hdu.header.copy()
-    except (OSError, EOFError, zlib.error) as exc:
-        if getattr(exc, "errno", None) is not None:  # the operating system's
-            raise
-        msg = f"{name}: not a FITS file, or a damaged one ({exc})"
-        raise ValueError(msg) from exc
-
-
-def _load(hdu: Any, name: str) -> Any:
-    try:
-        images = hdu.data
-    except (TypeError, ValueError) as exc:  # what astropy makes of missing bytes
-        msg = f"{name}: the file ends before the image that NAXIS tells of ({exc})"
-        raise ValueError(msg) from exc
-    return images
+    Raises
+    ------
+    ValueError
+        Unless it is ``'auto'``, ``'header'`` or ``'sorted'``.
+    """
+    if grid_order not in ORDERS:
+        msg = f"grid_order must be 'auto', 'header' or 'sorted', got {grid_order!r}"
+        raise ValueError(msg)
 
 
 def _oversampling(header: fits.Header, name: str) -> int:
     missing = [key for key in ("OVERSAMP", "DET_YX0") if key not in header]
     if missing:
-        msg = f"{name}: not an STPSF grid, which has the keyword {missing[0]}"
+        msg = (
+            f"{name}: not an STPSF grid, which has the keyword {missing[0]}, "
+            "nor an STDPSF grid, which has NXPSFS and NYPSFS"
+        )
         raise ValueError(msg)
     value = header["OVERSAMP"]
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -122,30 +107,6 @@ def _oversampling(header: fits.Header, name: str) -> int:
         msg = f"{name}: OVERSAMP must be a positive integer, got {value!r}"
         raise ValueError(msg)
     return int(value)
-
-
-def _images(images: Any, header: fits.Header, name: str) -> Any:
-    """Make the images a stack (N, ny, nx), and check them."""
-    if images.ndim == 2:  # noqa: PLR2004  (one image, without an axis for it)
-        images = images[np.newaxis]
-    if images.ndim != 3:  # noqa: PLR2004
-        msg = f"{name}: NAXIS must be 3 (or 2 for one PSF), got {images.ndim}"
-        raise ValueError(msg)
-    if min(images.shape) < 1 or min(images.shape[1:]) < MIN_SAMPLES:
-        msg = (
-            f"{name}: NAXIS1 and NAXIS2 must both be at least {MIN_SAMPLES}, "
-            f"got images of {images.shape[2]} x {images.shape[1]}"
-        )
-        raise ValueError(msg)
-    stated = header.get("NUM_PSFS", len(images))
-    if stated != len(images):
-        msg = f"{name}: NUM_PSFS is {stated!r}, but there are {len(images)} images"
-        raise ValueError(msg)
-    bad = ~np.isfinite(images).all(axis=(1, 2))
-    if bad.any():
-        msg = f"{name}: image {int(bad.argmax())} has NaN or infinite values"
-        raise ValueError(msg)
-    return images
 
 
 _NUMBER = r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*"
@@ -189,7 +150,7 @@ def _decide_order(
         "assumed grid_order='sorted' (by y, then x), as all files since "
         f"{SORTED_SINCE} are. Give grid_order='sorted' or 'header' to choose."
     )
-    warnings.warn(msg, AstropyUserWarning, stacklevel=4)
+    warnings.warn(msg, AstropyUserWarning, stacklevel=callers_level())
     return "sorted"
 
 

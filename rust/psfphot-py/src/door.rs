@@ -9,17 +9,19 @@ use std::collections::HashMap;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use psfphot::Run;
-use psfphot::run::Progress;
+use psfphot::run::{Monitor, Progress};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::callback::CallbackPsf;
 use crate::errors::{InternalError, to_python};
+use crate::psf::PyPsf;
 
 /// Long enough to cost nothing, short enough to feel immediate.
 const POLL: Duration = Duration::from_millis(100);
@@ -92,6 +94,102 @@ where
             .map_err(|error| PyRuntimeError::new_err(format!("cannot start a thread: {error}")))?;
         watch(py, options, &progress, receiver)
     })
+}
+
+/// Runs `work` that evaluates `psf`: as [`enter`], but where the PSF is a
+/// Python object on the calling thread, which keeps the interpreter lock.
+pub(crate) fn enter_with_psf<T, W>(
+    py: Python<'_>,
+    options: &Options<'_>,
+    psf: &PyPsf,
+    work: W,
+) -> PyResult<T>
+where
+    T: Send,
+    W: FnOnce(Run<'_>) -> Result<T, psfphot::Error> + Send,
+{
+    let Some(callback) = psf.callback() else {
+        return enter(py, options, work);
+    };
+    let watch = Attached::new(options, callback);
+    let run = Run::new().with_monitor(&watch).serial();
+    let result = catch_unwind(AssertUnwindSafe(|| work(run)));
+    // What stopped the work goes before how it ended.
+    if let Some(error) = callback.take_failure().or_else(|| watch.into_failure()) {
+        return Err(error);
+    }
+    let value = result
+        .map_err(|panic| panic_error(&*panic))?
+        .map_err(|error| to_python(&error))?;
+    Ok(value)
+}
+
+/// Watches work on the calling thread.
+struct Attached<'a> {
+    done: Progress,
+    progress: Option<Py<PyAny>>,
+    callback: &'a CallbackPsf,
+    state: Mutex<Watch>,
+}
+
+/// When signals and progress were last looked after, and what came of it.
+struct Watch {
+    last: Instant,
+    failure: Option<PyErr>,
+}
+
+impl<'a> Attached<'a> {
+    fn new(options: &Options<'_>, callback: &'a CallbackPsf) -> Self {
+        // What an earlier call left behind is nobody's.
+        drop(callback.take_failure());
+        Self {
+            done: Progress::default(),
+            progress: options.progress.clone().map(Bound::unbind),
+            callback,
+            state: Mutex::new(Watch {
+                last: Instant::now(),
+                failure: None,
+            }),
+        }
+    }
+
+    /// Signals and progress, also at the very end.
+    fn look(&self) -> PyResult<()> {
+        Python::attach(|py| {
+            py.check_signals()?;
+            if let Some(progress) = &self.progress {
+                progress.call1(py, (self.done.done(),))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn into_failure(self) -> Option<PyErr> {
+        let last = self.look().err();
+        let state = self.state.into_inner();
+        state
+            .unwrap_or_else(PoisonError::into_inner)
+            .failure
+            .or(last)
+    }
+}
+
+impl Monitor for Attached<'_> {
+    fn is_cancelled(&self) -> bool {
+        // A callback of Python's that came back here would wait for itself.
+        let Ok(mut state) = self.state.try_lock() else {
+            return false;
+        };
+        if state.failure.is_none() && state.last.elapsed() >= POLL {
+            state.failure = self.look().err();
+            state.last = Instant::now();
+        }
+        state.failure.is_some() || self.callback.has_failed()
+    }
+
+    fn advance(&self, n: usize) {
+        self.done.advance(n);
+    }
 }
 
 /// Runs `work` where `n_threads` says; on the worker thread.

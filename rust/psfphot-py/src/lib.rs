@@ -4,6 +4,7 @@
 mod aperture;
 mod arrays;
 mod background;
+mod callback;
 mod detect;
 mod door;
 mod errors;
@@ -27,7 +28,9 @@ mod _core {
     #[pymodule_export]
     use crate::group::{group_sources, thin_sources};
     #[pymodule_export]
-    use crate::photometry::{fit_sources, flag_definitions};
+    use crate::photometry::{
+        fit_sources, flag_definitions, joint_covariance, judge_sources, termination_messages,
+    };
     #[pymodule_export]
     use crate::psf::PyPsf;
     #[pymodule_export]

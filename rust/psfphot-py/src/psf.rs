@@ -13,14 +13,16 @@ use numpy::{
 };
 use psfphot::image::Pixel;
 use psfphot::psf::{
-    CircularGaussianPrf, GriddedPsf, PerPoint, Placement, PointSource, Psf, SampledPsf, Sampling,
-    evaluate_points, gradient_points,
+    AiryPrf, AiryPsf, CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf,
+    GaussianPrf, GaussianPsf, GriddedPsf, MoffatPrf, MoffatPsf, PerPoint, Placement, PointSource,
+    Psf, SampledPsf, Sampling, evaluate_points, gradient_points,
 };
 use psfphot::{Error, Run};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::arrays::{AnyImage, Floats, image};
+use crate::callback::CallbackPsf;
 use crate::door::{self, Options};
 use crate::errors::to_python;
 
@@ -29,7 +31,35 @@ const LONG: usize = 20_000;
 
 /// A PSF of unit flux; immutable.
 #[pyclass(frozen, name = "Psf", module = "psfphot._core")]
-pub(crate) struct PyPsf(pub(crate) Arc<dyn Psf>);
+pub(crate) struct PyPsf(Kind);
+
+/// Who evaluates it.
+enum Kind {
+    Core(Arc<dyn Psf>),
+    Python(CallbackPsf),
+}
+
+impl PyPsf {
+    /// The core's view of it.
+    pub(crate) fn psf(&self) -> &dyn Psf {
+        match &self.0 {
+            Kind::Core(psf) => &**psf,
+            Kind::Python(psf) => psf,
+        }
+    }
+
+    /// The Python object, if it is one.
+    pub(crate) fn callback(&self) -> Option<&CallbackPsf> {
+        match &self.0 {
+            Kind::Core(_) => None,
+            Kind::Python(psf) => Some(psf),
+        }
+    }
+
+    fn core(psf: impl Psf + 'static) -> Self {
+        Self(Kind::Core(Arc::new(psf)))
+    }
+}
 
 /// A stack of images of either pixel type.
 #[derive(FromPyObject)]
@@ -89,16 +119,36 @@ fn grid<T: Pixel + Element>(
     })
 }
 
+/// `None` where there is no such model of so many shape parameters.
+fn analytic(kind: &str, shape: &[f64], n_nodes: usize) -> Result<Option<Arc<dyn Psf>>, Error> {
+    Ok(Some(match (kind, shape) {
+        ("GaussianPSF", &[x, y, theta]) => Arc::new(GaussianPsf::new(x, y, theta)?),
+        ("GaussianPRF", &[x, y, theta]) => Arc::new(GaussianPrf::new(x, y, theta)?),
+        ("CircularGaussianPSF", &[fwhm]) => Arc::new(CircularGaussianPsf::new(fwhm)?),
+        ("CircularGaussianPRF", &[fwhm]) => Arc::new(CircularGaussianPrf::new(fwhm)?),
+        ("CircularGaussianSigmaPRF", &[sigma]) => Arc::new(CircularGaussianSigmaPrf::new(sigma)?),
+        ("MoffatPSF", &[alpha, beta]) => Arc::new(MoffatPsf::new(alpha, beta)?),
+        ("MoffatPRF", &[alpha, beta]) => {
+            Arc::new(MoffatPrf::new(alpha, beta)?.with_nodes(n_nodes)?)
+        }
+        ("AiryDiskPSF", &[radius]) => Arc::new(AiryPsf::new(radius)?),
+        ("AiryDiskPRF", &[radius]) => Arc::new(AiryPrf::new(radius)?.with_nodes(n_nodes)?),
+        _ => return Ok(None),
+    }))
+}
+
 /// Few points on the spot, many through the door.
 fn at_points<T: Send>(
     py: Python<'_>,
+    psf: &PyPsf,
     points: usize,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    if points < LONG {
+    if points < LONG && psf.callback().is_none() {
         return work().map_err(|error| to_python(&error));
     }
-    door::enter(py, &Options::new(Some(1), None)?, move |_: Run<'_>| work())
+    let options = Options::new(Some(1), None)?;
+    door::enter_with_psf(py, &options, psf, move |_: Run<'_>| work())
 }
 
 #[pymethods]
@@ -116,7 +166,7 @@ impl PyPsf {
             AnyImage::F32(data) => SampledPsf::new(image(data)?, sampling),
             AnyImage::F64(data) => SampledPsf::new(image(data)?, sampling),
         };
-        Ok(Self(Arc::new(psf.map_err(|error| to_python(&error))?)))
+        Ok(Self::core(psf.map_err(|error| to_python(&error))?))
     }
 
     /// Images at the nodes of a rectangular grid of (x, y) positions.
@@ -137,20 +187,33 @@ impl PyPsf {
             AnyStack::F32(data) => grid(py, data, &positions, sampling, &options)?,
             AnyStack::F64(data) => grid(py, data, &positions, sampling, &options)?,
         };
-        Ok(Self(Arc::new(psf)))
+        Ok(Self::core(psf))
     }
 
-    /// A circular Gaussian integrated over the pixels.
+    /// A model by the name of its Python class, of the given shape; `n_nodes`
+    /// is that of the models that are integrated by nodes.
     #[staticmethod]
-    fn gaussian_prf(fwhm: f64) -> PyResult<Self> {
-        let psf = CircularGaussianPrf::new(fwhm).map_err(|error| to_python(&error))?;
-        Ok(Self(Arc::new(psf)))
+    #[pyo3(signature = (kind, shape, n_nodes=9))]
+    fn analytic(kind: &str, shape: Vec<f64>, n_nodes: usize) -> PyResult<Self> {
+        let psf = analytic(kind, &shape, n_nodes).map_err(|error| to_python(&error))?;
+        let psf = psf.map(|psf| Self(Kind::Core(psf)));
+        psf.ok_or_else(|| {
+            let message = format!("there is no {kind} with the shape {shape:?}");
+            PyValueError::new_err(message)
+        })
+    }
+
+    /// A Python object; see [`CallbackPsf`]. `shape` holds the starting values
+    /// of its shape parameters.
+    #[staticmethod]
+    fn callback_model(model: Py<PyAny>, shape: Vec<f64>) -> PyResult<Self> {
+        Ok(Self(Kind::Python(CallbackPsf::new(model, shape)?)))
     }
 
     /// Names of the parameters besides flux, position x and position y.
     #[getter]
     fn shape_names(&self) -> Vec<&'static str> {
-        self.0.shape_names().to_vec()
+        self.psf().shape_names().to_vec()
     }
 
     /// Flux times the PSF at the points (x, y); the parameters are flux,
@@ -164,8 +227,8 @@ impl PyPsf {
         parameters: Vec<Parameter<'py>>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let source = point_source(&parameters)?;
-        let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, &*self.0);
-        let values = at_points(py, xs.len(), || evaluate_points(psf, xs, ys, &source))?;
+        let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, self.psf());
+        let values = at_points(py, self, xs.len(), || evaluate_points(psf, xs, ys, &source))?;
         Ok(PyArray1::from_vec(py, values))
     }
 
@@ -179,8 +242,8 @@ impl PyPsf {
         parameters: Vec<Parameter<'py>>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let source = point_source(&parameters)?;
-        let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, &*self.0);
-        let planes = at_points(py, xs.len(), || gradient_points(psf, xs, ys, &source))?;
+        let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, self.psf());
+        let planes = at_points(py, self, xs.len(), || gradient_points(psf, xs, ys, &source))?;
         let rows = 3 + psf.shape_names().len();
         PyArray1::from_vec(py, planes).reshape([rows, xs.len()])
     }
@@ -188,7 +251,7 @@ impl PyPsf {
     /// The pixels of the support: first column, end of columns, first row, end
     /// of rows; the ends are not part of it.
     fn support(&self, x_0: f64, y_0: f64) -> (i64, i64, i64, i64) {
-        let support = self.0.support(Placement {
+        let support = self.psf().support(Placement {
             x: x_0,
             y: y_0,
             shape: &[],

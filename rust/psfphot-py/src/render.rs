@@ -48,10 +48,10 @@ pub(crate) fn render_sources<'py>(
         }
     }
     let shape = (image.shape()[0], image.shape()[1]);
-    let (pixels, psf) = (image.as_slice_mut()?, &*psf.get().0);
+    let (pixels, model) = (image.as_slice_mut()?, psf.get());
     let options = Options::new(n_threads, progress)?;
-    door::enter(py, &options, move |run| {
-        render(pixels, shape, psf, &sources, window_shape, run)
+    door::enter_with_psf(py, &options, model, move |run| {
+        render(pixels, shape, model.psf(), &sources, window_shape, run)
     })
 }
 

@@ -23,6 +23,7 @@
 //! determine all of it), a member whose own step is shorter than ten times the
 //! tolerance counts as converged, with the undetermined members held.
 
+pub(crate) mod bounds;
 pub(crate) mod group;
 pub(crate) mod isolated;
 pub(crate) mod minimise;
@@ -117,6 +118,31 @@ pub enum Termination {
     NonFinite,
     /// The source could not be fitted at all; its flags say why.
     NotFitted,
+}
+
+impl Termination {
+    /// All of them; each stands at the index that it is as a number.
+    pub const ALL: [Self; 6] = [
+        Self::Converged,
+        Self::MaxIterations,
+        Self::Stalled,
+        Self::Singular,
+        Self::NonFinite,
+        Self::NotFitted,
+    ];
+
+    /// What it says of the fit, in a sentence.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Converged => "The undamped step is shorter than the tolerance.",
+            Self::MaxIterations => "The iterations ran out before the fit had converged.",
+            Self::Stalled => "chi^2 can be lowered no further, but the step is not short.",
+            Self::Singular => "The data do not determine every parameter.",
+            Self::NonFinite => "chi^2 is not a finite number.",
+            Self::NotFitted => "The source was not fitted; its flags say why.",
+        }
+    }
 }
 
 /// Most parameters that a source can have: flux, x, y and three of shape.

@@ -1,15 +1,19 @@
 //! PSF photometry: from starting values to fitted sources with errors, quality
 //! measures and flags.
 
+mod covariance;
+mod judged;
 mod outcome;
 mod source;
 mod tasks;
 
-use crate::fit::{FitSettings, MAX_PARAMETERS, SHAPE};
+use crate::fit::bounds::Bounds;
+use crate::fit::{FitSettings, MAX_PARAMETERS, Parameters, SHAPE, X, Y};
 use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
 
+pub use judged::Judged;
 pub use source::{FittedSource, Starts};
 
 /// Fits sources to an image, alone or in groups.
@@ -40,6 +44,9 @@ pub struct Photometry {
     fit_shape: (usize, usize),
     settings: FitSettings,
     is_fixed: [bool; MAX_PARAMETERS],
+    bounds: Bounds,
+    /// How far x and y may go from where they start, pixels.
+    reach: [Option<f64>; 2],
 }
 
 impl Photometry {
@@ -62,6 +69,8 @@ impl Photometry {
             fit_shape,
             settings: FitSettings::default(),
             is_fixed,
+            bounds: Bounds::default(),
+            reach: [None; 2],
         })
     }
 
@@ -79,15 +88,58 @@ impl Photometry {
     /// [`Error::InvalidArgument`] if the list is longer than a source has
     /// parameters.
     pub fn with_fixed(mut self, is_fixed: &[bool]) -> Result<Self, Error> {
-        let Some(all) = self.is_fixed.get_mut(..is_fixed.len()) else {
-            return Err(Error::invalid(
-                "is_fixed",
-                format!("have at most {MAX_PARAMETERS} elements"),
-                is_fixed.len(),
-            ));
-        };
-        all.copy_from_slice(is_fixed);
+        check_parameters("is_fixed", is_fixed.len())?;
+        self.is_fixed[..is_fixed.len()].copy_from_slice(is_fixed);
         Ok(self)
+    }
+
+    /// With bounds (lowest, highest) of the parameters of every source, in the
+    /// order flux, x, y, shape; infinite ones are none. Starting values beyond
+    /// them are moved to them, those of fixed parameters excepted.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the list is longer than a source has
+    /// parameters, or a lower bound is not below or at the upper.
+    pub fn with_bounds(mut self, bounds: &[(f64, f64)]) -> Result<Self, Error> {
+        check_parameters("bounds", bounds.len())?;
+        for (parameter, &(lower, upper)) in bounds.iter().enumerate() {
+            if lower.is_nan() || upper.is_nan() || lower > upper {
+                let got = format!("({lower}, {upper})");
+                return Err(Error::invalid("bounds", "be (lower, upper)", got));
+            }
+            self.bounds.set(parameter, (lower, upper));
+        }
+        Ok(self)
+    }
+
+    /// With positions kept within so many pixels in `(x, y)` of where they
+    /// start, instead of any other bounds of x or y.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless they are positive and finite.
+    pub fn with_position_bounds(
+        mut self,
+        (x, y): (Option<f64>, Option<f64>),
+    ) -> Result<Self, Error> {
+        for reach in [x, y].into_iter().flatten() {
+            Error::check_positive("xy_bounds", reach)?;
+        }
+        self.reach = [x, y];
+        Ok(self)
+    }
+
+    /// The bounds of a source that starts here.
+    pub(crate) fn bounds(&self, start: &Parameters) -> Bounds {
+        let mut bounds = self.bounds;
+        for (parameter, reach) in [X, Y].into_iter().zip(self.reach) {
+            if let Some(reach) = reach {
+                bounds.set(
+                    parameter,
+                    (start[parameter] - reach, start[parameter] + reach),
+                );
+            }
+        }
+        bounds
     }
 
     /// Fits the sources; the rows come in their order.
@@ -105,22 +157,38 @@ impl Photometry {
         starts: &Starts<'_>,
         run: Run<'_>,
     ) -> Result<Vec<FittedSource>, Error> {
-        let n_parameters = SHAPE + psf.shape_names().len();
-        if n_parameters > MAX_PARAMETERS {
-            return Err(Error::invalid(
-                "psf",
-                format!("have at most {} shape parameters", MAX_PARAMETERS - SHAPE),
-                psf.shape_names().len(),
-            ));
-        }
-        let free: Vec<usize> = (0..n_parameters).filter(|&k| !self.is_fixed[k]).collect();
-        if free.is_empty() {
-            return Err(Error::invalid(
-                "is_fixed",
-                "leave at least one parameter free",
-                "all fixed",
-            ));
-        }
+        let free = free_parameters(self, psf)?;
         tasks::fit_all(self, &free, psf, frame, starts, run)
     }
+}
+
+/// The parameters of a source of this PSF that are free.
+fn free_parameters(photometry: &Photometry, psf: &dyn Psf) -> Result<Vec<usize>, Error> {
+    let n_parameters = SHAPE + psf.shape_names().len();
+    if n_parameters > MAX_PARAMETERS {
+        return Err(Error::invalid(
+            "psf",
+            format!("have at most {} shape parameters", MAX_PARAMETERS - SHAPE),
+            psf.shape_names().len(),
+        ));
+    }
+    let is_free = |&k: &usize| !photometry.is_fixed[k];
+    let free: Vec<usize> = (0..n_parameters).filter(is_free).collect();
+    if free.is_empty() {
+        return Err(Error::invalid(
+            "is_fixed",
+            "leave at least one parameter free",
+            "all fixed",
+        ));
+    }
+    Ok(free)
+}
+
+/// Refuses a list for more parameters than a source has.
+fn check_parameters(argument: &'static str, n: usize) -> Result<(), Error> {
+    if n <= MAX_PARAMETERS {
+        return Ok(());
+    }
+    let expected = format!("have at most {MAX_PARAMETERS} elements");
+    Err(Error::invalid(argument, expected, n))
 }

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 
+use super::bounds::Bounds;
 use super::isolated::placement;
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{BlockMatrix, add_outer, dot};
@@ -16,6 +17,7 @@ pub(crate) struct Member {
     /// The pixels of its fit box that are on the image.
     pub(crate) window: PixelBox,
     pub(crate) start: Parameters,
+    pub(crate) bounds: Bounds,
     /// Local background per pixel.
     pub(crate) background: f64,
 }
@@ -30,18 +32,24 @@ pub(crate) struct Solution {
     /// Whether each member's own step is shorter than the tolerance.
     pub(crate) is_settled: Vec<bool>,
     pub(crate) report: Report,
-    tiles: Vec<(PixelBox, usize)>,
-    model: Vec<f64>,
+    pub(crate) model: Model,
 }
 
-impl Solution {
+/// The model of a group on its pixels.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    tiles: Vec<(PixelBox, usize)>,
+    values: Vec<f64>,
+}
+
+impl Model {
     /// Calls `visit` with each pixel of `window` that belongs to the group and
     /// the group's model there.
-    pub(crate) fn visit_model(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
+    pub(crate) fn visit(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
         for (tile, first) in &self.tiles {
             for (x, y) in tile.intersection(&window).pixels() {
                 let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
-                visit((x, y), self.model[first + k]);
+                visit((x, y), self.values[first + k]);
             }
         }
     }
@@ -72,6 +80,7 @@ struct Reach {
 struct Group<'a> {
     fitter: &'a Fitter<'a>,
     free: &'a [usize],
+    bounds: Vec<Bounds>,
     pixels: Pixels,
     tiles: Vec<Tile>,
     current: Vec<Parameters>,
@@ -83,6 +92,8 @@ struct Group<'a> {
     /// At the current ones.
     matrix: BlockMatrix,
     gradient: Vec<f64>,
+    /// The parameters that a bound holds.
+    held: Vec<bool>,
     scratch: Vec<f64>,
 }
 
@@ -101,15 +112,68 @@ pub(crate) fn fit<T: Pixel>(
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
     }
-    let data = group.pixels.data.iter();
     Ok(Solution {
-        model: data.zip(&group.residual).map(|(d, r)| d - r).collect(),
-        tiles: group.tiles.iter().map(|t| (t.window, t.first)).collect(),
+        model: group.model(),
         parameters: group.current,
         variances,
         is_settled,
         report,
     })
+}
+
+/// The model of the group at `solution`.
+pub(crate) fn evaluate<T: Pixel>(
+    fitter: &Fitter<'_>,
+    frame: &Frame<'_, T>,
+    members: &[Member],
+    free: &[usize],
+    solution: &[Parameters],
+) -> Model {
+    let mut group = Group::new(fitter, frame, members, free);
+    group.trial = solution.to_vec();
+    group.evaluate_trial();
+    group.model()
+}
+
+/// The covariance of the free parameters at `solution`, member by member, row
+/// by row; NaN for members that the data do not determine, or where there are
+/// no more pixels than parameters.
+pub(crate) fn covariance<T: Pixel>(
+    fitter: &Fitter<'_>,
+    frame: &Frame<'_, T>,
+    members: &[Member],
+    free: &[usize],
+    solution: &[Parameters],
+) -> Result<Vec<f64>, Error> {
+    let mut group = Group::new(fitter, frame, members, free);
+    group.trial = solution.to_vec();
+    let chi2 = group.evaluate_trial();
+    group.accept();
+    let (n, width) = (group.n_parameters(), free.len());
+    let mut covariance = vec![f64::NAN; n * n];
+    if group.pixels.n_good <= n {
+        return Ok(covariance);
+    }
+    let determined = group.matrix.factor_determined(fitter.run);
+    let (factor, is_determined) = determined.ok_or(Error::Cancelled)?;
+    let scale = group.unit_variance(chi2);
+    for (i, row) in covariance.chunks_exact_mut(n.max(1)).enumerate() {
+        fitter.run.check()?;
+        if !is_determined[i / width] {
+            continue;
+        }
+        row.fill(0.0);
+        row[i] = 1.0;
+        factor.solve(row);
+        for (j, value) in row.iter_mut().enumerate() {
+            *value = if is_determined[j / width] {
+                *value * scale
+            } else {
+                f64::NAN
+            };
+        }
+    }
+    Ok(covariance)
 }
 
 /// The mean local background of the boxes that hold a pixel.
@@ -154,10 +218,12 @@ impl<'a> Group<'a> {
         let mut group = Self {
             fitter,
             free,
+            bounds: members.iter().map(|m| m.bounds).collect(),
             residual: vec![0.0; pixels.data.len()],
             matrix: BlockMatrix::new(members.len(), free.len()),
             gradient: vec![0.0; members.len() * free.len()],
             step: vec![0.0; members.len() * free.len()],
+            held: vec![false; members.len() * free.len()],
             jacobian: Vec::new(),
             scratch: Vec::new(),
             trial: current.clone(),
@@ -203,8 +269,25 @@ impl<'a> Group<'a> {
         self.jacobian = vec![0.0; length];
     }
 
+    /// The model at the parameters that were last evaluated.
+    fn model(&self) -> Model {
+        let data = self.pixels.data.iter();
+        Model {
+            tiles: self.tiles.iter().map(|t| (t.window, t.first)).collect(),
+            values: data.zip(&self.residual).map(|(d, r)| d - r).collect(),
+        }
+    }
+
     fn n_parameters(&self) -> usize {
         self.step.len()
+    }
+
+    /// The gradient without the parameters that a bound holds.
+    fn free_gradient(&self) -> Vec<f64> {
+        let gradient = self.gradient.iter().zip(&self.held);
+        gradient
+            .map(|(&g, &held)| if held { 0.0 } else { g })
+            .collect()
     }
 
     /// Variances, and which members' own steps are short. Those that the data
@@ -220,7 +303,7 @@ impl<'a> Group<'a> {
             return nothing;
         };
         let width = self.free.len();
-        let mut step = self.gradient.clone();
+        let mut step = self.free_gradient();
         let mut variances = factor.inverse_diagonal(run);
         let scale = self.unit_variance(report.chi2);
         let members = step.chunks_mut(width).zip(variances.chunks_mut(width));
@@ -234,7 +317,18 @@ impl<'a> Group<'a> {
                 *step = if *is_determined { *step } else { 0.0 };
             }
         }
-        factor.solve(&mut step);
+        let held: Vec<bool> = (0..step.len())
+            .map(|i| self.held[i] || !is_determined[i / width])
+            .collect();
+        let reduced = if self.held.contains(&true) {
+            self.matrix.factor(0.0, &held, run)
+        } else {
+            Some(factor)
+        };
+        let Some(reduced) = reduced else {
+            return (variances, nothing.1);
+        };
+        reduced.solve(&mut step);
         let tolerance = (SETTLED * self.fitter.settings.step_tolerance).powi(2);
         let is_short = |(step, variance): (&f64, &f64)| step * step <= tolerance * variance;
         let is_settled = step
@@ -317,18 +411,19 @@ fn fill_reach(psf: &dyn Psf, at: Placement<'_>, tile: PixelBox, own: PixelBox, p
     let (values, gradient) = planes.split_at_mut(n);
     psf.fill_with_gradient(at, tile, values, gradient);
     let support = psf.support(at);
-    if support.intersection(&tile) == own {
+    if own == tile && support.intersection(&tile) == tile {
         return;
     }
     let mut point = [0.0; MAX_PARAMETERS];
     for (k, (x, y)) in tile.pixels().enumerate() {
         match (own.contains(x, y), support.contains(x, y)) {
+            (true, true) => continue,
             (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
-            (false, true) => {
+            // Wings beyond the support are not zero.
+            (false, _) => {
                 values[k] = 0.0;
                 point.fill(0.0);
             }
-            _ => continue,
         }
         for (plane, derivative) in gradient.chunks_exact_mut(n).zip(point) {
             plane[k] = derivative;
@@ -362,11 +457,16 @@ impl Problem for Group<'_> {
             }
             self.add_tile(tile);
         }
+        let width = self.free.len();
+        for (i, held) in self.held.iter_mut().enumerate() {
+            let (source, k) = (i / width, self.free[i % width]);
+            *held = self.bounds[source].holds(k, self.current[source][k], self.gradient[i]);
+        }
     }
 
     fn solve(&mut self, lambda: f64) -> Option<f64> {
-        let factor = self.matrix.factor(lambda, self.fitter.run)?;
-        self.step.copy_from_slice(&self.gradient);
+        let factor = self.matrix.factor(lambda, &self.held, self.fitter.run)?;
+        self.step = self.free_gradient();
         factor.solve(&mut self.step);
         Some(dot(&self.step, &self.gradient))
     }
@@ -376,7 +476,8 @@ impl Problem for Group<'_> {
         for (i, trial) in self.trial.iter_mut().enumerate() {
             *trial = self.current[i];
             for (&k, &step) in self.free.iter().zip(&self.step[i * width..]) {
-                trial[k] += self.fitter.limited(k, trial[k], step);
+                let step = self.fitter.limited(k, trial[k], step);
+                trial[k] = self.bounds[i].clamp(k, trial[k] + step);
             }
         }
     }

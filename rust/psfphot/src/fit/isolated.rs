@@ -5,6 +5,7 @@ use crate::image::PixelBox;
 use crate::psf::{Placement, Psf};
 use crate::simd::{dispatch, mul_add};
 
+use super::bounds::Bounds;
 use super::minimise::{Problem, Report, minimise};
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
@@ -33,11 +34,13 @@ pub(crate) struct Target<'a> {
     /// The pixels of the window.
     pub(crate) pixels: &'a Pixels,
     pub(crate) start: Parameters,
+    pub(crate) bounds: Bounds,
 }
 
 struct Star<'a> {
     fitter: &'a Fitter<'a>,
     window: PixelBox,
+    bounds: Bounds,
     pixels: &'a Pixels,
     profile: &'a mut [f64],
     gradient: &'a mut [f64],
@@ -45,6 +48,8 @@ struct Star<'a> {
     trial: Parameters,
     step: [f64; 3],
     normal: Normal,
+    /// The normal equations without the parameters that a bound holds.
+    reduced: Normal,
     trial_normal: Normal,
 }
 
@@ -54,6 +59,19 @@ struct Normal {
     matrix: [f64; 6],
     gradient: [f64; 3],
     chi2: f64,
+}
+
+impl Normal {
+    /// Takes a parameter out of the equations: its step is 0.
+    fn hold(&mut self, parameter: usize) {
+        // The elements of each parameter's row and column, the diagonal first.
+        const OWN: [[usize; 3]; 3] = [[0, 1, 2], [3, 1, 4], [5, 2, 4]];
+        for element in OWN[parameter] {
+            self.matrix[element] = 0.0;
+        }
+        self.matrix[OWN[parameter][0]] = 1.0;
+        self.gradient[parameter] = 0.0;
+    }
 }
 
 /// Fits one star. Its profile at the solution is left in the buffers.
@@ -66,6 +84,7 @@ pub(crate) fn fit(
         window,
         pixels,
         start,
+        bounds,
     } = target;
     // The padding of the last lanes has weight 0 and must hold numbers.
     let n = pixels.data.len();
@@ -77,6 +96,7 @@ pub(crate) fn fit(
     let mut star = Star {
         fitter,
         window,
+        bounds,
         pixels,
         profile: &mut buffers.profile,
         gradient: &mut buffers.gradient,
@@ -84,6 +104,7 @@ pub(crate) fn fit(
         trial: start,
         step: [0.0; 3],
         normal: Normal::default(),
+        reduced: Normal::default(),
         trial_normal: Normal::default(),
     };
     let report = minimise(&mut star, fitter)?;
@@ -154,17 +175,27 @@ impl Problem for Star<'_> {
     fn accept(&mut self) {
         self.current = self.trial;
         self.normal = self.trial_normal;
+        self.reduced = self.normal;
+        for k in 0..3 {
+            if self
+                .bounds
+                .holds(k, self.current[k], self.normal.gradient[k])
+            {
+                self.reduced.hold(k);
+            }
+        }
     }
 
     fn solve(&mut self, lambda: f64) -> Option<f64> {
-        self.step = Factor::new(&self.normal.matrix, lambda)?.solve(self.normal.gradient);
-        let g = &self.normal.gradient;
+        let g = &self.reduced.gradient;
+        self.step = Factor::new(&self.reduced.matrix, lambda)?.solve(*g);
         Some(self.step.iter().zip(g).map(|(a, b)| a * b).sum())
     }
 
     fn propose(&mut self) {
         for k in 0..3 {
-            self.trial[k] = self.current[k] + self.fitter.limited(k, self.current[k], self.step[k]);
+            let step = self.fitter.limited(k, self.current[k], self.step[k]);
+            self.trial[k] = self.bounds.clamp(k, self.current[k] + step);
         }
     }
 

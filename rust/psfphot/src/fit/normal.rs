@@ -98,10 +98,15 @@ impl BlockMatrix {
         dense
     }
 
-    /// Cholesky factor of the matrix with its diagonal times 1 + λ; `None`
-    /// where it is not positive definite, or `run` was cancelled.
-    pub(crate) fn factor(&self, lambda: f64, run: Run<'_>) -> Option<Cholesky> {
-        Cholesky::new(self.dense(lambda), self.order(), run).ok()
+    /// Cholesky factor of the matrix with its diagonal times 1 + λ, where the
+    /// step of the parameters `held` is 0 if their gradient is; `None` where it
+    /// is not positive definite, or `run` was cancelled.
+    pub(crate) fn factor(&self, lambda: f64, held: &[bool], run: Run<'_>) -> Option<Cholesky> {
+        let (mut rows, n) = (self.dense(lambda), self.order());
+        for (i, _) in held.iter().enumerate().filter(|(_, held)| **held) {
+            isolate(&mut rows, n, i);
+        }
+        Cholesky::new(rows, n, run).ok()
     }
 
     /// The factor for those sources that the data determine, and whether each
@@ -117,12 +122,7 @@ impl BlockMatrix {
             run.check().ok()?;
             let mut rows = self.dense(0.0);
             for i in (0..n).filter(|i| !is_determined[i / size]) {
-                rows[i * n..(i + 1) * n].fill(0.0);
-                rows[i..]
-                    .iter_mut()
-                    .step_by(n)
-                    .for_each(|value| *value = 0.0);
-                rows[i * n + i] = 1.0;
+                isolate(&mut rows, n, i);
             }
             let failure = match Cholesky::new(rows, n, run) {
                 Ok(factor) => return Some((factor, is_determined)),
@@ -141,6 +141,15 @@ impl BlockMatrix {
             is_determined[failure.row / size] = false;
         }
     }
+}
+
+/// Makes row and column `i` of a matrix of order `n` those of the identity.
+fn isolate(rows: &mut [f64], n: usize, i: usize) {
+    rows[i * n..(i + 1) * n].fill(0.0);
+    for value in rows[i..].iter_mut().step_by(n) {
+        *value = 0.0;
+    }
+    rows[i * n + i] = 1.0;
 }
 
 /// A parameter has a part in a degeneracy if its own is more than this of the
@@ -361,7 +370,7 @@ mod tests {
         ) {
             let (blocks, dense) = matrix(n_sources, &b);
             let n = blocks.order();
-            let factor = blocks.factor(0.0, Run::new()).unwrap();
+            let factor = blocks.factor(0.0, &[], Run::new()).unwrap();
             let diagonal = factor.inverse_diagonal(Run::new());
             for k in 0..n {
                 let mut x = vec![0.0; n];
@@ -383,8 +392,8 @@ mod tests {
         for block in [0, 1, pair] {
             blocks.values_mut(block)[0] = 3.0;
         }
-        assert!(blocks.factor(0.0, Run::new()).is_none());
-        assert!(blocks.factor(1e-3, Run::new()).is_some());
+        assert!(blocks.factor(0.0, &[], Run::new()).is_none());
+        assert!(blocks.factor(1e-3, &[], Run::new()).is_some());
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! From a solution to a row: quality measures, errors and flags.
 
+use crate::fit::bounds::Bounds;
 use crate::fit::{FLUX, Parameters, Termination, X, Y};
 use crate::flags;
 use crate::image::PixelBox;
 
 use super::source::FittedSource;
 
+/// As photutils has it, whatever the parameter.
+const NEAR_BOUND: f64 = 0.01;
+
 /// A source that is ready to be fitted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ready {
     pub(crate) index: usize,
+    /// Where it is placed; the fit begins within the bounds.
     pub(crate) start: Parameters,
+    pub(crate) bounds: Bounds,
     /// The part of its fit box that is on the image.
     pub(crate) window: PixelBox,
     pub(crate) background: f64,
@@ -113,6 +119,9 @@ impl Context<'_> {
                 || y < b.y0 as f64 - 0.5
                 || y > b.y1 as f64 - 0.5
         };
+        let mut free = self.free.iter();
+        let is_near_bound =
+            free.any(|&k| source.bounds.distance(k, row.parameters[k]) <= NEAR_BOUND);
         let whole = self.fit_shape.0.saturating_mul(self.fit_shape.1);
         let conditions = [
             (row.n_pixels < whole, flags::N_PIXELS_FIT_PARTIAL),
@@ -122,6 +131,7 @@ impl Context<'_> {
                 row.termination != Termination::Converged,
                 flags::NO_CONVERGENCE,
             ),
+            (is_near_bound, flags::PARAMETER_NEAR_BOUND),
             (!has_covariance, flags::NO_COVARIANCE),
             (
                 !(x.is_finite() && y.is_finite()),

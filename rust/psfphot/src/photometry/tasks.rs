@@ -1,7 +1,9 @@
 //! The sources of a run cut into tasks: chunks of isolated sources, and groups.
 
 use crate::fit::pixels::Pixels;
-use crate::fit::{FLUX, Fitter, MAX_GROUP_PARAMETERS, Termination, X, Y, group, isolated};
+use crate::fit::{
+    FLUX, Fitter, MAX_GROUP_PARAMETERS, Parameters, Termination, X, Y, group, isolated,
+};
 use crate::image::{Frame, Pixel, PixelBox, PixelState};
 use crate::psf::Psf;
 use crate::run::chunks;
@@ -22,11 +24,12 @@ enum Task {
 }
 
 /// Everything that the tasks share.
-struct Job<'a, T> {
-    fitter: Fitter<'a>,
-    frame: &'a Frame<'a, T>,
+pub(super) struct Job<'a, T> {
+    pub(super) fitter: Fitter<'a>,
+    pub(super) frame: &'a Frame<'a, T>,
     starts: &'a Starts<'a>,
-    context: Context<'a>,
+    pub(super) context: Context<'a>,
+    photometry: &'a Photometry,
 }
 
 /// Reusable memory of one thread.
@@ -37,7 +40,7 @@ struct Scratch {
 }
 
 /// Why a source cannot be fitted.
-struct Reason {
+pub(super) struct Reason {
     flags: u32,
     n_pixels: usize,
 }
@@ -60,22 +63,7 @@ pub(super) fn fit_all<T: Pixel>(
     starts: &Starts<'_>,
     run: Run<'_>,
 ) -> Result<Vec<FittedSource>, Error> {
-    let job = Job {
-        fitter: Fitter {
-            psf,
-            settings: photometry.settings,
-            has_error: frame.has_error(),
-            run,
-        },
-        frame,
-        starts,
-        context: Context {
-            free,
-            fit_shape: photometry.fit_shape,
-            image: frame.data().bounds(),
-            has_error: frame.has_error(),
-        },
-    };
+    let job = Job::new(photometry, free, psf, frame, starts, run);
     let tasks = tasks(starts);
     check_groups(&tasks, free.len())?;
     let rows = run.map(tasks, Scratch::default, |scratch, task| {
@@ -100,22 +88,31 @@ pub(super) fn fit_all<T: Pixel>(
 
 /// The sources by label; the largest groups first, as they take longest.
 fn tasks(starts: &Starts<'_>) -> Vec<Task> {
-    let Some(groups) = starts.groups() else {
+    if starts.groups().is_none() {
         let ranges = chunks(starts.len(), CHUNK).into_iter();
         return ranges.map(|range| Task::Alone(range.collect())).collect();
-    };
-    let mut order: Vec<usize> = (0..groups.len()).collect();
-    order.sort_by_key(|&i| groups[i]);
+    }
     let (mut alone, mut joint) = (Vec::new(), Vec::new());
-    for members in order.chunk_by(|&a, &b| groups[a] == groups[b]) {
-        match members {
-            [one] => alone.push(*one),
-            many => joint.push(many.to_vec()),
+    for members in members_of_groups(starts) {
+        match members[..] {
+            [one] => alone.push(one),
+            _ => joint.push(members),
         }
     }
     joint.sort_by_key(|members| std::cmp::Reverse(members.len()));
     let alone = alone.chunks(CHUNK).map(|c| Task::Alone(c.to_vec()));
     joint.into_iter().map(Task::Jointly).chain(alone).collect()
+}
+
+/// The sources of each label, in the order of the labels.
+pub(super) fn members_of_groups(starts: &Starts<'_>) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..starts.len()).collect();
+    let Some(groups) = starts.groups() else {
+        return order.into_iter().map(|i| vec![i]).collect();
+    };
+    order.sort_by_key(|&i| groups[i]);
+    let same = |&a: &usize, &b: &usize| groups[a] == groups[b];
+    order.chunk_by(same).map(<[usize]>::to_vec).collect()
 }
 
 /// Refuses groups whose matrix would not fit into memory.
@@ -134,7 +131,35 @@ fn check_groups(tasks: &[Task], n_free: usize) -> Result<(), Error> {
     Ok(())
 }
 
-impl<T: Pixel> Job<'_, T> {
+impl<'a, T: Pixel> Job<'a, T> {
+    pub(super) fn new(
+        photometry: &'a Photometry,
+        free: &'a [usize],
+        psf: &'a dyn Psf,
+        frame: &'a Frame<'a, T>,
+        starts: &'a Starts<'a>,
+        run: Run<'a>,
+    ) -> Self {
+        let has_error = frame.has_error();
+        Self {
+            fitter: Fitter {
+                psf,
+                settings: photometry.settings,
+                has_error,
+                run,
+            },
+            photometry,
+            frame,
+            starts,
+            context: Context {
+                free,
+                fit_shape: photometry.fit_shape,
+                image: frame.data().bounds(),
+                has_error,
+            },
+        }
+    }
+
     /// Whether flux, x and y are what is free: such a star alone has a faster
     /// way than a group of one.
     fn is_plain(&self) -> bool {
@@ -161,13 +186,42 @@ impl<T: Pixel> Job<'_, T> {
         if !start[FLUX].is_finite() {
             return Err(Reason::new(flags | flags::NON_FINITE_FLUX));
         }
+        let bounds = self.photometry.bounds(&start);
         Ok(Ready {
             index,
             start,
+            bounds,
             window,
             background: if is_known { background } else { 0.0 },
             flags,
         })
+    }
+
+    /// As `ready`, for a source whose pixels are enough.
+    pub(super) fn ready_with_pixels(&self, index: usize) -> Result<Ready, Reason> {
+        let source = self.ready(index)?;
+        let n_good = self.count_good(source.window);
+        self.check_pixels(&source, n_good)?;
+        Ok(source)
+    }
+
+    /// A source as a member of its group.
+    pub(super) fn member(&self, source: &Ready) -> group::Member {
+        group::Member {
+            window: source.window,
+            start: self.within_bounds(source),
+            bounds: source.bounds,
+            background: source.background,
+        }
+    }
+
+    /// Where the fit of a source begins.
+    fn within_bounds(&self, source: &Ready) -> Parameters {
+        let mut start = source.start;
+        for &k in self.context.free {
+            start[k] = source.bounds.clamp(k, start[k]);
+        }
+        start
     }
 
     /// Whether a source's good pixels are enough.
@@ -209,7 +263,8 @@ impl<T: Pixel> Job<'_, T> {
         let target = isolated::Target {
             window: source.window,
             pixels,
-            start: source.start,
+            start: self.within_bounds(source),
+            bounds: source.bounds,
         };
         let solution = isolated::fit(&self.fitter, target, &mut scratch.buffers)?;
         let mut residuals = Residuals::new(source);
@@ -235,22 +290,24 @@ impl<T: Pixel> Job<'_, T> {
         Ok(self.context.row(source, &fitted))
     }
 
+    /// The sources that can be fitted, and the rows of the others.
+    pub(super) fn sort_out(&self, indices: &[usize]) -> (Vec<Ready>, Vec<(usize, FittedSource)>) {
+        let (mut sources, mut rows) = (Vec::new(), Vec::new());
+        for &index in indices {
+            match self.ready_with_pixels(index) {
+                Ok(source) => sources.push(source),
+                Err(reason) => rows.push((index, reason.row())),
+            }
+        }
+        (sources, rows)
+    }
+
     fn fit_jointly(
         &self,
         indices: &[usize],
         scratch: &mut Scratch,
     ) -> Result<Vec<(usize, FittedSource)>, Error> {
-        let (mut members, mut rows) = (Vec::new(), Vec::new());
-        for &index in indices {
-            let ready = self.ready(index).and_then(|source| {
-                let n_good = self.count_good(source.window);
-                self.check_pixels(&source, n_good).map(|()| source)
-            });
-            match ready {
-                Ok(source) => members.push(source),
-                Err(reason) => rows.push((index, reason.row())),
-            }
-        }
+        let (members, mut rows) = self.sort_out(indices);
         if let [only] = members[..]
             && self.is_plain()
         {
@@ -263,14 +320,7 @@ impl<T: Pixel> Job<'_, T> {
     }
 
     fn fit_group(&self, sources: &[Ready]) -> Result<Vec<FittedSource>, Error> {
-        let members: Vec<_> = sources
-            .iter()
-            .map(|source| group::Member {
-                window: source.window,
-                start: source.start,
-                background: source.background,
-            })
-            .collect();
+        let members: Vec<_> = sources.iter().map(|source| self.member(source)).collect();
         let free = self.context.free;
         let solution = group::fit(&self.fitter, self.frame, &members, free)?;
         let width = free.len();
@@ -290,7 +340,7 @@ impl<T: Pixel> Job<'_, T> {
                     other => other,
                 },
                 iterations: solution.report.iterations,
-                residuals: self.residuals(source, &solution),
+                residuals: self.residuals(source, &solution.model),
                 n_bad_errors: self.count_bad_errors(source.window),
             };
             self.context.row(source, &fitted)
@@ -299,9 +349,9 @@ impl<T: Pixel> Job<'_, T> {
     }
 
     /// A member's own pixels, minus its own background and the whole group.
-    fn residuals(&self, source: &Ready, solution: &group::Solution) -> Residuals {
+    pub(super) fn residuals(&self, source: &Ready, model: &group::Model) -> Residuals {
         let mut residuals = Residuals::new(source);
-        solution.visit_model(source.window, |(x, y), model| {
+        model.visit(source.window, |(x, y), model| {
             if let PixelState::Good { value, weight } = self.frame.pixel(x, y) {
                 residuals.add((x, y), value - source.background - model, weight);
             }
@@ -313,7 +363,7 @@ impl<T: Pixel> Job<'_, T> {
         self.count(window, |state| matches!(state, PixelState::Good { .. }))
     }
 
-    fn count_bad_errors(&self, window: PixelBox) -> usize {
+    pub(super) fn count_bad_errors(&self, window: PixelBox) -> usize {
         self.count(window, |state| state == PixelState::BadError)
     }
 

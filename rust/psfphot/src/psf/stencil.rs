@@ -336,6 +336,17 @@ fn dot<const FMA: bool>(a: &[f64; 4], b: &[f64; 4]) -> f64 {
     low + high
 }
 
+/// Coefficients of a row that are blended at a time: 32 pixels at the usual
+/// oversampling of 4, and little enough for the stack.
+const LINE: usize = 128;
+
+/// Beyond this many samples per pixel most of a row lies between the pixels'
+/// stencils: then these are blended one by one.
+const DENSE: usize = 8;
+
+/// A row is blended over y first and then over x, pixel by pixel: that takes
+/// three quarters of the time of a stencil for each pixel (101 x 101 pixels,
+/// oversampling 4).
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn values_kernel<const FMA: bool, const K: usize>(
@@ -343,25 +354,60 @@ fn values_kernel<const FMA: bool, const K: usize>(
     walk: &Walk,
     values: &mut [f64],
 ) {
-    let rows: [[f64; 4]; K] = blend.weights.map(|b| walk.wy.map(|w| b * w));
+    let weights: [[f64; 4]; K] = blend.weights.map(|b| walk.wy.map(|w| b * w));
+    let step = walk.step.0;
+    let tile = if step > DENSE {
+        1
+    } else {
+        (LINE - 4) / step.max(1) + 1
+    };
+    let mut line = [0.0; LINE];
     for y in 0..walk.ny {
         let out = walk.out.0 + y * walk.out.1;
-        let first = walk.start + y * walk.step.1;
-        for (x, value) in values[out..out + walk.nx].iter_mut().enumerate() {
-            let at = first + x * walk.step.0;
-            // One sum per coefficient row, so that no addition waits for the
-            // one before it.
-            let mut sums = [[0.0; 4]; 4];
-            for (plane, weights) in blend.planes.iter().zip(&rows) {
-                for (r, (sum, &w)) in sums.iter_mut().zip(weights).enumerate() {
-                    axpy::<FMA>(sum, w, load(plane, at + r * blend.stride));
-                }
+        let mut at = walk.start + y * walk.step.1;
+        for values in values[out..out + walk.nx].chunks_mut(tile) {
+            let line = &mut line[..step * (values.len() - 1) + 4];
+            blend_rows::<FMA, K>(blend, at, &weights, line);
+            for (x, value) in values.iter_mut().enumerate() {
+                *value = dot::<FMA>(&load(line, x * step), &walk.wx);
             }
-            let [mut sum, b, c, d] = sums;
-            for l in 0..4 {
-                sum[l] = (sum[l] + b[l]) + (c[l] + d[l]);
+            at += step * values.len();
+        }
+    }
+}
+
+/// The weighted sum of four rows of each image, from the coefficient `at` on.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn blend_rows<const FMA: bool, const K: usize>(
+    blend: &Blend<'_, K>,
+    at: usize,
+    weights: &[[f64; 4]; K],
+    line: &mut [f64],
+) {
+    // Cut to the line's length once, so that no access below is checked.
+    let rows: [[&[f64]; 4]; K] = blend.planes.map(|plane| {
+        [0, 1, 2, 3].map(|r| {
+            let first = at + r * blend.stride;
+            &plane[first..first + line.len()]
+        })
+    });
+    let quads = line.len() / 4 * 4;
+    for c in (0..quads).step_by(4) {
+        let mut sum = [0.0; 4];
+        for (rows, weights) in rows.iter().zip(weights) {
+            for (row, &w) in rows.iter().zip(weights) {
+                axpy::<FMA>(&mut sum, w, load(row, c));
             }
-            *value = dot::<FMA>(&sum, &walk.wx);
+        }
+        line[c..c + 4].copy_from_slice(&sum);
+    }
+    for c in quads..line.len() {
+        line[c] = 0.0;
+        for (rows, weights) in rows.iter().zip(weights) {
+            for (row, &w) in rows.iter().zip(weights) {
+                line[c] = mul_add::<FMA>(w, row[c], line[c]);
+            }
         }
     }
 }
