@@ -354,7 +354,6 @@ def as_own_estimator(estimator: Any) -> Any:
     own = _KNOWN.get(kind.__name__)
     if own is None or kind.__module__.split(".")[0] != "photutils":
         return estimator
-    arguments = {name: getattr(estimator, name) for name in own._parameters}
-    if own is MMMBackground:
-        arguments = {"sigma_clip": estimator.sigma_clip}
-    return own(**arguments)
+    # The factors of MMM are no arguments.
+    names = ("sigma_clip",) if own is MMMBackground else own._parameters
+    return own(**{name: getattr(estimator, name) for name in names})
