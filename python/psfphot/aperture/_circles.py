@@ -104,7 +104,7 @@ class PixelAperture(ABC):
 
     def __repr__(self) -> str:
         name = type(self).__name__
-        positions = np.array2string(self.positions, separator=", ", prefix=name + "  ")
+        positions = np.array2string(self.positions, separator=", ", prefix=name)
         radii = "".join(f", {r}={getattr(self, r)}" for r in self._radius_names)
         return f"<{name}({positions}{radii})>"
 
