@@ -64,7 +64,7 @@ def groups(rng):
         x, y = rng.uniform(0, size, (2, n))
         other = theirs("psf", "SourceGrouper", separation)
         # photutils lists all pairs: of these there are billions.
-        if separation * separation * n > size * size * 10:
+        if separation * separation * n > size * size * 5:
             other = None
         compare(
             f"group: {title}",
