@@ -117,6 +117,24 @@ def find_peaks(
     border_width: tuple[int, int],
     n_threads: int | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def annulus_values(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    position: tuple[float, float],
+    radii: tuple[float, float],
+) -> NDArray[np.float64]: ...
+def aperture_photometry(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    radii: tuple[float, float],
+    method: str,
+    subpixels: int,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
 def aperture_sums(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
@@ -135,9 +153,25 @@ def local_background(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     radii: tuple[float, float],
+    level: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
     *,
     n_threads: int | None = None,
 ) -> NDArray[np.float64]: ...
+def match_points(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    radius: float,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def near_pairs(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    radius: float,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
 def render_sources(
     image: NDArray[np.float64],
     psf: Psf,

@@ -18,7 +18,7 @@ from psfphot.psf._gaussian import (
     GaussianPSF,
 )
 from psfphot.psf._gridded import GriddedPSFModel
-from psfphot.psf._grouping import SourceGrouper
+from psfphot.psf._grouping import SourceGrouper, SourceGroups
 from psfphot.psf._image import ImagePSF
 from psfphot.psf._moffat import MoffatPRF, MoffatPSF
 from psfphot.psf._photometry import PSFPhotometry
@@ -43,6 +43,7 @@ __all__ = [
     "PSFPhotometry",
     "STDPSFGrid",
     "SourceGrouper",
+    "SourceGroups",
     "decode_psf_flags",
     "fit_2dgaussian",
     "fit_fwhm",
