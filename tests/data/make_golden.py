@@ -21,6 +21,7 @@ import golden_flags
 import golden_images
 import golden_models
 import golden_photometry
+import golden_stages
 import golden_stdpsf
 
 TARGET = "3.1.1"
@@ -48,6 +49,7 @@ def main():
     golden_photometry.photometry_golden(directory, image, found)
     golden_photometry.background_golden(directory, image)
     golden_flags.flags_golden(directory)
+    golden_stages.stages_golden(directory, image)
 
     for path in sorted(directory.glob("*.*")):
         if path.suffix in {".npz", ".txt", ".fits"}:

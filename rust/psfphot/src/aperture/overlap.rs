@@ -40,7 +40,7 @@ impl Circle {
     /// (`column(k)`, `dy`), to `weights[k]`. Returns the range that the circle
     /// can touch.
     pub(super) fn add_row(
-        &self,
+        self,
         method: Method,
         dy: f64,
         column: impl Fn(usize) -> f64,
@@ -86,7 +86,7 @@ impl Circle {
 
     /// Adds the part of `n` × `n` points of each pixel that lie in the circle.
     fn count(
-        &self,
+        self,
         pixels: Range<usize>,
         n: u32,
         dy: f64,
@@ -110,7 +110,7 @@ impl Circle {
         }
     }
 
-    fn half_chord(&self, distance: f64) -> f64 {
+    fn half_chord(self, distance: f64) -> f64 {
         if distance < self.radius {
             ((self.radius - distance) * (self.radius + distance)).sqrt()
         } else {
@@ -120,7 +120,7 @@ impl Circle {
 
     /// The row at `dy`, folded at the x axis; the second is empty where the
     /// axis does not cut the row.
-    fn bands(&self, dy: f64) -> [Band; 2] {
+    fn bands(self, dy: f64) -> [Band; 2] {
         fold((dy.abs() - 0.5, dy.abs() + 0.5)).map(|(y0, y1)| Band {
             y0,
             y1,
@@ -130,7 +130,7 @@ impl Circle {
     }
 
     /// The area that the circle shares with the pixel at `dx` of a row.
-    fn shared_area(&self, dx: f64, rows: &[Band; 2]) -> f64 {
+    fn shared_area(self, dx: f64, rows: &[Band; 2]) -> f64 {
         let columns = fold((dx.abs() - 0.5, dx.abs() + 0.5));
         columns
             .iter()
@@ -148,7 +148,7 @@ impl Circle {
     /// and the segment between chord and arc. No term is larger than the
     /// rectangle's own sizes, so that nothing cancels, whatever the radius.
     #[inline]
-    fn quadrant(&self, (x0, x1): (f64, f64), row: &Band) -> f64 {
+    fn quadrant(self, (x0, x1): (f64, f64), row: &Band) -> f64 {
         let Band { y0, y1, .. } = *row;
         if x0 >= x1 || y0 >= y1 || x0 >= row.chord0 {
             return 0.0;
@@ -175,7 +175,7 @@ impl Circle {
 
     /// The area between a chord and its arc, r² (asin u − u √(1 − u²)) with u
     /// the chord in units of the diameter.
-    fn segment(&self, chord: f64) -> f64 {
+    fn segment(self, chord: f64) -> f64 {
         let u = (0.5 * chord / self.radius).min(1.0);
         if u > SERIES_END {
             let excess = u.asin() - u * (1.0 - u * u).sqrt();
