@@ -10,7 +10,7 @@ import numpy as np
 from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot._validate import values_of
-from psfphot.psf._convert import parameter_value
+from psfphot.psf._convert import parameter_value, to_core
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -34,9 +34,18 @@ class FitSetup(NamedTuple):
     n_threads: int | None
     progress_bar: bool
 
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        # Compiled PSFs are made again, of the model.
+        return _with_core, (tuple(self._replace(core_psf=None)),)
+
     def parameters(self) -> list[Any]:
         """Return the model's parameters in the core's order."""
         return [getattr(self.psf_model, name) for name in self.names.in_core_order()]
+
+
+def _with_core(fields: tuple[Any, ...]) -> FitSetup:
+    setup = FitSetup(*fields)
+    return setup._replace(core_psf=to_core(setup.psf_model))
 
 
 def check_constraints(setup: FitSetup) -> None:

@@ -251,6 +251,8 @@ class PSFPhotometry(FitResults, ModelImages):
         is_ours = isinstance(setup.fitter, LevenbergMarquardt)
         fit = (fit_with_core if is_ours else fit_with_astropy)(setup, frame, init)
         self._warn(fit)
+        # The user may change the model later; what was fitted stays.
+        setup = setup._replace(psf_model=self.psf_model.copy())
         self._run = Run(setup, frame, init, fit)
         table = results_table(
             init, fit, setup.names.shape, self._free_shape(), frame.unit
@@ -266,11 +268,10 @@ class PSFPhotometry(FitResults, ModelImages):
 
     def _setup(self) -> FitSetup:
         """Look at the model and the settings as they are now."""
-        self._core_psf = to_core(self.psf_model)
         self._names = parameter_names(self.psf_model)
         return FitSetup(
             psf_model=self.psf_model,
-            core_psf=self._core_psf,
+            core_psf=to_core(self.psf_model),
             names=self._names,
             fit_shape=self.fit_shape,
             fitter=self.fitter,
