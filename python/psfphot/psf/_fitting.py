@@ -34,18 +34,19 @@ class FitSetup(NamedTuple):
     n_threads: int | None
     progress_bar: bool
 
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        # Compiled PSFs are made again, of the model.
-        return _with_core, (tuple(self._replace(core_psf=None)),)
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        # The compiled PSF is made again, of the model.
+        fields = self._asdict()
+        del fields["core_psf"]
+        return _with_core, (fields,)
 
     def parameters(self) -> list[Any]:
         """Return the model's parameters in the core's order."""
         return [getattr(self.psf_model, name) for name in self.names.in_core_order()]
 
 
-def _with_core(fields: tuple[Any, ...]) -> FitSetup:
-    setup = FitSetup(*fields)
-    return setup._replace(core_psf=to_core(setup.psf_model))
+def _with_core(fields: dict[str, Any]) -> FitSetup:
+    return FitSetup(core_psf=to_core(fields["psf_model"]), **fields)
 
 
 def check_constraints(setup: FitSetup) -> None:
