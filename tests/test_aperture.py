@@ -63,13 +63,11 @@ def test_sums_errors_and_areas(image, radii, method, n):
 def test_translation_and_scaling(x, y, radius, method, step):
     data = np.random.default_rng(3).normal(0, 1, (41, 41))
     here, _ = CircularAperture((x, y), radius).do_photometry(data, method=method)
-    moved = np.roll(data, (step, -step), axis=(0, 1))
-    there = CircularAperture((x - step, y + step), radius)
-    # Far from the edges; positions move with rounding.
-    near = np.hypot(*(np.indices(data.shape) - 20)) < 14.5
-    if method == "exact" and np.hypot(x - 20, y - 20) + radius < 13 and near.any():
-        sums, _ = there.do_photometry(moved, method=method)
-        np.testing.assert_allclose(sums, here, atol=1e-9)
+    # Points on the circle may be counted either way once positions are rounded.
+    if method == "exact" and np.hypot(x - 20, y - 20) + radius < 14:
+        moved = np.roll(data, (step, -step), axis=(0, 1))
+        there = CircularAperture((x - step, y + step), radius)
+        np.testing.assert_allclose(there.do_photometry(moved)[0], here, atol=1e-9)
     scaled, _ = CircularAperture((x, y), radius).do_photometry(8 * data, method=method)
     np.testing.assert_array_equal(scaled, 8 * here)
 
