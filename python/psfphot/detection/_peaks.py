@@ -125,7 +125,9 @@ def find_peaks(
         msg = "data must not be empty"
         raise ValueError(msg)
     shape = frame.data.shape
-    most = None if n_peaks == math.inf else check.count_or_none(n_peaks, "n_peaks")
+    everything = np.ndim(n_peaks) == 0 and n_peaks == math.inf
+    most = None if everything else check.count_or_none(n_peaks, "n_peaks")
+    border = 0 if border_width is None else border_width
     near = _footprint(footprint, box_size, shape, centroid_func is not None)
     separation = min_separation
     if separation is not None:
@@ -136,7 +138,7 @@ def find_peaks(
         check.threshold_for(threshold, shape),
         footprint=near,
         min_separation=separation or None,
-        border_width=as_pair(border_width or 0, "border_width", lower=0),
+        border_width=as_pair(border, "border_width", lower=0),
         n_threads=as_n_threads(n_threads),
     )
     if len(x) == 0:
