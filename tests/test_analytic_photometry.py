@@ -100,6 +100,33 @@ class TestPhotometry:
         ):
             PSFPhotometry(start, (11, 11))(data, init_params=init)
 
+    @each_kind
+    def test_a_blended_group(self, kind, shape):
+        model = kind(**shape)
+        y, x = np.mgrid[0:40, 0:90]
+        truth = QTable(
+            {
+                "x": [20.3, 25.1, 70.0],
+                "y": [18.0, 20.6, 21.2],
+                "flux": [3000.0, 1000.0, 2000.0],
+            }
+        )
+        # The third is far off, but near enough for its wings to count.
+        data = sum(
+            model.evaluate(x, y, row["flux"], row["x"], row["y"], *shape.values())
+            for row in truth
+        )
+        init = truth.copy()
+        init["group_id"] = 1
+        init["x"] += 0.2
+        init["flux"] *= 0.8
+        table = PSFPhotometry(kind(**shape), (9, 9))(data, init_params=init)
+        far_wings = 2e-4 if "Gauss" not in kind.__name__ else 1e-8
+        for name in truth.colnames:
+            np.testing.assert_allclose(
+                table[f"{name}_fit"], truth[name], rtol=far_wings
+            )
+
     def test_an_angle_in_radians(self):
         shape = {"x_fwhm": 3.0, "y_fwhm": 2.0}
         model = GaussianPRF(**shape, theta=25.0)

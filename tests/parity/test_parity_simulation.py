@@ -265,6 +265,7 @@ def test_errors(wrong, photutils_31):
     assert str(error.value).split()[:2] == str(expected.value).split()[:2]
 
 
+@pytest.mark.usefixtures("photutils_31")
 def test_psf_images_of_astropy_models():
     model = Gaussian2D(x_stddev=1.5)
     model.x_name, model.y_name, model.flux_name = "x_mean", "y_mean", "amplitude"

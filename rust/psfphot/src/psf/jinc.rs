@@ -125,7 +125,7 @@ mod tests {
         for z in [64.0_f64 - 1e-12, 64.0, 1e8, 1e150] {
             assert!((jinc(z * z) - 2.0 * libm::j1(z) / z).abs() < 1e-15);
         }
-        assert_eq!(jinc(f64::INFINITY), 0.0);
+        assert!(jinc(f64::INFINITY).abs() < 1e-300);
         assert!(jinc(f64::NAN).is_nan() && jinc_with_slope(f64::NAN).1.is_nan());
     }
 }

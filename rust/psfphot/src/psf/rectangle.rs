@@ -218,7 +218,7 @@ const PANEL: [(f64, f64); 5] = [
     (0.486_953_264_258_585_86, 0.033_335_672_154_344_07),
 ];
 
-/// The integral over the pixel at (x, y), for any correlation.
+/// The integral over the pixel at (x, y), for any correlation but 0.
 fn by_panels(gaussian: &Rotated, x: f64, y: f64) -> f64 {
     if x.is_nan() || y.is_nan() {
         return f64::NAN;
@@ -228,43 +228,42 @@ fn by_panels(gaussian: &Rotated, x: f64, y: f64) -> f64 {
     }
     let (sigma, conditional, slope) = (gaussian.sigma.0, gaussian.conditional.0, gaussian.slope.0);
     let (low, high) = (y - 0.5, y + 0.5);
-    let between = |x: f64| {
+    let integrand = |x: f64| {
         let mean = slope * x;
-        normal_between((low - mean) / conditional, (high - mean) / conditional)
+        let between = normal_between((low - mean) / conditional, (high - mean) / conditional);
+        between * density(x / sigma) / sigma
     };
-    // The band of the ridge y = slope·x ± reach crosses the pixel's edges here;
-    // between the crossings nothing varies faster than σ.
-    let reach = REACH * conditional;
-    let end = REACH * sigma;
-    let mut cuts = [
-        x - 0.5,
-        (low - reach) / slope,
-        (low + reach) / slope,
-        (high - reach) / slope,
-        (high + reach) / slope,
-        x + 0.5,
-    ];
-    let (first, last) = ((x - 0.5).max(-end), (x + 0.5).min(end));
-    if first >= last {
-        return 0.0;
-    }
-    cuts = cuts.map(|cut| cut.clamp(first, last));
-    cuts.sort_by(f64::total_cmp);
-    let steep = conditional / slope.abs();
+    let steep = sigma.min(conditional / slope.abs());
     let mut sum = 0.0;
-    for pair in cuts.windows(2).filter(|pair| pair[0] < pair[1]) {
-        let middle = 0.5 * (pair[0] + pair[1]);
-        let near = |edge: f64| (edge - slope * middle).abs() < reach;
+    for (start, end) in pieces(gaussian, x, (low, high)) {
+        let middle = slope * 0.5 * (start + end);
+        let near = |edge: f64| (edge - middle).abs() < REACH * conditional;
         let scale = if near(low) || near(high) {
-            sigma.min(steep)
+            steep
         } else {
             sigma
         };
-        sum += panels((pair[0], pair[1]), 2.0 * scale, |x| {
-            between(x) * density(x / sigma) / sigma
-        });
+        sum += panels((start, end), 2.0 * scale, integrand);
     }
     sum
+}
+
+/// The parts of the pixel's extent in x where the ridge y = slope · x, with its
+/// width, covers the pixel's lower or upper edge, and those where it does not.
+fn pieces(
+    gaussian: &Rotated,
+    x: f64,
+    (low, high): (f64, f64),
+) -> impl Iterator<Item = (f64, f64)> + use<> {
+    let (reach, end) = (REACH * gaussian.conditional.0, REACH * gaussian.sigma.0);
+    let (first, last) = ((x - 0.5).max(-end), (x + 0.5).min(end));
+    let crossings = [low - reach, low + reach, high - reach, high + reach];
+    let [a, b, c, d] = crossings.map(|y| y / gaussian.slope.0);
+    // Empty where all of it is beyond the reach.
+    let mut cuts = [x - 0.5, a, b, c, d, x + 0.5].map(|cut| cut.max(first).min(last));
+    cuts.sort_by(f64::total_cmp);
+    let pairs = (1..cuts.len()).map(move |k| (cuts[k - 1], cuts[k]));
+    pairs.filter(|(start, end)| start < end)
 }
 
 /// The integral of `f` over an interval, in panels no wider than `width`.
