@@ -129,9 +129,7 @@ def find_peaks(
     most = None if everything else check.count_or_none(n_peaks, "n_peaks")
     border = 0 if border_width is None else border_width
     near = _footprint(footprint, box_size, shape, centroid_func is not None)
-    separation = min_separation
-    if separation is not None:
-        separation = check.not_negative(separation, "min_separation")
+    separation = check.not_negative(min_separation or 0, "min_separation")
     x, y = _core.find_peaks(
         frame.data,
         frame.mask,
@@ -145,14 +143,10 @@ def find_peaks(
         _warn_of_no_peaks(frame.data)
         return None
     table = _table(_values(data, frame.unit), x, y, most)
-    if wcs is not None:
-        table.add_column(
-            wcs.pixel_to_world(table["x_peak"].data, table["y_peak"].data),
-            name="skycoord_peak",
-            index=table.colnames.index("y_peak") + 1,
-        )
     if centroid_func is not None:
-        _add_centroids(table, frame, near, centroid_func, wcs)
+        _add_centroids(table, frame, near, centroid_func)
+    if wcs is not None:
+        _add_sky(table, wcs)
     return table
 
 
@@ -212,7 +206,6 @@ def _add_centroids(
     frame: Frame,
     footprint: NDArray[np.bool_],
     centroid_func: Callable[..., Any],
-    wcs: Any,
 ) -> None:
     bad = np.isnan(frame.data)
     if frame.mask is not None:
@@ -231,8 +224,18 @@ def _add_centroids(
         corner = large[1].start, large[0].start
         centroids[i] = np.add(_centroid(centroid_func, cutout, options, (x, y)), corner)
     table["x_centroid"], table["y_centroid"] = centroids.T
-    if wcs is not None:
-        table["skycoord_centroid"] = wcs.pixel_to_world(*centroids.T)
+
+
+def _add_sky(table: QTable, wcs: Any) -> None:
+    """Add the sky coordinates of each kind of position, next to it."""
+    for kind in ("peak", "centroid"):
+        x, y = f"x_{kind}", f"y_{kind}"
+        if x in table.colnames:
+            table.add_column(
+                wcs.pixel_to_world(table[x].data, table[y].data),
+                name=f"skycoord_{kind}",
+                index=table.colnames.index(y) + 1,
+            )
 
 
 def _takes_error(function: Callable[..., Any]) -> bool:
