@@ -175,6 +175,7 @@ def test_centroid_functions_may_fail_and_need_no_error():
         ({"n_peaks": [3]}, TypeError, "n_peaks must be a scalar value"),
         ({"n_peaks": True}, TypeError, "n_peaks must be an integer"),
         ({"min_separation": -1}, ValueError, "min_separation must be >= 0"),
+        ({"min_separation": [1, 2]}, TypeError, "min_separation must be a scalar"),
         ({"threshold": np.nan}, ValueError, "threshold must be a number"),
         ({"threshold": [1, 2]}, ValueError, "threshold array must have the same"),
         ({"centroid_func": 3}, TypeError, "centroid_func must be a callable"),

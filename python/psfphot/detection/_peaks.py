@@ -129,13 +129,13 @@ def find_peaks(
     most = None if everything else check.count_or_none(n_peaks, "n_peaks")
     border = 0 if border_width is None else border_width
     near = _footprint(footprint, box_size, shape, centroid_func is not None)
-    separation = check.not_negative(min_separation or 0, "min_separation")
+    separation = 0 if min_separation is None else min_separation
     x, y = _core.find_peaks(
         frame.data,
         frame.mask,
         check.threshold_for(threshold, shape),
         footprint=near,
-        min_separation=separation or None,
+        min_separation=check.not_negative(separation, "min_separation") or None,
         border_width=as_pair(border, "border_width", lower=0),
         n_threads=as_n_threads(n_threads),
     )
