@@ -52,6 +52,7 @@ def test_selection():
     assert places(DATA, 2, n_peaks=3) == [(3, 2), (4, 3), (4, 0)]
     assert places(DATA.astype("u1"), 2, n_peaks=1) == [(3, 2)]
     assert places(DATA, 2, border_width=1) == [(1, 2), (3, 2)]
+    assert places(DATA, 2, border_width=np.array([1, 1])) == [(1, 2), (3, 2)]
     assert places(DATA, 2, border_width=(0, 1)) == [(1, 2), (3, 2)]
     assert places(DATA, 2, n_peaks=np.inf, border_width=(1, 0)) == [
         (1, 2),
@@ -171,8 +172,10 @@ def test_centroid_functions_may_fail_and_need_no_error():
         ({"border_width": 1.5}, ValueError, "border_width must have integer"),
         ({"n_peaks": 0}, ValueError, "n_peaks must be > 0"),
         ({"n_peaks": 1.5}, ValueError, "n_peaks must be an integer"),
+        ({"n_peaks": [3]}, TypeError, "n_peaks must be a scalar value"),
         ({"n_peaks": True}, TypeError, "n_peaks must be an integer"),
         ({"min_separation": -1}, ValueError, "min_separation must be >= 0"),
+        ({"min_separation": [1, 2]}, TypeError, "min_separation must be a scalar"),
         ({"threshold": np.nan}, ValueError, "threshold must be a number"),
         ({"threshold": [1, 2]}, ValueError, "threshold array must have the same"),
         ({"centroid_func": 3}, TypeError, "centroid_func must be a callable"),

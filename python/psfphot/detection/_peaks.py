@@ -125,32 +125,28 @@ def find_peaks(
         msg = "data must not be empty"
         raise ValueError(msg)
     shape = frame.data.shape
-    most = None if n_peaks == math.inf else check.count_or_none(n_peaks, "n_peaks")
+    everything = np.ndim(n_peaks) == 0 and n_peaks == math.inf
+    most = None if everything else check.count_or_none(n_peaks, "n_peaks")
+    border = 0 if border_width is None else border_width
     near = _footprint(footprint, box_size, shape, centroid_func is not None)
-    separation = min_separation
-    if separation is not None:
-        separation = check.not_negative(separation, "min_separation")
+    separation = 0 if min_separation is None else min_separation
     x, y = _core.find_peaks(
         frame.data,
         frame.mask,
         check.threshold_for(threshold, shape),
         footprint=near,
-        min_separation=separation or None,
-        border_width=as_pair(border_width or 0, "border_width", lower=0),
+        min_separation=check.not_negative(separation, "min_separation") or None,
+        border_width=as_pair(border, "border_width", lower=0),
         n_threads=as_n_threads(n_threads),
     )
     if len(x) == 0:
         _warn_of_no_peaks(frame.data)
         return None
     table = _table(_values(data, frame.unit), x, y, most)
-    if wcs is not None:
-        table.add_column(
-            wcs.pixel_to_world(table["x_peak"].data, table["y_peak"].data),
-            name="skycoord_peak",
-            index=table.colnames.index("y_peak") + 1,
-        )
     if centroid_func is not None:
-        _add_centroids(table, frame, near, centroid_func, wcs)
+        _add_centroids(table, frame, near, centroid_func)
+    if wcs is not None:
+        _add_sky(table, wcs)
     return table
 
 
@@ -210,7 +206,6 @@ def _add_centroids(
     frame: Frame,
     footprint: NDArray[np.bool_],
     centroid_func: Callable[..., Any],
-    wcs: Any,
 ) -> None:
     bad = np.isnan(frame.data)
     if frame.mask is not None:
@@ -229,8 +224,18 @@ def _add_centroids(
         corner = large[1].start, large[0].start
         centroids[i] = np.add(_centroid(centroid_func, cutout, options, (x, y)), corner)
     table["x_centroid"], table["y_centroid"] = centroids.T
-    if wcs is not None:
-        table["skycoord_centroid"] = wcs.pixel_to_world(*centroids.T)
+
+
+def _add_sky(table: QTable, wcs: Any) -> None:
+    """Add the sky coordinates of each kind of position, next to it."""
+    for kind in ("peak", "centroid"):
+        x, y = f"x_{kind}", f"y_{kind}"
+        if x in table.colnames:
+            table.add_column(
+                wcs.pixel_to_world(table[x].data, table[y].data),
+                name=f"skycoord_{kind}",
+                index=table.colnames.index(y) + 1,
+            )
 
 
 def _takes_error(function: Callable[..., Any]) -> bool:
