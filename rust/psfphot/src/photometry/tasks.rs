@@ -10,6 +10,7 @@ use crate::run::chunks;
 use crate::{Error, Run, flags};
 
 use super::Photometry;
+use super::duplicates::flag_duplicates;
 use super::outcome::{Context, Fitted, Ready, Residuals};
 use super::source::{FittedSource, Starts};
 
@@ -83,6 +84,7 @@ pub(super) fn fit_all<T: Pixel>(
     for (index, row) in rows.into_iter().flatten() {
         sources[index] = row;
     }
+    flag_duplicates(&mut sources, starts);
     Ok(sources)
 }
 
