@@ -34,7 +34,7 @@ def test_quoted_errors_equal_the_scatter(scene):
 
 
 def test_the_sum_of_a_pair_is_known_much_better(scene):
-    # The covariance says so: without it the sum's error would seem 10 times larger.
+    # The covariance says so: without it the sum's error would seem 7 times larger.
     rng = np.random.default_rng(7)
     fit = PSFPhotometry(scene.psf, SIZE)
     table = fit(
