@@ -13,7 +13,7 @@ from psfphot import _core
 from psfphot._validate import values_of
 from psfphot.psf._fitter import LevenbergMarquardt
 from psfphot.psf._fitting import core_settings, starting_values
-from psfphot.psf._flags import decode_psf_flags
+from psfphot.psf._flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._model_images import NO_RESULTS
 
 if TYPE_CHECKING:
@@ -235,6 +235,10 @@ class FitResults:
             members.tolist(),
             np.ascontiguousarray(run.fit["parameters"][members]),
         )
+        # Those that have no errors have no covariance either.
+        has_none = np.asarray(table["flags"])[members] & PSF_FLAGS.NO_COVARIANCE > 0
+        lost = np.repeat(has_none, len(covariance) // len(members))
+        covariance[lost] = covariance[:, lost] = np.nan
         ids = np.asarray(table["id"])[members].tolist()
         return _in_table_order(covariance, ids, run.setup)
 

@@ -5,7 +5,7 @@
 pub struct Flag {
     /// Its bit, a power of two.
     pub bit: u32,
-    /// Its name, as photutils 3.1 has it.
+    /// Its name; up to 4096 as photutils 3.1 has it.
     pub name: &'static str,
     /// What it says of the source.
     pub description: &'static str,
@@ -51,6 +51,8 @@ flags! {
         "the local background is not finite: none was subtracted";
     4096 POSITION_OUTSIDE_FIT_REGION "position_outside_fit_region"
         "the fitted position is outside the box of fitted pixels";
+    8192 DUPLICATE_SOURCE "duplicate_source"
+        "at the fitted position of a source of another group: the same light, fitted twice";
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! measures and flags.
 
 mod covariance;
+mod duplicates;
 mod judged;
 mod outcome;
 mod source;

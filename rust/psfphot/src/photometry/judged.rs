@@ -5,6 +5,7 @@ use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
 
+use super::duplicates::flag_duplicates;
 use super::outcome::Fitted;
 use super::source::{FittedSource, Starts};
 use super::tasks::{Job, members_of_groups};
@@ -48,6 +49,7 @@ impl Photometry {
                 rows[index] = row;
             }
         }
+        flag_duplicates(&mut rows, starts);
         Ok(rows)
     }
 }

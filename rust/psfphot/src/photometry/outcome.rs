@@ -103,11 +103,14 @@ impl Context<'_> {
         if self.has_error && sums.n > self.free.len() {
             row.reduced_chi2 = sums.chi2 / (sums.n - self.free.len()) as f64;
         }
+        // A variance that overflows tells no error.
+        let variances = fitted
+            .variances
+            .filter(|all| !all.iter().any(|v| v.is_infinite()));
         for (k, &parameter) in self.free.iter().enumerate() {
-            let error = fitted.variances.map_or(f64::NAN, |v| v[k].sqrt());
-            row.errors[parameter] = error;
+            row.errors[parameter] = variances.map_or(f64::NAN, |v| v[k].sqrt());
         }
-        row.flags |= self.flags(source, &row, fitted.variances.is_some());
+        row.flags |= self.flags(source, &row, variances.is_some());
         row
     }
 
@@ -122,9 +125,8 @@ impl Context<'_> {
         let mut free = self.free.iter();
         let is_near_bound =
             free.any(|&k| source.bounds.distance(k, row.parameters[k]) <= NEAR_BOUND);
-        let whole = self.fit_shape.0.saturating_mul(self.fit_shape.1);
         let conditions = [
-            (row.n_pixels < whole, flags::N_PIXELS_FIT_PARTIAL),
+            (row.n_pixels < self.box_size(), flags::N_PIXELS_FIT_PARTIAL),
             (outside(&self.image), flags::POSITION_OUTSIDE_IMAGE),
             (flux <= 0.0, flags::NON_POSITIVE_FLUX),
             (
@@ -146,12 +148,17 @@ impl Context<'_> {
             .fold(0, |all, (_, bit)| all | bit)
     }
 
+    /// The pixels of a fit box that is all on the image.
+    fn box_size(&self) -> usize {
+        self.fit_shape.0.saturating_mul(self.fit_shape.1)
+    }
+
     /// The row of a source that cannot be fitted because of `reason`.
-    pub(crate) fn not_fitted(reason: u32, n_pixels: usize) -> FittedSource {
-        let result = flags::N_PIXELS_FIT_PARTIAL
-            | flags::NO_COVARIANCE
-            | flags::NON_FINITE_POSITION
-            | flags::NON_FINITE_FLUX;
+    pub(crate) fn not_fitted(&self, reason: u32, n_pixels: usize) -> FittedSource {
+        let mut result = flags::NO_COVARIANCE | flags::NON_FINITE_POSITION | flags::NON_FINITE_FLUX;
+        if n_pixels < self.box_size() {
+            result |= flags::N_PIXELS_FIT_PARTIAL;
+        }
         FittedSource {
             n_pixels,
             ..FittedSource::not_fitted(reason | result)

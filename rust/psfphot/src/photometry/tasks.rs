@@ -10,6 +10,7 @@ use crate::run::chunks;
 use crate::{Error, Run, flags};
 
 use super::Photometry;
+use super::duplicates::flag_duplicates;
 use super::outcome::{Context, Fitted, Ready, Residuals};
 use super::source::{FittedSource, Starts};
 
@@ -43,15 +44,23 @@ struct Scratch {
 pub(super) struct Reason {
     flags: u32,
     n_pixels: usize,
+    n_bad_errors: usize,
 }
 
 impl Reason {
     fn new(flags: u32) -> Self {
-        Self { flags, n_pixels: 0 }
+        Self {
+            flags,
+            n_pixels: 0,
+            n_bad_errors: 0,
+        }
     }
 
-    fn row(&self) -> FittedSource {
-        Context::not_fitted(self.flags, self.n_pixels)
+    fn row(&self, context: &Context<'_>) -> FittedSource {
+        FittedSource {
+            n_bad_errors: self.n_bad_errors,
+            ..context.not_fitted(self.flags, self.n_pixels)
+        }
     }
 }
 
@@ -83,6 +92,7 @@ pub(super) fn fit_all<T: Pixel>(
     for (index, row) in rows.into_iter().flatten() {
         sources[index] = row;
     }
+    flag_duplicates(&mut sources, starts);
     Ok(sources)
 }
 
@@ -226,16 +236,16 @@ impl<'a, T: Pixel> Job<'a, T> {
 
     /// Whether a source's good pixels are enough.
     fn check_pixels(&self, source: &Ready, n_good: usize) -> Result<(), Reason> {
-        if n_good == 0 {
-            return Err(Reason::new(source.flags | flags::FULLY_MASKED));
-        }
-        if n_good < self.context.free.len() {
-            return Err(Reason {
-                flags: source.flags | flags::TOO_FEW_PIXELS,
-                n_pixels: n_good,
-            });
-        }
-        Ok(())
+        let flag = match n_good {
+            0 => flags::FULLY_MASKED,
+            n if n < self.context.free.len() => flags::TOO_FEW_PIXELS,
+            _ => return Ok(()),
+        };
+        Err(Reason {
+            flags: source.flags | flag,
+            n_pixels: n_good,
+            n_bad_errors: self.count_bad_errors(source.window),
+        })
     }
 
     fn fit_each(
@@ -246,7 +256,7 @@ impl<'a, T: Pixel> Job<'a, T> {
         let row = |&index: &usize| {
             let row = match self.ready(index) {
                 Ok(source) => self.fit_alone(&source, scratch)?,
-                Err(reason) => reason.row(),
+                Err(reason) => reason.row(&self.context),
             };
             Ok((index, row))
         };
@@ -258,7 +268,7 @@ impl<'a, T: Pixel> Job<'a, T> {
         pixels.clear();
         pixels.gather(self.frame, source.window, |_, _| source.background);
         if let Err(reason) = self.check_pixels(source, pixels.n_good) {
-            return Ok(reason.row());
+            return Ok(reason.row(&self.context));
         }
         let target = isolated::Target {
             window: source.window,
@@ -296,7 +306,7 @@ impl<'a, T: Pixel> Job<'a, T> {
         for &index in indices {
             match self.ready_with_pixels(index) {
                 Ok(source) => sources.push(source),
-                Err(reason) => rows.push((index, reason.row())),
+                Err(reason) => rows.push((index, reason.row(&self.context))),
             }
         }
         (sources, rows)
