@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from notebook_runner import GRID, run_script
 
 from psfphot.datasets import make_noise_image
 from psfphot.detection import IRAFStarFinder
@@ -142,3 +143,67 @@ def test_same_metrics(tables):
     np.testing.assert_allclose(ours["reduced_chi2"], theirs["reduced_chi2"], rtol=1e-3)
     difference = np.abs(np.asarray(ours["cfit"]) - np.asarray(theirs["cfit"]))
     assert np.all(difference <= 2e-3 * np.asarray(theirs["qfit"]))
+
+
+@pytest.fixture(scope="module")
+def notebooks(nircam_grid, photutils_31, tmp_path_factory):
+    """The whole notebook with our imports and with its own.
+
+    It reads a file whose keywords and planes are in one order, so that both
+    packages see one grid.
+    """
+    tweakwcs = pytest.importorskip("tweakwcs")
+    directory = tmp_path_factory.mktemp("notebook")
+    grid = GriddedPSFModel.read(nircam_grid, grid_order="header")
+    grid.write(directory / GRID)
+    return (
+        run_script(directory, "psfphot", "psfphot.matching"),
+        run_script(directory, "photutils", tweakwcs.__name__),
+    )
+
+
+def test_the_notebook_runs_and_warns_as_often(notebooks):
+    ours, theirs = notebooks
+    for run in notebooks:
+        assert len(run.stars) == len(run.phot) == len(run.ref_idx) == 500
+        assert run.n_groups == N_GROUPS
+        assert len(run.warnings) == 3
+    assert set(theirs.names) == set(ours.names)
+
+
+def test_the_notebook_s_columns(notebooks):
+    ours, theirs = notebooks
+    for name in ("params", "stars", "first_stars", "phot", "fitted", "grouped", "one"):
+        assert ours.names[name].colnames == theirs.names[name].colnames
+        assert len(ours.names[name]) == len(theirs.names[name])
+    for name in ("ref_idx", "fit_idx", "group_ids"):
+        np.testing.assert_array_equal(ours.names[name], theirs.names[name])
+    np.testing.assert_array_equal(ours.cmap.colors, theirs.cmap.colors)
+
+
+@pytest.mark.parametrize("parameter", ["x", "y", "flux"])
+@pytest.mark.parametrize("table", ["phot", "grouped", "one"])
+def test_the_notebook_s_fits(notebooks, table, parameter, check_fits):
+    ours, theirs = notebooks
+    check_fits(ours.names[table], theirs.names[table], parameter)
+
+
+@pytest.mark.parametrize("image", ["resid", "grouped_resid", "one_resid"])
+def test_the_notebook_s_residual_images(notebooks, image):
+    """Stars of 1 % of an error differ by less than 1 % of the noise."""
+    ours, theirs = (run.names[image] for run in notebooks)
+    noise = NOISE["stddev"]
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.01 * noise)
+    if image != "one_resid":
+        assert np.std(ours) == pytest.approx(noise, rel=2e-3)
+        assert abs(np.mean(ours)) < 0.01 * noise
+        # On the cores of stars too, where a wrong PSF would show.
+        cores = notebooks[0].model > 50
+        assert np.std(ours[cores]) < 1.1 * noise
+
+
+def test_tweakwcs_matches_our_tables(notebooks):
+    tweakwcs = pytest.importorskip("tweakwcs")
+    ours = notebooks[0]
+    pairs = tweakwcs.XYXYMatch(separation=1)(ours.refcat, ours.fitcat)
+    np.testing.assert_array_equal(pairs, (ours.ref_idx, ours.fit_idx))

@@ -42,8 +42,8 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         Column and row of the centre, pixels.
     fill_value : float or None, optional
         The value off the images, whatever the flux. With `None` the model
-        continues the value of the nearest edge. PSF photometry and simulated
-        images take 0 there.
+        continues the value of the nearest edge. `PSFPhotometry` and
+        `make_psf_model_image` take 0 there.
 
     Raises
     ------

@@ -37,12 +37,11 @@ class ImagePSF(SampledPSFModel):
         Samples per pixel.
     fill_value : float or None, optional
         The value off the image, whatever the flux. With `None` the model
-        continues the value of the nearest edge. PSF photometry and simulated
-        images take 0 there.
+        continues the value of the nearest edge. `PSFPhotometry` and
+        `make_psf_model_image` take 0 there.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Examples
     --------
