@@ -12,7 +12,7 @@ from astropy.io.registry import IORegistryError
 
 from psfphot.io._blur import blur
 from psfphot.io._errors import FileFormatError
-from psfphot.io._images import open_fits
+from psfphot.io._fits import open_fits
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
 
 if TYPE_CHECKING:
