@@ -13,6 +13,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.io._atomic import file_suffix, replacing
+from psfphot.io._errors import MissingPackageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ def write_catalog(path: Path, catalog: Table) -> None:
     ------
     OSError
         If the file cannot be written.
-    ImportError
+    MissingPackageError
         If it is to be Parquet and pyarrow is not installed.
     """
     suffix = file_suffix(path)
@@ -86,12 +87,12 @@ def require_pyarrow(path: Path) -> None:
 
     Raises
     ------
-    ImportError
+    MissingPackageError
         If pyarrow is not installed; the message says what to install.
     """
     if find_spec("pyarrow") is None:
         msg = f"{path}: Parquet needs pyarrow: pip install 'psfphot[parquet]'"
-        raise ImportError(msg)
+        raise MissingPackageError(msg)
 
 
 def write_regions(path: Path, catalog: Table, *, radius: float) -> None:

@@ -65,11 +65,10 @@ def find_zero_point(image: FitsImage, given: float | None = None) -> ZeroPoint:
         return ZeroPoint(float(given), "given", f"zero point {given:g} as given")
     if image.unit is None:
         return _unknown("the image has no unit")
-    for make in (_of_flux_density, _of_surface_brightness, _of_counts):
-        found = make(image, image.unit)
-        if found is not None:
-            return found
-    return _unknown(f"{image.unit} cannot be turned into Jy with this header")
+    found = _of_flux_density(image.unit)
+    for make in (_of_surface_brightness, _of_counts):
+        found = found or make(image, image.unit)
+    return found or _unknown(f"{image.unit} is no flux density by this header")
 
 
 def add_magnitudes(catalog: Table, zero_point: ZeroPoint) -> None:
@@ -117,7 +116,7 @@ def _ab(jansky: Any, source: str) -> ZeroPoint:
     return ZeroPoint(float(u.Quantity(jansky, u.Jy).to_value(u.ABmag)), "AB", source)
 
 
-def _of_flux_density(image: FitsImage, own: u.UnitBase) -> ZeroPoint | None:
+def _of_flux_density(own: u.UnitBase) -> ZeroPoint | None:
     for unit in (u.Jy, u.Jy / u.pix):
         if own.is_equivalent(unit):
             return _ab(own.to(unit), f"{own} a pixel")

@@ -104,6 +104,24 @@ def check_bits(text: str) -> int | None:
     raise ValueError(msg)
 
 
+def check_error(spec: str) -> float | None:
+    """Read a number of ``--error``; `None` if it is no number.
+
+    Raises
+    ------
+    ValueError
+        If it is a number that no error can be.
+    """
+    try:
+        value = float(spec)
+    except ValueError:
+        return None
+    if not (np.isfinite(value) and value > 0):
+        msg = f"--error must be above 0 and finite, got {spec}"
+        raise ValueError(msg)
+    return value
+
+
 def find_error(owner: Owner, spec: str | None) -> Plane | None:
     """Find the 1-sigma errors of an image's pixels.
 
@@ -128,13 +146,9 @@ def find_error(owner: Owner, spec: str | None) -> Plane | None:
         return _own_error(owner)
     if spec.lower() == "none":
         return None
-    try:
-        value = float(spec)
-    except ValueError:
+    value = check_error(spec)
+    if value is None:
         return _error_of_file(owner, spec)
-    if not (np.isfinite(value) and value > 0):
-        msg = f"--error must be above 0 and finite, got {spec}"
-        raise ValueError(msg)
     return Plane(np.full(owner.shape, value), f"--error {value:g}")
 
 

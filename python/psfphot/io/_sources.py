@@ -82,7 +82,7 @@ def read_sources(path: Path) -> QTable:
         If the file cannot be read.
     FileFormatError
         If it is no table, or has no row.
-    ImportError
+    MissingPackageError
         If it is Parquet and pyarrow is not installed.
     """
     if path.is_dir():
