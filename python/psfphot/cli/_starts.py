@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
-from psfphot.io import place_sources
+from psfphot.io import place_sources, start_column
 from psfphot.psf import SourceGrouper
 from psfphot.psf._init_params import find_column
 
@@ -152,7 +152,7 @@ def _labels(table: QTable) -> Any:
 
 def _fluxes(table: QTable, image: FitsImage) -> NDArray[np.float64] | None:
     """Take the catalogue's fluxes, if each is one in the image's unit."""
-    name = find_column(table.colnames, "flux")
+    name = start_column(table, "flux")
     if name is None:
         return None
     column, own = table[name], getattr(table[name], "unit", None)

@@ -20,7 +20,7 @@ from psfphot.io._magnitudes import ZeroPoint, add_magnitudes, find_zero_point
 from psfphot.io._planes import check_bits, check_error
 from psfphot.io._psfs import Psf, measure_fwhm, read_psf
 from psfphot.io._sky import Sky, estimate_sky
-from psfphot.io._sources import PlacedSources, place_sources, read_sources
+from psfphot.io._sources import PlacedSources, place_sources, read_sources, start_column
 
 __all__ = [
     "CATALOG_SUFFIXES",
@@ -48,6 +48,7 @@ __all__ = [
     "require_pyarrow",
     "science_extensions",
     "split_extension",
+    "start_column",
     "write_catalog",
     "write_image",
     "write_regions",

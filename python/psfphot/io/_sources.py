@@ -108,6 +108,16 @@ def read_sources(path: Path) -> QTable:
     return table
 
 
+def start_column(sources: QTable, parameter: str) -> str | None:
+    """Find the column that starts x, y or flux; what was fitted counts first.
+
+    A table with starting values and results is one of results.
+    """
+    fitted = f"{parameter}_fit"
+    names = sources.colnames
+    return fitted if fitted in names else find_column(names, parameter)
+
+
 def place_sources(
     sources: QTable, image: FitsImage, *, coordinates: str = "auto", name: str
 ) -> PlacedSources:
@@ -139,7 +149,7 @@ def place_sources(
         If the columns, or the image's WCS, are missing.
     """
     sky = _sky_columns(sources) if coordinates != "pixel" else ()
-    pixel = [find_column(sources.colnames, axis) for axis in ("x", "y")]
+    pixel = [start_column(sources, axis) for axis in ("x", "y")]
     if sky and image.wcs is not None:
         columns = " and ".join(sky)
         x, y = _to_pixels(_sky_of(sources, sky, f"{name}: {columns}"), image.wcs)
