@@ -10,7 +10,7 @@ from psfphot.io import (
     CATALOG_SUFFIXES,
     IMAGE_SUFFIXES,
     check_writable,
-    require_pyarrow,
+    require_parquet,
     write_catalog,
     write_image,
     write_regions,
@@ -78,7 +78,7 @@ class Outputs:
                 msg = f"{path}: exists already; add --overwrite to replace it"
                 raise FileExistsError(msg) from exc
         if file_suffix(self.catalog) == ".parquet":
-            require_pyarrow(self.catalog)
+            require_parquet(self.catalog)
         if self.plot is not None:
             require_matplotlib("--plot")
 

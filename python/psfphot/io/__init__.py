@@ -9,7 +9,7 @@ from psfphot.io._atomic import check_writable, replacing
 from psfphot.io._catalogs import (
     CATALOG_SUFFIXES,
     add_sky_coordinates,
-    require_pyarrow,
+    require_parquet,
     write_catalog,
     write_regions,
 )
@@ -45,7 +45,7 @@ __all__ = [
     "read_psf",
     "read_sources",
     "replacing",
-    "require_pyarrow",
+    "require_parquet",
     "science_extensions",
     "split_extension",
     "start_column",

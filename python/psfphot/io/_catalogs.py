@@ -71,7 +71,7 @@ def write_catalog(path: Path, catalog: Table) -> None:
     table.meta = {key: _plain(value) for key, value in catalog.meta.items()}
     with replacing(path) as part:
         if suffix == ".parquet":
-            require_pyarrow(path)
+            require_parquet(path)
             table.write(part, format="parquet", overwrite=True)
         elif suffix != ".ecsv":
             lines = [f"{key} = {_one_line(value)}" for key, value in table.meta.items()]
@@ -82,17 +82,18 @@ def write_catalog(path: Path, catalog: Table) -> None:
             table.write(part, format="ascii.ecsv", overwrite=True)
 
 
-def require_pyarrow(path: Path) -> None:
-    """Fail if a Parquet file is wanted that cannot be written or read.
+def require_parquet(path: Path, *, reading: bool = False) -> None:
+    """Fail if a Parquet file is wanted that astropy cannot write or read.
 
     Raises
     ------
     MissingPackageError
-        If pyarrow is not installed; the message says what to install.
+        If a package is not installed; the message says what to install.
     """
-    if find_spec("pyarrow") is None:
-        msg = f"{path}: Parquet needs pyarrow: pip install 'psfphot[parquet]'"
-        raise MissingPackageError(msg)
+    for package in ("pyarrow", "pandas") if reading else ("pyarrow",):
+        if find_spec(package) is None:
+            msg = f"{path}: Parquet needs {package}: pip install 'psfphot[parquet]'"
+            raise MissingPackageError(msg)
 
 
 def write_regions(path: Path, catalog: Table, *, radius: float) -> None:

@@ -14,7 +14,7 @@ from astropy.table import QTable
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from psfphot._validate import split_mask
-from psfphot.io._catalogs import require_pyarrow
+from psfphot.io._catalogs import require_parquet
 from psfphot.io._errors import FileFormatError
 from psfphot.psf._init_params import find_column
 
@@ -83,7 +83,7 @@ def read_sources(path: Path) -> QTable:
     FileFormatError
         If it is no table, or has no row.
     MissingPackageError
-        If it is Parquet and pyarrow is not installed.
+        If it is Parquet and pyarrow or pandas is not installed.
     """
     if path.is_dir():
         msg = f"{path}: is a directory; give a catalogue"
@@ -92,7 +92,7 @@ def read_sources(path: Path) -> QTable:
         msg = f"{path}: there is no such file"
         raise FileNotFoundError(msg)
     if path.suffix.lower() == ".parquet":
-        require_pyarrow(path)
+        require_parquet(path, reading=True)
     try:
         with warnings.catch_warnings():
             # Units and meta that bend a standard do not concern positions.
