@@ -86,8 +86,9 @@ def test_data_quality_under_another_name_and_version(tmp_path):
         (np.ones(SHAPE, int), [], 1, "every pixel is masked (not finite: 0, DQ"),
         (np.zeros(SHAPE, int), ["--dq", "NO"], 1, "has no extension 'NO'"),
         (np.zeros(SHAPE, int), ["--dq-bits", "3,4"], 2, "--dq-bits must be 'all' or"),
+        (np.ones(SHAPE, int), ["--dq-bits", str(2**70)], 2, "no bit of a pixel"),
         (np.zeros(SHAPE, int), ["--dq-bits", "bad"], 2, "got 'bad'"),
-        (np.zeros(SHAPE, int), ["--dq-bits", "0"], 2, "no bit would be bad"),
+        (np.zeros(SHAPE, int), ["--dq-bits", "0"], 2, "no bit of a pixel would be"),
     ],
 )
 def test_data_quality_that_cannot_be_used(tmp_path, plane, words, status, message):

@@ -49,6 +49,9 @@ def test_stpsf_grid(tmp_path, stamp, order):
     hdu.writeto(tmp_path / "grid.fits")
     catalog = assert_measures(tmp_path, tmp_path / "grid.fits", "--grid-order", order)
     assert "grid of 4 ePSFs, 4x oversampled" in catalog.meta["psf"]
+    result, _ = fit(tmp_path, tmp_path / "grid.fits", "--oversampling", 2)
+    assert result.exit_code == 2
+    assert "--oversampling is not for a grid" in result.stderr
 
 
 def test_stdpsf_grid_of_one_detector(tmp_path, stamp):
@@ -88,6 +91,8 @@ def test_psf_image(tmp_path, stamp):
     [
         (["gaussian:-2"], 2, "gaussian:FWHM needs a width in pixels above 0"),
         (["gaussian:2", "--psf-blur", "1"], 2, "--psf-blur needs a PSF from a file"),
+        (["gaussian:2", "--oversampling", "4"], 2, "is not for a Gaussian"),
+        (["flat.fits", "--detector-id", "4"], 2, "is not for a single PSF image"),
         (["none.fits"], 1, "none.fits: there is no such file"),
         (["text.fits"], 1, "text.fits: is not a FITS file"),
         (["cube.fits"], 1, "cube.fits: is no grid of ePSFs that can be read"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType
 
+
+#: No star and no detector is larger.
+_LARGEST_BOX = 99_999
 
 #: Where ``--help`` stands.
 _LAST_SECTION = "The run"
@@ -71,6 +75,31 @@ def option(section: str, *names: str, **kwargs: Any) -> Callable[[Any], Any]:
     return click.option(*names, cls=SectionedOption, section=section, **kwargs)
 
 
+class Finite(ParamType):
+    """A finite number: ``nan`` and ``inf`` are none here."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number."""
+        number = float(click.FLOAT.convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
+
+class FiniteRange(click.FloatRange):
+    """A finite number of a range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number."""
+        return float(super().convert(Finite().convert(value, param, ctx), param, ctx))
+
+
 class Box(ParamType):
     """The sides of a box, odd: ``N`` or ``NY,NX``."""
 
@@ -87,8 +116,9 @@ class Box(ParamType):
             sides = [int(word) for word in words]
         except ValueError:
             sides = []
-        if len(sides) not in {1, 2} or min(sides) < 1:
-            self.fail(f"give one side or NY,NX, above 0; got {value!r}", param, ctx)
+        if len(sides) not in {1, 2} or min(sides) < 1 or max(sides) > _LARGEST_BOX:
+            msg = f"give one side or NY,NX, from 1 to {_LARGEST_BOX}; got {value!r}"
+            self.fail(msg, param, ctx)
         even = [side for side in sides if side % 2 == 0]
         if even:
             msg = f"--fit-shape must be odd, got {value}; use {even[0] + 1}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from psfphot.cli._command import Box, Shift, option
+from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
 from psfphot.cli._defaults import (
     ANNULUS,
     GROUPING,
@@ -21,8 +21,8 @@ from psfphot.cli._defaults import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ABOVE_0 = click.FloatRange(min=0, min_open=True)
-_FROM_0 = click.FloatRange(min=0)
+_ABOVE_0 = FiniteRange(min=0, min_open=True)
+_FROM_0 = FiniteRange(min=0)
 _FROM_1 = click.IntRange(min=1)
 
 _needed = partial(option, "Needed")
@@ -206,7 +206,7 @@ _OPTIONS = (
     _fitting(
         "--zeropoint",
         "zero_point",
-        type=float,
+        type=Finite(),
         metavar="MAG",
         show_default="AB, from the header",
         help="Magnitude of a flux of 1 in the image's unit.",

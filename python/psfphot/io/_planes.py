@@ -38,6 +38,9 @@ _SCIENCE_NAMES = ("SCI", "PRIMARY", "")
 #: "leave it out".
 _JWST_BAD = "1"
 
+#: Pixels of FITS files have no more bits than these.
+_BEYOND_BITS = 2**63
+
 #: What counts as bad elsewhere: any bit.
 _ALL = "all"
 
@@ -94,9 +97,9 @@ def check_bits(text: str) -> int | None:
     except (ValueError, TypeError) as exc:
         reason = str(exc)
     else:
-        if bits is not None and bits != 0:
+        if bits is not None and bits != 0 and abs(bits) < _BEYOND_BITS:
             return int(bits)
-        reason = "no bit would be bad; give --dq none"
+        reason = "no bit of a pixel would be bad; --dq none says that"
     msg = (
         "--dq-bits must be 'all' or powers of 2 joined by commas, as 4,16 or ~4,16, "
         f"got {text!r} ({reason})"
