@@ -18,6 +18,11 @@ else:
     ParamType = click.ParamType
 
 
+#: What click 8.2 and later raise to show the help of a group without a command.
+_HELP: tuple[type[BaseException], ...] = tuple(
+    filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
+)
+
 #: No star and no detector is larger.
 _LARGEST_BOX = 99_999
 
@@ -150,7 +155,7 @@ class Shift(ParamType):
 def _one_line_usage(ctx: click.Context | None) -> Iterator[None]:
     try:
         yield
-    except click.exceptions.NoArgsIsHelpError:
+    except _HELP:
         raise
     except click.UsageError as exc:
         where = exc.ctx or ctx
