@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: demo test test-rust test-python build lint format bench docs packages check clean
+.PHONY: demo test test-rust test-python build lint format bench instructions docs packages check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/psfphot demo --output-dir demo-output
@@ -40,7 +40,10 @@ format: $(VENV)/.developed
 
 bench: $(VENV)/.developed
 	cargo bench -p psfphot-benches
-	$(BIN)/python benches/python/photometry.py
+	for bench in benches/python/[a-z]*.py; do $(BIN)/python $$bench; done
+
+instructions:
+	benches/instructions.sh
 
 docs: $(VENV)/.developed
 	cargo doc -p psfphot --no-deps

@@ -23,6 +23,7 @@ import importlib.util, sys
 assert importlib.util.find_spec("scipy") is None
 assert importlib.util.find_spec("matplotlib") is None
 import psfphot.psf, psfphot.detection, psfphot.datasets, psfphot.background, psfphot.cli
+import psfphot.aperture, psfphot.matching, psfphot.utils
 assert "tqdm" not in sys.modules
 '
   (cd "$work" && "$venv/bin/psfphot" --version && "$venv/bin/pytest" -q tests --ignore=tests/test_docs.py)

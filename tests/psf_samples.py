@@ -4,9 +4,38 @@ import numpy as np
 import pytest
 from astropy.nddata import NDData
 
-from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
+from psfphot.psf import (
+    AiryDiskPRF,
+    AiryDiskPSF,
+    CircularGaussianPRF,
+    CircularGaussianPSF,
+    CircularGaussianSigmaPRF,
+    GaussianPRF,
+    GaussianPSF,
+    GriddedPSFModel,
+    ImagePSF,
+    MoffatPRF,
+    MoffatPSF,
+)
 
 POSITIONS = [(0, 0), (0, 30), (50, 0), (50, 30), (20, 0), (20, 30)]
+
+# Every analytic model, with a shape.
+ANALYTIC = [
+    (GaussianPSF, {"x_fwhm": 2.4, "y_fwhm": 3.1, "theta": 35.0}),
+    (GaussianPRF, {"x_fwhm": 2.4, "y_fwhm": 1.7, "theta": -20.0}),
+    (CircularGaussianPSF, {"fwhm": 2.2}),
+    (CircularGaussianPRF, {"fwhm": 2.2}),
+    (CircularGaussianSigmaPRF, {"sigma": 1.1}),
+    (MoffatPSF, {"alpha": 2.2, "beta": 3.1}),
+    (MoffatPRF, {"alpha": 2.2, "beta": 2.5}),
+    (AiryDiskPSF, {"radius": 3.2}),
+    (AiryDiskPRF, {"radius": 2.6}),
+]
+
+each_kind = pytest.mark.parametrize(
+    ("kind", "shape"), ANALYTIC, ids=[kind.__name__ for kind, _ in ANALYTIC]
+)
 
 
 def samples(shape=(23, 31), seed=0):
@@ -28,6 +57,7 @@ def models():
         ImagePSF(samples(), flux=7, x_0=3.3, y_0=4.1, oversampling=4),
         GriddedPSFModel(nddata(), flux=7, x_0=3.3, y_0=4.1),
         CircularGaussianPRF(flux=7, x_0=3.3, y_0=4.1, fwhm=2.2),
+        *(kind(flux=7, x_0=3.3, y_0=4.1, **shape) for kind, shape in ANALYTIC),
     ]
 
 

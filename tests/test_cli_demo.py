@@ -1,4 +1,4 @@
-"""``psfphot demo`` and the matching with the truth."""
+"""``psfphot demo`` and the comparison with the truth."""
 
 import numpy as np
 import pytest
@@ -7,37 +7,8 @@ from astropy.table import QTable
 from click.testing import CliRunner
 
 from psfphot.cli import main
-from psfphot.cli._matching import match
 from psfphot.cli._recovery import compare, describe_recovery
 from psfphot.io import read_image
-
-
-def brute_force(first, second, radius):
-    distance = np.hypot(*(first[:, None] - second[None]).transpose(2, 0, 1))
-    pairs = [
-        (i, j)
-        for i, j in enumerate(distance.argmin(axis=1))
-        if distance[i, j] <= radius and distance[:, j].argmin() == i
-    ]
-    return tuple(np.array(pairs).reshape(-1, 2).T)
-
-
-@pytest.mark.parametrize("radius", [0.3, 1.0, 5.0])
-def test_match_agrees_with_all_distances(radius):
-    rng = np.random.default_rng(0)
-    first = rng.uniform(-20, 60, (300, 2))
-    second = np.vstack([first[:200] + rng.normal(0, 0.5, (200, 2)), first[50:90] + 3])
-    for found, expected in zip(
-        match(first, second, radius), brute_force(first, second, radius), strict=True
-    ):
-        np.testing.assert_array_equal(found, expected)
-
-
-def test_match_of_nothing():
-    empty = np.empty((0, 2))
-    some = np.array([[1.0, 2.0]])
-    for pair in ((empty, some), (some, empty), (empty, empty)):
-        assert [len(indices) for indices in match(*pair, 1.0)] == [0, 0]
 
 
 def test_recovery_of_known_offsets():

@@ -304,7 +304,6 @@ def test_masks_of_another_shape_are_refused(field):
         ({"min_n_pixels": 0}, ValueError, "min_n_pixels must be >= 1"),
         ({"min_n_pixels": 5.5}, ValueError, "min_n_pixels must be an integer"),
         ({"n_threads": 0}, ValueError, "n_threads must be None or at least 1"),
-        ({"brightest": 3}, TypeError, "brightest"),
     ],
 )
 def test_bad_arguments(arguments, error, message):

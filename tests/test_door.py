@@ -18,7 +18,7 @@ SHAPE = (101, 101)
 def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
     """Fit one star again and again: as long a call as is wanted."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    psf = _core.Psf.gaussian_prf(3.0)
+    psf = _core.Psf.analytic("CircularGaussianPRF", [3.0])
     points = (x.ravel().astype(float), y.ravel().astype(float))
     data = psf.evaluate(*points, 1000.0, 50.2, 49.7).reshape(SHAPE)
     data += np.random.default_rng(1).normal(0, 1, SHAPE)

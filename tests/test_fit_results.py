@@ -1,11 +1,15 @@
 """What photometry tells after a fit."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
+from psfphot.background import LocalBackground
 from psfphot.datasets import make_noise_image
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry, SourceGrouper
 
@@ -167,3 +171,47 @@ def test_columns_are_kept_when_asked(stars):
         fitted(stars, keep_columns=["flags"])
     with pytest.raises(TypeError, match="keep_columns must be True"):
         fitted(stars, keep_columns=[3])
+
+
+def test_names_of_before_photutils_3_work_and_warn(stars):
+    estimator = LocalBackground(8, 12)
+    with pytest.warns(AstropyDeprecationWarning, match="localbkg_estimator"):
+        phot = fitted(stars, localbkg_estimator=estimator)
+    assert phot.local_bkg_estimator is estimator
+    with pytest.warns(AstropyDeprecationWarning, match="npixfit"):
+        assert phot.results["npixfit"][0] == 49
+    assert "npixfit" not in phot.results.colnames
+    with pytest.warns(AstropyDeprecationWarning, match="include_localbkg"):
+        phot.make_model_image(SHAPE, include_localbkg=True)
+    with pytest.warns(AstropyDeprecationWarning, match="include_localbkg"):
+        phot.make_residual_image(simulated(stars), include_localbkg=True)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda phot: pickle.loads(pickle.dumps(phot))],  # noqa: S301
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_photometry_is_copied_with_its_results(stars, copied):
+    phot = fitted(stars)
+    again = copied(phot)
+    np.testing.assert_array_equal(again.results["flux_fit"], phot.results["flux_fit"])
+    image = phot.make_model_image(SHAPE)
+    np.testing.assert_array_equal(again.make_model_image(SHAPE), image)
+    group = phot.results["group_id"][0]
+    np.testing.assert_array_equal(
+        again.group_covariance(group).covariance,
+        phot.group_covariance(group).covariance,
+    )
+    again(simulated(stars), init_params=stars[:2])
+    assert len(again.results) == 2
+    assert len(phot.results) == 4
+
+
+def test_the_results_stay_when_the_model_is_changed(stars):
+    phot = fitted(stars)
+    group = phot.results["group_id"][0]
+    before = phot.group_covariance(group).covariance
+    phot.psf_model.flux.fixed = True
+    phot.psf_model.fwhm = 5
+    np.testing.assert_array_equal(phot.group_covariance(group).covariance, before)

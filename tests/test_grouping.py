@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psfphot.psf import SourceGrouper
+from psfphot.psf import SourceGrouper, SourceGroups
 
 # Halves, so that exact ties and coincidences occur.
 axis = st.integers(0, 60).map(lambda k: k / 2)
@@ -95,6 +95,65 @@ def test_positions_must_be_numbers():
         SourceGrouper(2)(["a"], [1])
 
 
-def test_groups_object_is_not_there_yet():
-    with pytest.raises(NotImplementedError, match="return_groups_object"):
-        SourceGrouper(2)([1], [1], return_groups_object=True)
+@pytest.fixture
+def groups():
+    return SourceGrouper(6)([40, 1, 45, 3, 90], [0, 0, 0, 4, 50], True)
+
+
+def test_groups_as_an_object(groups):
+    assert repr(groups) == "<SourceGroups(n_sources=5, n_groups=3)>"
+    assert (len(groups), groups.n_sources, groups.n_groups) == (5, 5, 3)
+    assert groups.groups.tolist() == [1, 2, 1, 2, 3]
+    assert groups.sizes.tolist() == [2, 2, 2, 2, 1]
+    assert groups.size_map == {1: 2, 2: 2, 3: 1}
+    assert groups.group_centers == {1: (42.5, 0), 2: (2, 2), 3: (90, 50)}
+    x, y = groups.get_group_sources(2)
+    assert (x.tolist(), y.tolist()) == ([1, 3], [0, 4])
+    for nobody in (0, 4, -1):
+        with pytest.raises(ValueError, match=f"Group ID {nobody} not found"):
+            groups.get_group_sources(nobody)
+
+
+def test_ids_may_be_any_integers():
+    groups = SourceGroups([1, 2, 3], [4, 5, 6], [7, -2, 7])
+    assert groups.size_map == {-2: 1, 7: 2}
+    assert groups.sizes.tolist() == [2, 1, 2]
+    assert SourceGroups([], [], []).size_map == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([1, 2], [1], [1, 1]), ValueError, "x, y, and groups must be 1D"),
+        ((1, 2, 1), ValueError, "x, y, and groups must be 1D"),
+        (([[1]], [[1]], [[1]]), ValueError, "x, y, and groups must be 1D"),
+        (([np.nan], [1], [1]), ValueError, "x coordinates must be finite"),
+        (([1], [np.inf], [1]), ValueError, "y coordinates must be finite"),
+        (([1], [1], [1.5]), TypeError, "groups must be an array of integers"),
+        (([1j], [1], [1]), TypeError, "x must be an array of real numbers"),
+    ],
+)
+def test_bad_groups(arguments, error, message):
+    with pytest.raises(error, match=message):
+        SourceGroups(*arguments)
+
+
+def test_plot_of_groups(groups):
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    axes = Figure().add_subplot()
+    drawn = groups.plot(5, ax=axes, label_groups=True, label_offset=(1, 2), lw=3)
+    assert drawn is axes
+    assert len(axes.patches) == 5
+    colors = [patch.get_edgecolor() for patch in axes.patches]
+    assert len(set(colors)) == 3
+    assert colors[:4] == [colors[0]] * 2 + [colors[2]] * 2
+    assert all(patch.get_linewidth() == 3 for patch in axes.patches)
+    labels = {text.get_text(): text.get_position() for text in axes.texts}
+    assert labels == {"1": (43.5, 2), "2": (3, 4), "3": (91, 52)}
+    axes = Figure().add_subplot()
+    style = {"color": "red", "label_groups": True, "label_kwargs": {"color": "blue"}}
+    groups.plot(5, ax=axes, cmap="viridis", **style)
+    assert {patch.get_edgecolor() for patch in axes.patches} == {(1, 0, 0, 1)}
+    assert {text.get_color() for text in axes.texts} == {"blue"}

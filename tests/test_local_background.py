@@ -3,9 +3,23 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.stats import SigmaClip
+from astropy.stats import SigmaClip, sigma_clipped_stats
+from astropy.table import Table
+from hypothesis import given
+from hypothesis import strategies as st
 
-from psfphot.background import LocalBackground
+from psfphot.aperture import CircularAnnulus
+from psfphot.background import (
+    BiweightLocationBackground,
+    LocalBackground,
+    MeanBackground,
+    MedianBackground,
+    MMMBackground,
+    ModeEstimatorBackground,
+    SExtractorBackground,
+    as_local_background,
+)
+from psfphot.psf import CircularGaussianPRF, PSFPhotometry
 
 
 @pytest.fixture
@@ -106,8 +120,8 @@ def test_bad_radii(radii, message):
 def test_bad_arguments(image):
     with pytest.raises(TypeError, match="inner_radius must be a number"):
         LocalBackground("a", 2)
-    with pytest.raises(NotImplementedError, match="bkg_estimator"):
-        LocalBackground(1, 2, np.mean)
+    with pytest.raises(TypeError, match="bkg_estimator must be callable or None"):
+        LocalBackground(1, 2, "median")
     with pytest.raises(ValueError, match="n_threads must be None or at least 1"):
         LocalBackground(1, 2, n_threads=0)
     with pytest.raises(TypeError, match="n_threads must be an integer"):
@@ -124,7 +138,185 @@ def test_bad_arguments(image):
 
 
 def test_repr():
-    assert repr(LocalBackground(3, 5)) == (
-        "LocalBackground(inner_radius=3, outer_radius=5, bkg_estimator=None, "
-        "n_threads=None)"
+    assert repr(LocalBackground(3, 5, MeanBackground(None))) == (
+        "LocalBackground(inner_radius=3, outer_radius=5, "
+        "bkg_estimator=MeanBackground(sigma_clip=None), n_threads=None)"
     )
+    assert isinstance(LocalBackground(3, 5).bkg_estimator, MedianBackground)
+
+
+ESTIMATORS = [
+    MeanBackground,
+    MedianBackground,
+    MMMBackground,
+    SExtractorBackground,
+    lambda clip: BiweightLocationBackground(sigma_clip=clip),
+    lambda clip: BiweightLocationBackground(4.0, 101.0, clip),
+    lambda clip: ModeEstimatorBackground(2.5, 1.4, clip),
+]
+CLIPS = [
+    None,
+    SigmaClip(2, maxiters=None),
+    SigmaClip(sigma_lower=2, sigma_upper=1.5, maxiters=2),
+    SigmaClip(2.5, cenfunc="mean"),
+    SigmaClip(3, stdfunc="mad_std"),
+]
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("make", ESTIMATORS)
+@pytest.mark.parametrize("radii", [(2, 4.5), (10, 20)])
+def test_the_core_s_estimators_are_those_of_python(image, radii, make, clip):
+    """A method of one is not known to the core."""
+    estimator = make(clip)
+    x, y = np.random.default_rng(8).uniform(5, 80, (2, 40))
+    got = LocalBackground(*radii, estimator)(image, x, y)
+    expected = LocalBackground(*radii, estimator.calc_background)(image, x, y)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    assert np.isfinite(got).all()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"cenfunc": np.mean},
+        {"stdfunc": np.nanstd},
+        {"cenfunc": "mean"},
+        {"grow": 1},
+    ],
+    ids=str,
+)
+def test_clips_that_the_core_does_not_know(image, arguments):
+    if "grow" in arguments:
+        pytest.importorskip("scipy")
+    clip = SigmaClip(2, maxiters=3, **arguments)
+    position = np.array([[40.3], [50.1]])
+    values = LocalBackground(3, 6, lambda values: values.sum())
+    assert np.isfinite(values(image, *position))
+    got = LocalBackground(3, 6, MeanBackground(clip))(image, *position)
+    yy, xx = np.indices(image.shape)
+    r2 = (xx - 40.3) ** 2 + (yy - 50.1) ** 2
+    ring = image[(r2 >= 9) & (r2 < 36) & np.isfinite(image)]
+    expected = np.nanmean(clip(ring, masked=False))
+    assert got == pytest.approx(expected, rel=1e-13)
+
+
+def test_derived_estimators_do_what_they_say(image):
+    class Brightest(MeanBackground):
+        def __call__(self, data):
+            return np.max(data)
+
+    got = LocalBackground(3, 6, Brightest())(image, [40, 41], [50, 52])
+    assert (got > LocalBackground(3, 6, MeanBackground())(image, 40, 50)).all()
+
+
+def test_any_callable_sees_the_usable_values(image):
+    seen = []
+
+    def estimator(values):
+        seen.append(values)
+        return np.float32(values.size)
+
+    x, y = [40, -500, np.nan, 30], [50, 5, 5, 30]
+    levels = LocalBackground(3, 6, estimator)(image << u.Jy, x, y)
+    assert levels.unit == u.Jy
+    assert len(seen) == 2
+    assert all(np.isfinite(values).all() for values in seen)
+    np.testing.assert_array_equal(
+        levels.value, [seen[0].size, np.nan, np.nan, seen[1].size]
+    )
+
+
+@pytest.mark.parametrize("result", ["a", None, [1, 2], 3 * u.Jy, np.ma.masked, 1j])
+def test_results_of_callables_must_be_numbers(image, result):
+    background = LocalBackground(3, 6, lambda _: result)
+    with pytest.raises(TypeError, match="the result of bkg_estimator must be a number"):
+        background(image, 40, 50)
+
+
+def test_to_aperture():
+    annulus = LocalBackground(3, 6).to_aperture([1, 2], [3, 4])
+    assert annulus == CircularAnnulus([(1, 3), (2, 4)], 3, 6)
+    assert len(LocalBackground(3, 6).to_aperture(1, 2)) == 1
+
+
+def stand_in(name, **attributes):
+    """Make an object that says it is a class of photutils."""
+    kind = type(name, (), {"__module__": "photutils.background", "__call__": None})
+    instance = kind()
+    vars(instance).update(attributes)
+    return instance
+
+
+def test_photutils_objects_are_known_by_their_attributes(image):
+    mode = stand_in("MMMBackground", sigma_clip=None)
+    theirs = stand_in(
+        "LocalBackground", inner_radius=3, outer_radius=6, bkg_estimator=mode
+    )
+    ours = as_local_background(theirs)
+    assert type(ours.bkg_estimator) is MMMBackground
+    expected = LocalBackground(3, 6, MMMBackground(None))(image, 40, 50)
+    assert ours(image, 40, 50) == LocalBackground(3, 6, mode)(image, 40, 50) == expected
+    photometry = PSFPhotometry(
+        CircularGaussianPRF(fwhm=3), 5, local_bkg_estimator=theirs, aperture_radius=3
+    )
+    data = np.full((40, 40), 7.0)
+    data += CircularGaussianPRF(x_0=20, y_0=20, flux=900, fwhm=3)(
+        *np.indices(data.shape)[::-1]
+    )
+    init = {"x": [20], "y": [20]}
+    table = photometry(data, init_params=Table(init))
+    assert table["local_bkg"][0] == ours(data, 20, 20)
+    for other in (np.mean, LocalBackground(3, 6), None, stand_in("Other")):
+        assert as_local_background(other) is other
+
+
+@given(
+    values=st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=60),
+    sigma=st.sampled_from([1.5, 2.0, 3.0]),
+)
+def test_means_and_medians_are_those_of_astropy(values, sigma):
+    mean, median, _ = sigma_clipped_stats(values, sigma=sigma, maxiters=10)
+    clip = SigmaClip(sigma, maxiters=10)
+    assert MeanBackground(clip)(values) == pytest.approx(mean, rel=1e-9, abs=1e-9)
+    assert MedianBackground(clip)(values) == pytest.approx(median, rel=1e-12)
+
+
+def test_axes_masks_units_and_nothing():
+    data = np.arange(12.0).reshape(3, 4)
+    for make in ESTIMATORS:
+        estimator = make(SigmaClip(3, maxiters=10))
+        along = estimator(data, axis=1)
+        np.testing.assert_allclose(along, [estimator(row) for row in data])
+        with_unit = estimator.calc_background(data << u.Jy, axis=1)
+        assert with_unit.unit == u.Jy
+        np.testing.assert_array_equal(with_unit.value, along)
+        masked = np.ma.array(data, mask=data == 11)
+        holed = np.where(data == 11, np.nan, data)
+        np.testing.assert_array_equal(
+            estimator(masked, axis=0), estimator(holed, axis=0)
+        )
+        with pytest.raises(TypeError, match="data must be an array of real numbers"):
+            estimator(data + 1j)
+    assert np.isnan(MedianBackground()([]))
+    holed = np.where(data < 4, np.nan, data)
+    result = MeanBackground()(holed, axis=1, masked=True)
+    assert result.mask.tolist() == [True, False, False]
+    assert isinstance(MeanBackground()(data, masked=True), float)
+
+
+@pytest.mark.parametrize("clip", [3, "clip", np.mean])
+def test_clips_must_be_astropy_s(clip):
+    with pytest.raises(TypeError, match="sigma_clip must be an astropy SigmaClip"):
+        MeanBackground(clip)
+
+
+def test_estimators_show_themselves():
+    assert repr(BiweightLocationBackground(5, sigma_clip=None)) == (
+        "BiweightLocationBackground(c=5.0, M=None, sigma_clip=None)"
+    )
+    assert repr(MMMBackground(None)) == (
+        "MMMBackground(median_factor=3.0, mean_factor=2.0, sigma_clip=None)"
+    )
+    with pytest.raises(TypeError, match="c must be a number"):
+        BiweightLocationBackground("a")

@@ -395,6 +395,8 @@ def test_bad_arguments(table, changes, error, message):
     [
         ("x_0", ["a"] * 30, TypeError, "x_0 must be an array of real numbers"),
         ("flux", [1j] * 30, TypeError, "flux must be an array of real numbers"),
+        ("fwhm", [-2.0] * 30, ValueError, "fwhm must be positive and finite, got -2"),
+        ("fwhm", [0.0] * 30, ValueError, "fwhm must be positive and finite, got 0"),
         ("flux", np.ones((30, 2)), ValueError, "flux must be a scalar or a 1D array"),
         ("model_shape", [0] * 30, ValueError, "model_shape must be >= 1"),
         ("model_shape", [np.nan] * 30, ValueError, "model_shape must have integer"),

@@ -5,14 +5,16 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use psfphot::image::PixelBox;
 use psfphot::psf::{Placement, Psf};
-use psfphot_benches::{LARGE_SIZE, grid, grid_of};
+use psfphot_benches::{LARGE_SIZE, SIZE, grid, planes, prepare};
 
 fn benches(c: &mut Criterion) {
     let psf = grid().unwrap_or_else(|error| panic!("{error}"));
-    c.bench_function("prepare 16 splines of 204 x 204", |b| b.iter(grid));
-    c.bench_function("prepare 16 splines of 404 x 404", |b| {
-        b.iter(|| grid_of(LARGE_SIZE));
-    });
+    for size in [SIZE, LARGE_SIZE] {
+        let samples = planes(size);
+        c.bench_function(&format!("prepare 16 splines of {size} x {size}"), |b| {
+            b.iter(|| prepare(&samples, size));
+        });
+    }
     let at = Placement {
         x: 1000.3,
         y: 700.8,

@@ -32,10 +32,14 @@ pub fn grid() -> Result<GriddedPsf, Error> {
 /// # Errors
 /// Never, but for a bug.
 pub fn grid_of(size: usize) -> Result<GriddedPsf, Error> {
-    let nodes = [0.0, 682.0, 1365.0, 2047.0];
-    let positions: Vec<_> = nodes.iter().flat_map(|&y| nodes.map(|x| (x, y))).collect();
+    prepare(&planes(size), size)
+}
+
+/// The samples of 16 slightly different Gaussians, `size` along one side.
+#[must_use]
+pub fn planes(size: usize) -> Vec<f64> {
     let centre = 0.5 * (size as f64 - 1.0);
-    let planes: Vec<f64> = (0..16 * size * size)
+    (0..16 * size * size)
         .map(|k| {
             let plane = (k / (size * size)) as f64;
             let (x, y) = (
@@ -45,9 +49,18 @@ pub fn grid_of(size: usize) -> Result<GriddedPsf, Error> {
             let width = 36.0 + 0.3 * plane;
             (-0.5 * (x * x + y * y) / width).exp() * 16.0 / (std::f64::consts::TAU * width)
         })
-        .collect();
+        .collect()
+}
+
+/// The PSF of 16 planes of `size` samples along one side.
+///
+/// # Errors
+/// If there are not as many samples.
+pub fn prepare(planes: &[f64], size: usize) -> Result<GriddedPsf, Error> {
+    let nodes = [0.0, 682.0, 1365.0, 2047.0];
+    let positions: Vec<_> = nodes.iter().flat_map(|&y| nodes.map(|x| (x, y))).collect();
     let sampling = Sampling::new((4.0, 4.0));
-    GriddedPsf::new(&planes, (size, size), &positions, sampling, Run::new())
+    GriddedPsf::new(planes, (size, size), &positions, sampling, Run::new())
 }
 
 /// Uniform numbers between 0 and 1, the same in every run (xorshift).

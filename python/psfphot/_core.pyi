@@ -1,6 +1,6 @@
 """The compiled core; private, see the documented classes that wrap it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -29,9 +29,9 @@ class Psf:
         n_threads: int | None = None,
     ) -> Psf: ...
     @staticmethod
-    def gaussian_prf(fwhm: float) -> Psf: ...
+    def analytic(kind: str, shape: Sequence[float], n_nodes: int = 9) -> Psf: ...
     @staticmethod
-    def callback_model(model: Any, shape: list[float]) -> Psf: ...
+    def callback_model(model: Any, shape: Sequence[float]) -> Psf: ...
     @property
     def shape_names(self) -> list[str]: ...
     def evaluate(
@@ -69,25 +69,72 @@ def joint_covariance(
     members: list[int],
     fitted: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
+def judge_sources(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    starts: dict[str, Any],
+    settings: dict[str, Any],
+    fitted: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    has_converged: list[bool],
+) -> dict[str, NDArray[Any]]: ...
 def termination_messages() -> list[str]: ...
 def flag_definitions() -> list[tuple[int, str, str]]: ...
 def find_iraf_stars(
-    data: NDArray[np.float32] | NDArray[np.float64],
-    mask: NDArray[np.bool_] | None,
-    threshold: float | NDArray[np.float64],
+    scene: Any,
     positions: list[tuple[float, float]] | None,
     *,
     fwhm: float,
     sigma_radius: float,
-    min_separation: float | None,
-    exclude_border: bool,
     sharpness_range: tuple[float, float] | None,
     roundness_range: tuple[float, float] | None,
-    peak_max: float | None,
-    n_brightest: int | None,
     min_n_pixels: int,
-    n_threads: int | None,
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def find_dao_stars(
+    scene: Any,
+    positions: list[tuple[float, float]] | None,
+    *,
+    fwhm: float,
+    ratio: float,
+    theta: float,
+    sigma_radius: float,
+    scale_threshold: bool,
+    sharpness_range: tuple[float, float] | None,
+    roundness_range: tuple[float, float] | None,
+) -> tuple[dict[str, NDArray[Any]], int]: ...
+def find_kernel_stars(
+    scene: Any, kernel: NDArray[np.float64]
+) -> tuple[dict[str, NDArray[Any]], int]: ...
+def find_peaks(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    threshold: float | NDArray[np.float64],
+    *,
+    footprint: NDArray[np.bool_],
+    min_separation: float | None,
+    border_width: tuple[int, int],
+    n_threads: int | None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def annulus_values(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    position: tuple[float, float],
+    radii: tuple[float, float],
+) -> NDArray[np.float64]: ...
+def aperture_photometry(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    radii: tuple[float, float],
+    method: str,
+    subpixels: int,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
 def aperture_sums(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
@@ -106,9 +153,25 @@ def local_background(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     radii: tuple[float, float],
+    level: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
     *,
     n_threads: int | None = None,
 ) -> NDArray[np.float64]: ...
+def match_points(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    radius: float,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def near_pairs(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    radius: float,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
 def render_sources(
     image: NDArray[np.float64],
     psf: Psf,

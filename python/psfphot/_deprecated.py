@@ -8,15 +8,15 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from astropy.table import QTable, Row
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
+from psfphot._future_columns import has_future_column_names
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 R = TypeVar("R")
 
@@ -31,45 +31,11 @@ NEW_COLUMN_NAMES = {
     "npixfit": "n_pixels_fit",
 }
 
-_future_column_names: ContextVar[bool | None] = ContextVar(
-    "psfphot_future_column_names", default=None
-)
-
-
-@contextmanager
-def use_future_column_names(enabled: bool = True) -> Iterator[None]:
-    """Make plain tables, without the old column names, in a ``with`` block.
-
-    It takes precedence over ``psfphot.future_column_names``, and holds for the
-    current thread or asynchronous task alone.
-
-    Parameters
-    ----------
-    enabled : bool, optional
-        Whether tables are plain `~astropy.table.QTable`.
-
-    Examples
-    --------
-    >>> from psfphot import use_future_column_names
-    >>> from psfphot.detection import find_peaks
-    >>> with use_future_column_names():
-    ...     peaks = find_peaks([[0, 0, 0], [0, 5, 0], [0, 0, 0]], 1.0)
-    """
-    token = _future_column_names.set(enabled)
-    try:
-        yield
-    finally:
-        _future_column_names.reset(token)
-
 
 def results_table(meta: dict[str, Any]) -> QTable:
     """Make an empty table of results, one that knows old names unless told not to."""
-    import psfphot  # noqa: PLC0415 (it imports this module)
-
-    plain = _future_column_names.get()
-    if plain is None:
-        plain = psfphot.future_column_names
-    return QTable(meta=meta) if plain else RenamedColumnsTable(meta=meta)
+    table_class = QTable if has_future_column_names() else RenamedColumnsTable
+    return table_class(meta=meta)
 
 
 class _RenamedRow(Row):  # type: ignore[misc]

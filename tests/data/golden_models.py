@@ -1,4 +1,4 @@
-"""Goldens of the models: the grid file, the spline and the random parameters.
+"""Goldens of the models: grid file, spline, formulas and random parameters.
 
 Called by ``make_golden.py``; see ``README.md`` for what each file holds.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from photutils import psf as photutils_psf
 from photutils.datasets import make_model_params
 from photutils.psf import GriddedPSFModel
 from scipy.interpolate import RectBivariateSpline
@@ -162,6 +163,46 @@ def spline_golden(directory):
     np.savez_compressed(Path(directory) / "spline.npz", **arrays)
     text = "\n".join(lines) + "\n"
     (Path(directory) / "spline.txt").write_text(text, encoding="ascii")
+
+
+# The class, then what tells cases of one class apart.
+ANALYTIC_CASES = {
+    "GaussianPSF": {"x_fwhm": 2.4, "y_fwhm": 3.1, "theta": 35.0},
+    "GaussianPRF": {"x_fwhm": 2.4, "y_fwhm": 1.7, "theta": -20.0},
+    "GaussianPRF, aligned": {"x_fwhm": 1.4, "y_fwhm": 2.7, "theta": 90.0},
+    "GaussianPRF, narrow": {"x_fwhm": 0.5, "y_fwhm": 0.9, "theta": 130.0},
+    "GaussianPRF, long": {"x_fwhm": 1.1, "y_fwhm": 7.0, "theta": 50.0},
+    "CircularGaussianPSF": {"fwhm": 2.2},
+    "CircularGaussianPRF": {"fwhm": 1.3},
+    "CircularGaussianSigmaPRF": {"sigma": 1.1},
+    "MoffatPSF": {"alpha": 2.2, "beta": 3.1},
+    "MoffatPRF": {"alpha": 2.2, "beta": 2.5},
+    "MoffatPRF, few nodes": {"alpha": 1.1, "beta": 4.765, "n_nodes": 3},
+    "AiryDiskPSF": {"radius": 3.2},
+    "AiryDiskPRF": {"radius": 2.6},
+    "AiryDiskPRF, few nodes": {"radius": 1.3, "n_nodes": 4},
+}
+
+
+def analytic_golden(directory):
+    """Write values, derivatives and bounding boxes of the formulas."""
+    flux, x_0, y_0 = 250.0, 3.3, 4.1
+    y, x = np.mgrid[-1:10, -3:10].astype(float)
+    arrays, cases = {"x": x, "y": y}, {}
+    for i, (case, shape) in enumerate(ANALYTIC_CASES.items()):
+        kind = getattr(photutils_psf, case.partition(",")[0])
+        model = kind(flux=flux, x_0=x_0, y_0=y_0, **shape)
+        cases[case] = {
+            "call": {"flux": flux, "x_0": x_0, "y_0": y_0} | shape,
+            "bounding_box": np.array(model.bounding_box.bounding_box()).tolist(),
+            "repr": repr(model),
+        }
+        arrays[f"values{i}"] = model(x, y)
+        arrays[f"off_pixels{i}"] = model(x + 0.37, y - 0.21)
+        arrays[f"derivatives{i}"] = np.array(model.fit_deriv(x, y, *model.parameters))
+    np.savez_compressed(
+        Path(directory) / "analytic.npz", cases=json.dumps(cases), **arrays
+    )
 
 
 PARAMS_CASES = {

@@ -6,20 +6,22 @@ and scipy to compare with.  Run it with photutils 3.1.1 and scipy::
 
     python tests/data/make_golden.py
 
-``README.md`` says what each file holds.  photutils' fits run with the fitter's
-tolerances near rounding, because its defaults stop early; how far that is, in
-error bars, is printed for every case, and a fit that ends elsewhere from
-another start is an error.
+``README.md`` says what each file holds; ``iraf.npz`` has a script of its own.
+photutils' fits run with the fitter's tolerances near rounding, because its
+defaults stop early; how far that is, in error bars, is printed for every case,
+and a fit that ends elsewhere from another start is an error.
 """
 
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import golden_detection
 import golden_flags
 import golden_images
 import golden_models
 import golden_photometry
+import golden_stages
 import golden_stdpsf
 
 TARGET = "3.1.1"
@@ -37,14 +39,17 @@ def main():
     golden_models.grid_read_golden(directory)
     golden_stdpsf.stdpsf_golden(directory)
     golden_models.spline_golden(directory)
+    golden_models.analytic_golden(directory)
     golden_models.params_golden(directory)
     golden_images.images_golden(directory)
 
     image = golden_photometry.simulate(directory)
     found = golden_photometry.finder_golden(directory, image)
+    golden_detection.detection_golden(directory, image)
     golden_photometry.photometry_golden(directory, image, found)
     golden_photometry.background_golden(directory, image)
     golden_flags.flags_golden(directory)
+    golden_stages.stages_golden(directory, image)
 
     for path in sorted(directory.glob("*.*")):
         if path.suffix in {".npz", ".txt", ".fits"}:

@@ -1,10 +1,14 @@
 """The star finders against photutils, column by column."""
 
+import warnings
+
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.wcs import WCS
 
-from psfphot.detection import IRAFStarFinder
+from psfphot.detection import DAOStarFinder, IRAFStarFinder, StarFinder, find_peaks
+from psfphot.utils import NoDetectionsWarning
 
 detection = pytest.importorskip("photutils.detection")
 
@@ -40,6 +44,12 @@ def make_field(shape=(400, 350), n_stars=300, seed=1, saturation=np.inf):
     return np.minimum(data, saturation)
 
 
+def unit_of(column):
+    """photutils gives some ratios the unit 1."""
+    unit = getattr(column, "unit", None)
+    return None if unit == u.dimensionless_unscaled else unit
+
+
 def assert_same(ours, theirs):
     if theirs is None:
         assert ours is None
@@ -47,10 +57,13 @@ def assert_same(ours, theirs):
     assert len(ours) == len(theirs)
     assert ours.colnames == theirs.colnames
     for name in theirs.colnames:
-        assert ours[name].dtype == theirs[name].dtype, name
-        assert str(getattr(ours[name], "unit", None)) == str(
-            getattr(theirs[name], "unit", None)
-        ), name
+        if name.startswith("skycoord"):
+            # NaN where there is no centroid, which is compared as x and y.
+            assert not np.any(ours[name].separation(theirs[name]) > 1e-9 * u.deg)
+            continue
+        # For float32 images some of photutils' columns are float32, ours are not.
+        assert ours[name].dtype.kind == theirs[name].dtype.kind, name
+        assert unit_of(ours[name]) == unit_of(theirs[name]), name
         mine, other = (
             np.asarray(getattr(t[name], "value", t[name]), dtype=float)
             for t in (ours, theirs)
@@ -68,6 +81,26 @@ def compare(data, threshold=6.0, fwhm=3.0, mask=None, **options):
     theirs = detection.IRAFStarFinder(threshold, fwhm, **options)(data, mask=mask)
     assert ours is not None
     assert_same(ours, theirs)
+
+
+def compare_dao(data, threshold=4.0, fwhm=3.0, mask=None, **options):
+    ours = DAOStarFinder(threshold, fwhm, **options)(data, mask=mask)
+    theirs = detection.DAOStarFinder(threshold, fwhm, **options)(data, mask=mask)
+    assert ours is not None
+    assert_same(ours, theirs)
+
+
+def compare_star(data, kernel, threshold=6.0, mask=None, **options):
+    ours = StarFinder(threshold, kernel, **options)(data, mask=mask)
+    theirs = detection.StarFinder(threshold, kernel, **options)(data, mask=mask)
+    assert ours is not None
+    assert_same(ours, theirs)
+
+
+def compare_peaks(data, threshold=6.0, **options):
+    theirs = detection.find_peaks(data, threshold, **options)
+    assert theirs is not None
+    assert_same(find_peaks(data, threshold, **options), theirs)
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +225,214 @@ def test_saturated_stars():
 def test_many_equal_stars(min_separation):
     tile = np.round(make_field((40, 40), 4, seed=3))
     compare(np.tile(tile, (6, 6)), threshold=2.0, min_separation=min_separation)
+
+
+def test_isolated_stars_of_daostarfinder_in_any_version(photutils_version):
+    rng = np.random.default_rng(6)
+    yy, xx = np.mgrid[:200, :200]
+    data = rng.normal(0, 0.1, (200, 200))
+    for y0 in range(15, 180, 30):
+        for x0 in range(15, 180, 30):
+            r2 = (xx - x0 - rng.uniform(-0.4, 0.4)) ** 2 + (yy - y0) ** 2
+            data += 100 * np.exp(-r2 / (2 * 1.3**2))
+    ours, theirs = (
+        finder(3.0, 3.0)(data) for finder in (DAOStarFinder, detection.DAOStarFinder)
+    )
+    if photutils_version < (3, 1):
+        # The sum over the rectangle.
+        assert np.all(theirs["flux"] > ours["flux"])
+        for table in (ours, theirs):
+            table.remove_columns(["flux", "mag"])
+    assert_same(ours, theirs)
+
+
+SHAPES_OF_ANY_KIND = {"sharpness_range": None, "roundness_range": None}
+
+
+@needs_3_1
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"threshold": 1.0},
+        {"threshold": -3.0, **SHAPES_OF_ANY_KIND},
+        {"scale_threshold": False},
+        {"exclude_border": True},
+        {"n_brightest": 50},
+        {"peak_max": 100.0},
+        {"sigma_radius": 3.0},
+        {"fwhm": 1.2, **SHAPES_OF_ANY_KIND},
+        {"fwhm": 8.0, **SHAPES_OF_ANY_KIND},
+        {"ratio": 0.5, "fwhm": 5.0, **SHAPES_OF_ANY_KIND},
+        {"ratio": 0.3, "theta": 65.0, "fwhm": 8.0, **SHAPES_OF_ANY_KIND},
+        {"ratio": 0.7, "theta": -400.0, "sigma_radius": 2.5, **SHAPES_OF_ANY_KIND},
+        {"min_separation": 0},
+        {"min_separation": 3.7},
+        {"min_separation": 20},
+        {"sharpness_range": (0.5, 0.7)},
+        {"roundness_range": (-0.2, 0.1)},
+    ],
+    ids=str,
+)
+def test_options_of_daostarfinder(field, mask, options):
+    compare_dao(field, **options)
+    compare_dao(field, mask=mask, **options)
+
+
+@needs_3_1
+@pytest.mark.parametrize("dtype", ["f4", "i4", ">f8"])
+def test_dtypes_of_the_others(field, dtype):
+    compare_dao(field.astype(dtype))
+    compare_star(field.astype(dtype), np.outer([1, 2, 1], [1, 2, 1]))
+    compare_peaks(field.astype(dtype))
+
+
+@needs_3_1
+def test_inputs_of_daostarfinder(field, mask):
+    compare_dao(field + 1e4)
+    compare_dao(field * u.Jy, threshold=4.0 * u.Jy, peak_max=200 * u.Jy)
+    levels = np.linspace(4, 40, field.size).reshape(field.shape)
+    compare_dao(field, threshold=levels)
+    compare_dao(field * u.Jy, threshold=levels * u.Jy)
+    spoilt = field.copy()
+    spoilt[np.random.default_rng(4).uniform(size=field.shape) < 0.003] = np.nan
+    compare_dao(spoilt, mask=mask)
+    xy = np.random.default_rng(5).uniform(0, 349, (200, 2))
+    xy[:50] = np.floor(xy[:50]) + 0.5
+    compare_dao(field, xycoords=xy, **SHAPES_OF_ANY_KIND)
+    compare_dao(field, threshold=levels, xycoords=xy, **SHAPES_OF_ANY_KIND)
+
+
+KERNELS = {
+    "gaussian": np.exp(-(np.hypot(*np.mgrid[-4:5, -4:5]) ** 2) / 3.4),
+    "asymmetric": np.array([[0, 1, 1, 0], [1, 3, 6, 2], [0, 2, 2, 1.0]]),
+    "even": np.outer([1, 3, 3, 1], [1, 2, 3, 3, 2, 1.0]),
+    "constant": np.ones((3, 2)),
+    "negative": np.array([[-1, 0, -1], [0, 2, 0], [-1, 0, -1.0]]),
+    "line": np.array([[1, 3, 1.0]]),
+}
+
+
+@needs_3_1
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"threshold": 2.0, "min_separation": 0},
+        {"min_separation": 6.3, "exclude_border": True},
+        {"n_brightest": 40, "peak_max": 150.0},
+    ],
+    ids=str,
+)
+def test_kernels(field, mask, kernel, options):
+    compare_star(field, kernel, **options)
+    compare_star(field, kernel, mask=mask, **options)
+
+
+@needs_3_1
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"box_size": 1},
+        {"box_size": (4, 7)},
+        {"box_size": 31},
+        {"footprint": np.array([[1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 1, 0]], bool)},
+        {"min_separation": 0},
+        {"min_separation": 0.4},
+        {"min_separation": 1.3},
+        {"min_separation": 7.5},
+        {"border_width": 20},
+        {"border_width": (0, 35)},
+        {"n_peaks": 7},
+        {"threshold": -2.0},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("levels", [None, 3.0])
+def test_peaks(field, mask, options, levels):
+    data = field if levels is None else np.round(field / levels) * levels
+    if "n_peaks" in options:
+        # Of equal peaks, either may come first.
+        data = field
+    compare_peaks(data, **options)
+    compare_peaks(np.where(mask, np.nan, data), **options)
+    compare_peaks(data, mask=mask, **options)
+
+
+# photutils' functions tell of fits that fail.
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyUserWarning")
+@needs_3_1
+@pytest.mark.parametrize("function", ["centroid_com", "centroid_quadratic"])
+def test_peaks_with_centroids_and_coordinates(field, mask, function):
+    centroids = pytest.importorskip("photutils.centroids")
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+    wcs.wcs.crval, wcs.wcs.cdelt = (30, 20), (-0.1, 0.1)
+    options = {"centroid_func": getattr(centroids, function), "wcs": wcs}
+    compare_peaks(field, 50.0, box_size=7, mask=mask, **options)
+    compare_peaks(field * u.Jy, 50.0 * u.Jy, box_size=5, error=field * u.Jy, **options)
+    shape = np.hypot(*np.mgrid[-3:4, -3:4]) < 3.2
+    compare_peaks(field, 50.0, footprint=shape, **options)
+    compare_peaks(field, 50.0, min_separation=9, box_size=5, **options)
+
+
+@needs_3_1
+@pytest.mark.parametrize(
+    ("data", "threshold", "options"),
+    [
+        (np.zeros((9, 9)), 1.0, {}),
+        (np.full((9, 9), np.nan), 1.0, {}),
+        (np.eye(9) * 50, 99.0, {}),
+        (np.eye(9) * 50, 1.0, {"sharpness_range": (8, 9)}),
+        (np.eye(9) * 50, 1.0, {"peak_max": 0.1}),
+    ],
+)
+def test_messages(data, threshold, options):
+    """The same warning, or none."""
+    for ours, theirs in (
+        (IRAFStarFinder, detection.IRAFStarFinder),
+        (DAOStarFinder, detection.DAOStarFinder),
+    ):
+        messages = []
+        for finder in (ours, theirs):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                assert finder(threshold, 3.0, **options)(data) is None
+            kind = (
+                NoDetectionsWarning
+                if finder is ours
+                else detection.core.NoDetectionsWarning
+            )
+            messages.append({str(w.message) for w in caught if w.category is kind})
+        assert messages[0] == messages[1] != set()
+
+
+@needs_3_1
+@pytest.mark.parametrize("seed", range(25))
+def test_random_settings_on_random_fields(seed):
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(8, 120, 2))
+    data = make_field(shape, int(rng.integers(3, 60)), seed=seed)
+    mask = rng.uniform(size=shape) < rng.choice([0.0, 0.05])
+    common = {
+        "exclude_border": bool(rng.integers(2)),
+        "min_separation": rng.choice([None, 0, 0.5, 1.4, 3, 6.3, 20]),
+    }
+    fwhm = rng.uniform(1, 7)
+    ellipse = {"ratio": rng.uniform(0.3, 1), "theta": rng.uniform(-400, 400)}
+    kernel = rng.uniform(0, 1, rng.integers(1, 9, 2)) ** 3
+    pairs = (
+        (IRAFStarFinder, detection.IRAFStarFinder, (3.0, fwhm), {}),
+        (DAOStarFinder, detection.DAOStarFinder, (3.0, fwhm), ellipse),
+        (StarFinder, detection.StarFinder, (3.0, kernel), {}),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for ours, theirs, arguments, more in pairs:
+            options = common | more
+            assert_same(
+                ours(*arguments, **options)(data, mask=mask),
+                theirs(*arguments, **options)(data, mask=mask),
+            )

@@ -128,7 +128,7 @@ def sources(n=40):
 
 @pytest.mark.parametrize("method", ["center", "interp", "oversample"])
 @pytest.mark.parametrize("name", MODELS)
-def test_images_of_psf_models(name, method):
+def test_images_of_psf_models(name, method, photutils_31):
     call = {"discretize_method": method, "discretize_oversample": 3}
     table = sources()
     for model_shape in (None, 5, (14, 9)):
@@ -207,7 +207,7 @@ def test_compound_models():
     )
 
 
-def test_rows_that_are_left_out():
+def test_rows_that_are_left_out(photutils_31):
     table = sources()
     table["local_bkg"] = 1.0
     table["x_0"][3], table["y_0"][5], table["flux"][7] = np.nan, np.inf, np.nan
@@ -263,3 +263,14 @@ def test_errors(wrong, photutils_31):
     with pytest.raises(expected.type) as error:
         datasets.make_model_image(**call)
     assert str(error.value).split()[:2] == str(expected.value).split()[:2]
+
+
+@pytest.mark.usefixtures("photutils_31")
+def test_psf_images_of_astropy_models():
+    model = Gaussian2D(x_stddev=1.5)
+    model.x_name, model.y_name, model.flux_name = "x_mean", "y_mean", "amplitude"
+    call = {"flux": (3, 4), "x_stddev": (1, 2), "seed": 5, "nonsense": (1, 2)}
+    data, table = ours.make_psf_model_image(SHAPE, model, 30, **call)
+    expected, their_table = theirs.make_psf_model_image(SHAPE, model, 30, **call)
+    same_table(table, their_table)
+    same_image(data, expected)

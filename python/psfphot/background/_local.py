@@ -4,41 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from psfphot import _core
 from psfphot._repr import make_repr
-from psfphot._validate import as_frame, as_n_threads, as_points, as_positive
+from psfphot._validate import (
+    Frame,
+    as_frame,
+    as_n_threads,
+    as_points,
+    as_positive,
+    as_scalar,
+)
+from psfphot.aperture import CircularAnnulus
+from psfphot.background._estimators import (
+    MedianBackground,
+    as_own_estimator,
+    core_estimator,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable
+
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LocalBackground"]
+__all__ = ["LocalBackground", "as_local_background"]
 
 
 class LocalBackground:
     """Measure the background in a circular annulus around each source.
 
-    It is the median of the annulus' pixels after clipping at 3 standard
-    deviations, in up to 10 rounds. A pixel belongs to the annulus if its centre
-    is at least ``inner_radius`` and less than ``outer_radius`` away.
+    A pixel belongs to the annulus if its centre is at least ``inner_radius``
+    and less than ``outer_radius`` away.
 
     Parameters
     ----------
     inner_radius, outer_radius : float
         The radii of the annulus, pixels.
-    bkg_estimator : None, optional
-        Must be `None`, for the sigma-clipped median.
+    bkg_estimator : callable, optional
+        Makes one number of the 1D array of an annulus' values; called only
+        where there are any. `None` for the median after clipping at 3 standard
+        deviations, in up to 10 rounds (`MedianBackground`). The estimators of
+        this package (and photutils' of the same names) are computed in the
+        compiled core, on many threads; any other is called for one position
+        after the other.
     n_threads : int or None, optional
         How many threads to use; `None` for all processors. The result does not
         depend on it.
 
     Raises
     ------
-    NotImplementedError
-        If ``bkg_estimator`` is not `None`.
     TypeError
-        If a radius is not a number.
+        If a radius is not a number, or ``bkg_estimator`` cannot be called.
     ValueError
         Unless 0 < ``inner_radius`` < ``outer_radius`` < infinity.
 
@@ -56,7 +74,7 @@ class LocalBackground:
         self,
         inner_radius: float,
         outer_radius: float,
-        bkg_estimator: None = None,
+        bkg_estimator: Callable[[NDArray[np.float64]], Any] | None = None,
         *,
         n_threads: int | None = None,
     ) -> None:
@@ -68,15 +86,14 @@ class LocalBackground:
                 f"got {outer_radius} and {inner_radius}"
             )
             raise ValueError(msg)
-        if bkg_estimator is not None:
-            msg = (
-                "bkg_estimator must be None (the sigma-clipped median); "
-                f"others are not supported yet, got {bkg_estimator!r}"
-            )
-            raise NotImplementedError(msg)
+        if bkg_estimator is not None and not callable(bkg_estimator):
+            msg = f"bkg_estimator must be callable or None, got {bkg_estimator!r}"
+            raise TypeError(msg)
         self.inner_radius = inner_radius
         self.outer_radius = outer_radius
-        self.bkg_estimator = bkg_estimator
+        self.bkg_estimator = (
+            MedianBackground() if bkg_estimator is None else bkg_estimator
+        )
         self.n_threads = as_n_threads(n_threads)
 
     def __repr__(self) -> str:
@@ -111,20 +128,91 @@ class LocalBackground:
         Raises
         ------
         TypeError
-            If an argument is not numeric.
+            If an argument is not numeric, or the estimator's result no number.
         ValueError
             If shapes do not go together.
         """
         frame = as_frame(data, mask=mask)
         xs, ys = as_points(x, y)
-        levels: Any = _core.local_background(
-            frame.data,
-            frame.mask,
-            xs,
-            ys,
-            (float(self.inner_radius), float(self.outer_radius)),
-            n_threads=self.n_threads,
-        )
+        known = core_estimator(as_own_estimator(self.bkg_estimator))
+        levels: Any
+        if known is None:
+            levels = self._call_estimator(frame, xs, ys)
+        else:
+            levels = _core.local_background(
+                frame.data,
+                frame.mask,
+                xs,
+                ys,
+                self._radii,
+                *known,
+                n_threads=self.n_threads,
+            )
         if levels.size == 1:
             levels = levels[0]
         return levels if frame.unit is None else levels << frame.unit
+
+    @property
+    def _radii(self) -> tuple[float, float]:
+        return float(self.inner_radius), float(self.outer_radius)
+
+    def _call_estimator(self, frame: Frame, x: Any, y: Any) -> NDArray[np.float64]:
+        """Call an estimator that the core does not know for each position."""
+        levels = np.full(len(x), np.nan)
+        for i, position in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+            values = _core.annulus_values(frame.data, frame.mask, position, self._radii)
+            if values.size > 0:
+                level = self.bkg_estimator(values)
+                levels[i] = as_scalar(level, "the result of bkg_estimator")
+        return levels
+
+    def to_aperture(self, x: ArrayLike, y: ArrayLike) -> CircularAnnulus:
+        """Make the annuli around positions, to plot them.
+
+        Parameters
+        ----------
+        x, y : float or 1D array_like of float
+            The positions, pixels.
+
+        Returns
+        -------
+        `~psfphot.aperture.CircularAnnulus`
+            With a list of positions, also of one.
+
+        Raises
+        ------
+        TypeError
+            If the positions are not numbers.
+        ValueError
+            If their shapes differ, or one is not finite.
+        """
+        return CircularAnnulus(np.column_stack(as_points(x, y)), *self._radii)
+
+
+def as_local_background(estimator: Any) -> Any:
+    """Make a LocalBackground of photutils' into ours.
+
+    Anything else, also of a derived class, is returned as it is. photutils is
+    not imported.
+
+    Parameters
+    ----------
+    estimator : object
+        Anything.
+
+    Returns
+    -------
+    object
+        A `LocalBackground` with the same radii and estimator, or ``estimator``.
+    """
+    kind = type(estimator)
+    if (
+        kind.__name__ != "LocalBackground"
+        or kind.__module__.split(".")[0] != "photutils"
+    ):
+        return estimator
+    return LocalBackground(
+        float(estimator.inner_radius),
+        float(estimator.outer_radius),
+        as_own_estimator(estimator.bkg_estimator),
+    )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.stats import mad_std
 
-from psfphot.cli._matching import match
 from psfphot.cli._simulation import BRIGHTEST, FAINTEST, to_magnitude
+from psfphot.matching import match_positions
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -72,9 +72,9 @@ def compare(catalog: QTable, truth: QTable, radius: float) -> Recovery:
     good = np.flatnonzero(
         np.logical_and.reduce([np.isfinite(fit[name]) for name in _TRUE])
     )
-    in_truth, in_good = match(
-        np.column_stack([true["x_0"], true["y_0"]]),
-        np.column_stack([fit["x_fit"][good], fit["y_fit"][good]]),
+    in_truth, in_good = match_positions(
+        (true["x_0"], true["y_0"]),
+        (fit["x_fit"][good], fit["y_fit"][good]),
         radius,
     )
     at = good[in_good]

@@ -229,36 +229,35 @@ def params_table_to_models(params_table: Table, model: Model) -> list[Model]:
 
     Parameters
     ----------
-        params_table : `~astropy.table.Table`
-            One row for each model. A column with the name of a parameter holds its
-            values; parameters without one keep those of ``model``. Units are taken
-            of a `~astropy.table.QTable`. A column ``name`` names the models. Other
-            columns are ignored.
-        model : `~astropy.modeling.Model`
-            What is copied for each row; it is not changed.
+    params_table : `~astropy.table.Table`
+        One row for each model. A column with the name of a parameter holds its
+        values; parameters without one keep those of ``model``. Units are taken
+        of a `~astropy.table.QTable`. A column ``name`` names the models. Other
+        columns are ignored.
+    model : `~astropy.modeling.Model`
+        What is copied for each row; it is not changed.
 
     Returns
     -------
-        list of `~astropy.modeling.Model`
-            The models.
+    list of `~astropy.modeling.Model`
+        The models.
 
     Raises
     ------
-        TypeError
-            If an argument is not of its type.
-        ValueError
-            If no column has the name of a parameter.
+    TypeError
+        If an argument is not of its type.
+    ValueError
+        If no column has the name of a parameter.
 
     Examples
     --------
-        >>> from astropy.modeling import Model
-    from astropy.table import QTable, Table
-        >>> from psfphot.datasets import params_table_to_models
-        >>> from psfphot.psf import CircularGaussianPRF
-        >>> table = QTable({"x_0": [1, 2], "y_0": [4, 5], "flux": [100, 200]})
-        >>> models = params_table_to_models(table, CircularGaussianPRF())
-        >>> models[1]
-        <CircularGaussianPRF(flux=200., x_0=2., y_0=5., fwhm=1.)>
+    >>> from astropy.table import QTable
+    >>> from psfphot.datasets import params_table_to_models
+    >>> from psfphot.psf import CircularGaussianPRF
+    >>> table = QTable({"x_0": [1, 2], "y_0": [4, 5], "flux": [100, 200]})
+    >>> models = params_table_to_models(table, CircularGaussianPRF())
+    >>> models[1]
+    <CircularGaussianPRF(flux=200., x_0=2., y_0=5., fwhm=1.)>
     """
     if not isinstance(model, Model):
         msg = f"model must be a Model instance, got {model!r}"

@@ -1,5 +1,15 @@
 """Finding stars in images."""
 
+from psfphot.detection._base import StarFinderBase
+from psfphot.detection._dao import DAOStarFinder
 from psfphot.detection._iraf import IRAFStarFinder
+from psfphot.detection._peaks import find_peaks
+from psfphot.detection._star import StarFinder
 
-__all__ = ["IRAFStarFinder"]
+__all__ = [
+    "DAOStarFinder",
+    "IRAFStarFinder",
+    "StarFinder",
+    "StarFinderBase",
+    "find_peaks",
+]

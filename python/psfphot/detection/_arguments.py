@@ -13,6 +13,13 @@ from psfphot._validate import MAX_INT, as_float_array, as_scalar, split_mask
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# What photutils 3.0 renamed in all finders.
+RENAMED = {"brightest": "n_brightest", "peakmax": "peak_max"}
+RANGES = {
+    ("sharplo", "sharphi"): "sharpness_range",
+    ("roundlo", "roundhi"): "roundness_range",
+}
+
 
 def scalar(value: Any, name: str) -> float:
     """Make a float of a scalar without a unit.
@@ -45,6 +52,23 @@ def positive(value: Any, name: str) -> float:
         msg = f"{name} must be positive"
         raise ValueError(msg)
     if math.isinf(number):
+        msg = f"{name} must be finite"
+        raise ValueError(msg)
+    return number
+
+
+def finite(value: Any, name: str) -> float:
+    """Make a finite float.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number without a unit.
+    ValueError
+        If it is not finite.
+    """
+    number = scalar(value, name)
+    if not math.isfinite(number):
         msg = f"{name} must be finite"
         raise ValueError(msg)
     return number
@@ -148,6 +172,11 @@ def positions(value: Any, name: str) -> NDArray[Any] | None:
         msg = f"{name} must be shaped as an Nx2 array"
         raise ValueError(msg)
     return array
+
+
+def as_pairs(xycoords: NDArray[Any] | None) -> list[tuple[float, float]] | None:
+    """Make what the core takes of an Nx2 array."""
+    return None if xycoords is None else list(map(tuple, xycoords.tolist()))
 
 
 def check_units(**values: Any) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from astropy import units as u
-from astropy.table import QTable
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot import _core
-from psfphot._meta import table_meta
-from psfphot._repr import make_repr
-from psfphot._validate import as_frame, as_n_threads
+from psfphot._deprecated import SINCE, old_arguments
 from psfphot.detection import _arguments as check
-from psfphot.utils import NoDetectionsWarning
+from psfphot.detection._base import KernelFinder
 
 if TYPE_CHECKING:
+    from astropy import units as u
+    from astropy.table import QTable
     from numpy.typing import ArrayLike, NDArray
 
+    from psfphot.detection._base import Scene
 
-class IRAFStarFinder:
+
+class IRAFStarFinder(KernelFinder):
     r"""Find stars by image moments, as IRAF's ``starfind`` does.
 
     The image is convolved with a round Gaussian of width ``fwhm`` that is cut
@@ -61,6 +61,8 @@ class IRAFStarFinder:
         The (lower, upper) accepted ``roundness``, ends included.
     min_n_pixels : int, optional
         The least number of positive pixels in a star.
+    minsep_fwhm : float, optional
+        Deprecated: means ``min_separation=max(2, int(minsep_fwhm * fwhm + 0.5))``.
     n_threads : int or `None`, optional
         Number of threads; `None` means all CPUs that this process may use. The
         result does not depend on it.
@@ -99,12 +101,41 @@ class IRAFStarFinder:
     1
     """
 
+    _shown = (
+        "threshold",
+        "fwhm",
+        "sigma_radius",
+        "sharpness_range",
+        "roundness_range",
+        "exclude_border",
+        "n_brightest",
+        "peak_max",
+        "xycoords",
+        "min_separation",
+        "min_n_pixels",
+    )
+
+    @old_arguments(
+        "sigma_radius",
+        "minsep_fwhm",
+        "sharplo",
+        "sharphi",
+        "roundlo",
+        "roundhi",
+        "exclude_border",
+        "n_brightest",
+        "peak_max",
+        "xycoords",
+        "min_separation",
+        renamed=check.RENAMED,
+        ranges=check.RANGES,
+    )
     def __init__(
         self,
         threshold: ArrayLike | u.Quantity,
         fwhm: float,
-        sigma_radius: float = 1.5,
         *,
+        sigma_radius: float = 1.5,
         exclude_border: bool = False,
         n_brightest: int | None = None,
         peak_max: float | u.Quantity | None = None,
@@ -113,51 +144,34 @@ class IRAFStarFinder:
         sharpness_range: tuple[float, float] | None = (0.5, 2.0),
         roundness_range: tuple[float, float] | None = (0.0, 0.2),
         min_n_pixels: int = 5,
+        minsep_fwhm: float | None = None,
         n_threads: int | None = None,
     ) -> None:
-        check.check_units(threshold=threshold, peak_max=peak_max)
-        self.threshold = threshold
         self.fwhm = check.positive(fwhm, "fwhm")
+        if minsep_fwhm is not None:
+            separation = _separation(self.fwhm, minsep_fwhm)
+            min_separation = separation if min_separation is None else min_separation
+        super().__init__(
+            threshold,
+            min_separation=2.5 * self.fwhm
+            if min_separation is None
+            else min_separation,
+            exclude_border=exclude_border,
+            n_brightest=n_brightest,
+            peak_max=peak_max,
+            n_threads=n_threads,
+        )
         self.sigma_radius = check.positive(sigma_radius, "sigma_radius")
-        self.exclude_border = bool(exclude_border)
-        self.n_brightest = check.count_or_none(n_brightest, "n_brightest")
-        self.peak_max = peak_max
         self.xycoords = check.positions(xycoords, "xycoords")
-        if min_separation is None:
-            min_separation = 2.5 * self.fwhm
-        self.min_separation = check.not_negative(min_separation, "min_separation")
         self.sharpness_range = check.bounds(sharpness_range, "sharpness_range")
         self.roundness_range = check.bounds(roundness_range, "roundness_range")
         self.min_n_pixels = check.whole(
             min_n_pixels, "min_n_pixels", least=1, or_else="min_n_pixels must be >= 1"
         )
-        self.n_threads = as_n_threads(n_threads)
 
-    def __repr__(self) -> str:
-        names = (
-            "threshold",
-            "fwhm",
-            "sigma_radius",
-            "sharpness_range",
-            "roundness_range",
-            "exclude_border",
-            "n_brightest",
-            "peak_max",
-            "xycoords",
-            "min_separation",
-            "min_n_pixels",
-            "n_threads",
-        )
-        return make_repr(self, names)
-
-    def __call__(
-        self, data: ArrayLike | u.Quantity, mask: ArrayLike | None = None
-    ) -> QTable | None:
-        """Find stars; see `find_stars`."""
-        return self._find(data, mask)
-
+    @old_arguments("mask")
     def find_stars(
-        self, data: ArrayLike | u.Quantity, mask: ArrayLike | None = None
+        self, data: ArrayLike | u.Quantity, *, mask: ArrayLike | None = None
     ) -> QTable | None:
         """Find stars in an image without a background.
 
@@ -198,48 +212,23 @@ class IRAFStarFinder:
         """
         return self._find(data, mask)
 
-    def _find(self, data: Any, mask: Any) -> QTable | None:
-        check.check_units(data=data, threshold=self.threshold, peak_max=self.peak_max)
-        frame = as_frame(data, mask=mask)
-        if frame.data.size == 0:
-            msg = "data must not be empty"
-            raise ValueError(msg)
-        peak_max = getattr(self.peak_max, "value", self.peak_max)
-        columns, n_measured = _core.find_iraf_stars(
-            frame.data,
-            frame.mask,
-            check.threshold_for(self.threshold, frame.data.shape),
-            None if self.xycoords is None else list(map(tuple, self.xycoords.tolist())),
+    def _search(self, scene: Scene) -> tuple[dict[str, NDArray[Any]], int]:
+        return _core.find_iraf_stars(
+            scene,
+            check.as_pairs(self.xycoords),
             fwhm=self.fwhm,
             sigma_radius=self.sigma_radius,
-            min_separation=self.min_separation,
-            exclude_border=self.exclude_border,
             sharpness_range=self.sharpness_range,
             roundness_range=self.roundness_range,
-            peak_max=None if peak_max is None else check.scalar(peak_max, "peak_max"),
-            n_brightest=self.n_brightest,
             min_n_pixels=self.min_n_pixels,
-            n_threads=self.n_threads,
         )
-        if len(columns["flux"]) > 0:
-            return _table(columns, frame.unit)
-        msg = (
-            "No sources were found."
-            if n_measured == 0
-            else "Sources were found, but none pass the filtering criteria"
-        )
-        # The caller of __call__ or find_stars.
-        warnings.warn(msg, NoDetectionsWarning, stacklevel=3)
-        return None
 
 
-def _table(columns: dict[str, NDArray[Any]], unit: u.UnitBase | None) -> QTable:
-    table = QTable(meta=table_meta())
-    table["id"] = np.arange(1, len(columns["flux"]) + 1)
-    for name, values in columns.items():
-        table[name] = values
-    table["orientation"] = table["orientation"] << u.deg
-    if unit is not None:
-        for name in ("peak", "flux"):
-            table[name] = table[name] << unit
-    return table
+def _separation(fwhm: float, minsep_fwhm: float) -> int:
+    msg = (
+        f"The argument 'minsep_fwhm' was deprecated in photutils {SINCE}. "
+        "Use 'min_separation' instead."
+    )
+    # The caller of __init__, which is decorated.
+    warnings.warn(msg, AstropyDeprecationWarning, stacklevel=4)
+    return max(2, int(fwhm * check.not_negative(minsep_fwhm, "minsep_fwhm") + 0.5))

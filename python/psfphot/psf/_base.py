@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -75,22 +76,29 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
         """Part from the copies: an attribute that is compiled in changes."""
         self._compiled = Compiled()
 
-    def _evaluate(self, x: Any, y: Any, flux: Any, *lengths: Any) -> Any:
-        """Flux times the PSF, for inputs and parameters that broadcast."""
-        points = self._points(x, y, flux, lengths)
+    def _evaluate(
+        self, x: Any, y: Any, flux: Any, *lengths: Any, numbers: tuple[Any, ...] = ()
+    ) -> Any:
+        """Flux times the PSF, for inputs and parameters that broadcast.
+
+        The parameters are lengths, x_0 and y_0 first, then plain numbers.
+        """
+        points = self._points(x, y, flux, lengths, numbers)
         values = self._values(points).reshape(points.shape)
         return values if points.flux_unit is None else values << points.flux_unit
 
-    def _derivatives(self, x: Any, y: Any, flux: Any, *lengths: Any) -> list[Any]:
+    def _derivatives(
+        self, x: Any, y: Any, flux: Any, *lengths: Any, numbers: tuple[Any, ...] = ()
+    ) -> list[Any]:
         """Differentiate by each parameter; see `_evaluate`."""
-        points = self._points(x, y, flux, lengths)
+        points = self._points(x, y, flux, lengths, numbers)
         by_flux, *others = self._gradient(points).reshape(-1, *points.shape)
         if points.length_unit is None and points.flux_unit is None:
             return [by_flux, *others]
         unit = points.flux_unit or u.dimensionless_unscaled
-        if points.length_unit is not None:
-            unit = unit / points.length_unit
-        return [by_flux, *(plane << unit for plane in others)]
+        by_length = unit if points.length_unit is None else unit / points.length_unit
+        units = [by_length] * len(lengths) + [unit] * len(numbers)
+        return [by_flux, *map(operator.lshift, others, units)]
 
     def _values(self, points: Points) -> NDArray[np.float64]:
         return self._core.evaluate(points.x, points.y, *points.parameters)
@@ -98,7 +106,14 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
     def _gradient(self, points: Points) -> NDArray[np.float64]:
         return self._core.gradient(points.x, points.y, *points.parameters)
 
-    def _points(self, x: Any, y: Any, flux: Any, lengths: tuple[Any, ...]) -> Points:
+    def _points(
+        self,
+        x: Any,
+        y: Any,
+        flux: Any,
+        lengths: tuple[Any, ...],
+        numbers: tuple[Any, ...],
+    ) -> Points:
         """Take off the units and broadcast.
 
         Parameters of one element (all but always) stay single numbers.
@@ -107,6 +122,7 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
         length_unit = next((v.unit for v in lengths if hasattr(v, "unit")), None)
         values = [_number(flux, flux_unit)]
         values += [_number(length, length_unit) for length in lengths]
+        values += [_number(number, None) for number in numbers]
         x, y = _number(x, length_unit), _number(y, length_unit)
         shape = _shape([x, y, *values])
         parameters = [v.item() if v.size == 1 else _flat(v, shape) for v in values]

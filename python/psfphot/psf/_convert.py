@@ -9,13 +9,35 @@ from astropy.modeling import Model
 from astropy.nddata import NDData
 
 from psfphot import _core
+from psfphot.psf._airy import AiryDiskPRF, AiryDiskPSF
+from psfphot.psf._analytic import DEFAULT_NODES, AnalyticPSF, as_degrees
+from psfphot.psf._astropy import from_astropy
 from psfphot.psf._base import PSFModel
 from psfphot.psf._callable import callable_psf
-from psfphot.psf._gaussian import CircularGaussianPRF
+from psfphot.psf._gaussian import (
+    CircularGaussianPRF,
+    CircularGaussianPSF,
+    CircularGaussianSigmaPRF,
+    GaussianPRF,
+    GaussianPSF,
+)
 from psfphot.psf._gridded import GriddedPSFModel
 from psfphot.psf._image import ImagePSF
+from psfphot.psf._moffat import MoffatPRF, MoffatPSF
 
-_OURS = (CircularGaussianPRF, GriddedPSFModel, ImagePSF)
+_OURS: tuple[type[PSFModel], ...] = (
+    AiryDiskPRF,
+    AiryDiskPSF,
+    CircularGaussianPRF,
+    CircularGaussianPSF,
+    CircularGaussianSigmaPRF,
+    GaussianPRF,
+    GaussianPSF,
+    GriddedPSFModel,
+    ImagePSF,
+    MoffatPRF,
+    MoffatPSF,
+)
 
 
 class ParameterNames(NamedTuple):
@@ -38,11 +60,10 @@ def to_core(model: Any) -> _core.Psf:
     Parameters
     ----------
     model : `~astropy.modeling.Model`
-        A model of `psfphot.psf`, or photutils' `~photutils.psf.ImagePSF`,
-        `~photutils.psf.GriddedPSFModel` or
-        `~photutils.psf.CircularGaussianPRF`. Its shape parameters are the
-        compiled form's own; flux and position do not matter. Any other model
-        is evaluated by calls back into Python, which is slow.
+        A model of `psfphot.psf`, or photutils' of the same name, or one that
+        `as_psf_model` converts. Its shape parameters are the compiled form's
+        own; flux and position do not matter. Any other model is evaluated by
+        calls back into Python, which is slow.
 
     Returns
     -------
@@ -57,14 +78,70 @@ def to_core(model: Any) -> _core.Psf:
     ValueError
         If the model's data or shape cannot be used.
     """
-    check_model(model)
+    model = as_psf_model(model)
     kind = _kind(model)
-    if kind is CircularGaussianPRF:
-        return _core.Psf.gaussian_prf(_one(model.fwhm, "fwhm"))
-    if kind is not None:
-        ours = model if isinstance(model, PSFModel) else _from_photutils(model, kind)
-        return ours._core
-    return callable_psf(model, parameter_names(model))
+    if kind is None:
+        return callable_psf(model, parameter_names(model))
+    if issubclass(kind, AnalyticPSF):
+        shape = [parameter_value(model, name) for name in kind.param_names[3:]]
+        n_nodes = getattr(model, "n_nodes", DEFAULT_NODES)
+        return _core.Psf.analytic(kind._kind, shape, n_nodes)
+    ours = model if isinstance(model, PSFModel) else _from_photutils(model, kind)
+    return ours._core
+
+
+def as_psf_model(model: Any) -> Any:
+    """Make a PSF model of astropy's that is of the shape of one of ours.
+
+    `~astropy.modeling.functional_models.Gaussian2D` becomes a `GaussianPSF`,
+    `~astropy.modeling.functional_models.Moffat2D` a `MoffatPSF`, unless they
+    say by attributes ``x_name``, ``y_name`` and ``flux_name`` that they are to
+    be taken as they are.
+
+    Parameters
+    ----------
+    model : `~astropy.modeling.Model`
+        Any model.
+
+    Returns
+    -------
+    `~astropy.modeling.Model`
+        The new model, with the position, total flux, shape, fixed flags and
+        bounds of the old; any other model itself.
+
+    Raises
+    ------
+    TypeError
+        If it is not an astropy model.
+    ValueError
+        If it is not a function of x and y with one value, or its shape cannot
+        be one of a PSF.
+    """
+    check_model(model)
+    return from_astropy(model)
+
+
+def parameter_value(model: Any, name: str) -> float:
+    """Tell the value of a parameter without its unit, angles in degrees.
+
+    Raises
+    ------
+    ValueError
+        If the model has several values of it.
+    """
+    parameter = getattr(model, name)
+    if np.size(parameter.value) != 1:
+        msg = f"psf_model must have one value of {name}, got {parameter.value}"
+        raise ValueError(msg)
+    value = parameter.value
+    if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
+        value = as_degrees(parameter.quantity)
+    return float(np.ravel(value)[0])
+
+
+def is_compiled(model: Any) -> bool:
+    """Tell whether the compiled core knows the model, or has to ask it back."""
+    return _kind(as_psf_model(model)) is not None
 
 
 def check_model(model: Any) -> None:
@@ -124,15 +201,13 @@ def parameter_names(model: Any) -> ParameterNames:
 
 def _kind(model: Any) -> type[PSFModel] | None:
     """Tell which of our models it is, or is photutils' twin of."""
-    for ours in _OURS:
-        if isinstance(model, ours):
+    for base in type(model).__mro__:
+        ours = next((ours for ours in _OURS if ours.__name__ == base.__name__), None)
+        is_photutils = base.__module__.startswith("photutils.psf.")
+        if ours is not None and (base is ours or is_photutils):
             # A subclass with a formula of its own is another model.
-            same = type(model).evaluate is ours.evaluate
+            same = type(model).evaluate is getattr(base, "evaluate", None)
             return ours if same else None
-        theirs = type(model)
-        is_photutils = theirs.__module__.startswith("photutils.psf.")
-        if is_photutils and theirs.__name__ == ours.__name__:
-            return ours
     return None
 
 
@@ -148,10 +223,3 @@ def _from_photutils(model: Any, kind: type[PSFModel]) -> PSFModel:
     grid = GriddedPSFModel(NDData(np.asarray(model.data), meta=meta))
     grid.origin = model.origin[:2]  # photutils 3.0 has one more, of the stack
     return grid
-
-
-def _one(parameter: Any, name: str) -> float:
-    if np.size(parameter.value) != 1:
-        msg = f"psf_model must have one value of {name}, got {parameter.value}"
-        raise ValueError(msg)
-    return float(np.ravel(parameter.value)[0])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from dataclasses import dataclass
 from typing import Any
+
+from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._validate import as_positive
 from psfphot.psf._arguments import as_callable, as_positive_int
@@ -63,4 +67,16 @@ def as_fitter(fitter: Any) -> Any:
         return LevenbergMarquardt()
     if isinstance(fitter, LevenbergMarquardt):
         return fitter
-    return as_callable(fitter, "fitter")
+    fitter = as_callable(fitter, "fitter")
+    if not takes_maxiter(fitter):
+        msg = (
+            "'maxiters' will be ignored because it is not accepted by the input "
+            "fitter __call__ method."
+        )
+        warnings.warn(msg, AstropyUserWarning, stacklevel=3)
+    return fitter
+
+
+def takes_maxiter(fitter: Any) -> bool:
+    """Tell whether one can limit the iterations of a fitter of astropy's kind."""
+    return "maxiter" in inspect.signature(fitter.__call__).parameters

@@ -10,6 +10,7 @@ import numpy as np
 from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot._validate import values_of
+from psfphot.psf._convert import parameter_value, to_core
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -33,9 +34,19 @@ class FitSetup(NamedTuple):
     n_threads: int | None
     progress_bar: bool
 
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        # The compiled PSF is made again, of the model.
+        fields = self._asdict()
+        del fields["core_psf"]
+        return _with_core, (fields,)
+
     def parameters(self) -> list[Any]:
         """Return the model's parameters in the core's order."""
         return [getattr(self.psf_model, name) for name in self.names.in_core_order()]
+
+
+def _with_core(fields: dict[str, Any]) -> FitSetup:
+    return FitSetup(core_psf=to_core(fields["psf_model"]), **fields)
 
 
 def check_constraints(setup: FitSetup) -> None:
@@ -69,7 +80,7 @@ def starting_values(setup: FitSetup, init: QTable) -> dict[str, Any]:
     shape = np.empty((len(init), len(names.shape)))
     for k, name in enumerate(names.shape):
         is_free = f"{name}_init" in init.colnames
-        model_value = np.ravel(getattr(setup.psf_model, name).value)[0]
+        model_value = parameter_value(setup.psf_model, name)
         shape[:, k] = init[f"{name}_init"] if is_free else model_value
     return {
         "x": np.ascontiguousarray(init["x_init"], dtype=float),
@@ -97,6 +108,10 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
 
 def _bounds(parameter: Any) -> tuple[float, float]:
     low, high = (getattr(v, "value", v) for v in parameter.bounds)
+    if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
+        # The core's angles are degrees.
+        to_degrees = parameter.unit.to("deg")
+        low, high = (v if v is None else v * to_degrees for v in (low, high))
     low = -math.inf if low is None else float(low)
     high = math.inf if high is None else float(high)
     if not low <= high:
@@ -106,6 +121,27 @@ def _bounds(parameter: Any) -> tuple[float, float]:
         )
         raise ValueError(msg)
     return low, high
+
+
+def fit_box(
+    x: float, y: float, fit_shape: tuple[int, int], image_shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a source's fit box that are on the image.
+
+    They are those of the core, and of astropy's
+    `~astropy.nddata.overlap_slices`; empty where there is no overlap.
+    """
+    rows, columns = (
+        _pixels(float(centre), size, n)
+        for centre, size, n in zip((y, x), fit_shape, image_shape, strict=True)
+    )
+    return rows, columns
+
+
+def _pixels(centre: float, size: int, n: int) -> slice:
+    first = math.ceil(centre - size / 2)
+    start = min(max(first, 0), n)
+    return slice(start, max(min(first + size, n), start))
 
 
 def fit_with_core(

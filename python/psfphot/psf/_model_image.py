@@ -15,7 +15,7 @@ from psfphot._progress import progress_callback
 from psfphot._validate import as_pair, as_positive
 from psfphot.psf._arguments import as_positive_int
 from psfphot.psf._base import PSFModel
-from psfphot.psf._convert import to_core
+from psfphot.psf._convert import is_compiled, to_core
 from psfphot.psf._rendering import render_model_image
 from psfphot.psf._source_rows import box_shapes, read_rows
 
@@ -145,19 +145,16 @@ def make_model_image(
     shape = as_pair(shape, "shape", lower=1)
     _check_model(model)
     factor = _check_method(discretize_method, discretize_oversample)
-    if bbox_factor is not None:
-        bbox_factor = as_positive(bbox_factor, "bbox_factor")
     rows = read_rows(
         model, params_table, x_name=x_name, y_name=y_name, params_map=params_map
     )
-    ignored = _NOT_SHAPE if _is_psf(model) else ()
-    boxes = box_shapes(rows, model, model_shape, bbox_factor, ignored)
+    boxes = _boxes(rows, model, model_shape, bbox_factor)
     unit = rows.unit(model)
+    levels = _levels(rows, unit)
     if unit is not None and discretize_method == "integrate":
         # scipy's quadrature takes no quantities.
         msg = f"discretize_method='integrate' takes no units, got an image in {unit}"
         raise ValueError(msg)
-    levels = _levels(rows, unit)
     core_psf = _compiled(model, rows)
     if core_psf is not None and discretize_method == "center":
         image = render_model_image(
@@ -233,10 +230,7 @@ def _compiled(model: Model, rows: Rows) -> _core.Psf | None:
         value = rows.parameters.get(name, getattr(model, name))
         if name != "flux" and getattr(value, "unit", None) is not None:
             return None
-    try:
-        return to_core(model)
-    except NotImplementedError:
-        return None
+    return to_core(model) if is_compiled(model) else None
 
 
 def _values(rows: Rows, model: Model, name: str) -> NDArray[np.float64]:
@@ -253,6 +247,28 @@ def _psf_shapes(rows: Rows, model: Model) -> NDArray[np.float64] | None:
     if not any(name in rows.parameters for name in names):
         return None
     return np.column_stack([_values(rows, model, name) for name in names])
+
+
+def _boxes(
+    rows: Rows, model: Model, model_shape: Any, bbox_factor: float | None
+) -> tuple[int, int] | NDArray[np.int64]:
+    """Find the size of each source's box, or one for all."""
+    if bbox_factor is not None:
+        bbox_factor = as_positive(bbox_factor, "bbox_factor")
+    if not _is_psf(model):
+        return box_shapes(rows, model, model_shape, bbox_factor, ())
+    _check_psf_shapes(rows, model)
+    return box_shapes(rows, model, model_shape, bbox_factor, _NOT_SHAPE)
+
+
+def _check_psf_shapes(rows: Rows, model: Model) -> None:
+    for name in {*rows.parameters} - {*_NOT_SHAPE}:
+        # The class's own bound; the model's may be a fit's.
+        lower, _ = getattr(type(model), name).bounds
+        values = _values(rows, model, name)
+        if lower is not None and (values < lower).any():
+            msg = f"{name} must be positive and finite, got {values.min()}"
+            raise ValueError(msg)
 
 
 def _levels(rows: Rows, unit: u.UnitBase | None) -> NDArray[np.float64] | None:

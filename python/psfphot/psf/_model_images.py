@@ -8,6 +8,7 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.utils.masked import Masked
 
+from psfphot._deprecated import old_arguments
 from psfphot._validate import as_image, nddata_values, split_mask, values_of
 from psfphot.psf._rendering import render_model_image, rendering_box
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from astropy.table import QTable
 
     from psfphot.psf._fit_results import Run
+
+_OLD_ARGUMENTS = {"include_localbkg": "include_local_bkg"}
 
 NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
 
@@ -30,6 +33,7 @@ class ModelImages:
     progress_bar: bool
     _run: Run | None
 
+    @old_arguments(renamed=_OLD_ARGUMENTS)
     def make_model_image(
         self, shape: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
     ) -> Any:
@@ -81,6 +85,7 @@ class ModelImages:
         )
         return image if self.data_unit is None else image << self.data_unit
 
+    @old_arguments(renamed=_OLD_ARGUMENTS)
     def make_residual_image(
         self, data: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
     ) -> Any:

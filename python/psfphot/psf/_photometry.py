@@ -10,6 +10,7 @@ from astropy.nddata import NDData
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot._deprecated import old_arguments
 from psfphot._validate import Frame, as_frame, as_n_threads, unpack_nddata
 from psfphot.psf._arguments import (
     as_callable,
@@ -19,9 +20,15 @@ from psfphot.psf._arguments import (
     as_radius,
     as_xy_bounds,
 )
-from psfphot.psf._convert import parameter_names, to_core
+from psfphot.psf._astropy_fit import fit_with_astropy
+from psfphot.psf._convert import (
+    as_psf_model,
+    parameter_names,
+    parameter_value,
+    to_core,
+)
 from psfphot.psf._fit_results import FitResults, Run
-from psfphot.psf._fitter import as_fitter
+from psfphot.psf._fitter import LevenbergMarquardt, as_fitter
 from psfphot.psf._fitting import FitSetup, check_constraints, fit_with_core
 from psfphot.psf._flags import PSF_FLAGS
 from psfphot.psf._init_params import extra_columns, from_finder, from_user
@@ -61,7 +68,11 @@ class PSFPhotometry(FitResults, ModelImages):
     psf_model : `~astropy.modeling.Fittable2DModel`
         The PSF. Fixed parameters (``psf_model.x_0.fixed = True``) stay at
         their starting values, bounded ones (``psf_model.flux.bounds``) within
-        their bounds, in groups too.
+        their bounds, in groups too. astropy's Gaussian2D and Moffat2D are taken
+        as the `GaussianPSF` and `MoffatPSF` of the same shape, which is then the
+        attribute ``psf_model``; their shape is free unless it is fixed. Models
+        that are none of ours (nor photutils' of the same names) are evaluated
+        by calls back into Python, one source after another.
     fit_shape : int or (ny, nx)
         Shape of the box of pixels around each starting position that is
         fitted, odd.
@@ -71,8 +82,10 @@ class PSFPhotometry(FitResults, ModelImages):
     grouper : callable, optional
         Called as ``grouper(x, y)``; returns group labels. Sources of a group
         are fitted jointly.
-    fitter : `LevenbergMarquardt`, optional
-        Settings of our own fitter, which `None` stands for.
+    fitter : `LevenbergMarquardt` or an astropy fitter, optional
+        Settings of our own fitter, which `None` stands for. A fitter of
+        `astropy.modeling.fitting` is used through Python, a thousand times
+        slower; its covariance gives the errors.
     fitter_maxiters : int, optional
         Most evaluations of the model in a fit; `None` means 100.
     xy_bounds : float or (float or `None`, float or `None`), optional
@@ -122,6 +135,7 @@ class PSFPhotometry(FitResults, ModelImages):
     covariance is scaled by chi\ :sup:`2` per degree of freedom.
     """
 
+    @old_arguments(renamed={"localbkg_estimator": "local_bkg_estimator"})
     def __init__(
         self,
         psf_model: Any,
@@ -139,6 +153,7 @@ class PSFPhotometry(FitResults, ModelImages):
         progress_bar: bool = False,
         keep_columns: bool | Sequence[str] = False,
     ) -> None:
+        psf_model = as_psf_model(psf_model)
         self.psf_model = psf_model
         self.fit_shape = as_fit_shape(fit_shape)
         self.finder = as_callable(finder, "finder")
@@ -233,8 +248,11 @@ class PSFPhotometry(FitResults, ModelImages):
         if init is None:
             return None
         self.init_params = init
-        fit = fit_with_core(setup, frame, init)
+        is_ours = isinstance(setup.fitter, LevenbergMarquardt)
+        fit = (fit_with_core if is_ours else fit_with_astropy)(setup, frame, init)
         self._warn(fit)
+        # The user may change the model later; what was fitted stays.
+        setup = setup._replace(psf_model=self.psf_model.copy())
         self._run = Run(setup, frame, init, fit)
         table = results_table(
             init, fit, setup.names.shape, self._free_shape(), frame.unit
@@ -250,11 +268,10 @@ class PSFPhotometry(FitResults, ModelImages):
 
     def _setup(self) -> FitSetup:
         """Look at the model and the settings as they are now."""
-        self._core_psf = to_core(self.psf_model)
         self._names = parameter_names(self.psf_model)
         return FitSetup(
             psf_model=self.psf_model,
-            core_psf=self._core_psf,
+            core_psf=to_core(self.psf_model),
             names=self._names,
             fit_shape=self.fit_shape,
             fitter=self.fitter,
@@ -303,7 +320,7 @@ class PSFPhotometry(FitResults, ModelImages):
         add_flux(init, frame, self.aperture_radius, self.n_threads)
         for name in self._free_shape():
             if f"{name}_init" not in init.colnames:
-                value = float(np.ravel(getattr(self.psf_model, name).value)[0])
+                value = parameter_value(self.psf_model, name)
                 init[f"{name}_init"] = np.full(len(init), value)
         add_groups(init, self.grouper)
         return init

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable
 
+from psfphot._deprecated import results_table as empty_results
 from psfphot._meta import table_meta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from astropy.table import QTable
     from numpy.typing import NDArray
 
 
@@ -39,7 +40,7 @@ def results_table(
     index = {"flux": 0, "x": 1, "y": 2}
     index |= {name: 3 + k for k, name in enumerate(shape_names)}
     shown = ("x", "y", "flux", *free_shape)
-    table = QTable()
+    table = empty_results({})
     table["id"] = init["id"]
     group_id = np.asarray(init["group_id"])
     _, inverse, counts = np.unique(group_id, return_inverse=True, return_counts=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psfphot.datasets._simulation import make_model_params
-from psfphot.psf._convert import check_model, parameter_names
+from psfphot.psf._convert import as_psf_model, parameter_names
 from psfphot.psf._model_image import make_model_image
 from psfphot.psf._rendering import rendering_box
 
@@ -100,7 +100,7 @@ def make_psf_model_image(
     >>> data.shape, params.colnames
     ((150, 200), ['id', 'x_0', 'y_0', 'flux'])
     """
-    check_model(psf_model)
+    psf_model = as_psf_model(psf_model)
     names = parameter_names(psf_model)
     box = rendering_box(psf_model, model_shape, name="model_shape")
     if border_size is None:

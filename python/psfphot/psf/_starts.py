@@ -8,6 +8,7 @@ import numpy as np
 
 from psfphot import _core
 from psfphot._validate import as_vector, values_of
+from psfphot.background import as_local_background
 from psfphot.psf._init_params import check_group_ids
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def add_background(init: QTable, frame: Frame, estimator: Any) -> None:
     background = np.zeros(len(init))
     x, y, is_known = _positions(init)
     if estimator is not None and is_known.any():
+        estimator = as_local_background(estimator)
         levels = estimator(frame.data, x[is_known], y[is_known], mask=frame.mask)
         background[is_known] = _levels(levels, int(is_known.sum()))
     init["local_bkg"] = background if frame.unit is None else background << frame.unit

@@ -1,5 +1,7 @@
 """Things that several sub-packages share and users may need."""
 
+from psfphot.utils._colormaps import make_random_cmap
+from psfphot.utils._errors import calc_total_error
 from psfphot.utils._exceptions import NoDetectionsWarning
 
-__all__ = ["NoDetectionsWarning"]
+__all__ = ["NoDetectionsWarning", "calc_total_error", "make_random_cmap"]

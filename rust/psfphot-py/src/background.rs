@@ -6,16 +6,25 @@
 )]
 
 use numpy::{PyArray1, PyReadonlyArray2};
-use psfphot::background::{self, Annulus};
+use psfphot::background::{self, Annulus, Centre, Clip, Estimator, Level, Spread};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::{AnyImage, Floats, frame, with_frame};
 use crate::door::{self, Options};
 use crate::errors::to_python;
 
-/// Sigma-clipped medians in annuli; see the core's `local_background`.
+/// An estimator's name and its numbers.
+type NamedLevel = (String, Vec<f64>);
+
+/// Of a sigma clip: lower, upper, the most rounds (`None` for no limit), and
+/// the names of centre and spread.
+type NamedClip = (f64, f64, Option<usize>, String, String);
+
+/// Levels in annuli; see the core's `local_background`.
 #[pyfunction]
-#[pyo3(signature = (data, mask, x, y, radii, *, n_threads=None))]
+#[pyo3(signature = (data, mask, x, y, radii, level, clip, *, n_threads=None))]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn local_background<'py>(
     py: Python<'py>,
     data: AnyImage<'py>,
@@ -23,14 +32,78 @@ pub(crate) fn local_background<'py>(
     x: Floats<'py>,
     y: Floats<'py>,
     radii: (f64, f64),
+    level: NamedLevel,
+    clip: Option<NamedClip>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (x, y) = (x.as_slice()?, y.as_slice()?);
     let annulus = Annulus::new(radii.0, radii.1).map_err(|error| to_python(&error))?;
+    let estimator = Estimator {
+        level: level_named(&level.0, &level.1)?,
+        clip: clip.map(clip_named).transpose()?,
+    };
     let options = Options::new(n_threads, None)?;
     let levels = with_frame!(frame, frame => door::enter(py, &options, move |run| {
-        background::local_background(frame, x, y, &annulus, run)
+        background::local_background(frame, x, y, &annulus, &estimator, run)
     }))?;
     Ok(PyArray1::from_vec(py, levels))
+}
+
+/// The usable values in the annulus around one position.
+#[pyfunction]
+pub(crate) fn annulus_values<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    position: (f64, f64),
+    radii: (f64, f64),
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let frame = frame(&data, None, mask.as_ref())?;
+    let annulus = Annulus::new(radii.0, radii.1).map_err(|error| to_python(&error))?;
+    let options = Options::new(Some(1), None)?;
+    let values = with_frame!(frame, frame => door::enter(py, &options, move |_| {
+        Ok(annulus.values(frame, position))
+    }))?;
+    Ok(PyArray1::from_vec(py, values))
+}
+
+fn level_named(name: &str, numbers: &[f64]) -> PyResult<Level> {
+    match (name, numbers) {
+        ("mean", []) => Ok(Level::Mean),
+        ("median", []) => Ok(Level::Median),
+        ("mode", &[median_factor, mean_factor]) => Ok(Level::Mode {
+            median_factor,
+            mean_factor,
+        }),
+        ("sextractor", []) => Ok(Level::SExtractor),
+        ("biweight", &[c]) => Ok(Level::BiweightLocation { c, start: None }),
+        ("biweight", &[c, start]) => Ok(Level::BiweightLocation {
+            c,
+            start: Some(start),
+        }),
+        _ => Err(unknown("level", name)),
+    }
+}
+
+fn clip_named((lower, upper, rounds, centre, spread): NamedClip) -> PyResult<Clip> {
+    Ok(Clip {
+        lower,
+        upper,
+        rounds: rounds.unwrap_or(usize::MAX),
+        centre: match centre.as_str() {
+            "median" => Centre::Median,
+            "mean" => Centre::Mean,
+            other => return Err(unknown("centre", other)),
+        },
+        spread: match spread.as_str() {
+            "std" => Spread::Std,
+            "mad_std" => Spread::MadStd,
+            other => return Err(unknown("spread", other)),
+        },
+    })
+}
+
+fn unknown(what: &str, name: &str) -> PyErr {
+    PyValueError::new_err(format!("no {what} {name:?} with such numbers"))
 }

@@ -2,13 +2,21 @@
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
 use psfphot::Run;
-use psfphot::detect::{Found, IrafFinder, IrafSource, Threshold};
+use psfphot::detect::{
+    DaoFinder, DaoSource, Found, IrafFinder, IrafSource, Kernel, Neighbourhood, Peak, PeakSearch,
+    Selection, Star, StarFinder, Threshold,
+};
 use psfphot::image::{Frame, Pixel};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arrays::{AnyImage, frame, image, with_frame};
+use crate::arrays::{AnyFrame, AnyImage, frame, image, with_frame};
 use crate::door::{Options, enter};
+use crate::errors::to_python;
+
+type Range = Option<(f64, f64)>;
+type Positions = Option<Vec<(f64, f64)>>;
+type Indices<'py> = Bound<'py, PyArray1<i64>>;
 
 /// A threshold for all pixels, or one for each.
 #[derive(FromPyObject)]
@@ -19,87 +27,249 @@ pub(crate) enum AnyThreshold<'py> {
     Scalar(f64),
 }
 
-/// `IRAFStarFinder`: the columns of the sources by name, and the number of
-/// positions that could be measured.
+impl AnyThreshold<'_> {
+    fn view(&self) -> PyResult<Threshold<'_>> {
+        Ok(match self {
+            Self::Map(map) => Threshold::Map(image(map)?),
+            Self::Scalar(value) => Threshold::Scalar(*value),
+        })
+    }
+}
+
+/// The image, and what of it is searched.
+#[derive(FromPyObject)]
+pub(crate) struct Scene<'py> {
+    #[pyo3(attribute)]
+    data: AnyImage<'py>,
+    #[pyo3(attribute)]
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    #[pyo3(attribute)]
+    threshold: AnyThreshold<'py>,
+    #[pyo3(attribute)]
+    min_separation: Option<f64>,
+    #[pyo3(attribute)]
+    exclude_border: bool,
+    #[pyo3(attribute)]
+    peak_max: Option<f64>,
+    #[pyo3(attribute)]
+    n_brightest: Option<usize>,
+    #[pyo3(attribute)]
+    n_threads: Option<usize>,
+}
+
+impl Scene<'_> {
+    fn frame(&self) -> PyResult<AnyFrame<'_>> {
+        frame(&self.data, None, self.mask.as_ref())
+    }
+
+    fn selection(&self) -> Selection {
+        Selection::new()
+            .with_min_separation(self.min_separation)
+            .with_exclude_border(self.exclude_border)
+            .with_peak_max(self.peak_max)
+            .with_n_brightest(self.n_brightest)
+    }
+
+    fn options(&self) -> PyResult<Options<'_>> {
+        Options::new(self.n_threads, None)
+    }
+}
+
+/// The columns of the sources by name, and the number of positions that could
+/// be measured.
+type Answer<'py> = PyResult<(Bound<'py, PyDict>, usize)>;
+
+/// `IRAFStarFinder`.
 #[pyfunction]
 #[pyo3(signature = (
-    data, mask, threshold, positions, *, fwhm, sigma_radius, min_separation, exclude_border,
-    sharpness_range, roundness_range, peak_max, n_brightest, min_n_pixels, n_threads
+    scene, positions, *, fwhm, sigma_radius, sharpness_range, roundness_range, min_n_pixels
 ))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // Python's call
 pub(crate) fn find_iraf_stars<'py>(
     py: Python<'py>,
+    scene: Scene<'py>,
+    positions: Positions,
+    fwhm: f64,
+    sigma_radius: f64,
+    sharpness_range: Range,
+    roundness_range: Range,
+    min_n_pixels: usize,
+) -> Answer<'py> {
+    let finder = IrafFinder::new(fwhm)
+        .with_sigma_radius(sigma_radius)
+        .with_selection(scene.selection())
+        .with_sharpness_range(sharpness_range)
+        .with_roundness_range(roundness_range)
+        .with_min_n_pixels(min_n_pixels);
+    let (frame, threshold) = (scene.frame()?, scene.threshold.view()?);
+    let positions = positions.as_deref();
+    let options = scene.options()?;
+    let found = enter(py, &options, |run| {
+        with_frame!(frame, frame => match positions {
+            Some(positions) => finder.measure(frame, positions, run),
+            None => finder.find(frame, threshold, run),
+        })
+    })?;
+    let columns = Columns::new(py, &found.sources);
+    columns.add("x_centroid", |s| s.x)?;
+    columns.add("y_centroid", |s| s.y)?;
+    columns.add("fwhm", |s| s.fwhm)?;
+    columns.add("sharpness", |s| s.sharpness)?;
+    columns.add("roundness", |s| s.roundness)?;
+    columns.add("orientation", |s| s.orientation)?;
+    columns.add("n_pixels", |s| s.n_pixels as i64)?;
+    columns.add("peak", |s| s.peak)?;
+    columns.add("flux", |s| s.flux)?;
+    columns.add("mag", IrafSource::magnitude)?;
+    Ok((columns.dict, found.n_measured))
+}
+
+/// `DAOStarFinder`.
+#[pyfunction]
+#[pyo3(signature = (
+    scene, positions, *, fwhm, ratio, theta, sigma_radius, scale_threshold, sharpness_range,
+    roundness_range
+))]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn find_dao_stars<'py>(
+    py: Python<'py>,
+    scene: Scene<'py>,
+    positions: Positions,
+    fwhm: f64,
+    ratio: f64,
+    theta: f64,
+    sigma_radius: f64,
+    scale_threshold: bool,
+    sharpness_range: Range,
+    roundness_range: Range,
+) -> Answer<'py> {
+    let finder = DaoFinder::new(fwhm)
+        .with_ellipse(ratio, theta)
+        .with_sigma_radius(sigma_radius)
+        .with_selection(scene.selection())
+        .with_scale_threshold(scale_threshold)
+        .with_sharpness_range(sharpness_range)
+        .with_roundness_range(roundness_range);
+    let (frame, threshold) = (scene.frame()?, scene.threshold.view()?);
+    let positions = positions.as_deref();
+    let options = scene.options()?;
+    let found = enter(py, &options, |run| {
+        with_frame!(frame, frame => match positions {
+            Some(positions) => finder.measure(frame, threshold, positions, run),
+            None => finder.find(frame, threshold, run),
+        })
+    })?;
+    let columns = Columns::new(py, &found.sources);
+    columns.add("x_centroid", |s| s.x)?;
+    columns.add("y_centroid", |s| s.y)?;
+    columns.add("sharpness", |s| s.sharpness)?;
+    columns.add("roundness1", |s| s.roundness1)?;
+    columns.add("roundness2", |s| s.roundness2)?;
+    columns.add("n_pixels", |s| s.n_pixels as i64)?;
+    columns.add("peak", |s| s.peak)?;
+    columns.add("flux", |s| s.flux)?;
+    columns.add("mag", DaoSource::magnitude)?;
+    columns.add("daofind_mag", |s| s.daofind_magnitude)?;
+    Ok((columns.dict, found.n_measured))
+}
+
+/// `StarFinder`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn find_kernel_stars<'py>(
+    py: Python<'py>,
+    scene: Scene<'py>,
+    kernel: PyReadonlyArray2<'py, f64>,
+) -> Answer<'py> {
+    let values = image(&kernel)?;
+    let kernel =
+        Kernel::from_values(values.as_slice(), values.shape()).map_err(|e| to_python(&e))?;
+    let finder = StarFinder::new(kernel).with_selection(scene.selection());
+    let (frame, threshold) = (scene.frame()?, scene.threshold.view()?);
+    let options = scene.options()?;
+    let found: Found<Star> = enter(
+        py,
+        &options,
+        |run| with_frame!(frame, frame => finder.find(frame, threshold, run)),
+    )?;
+    let columns = Columns::new(py, &found.sources);
+    columns.add("x_centroid", |s| s.x)?;
+    columns.add("y_centroid", |s| s.y)?;
+    columns.add("fwhm", |s| s.fwhm)?;
+    columns.add("roundness", |s| s.roundness)?;
+    columns.add("orientation", |s| s.orientation)?;
+    columns.add("max_value", |s| s.max_value)?;
+    columns.add("flux", |s| s.flux)?;
+    columns.add("mag", Star::magnitude)?;
+    Ok((columns.dict, found.n_measured))
+}
+
+/// `find_peaks`: columns and rows of the local maxima. Their neighbourhood is a
+/// disk of radius `min_separation`, or else the footprint.
+#[pyfunction]
+#[pyo3(signature = (
+    data, mask, threshold, *, footprint, min_separation, border_width, n_threads
+))]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn find_peaks<'py>(
+    py: Python<'py>,
     data: AnyImage<'py>,
     mask: Option<PyReadonlyArray2<'py, bool>>,
     threshold: AnyThreshold<'py>,
-    positions: Option<Vec<(f64, f64)>>,
-    fwhm: f64,
-    sigma_radius: f64,
+    footprint: PyReadonlyArray2<'py, bool>,
     min_separation: Option<f64>,
-    exclude_border: bool,
-    sharpness_range: Option<(f64, f64)>,
-    roundness_range: Option<(f64, f64)>,
-    peak_max: Option<f64>,
-    n_brightest: Option<usize>,
-    min_n_pixels: usize,
+    border_width: (usize, usize),
     n_threads: Option<usize>,
-) -> PyResult<(Bound<'py, PyDict>, usize)> {
-    let finder = IrafFinder::new(fwhm)
-        .with_sigma_radius(sigma_radius)
-        .with_min_separation(min_separation)
-        .with_exclude_border(exclude_border)
-        .with_sharpness_range(sharpness_range)
-        .with_roundness_range(roundness_range)
-        .with_peak_max(peak_max)
-        .with_n_brightest(n_brightest)
-        .with_min_n_pixels(min_n_pixels);
-    let threshold = match &threshold {
-        AnyThreshold::Map(map) => Threshold::Map(image(map)?),
-        AnyThreshold::Scalar(value) => Threshold::Scalar(*value),
-    };
+) -> PyResult<(Indices<'py>, Indices<'py>)> {
     let frame = frame(&data, None, mask.as_ref())?;
-    let positions = positions.as_deref();
+    let (footprint, threshold) = (image(&footprint)?, threshold.view()?);
     let options = Options::new(n_threads, None)?;
-    let found = enter(
-        py,
-        &options,
-        |run| with_frame!(frame, frame => search(&finder, frame, threshold, positions, run)),
-    )?;
-    Ok((columns(py, &found.sources)?, found.n_measured))
+    let peaks = enter(py, &options, |run| {
+        with_frame!(frame, frame => {
+            let neighbourhood = match min_separation {
+                Some(radius) => Neighbourhood::disk(radius, frame.data().shape())?,
+                None => Neighbourhood::footprint(footprint.as_slice(), footprint.shape())?,
+            };
+            search(frame, &neighbourhood, threshold, border_width, run)
+        })
+    })?;
+    let indices = |of: fn(&Peak) -> usize| -> Indices<'py> {
+        let indices: Vec<i64> = peaks.iter().map(|peak| of(peak) as i64).collect();
+        indices.into_pyarray(py)
+    };
+    Ok((indices(|peak| peak.x), indices(|peak| peak.y)))
 }
 
 fn search<T: Pixel>(
-    finder: &IrafFinder,
     frame: &Frame<'_, T>,
+    neighbourhood: &Neighbourhood,
     threshold: Threshold<'_>,
-    positions: Option<&[(f64, f64)]>,
+    border_width: (usize, usize),
     run: Run<'_>,
-) -> Result<Found<IrafSource>, psfphot::Error> {
-    match positions {
-        Some(positions) => finder.measure(frame, positions, run),
-        None => finder.find(frame, threshold, run),
-    }
+) -> Result<Vec<Peak>, psfphot::Error> {
+    PeakSearch::new(neighbourhood, threshold)
+        .with_mask(frame.mask())
+        .with_border(border_width)
+        .find(frame.data(), run)
 }
 
-fn columns<'py>(py: Python<'py>, sources: &[IrafSource]) -> PyResult<Bound<'py, PyDict>> {
-    let floats = |value: fn(&IrafSource) -> f64| -> Bound<'py, PyArray1<f64>> {
-        sources
-            .iter()
-            .map(value)
-            .collect::<Vec<_>>()
-            .into_pyarray(py)
-    };
-    let n_pixels: Vec<i64> = sources.iter().map(|s| s.n_pixels as i64).collect();
-    let columns = PyDict::new(py);
-    columns.set_item("x_centroid", floats(|s| s.x))?;
-    columns.set_item("y_centroid", floats(|s| s.y))?;
-    columns.set_item("fwhm", floats(|s| s.fwhm))?;
-    columns.set_item("sharpness", floats(|s| s.sharpness))?;
-    columns.set_item("roundness", floats(|s| s.roundness))?;
-    columns.set_item("orientation", floats(|s| s.orientation))?;
-    columns.set_item("n_pixels", n_pixels.into_pyarray(py))?;
-    columns.set_item("peak", floats(|s| s.peak))?;
-    columns.set_item("flux", floats(|s| s.flux))?;
-    columns.set_item("mag", floats(IrafSource::magnitude))?;
-    Ok(columns)
+/// A table's columns in the making.
+struct Columns<'py, 's, S> {
+    sources: &'s [S],
+    dict: Bound<'py, PyDict>,
+}
+
+impl<'py, 's, S> Columns<'py, 's, S> {
+    fn new(py: Python<'py>, sources: &'s [S]) -> Self {
+        Self {
+            sources,
+            dict: PyDict::new(py),
+        }
+    }
+
+    fn add<V: numpy::Element>(&self, name: &str, value: impl Fn(&S) -> V) -> PyResult<()> {
+        let values: Vec<V> = self.sources.iter().map(value).collect();
+        self.dict
+            .set_item(name, values.into_pyarray(self.dict.py()))
+    }
 }

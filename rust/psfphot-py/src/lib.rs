@@ -9,6 +9,7 @@ mod detect;
 mod door;
 mod errors;
 mod group;
+mod matching;
 mod photometry;
 mod psf;
 mod render;
@@ -18,18 +19,20 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::aperture::aperture_sums;
+    use crate::aperture::{aperture_photometry, aperture_sums};
     #[pymodule_export]
-    use crate::background::local_background;
+    use crate::background::{annulus_values, local_background};
     #[pymodule_export]
-    use crate::detect::find_iraf_stars;
+    use crate::detect::{find_dao_stars, find_iraf_stars, find_kernel_stars, find_peaks};
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]
     use crate::group::{group_sources, thin_sources};
     #[pymodule_export]
+    use crate::matching::{match_points, near_pairs};
+    #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariance, termination_messages,
+        fit_sources, flag_definitions, joint_covariance, judge_sources, termination_messages,
     };
     #[pymodule_export]
     use crate::psf::PyPsf;

@@ -3,7 +3,7 @@
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use psfphot::fit::{FitSettings, Parameters, Termination};
 use psfphot::flags::FLAGS;
-use psfphot::photometry::{FittedSource, Photometry, Starts};
+use psfphot::photometry::{FittedSource, Judged, Photometry, Starts};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -137,18 +137,7 @@ pub(crate) fn joint_covariance<'py>(
     let core_starts = starts.core(psf)?;
     let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
     let model = psf.psf();
-    let fitted: Vec<Parameters> = fitted
-        .as_array()
-        .rows()
-        .into_iter()
-        .map(|row| {
-            let mut parameters = Parameters::default();
-            for (parameter, value) in parameters.iter_mut().zip(row) {
-                *parameter = *value;
-            }
-            parameters
-        })
-        .collect();
+    let fitted = parameters(&fitted);
     let covariance = with_frame!(any_frame, frame => {
         enter_with_psf(py, &options, psf, |run| {
             photometry.covariance(model, frame, &core_starts, &members, &fitted, run)
@@ -156,6 +145,58 @@ pub(crate) fn joint_covariance<'py>(
     })?;
     let order = covariance.len().isqrt();
     numpy::PyArrayMethods::reshape(&covariance.to_pyarray(py), [order, order])
+}
+
+/// Rows for parameters fitted elsewhere, see the core's `Photometry::judge`:
+/// the same dictionary as `fit_sources`.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // as `fit_sources`
+pub(crate) fn judge_sources<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    psf: &PyPsf,
+    starts: PyStarts<'py>,
+    settings: PySettings,
+    fitted: PyReadonlyArray2<'py, f64>,
+    errors: PyReadonlyArray2<'py, f64>,
+    has_converged: Vec<bool>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let options = Options::new(Some(1), None)?;
+    let photometry = settings.photometry().map_err(|e| to_python(&e))?;
+    let core_starts = starts.core(psf)?;
+    let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
+    let model = psf.psf();
+    let judged: Vec<Judged> = parameters(&fitted)
+        .into_iter()
+        .zip(parameters(&errors))
+        .zip(has_converged)
+        .map(|((parameters, errors), has_converged)| Judged {
+            parameters,
+            errors,
+            has_converged,
+        })
+        .collect();
+    let sources = with_frame!(any_frame, frame => {
+        enter_with_psf(py, &options, psf, |run| {
+            photometry.judge(model, frame, &core_starts, &judged, run)
+        })
+    })?;
+    columns(py, &sources, settings.is_fixed.len())
+}
+
+/// The rows of an array as parameters; those beyond its columns are 0.
+fn parameters(rows: &PyReadonlyArray2<'_, f64>) -> Vec<Parameters> {
+    let rows = rows.as_array();
+    let row = |row: numpy::ndarray::ArrayView1<'_, f64>| {
+        let mut parameters = Parameters::default();
+        for (parameter, value) in parameters.iter_mut().zip(row) {
+            *parameter = *value;
+        }
+        parameters
+    };
+    rows.rows().into_iter().map(row).collect()
 }
 
 /// One row per source, of its first `n` parameters.

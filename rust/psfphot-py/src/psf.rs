@@ -13,8 +13,9 @@ use numpy::{
 };
 use psfphot::image::Pixel;
 use psfphot::psf::{
-    CircularGaussianPrf, GriddedPsf, PerPoint, Placement, PointSource, Psf, SampledPsf, Sampling,
-    evaluate_points, gradient_points,
+    AiryPrf, AiryPsf, CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf,
+    GaussianPrf, GaussianPsf, GriddedPsf, MoffatPrf, MoffatPsf, PerPoint, Placement, PointSource,
+    Psf, SampledPsf, Sampling, evaluate_points, gradient_points,
 };
 use psfphot::{Error, Run};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -118,6 +119,24 @@ fn grid<T: Pixel + Element>(
     })
 }
 
+/// `None` where there is no such model of so many shape parameters.
+fn analytic(kind: &str, shape: &[f64], n_nodes: usize) -> Result<Option<Arc<dyn Psf>>, Error> {
+    Ok(Some(match (kind, shape) {
+        ("GaussianPSF", &[x, y, theta]) => Arc::new(GaussianPsf::new(x, y, theta)?),
+        ("GaussianPRF", &[x, y, theta]) => Arc::new(GaussianPrf::new(x, y, theta)?),
+        ("CircularGaussianPSF", &[fwhm]) => Arc::new(CircularGaussianPsf::new(fwhm)?),
+        ("CircularGaussianPRF", &[fwhm]) => Arc::new(CircularGaussianPrf::new(fwhm)?),
+        ("CircularGaussianSigmaPRF", &[sigma]) => Arc::new(CircularGaussianSigmaPrf::new(sigma)?),
+        ("MoffatPSF", &[alpha, beta]) => Arc::new(MoffatPsf::new(alpha, beta)?),
+        ("MoffatPRF", &[alpha, beta]) => {
+            Arc::new(MoffatPrf::new(alpha, beta)?.with_nodes(n_nodes)?)
+        }
+        ("AiryDiskPSF", &[radius]) => Arc::new(AiryPsf::new(radius)?),
+        ("AiryDiskPRF", &[radius]) => Arc::new(AiryPrf::new(radius)?.with_nodes(n_nodes)?),
+        _ => return Ok(None),
+    }))
+}
+
 /// Few points on the spot, many through the door.
 fn at_points<T: Send>(
     py: Python<'_>,
@@ -171,11 +190,17 @@ impl PyPsf {
         Ok(Self::core(psf))
     }
 
-    /// A circular Gaussian integrated over the pixels.
+    /// A model by the name of its Python class, of the given shape; `n_nodes`
+    /// is that of the models that are integrated by nodes.
     #[staticmethod]
-    fn gaussian_prf(fwhm: f64) -> PyResult<Self> {
-        let psf = CircularGaussianPrf::new(fwhm).map_err(|error| to_python(&error))?;
-        Ok(Self::core(psf))
+    #[pyo3(signature = (kind, shape, n_nodes=9))]
+    fn analytic(kind: &str, shape: Vec<f64>, n_nodes: usize) -> PyResult<Self> {
+        let psf = analytic(kind, &shape, n_nodes).map_err(|error| to_python(&error))?;
+        let psf = psf.map(|psf| Self(Kind::Core(psf)));
+        psf.ok_or_else(|| {
+            let message = format!("there is no {kind} with the shape {shape:?}");
+            PyValueError::new_err(message)
+        })
     }
 
     /// A Python object; see [`CallbackPsf`]. `shape` holds the starting values

@@ -4,7 +4,7 @@
 //! `cargo run --release -p psfphot --example fit_field`
 
 use psfphot::aperture::circular_sums;
-use psfphot::detect::{IrafFinder, Threshold};
+use psfphot::detect::{IrafFinder, Selection, Threshold};
 use psfphot::group::group;
 use psfphot::image::{Frame, Image};
 use psfphot::photometry::{Photometry, Starts};
@@ -49,7 +49,8 @@ fn main() -> Result<(), Error> {
     }
 
     let frame = Frame::new(Image::new(&data, SHAPE)?).with_error(Image::new(&error, SHAPE)?)?;
-    let finder = IrafFinder::new(2.5).with_min_separation(Some(3.0));
+    let near = Selection::new().with_min_separation(Some(3.0));
+    let finder = IrafFinder::new(2.5).with_selection(near);
     let found = finder.find(&frame, Threshold::Scalar(4.0 * SKY_NOISE), run)?;
     let (x, y): (Vec<_>, Vec<_>) = found.sources.iter().map(|s| (s.x, s.y)).unzip();
     let sums = circular_sums(&frame, &x, &y, 3.0, run)?;

@@ -1,29 +1,176 @@
-//! Sums over circular apertures, with the exact overlap of circle and pixel.
+//! Sums over circular apertures and annuli.
+
+mod overlap;
+
+pub use overlap::{Method, pixel_overlap};
+
+use std::ops::Range;
+
+use overlap::Circle;
 
 use crate::image::{Frame, Pixel, PixelBox};
-use crate::run::chunks;
+use crate::positions::map_positions;
 use crate::{Error, Run};
 
-/// Sources per task: about a millisecond of work.
+/// Sources per task: about a tenth of a millisecond of work.
 const CHUNK: usize = 256;
 
-/// The sum over an aperture.
+/// The most points per pixel and axis of [`Method::Subpixel`]: with more, one
+/// pixel's points could keep a thread for minutes.
+const MAX_SUBPIXELS: u32 = 10_000;
+
+/// In a box of more pixels than this an aperture is taken to have some, without
+/// a look at all of them: a ring that has none is thinner than a thousandth of
+/// its radius.
+const LARGEST_EMPTY: usize = 1 << 20;
+
+/// A circle or an annulus, and how pixels on its edge are counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Aperture {
+    outer: f64,
+    /// Radius of the hole; 0 for none.
+    inner: f64,
+    method: Method,
+}
+
+impl Aperture {
+    /// A circle of `radius` pixels.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless `radius` is positive and finite.
+    pub fn circle(radius: f64) -> Result<Self, Error> {
+        Error::check_positive("radius", radius)?;
+        Ok(Self {
+            outer: radius,
+            inner: 0.0,
+            method: Method::Exact,
+        })
+    }
+
+    /// The ring between two circles of `inner_radius` and `outer_radius`
+    /// pixels.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless 0 < inner < outer < ∞.
+    pub fn annulus(inner_radius: f64, outer_radius: f64) -> Result<Self, Error> {
+        check_radii(inner_radius, outer_radius)?;
+        let inner = inner_radius;
+        Self::circle(outer_radius).map(|circle| Self { inner, ..circle })
+    }
+
+    /// With another method than [`Method::Exact`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for 0 or more than 10,000 points per axis.
+    pub fn with_method(mut self, method: Method) -> Result<Self, Error> {
+        if let Method::Subpixel(n) = method
+            && !(1..=MAX_SUBPIXELS).contains(&n)
+        {
+            let expected = format!("be between 1 and {MAX_SUBPIXELS}");
+            return Err(Error::invalid("subpixels", expected, n));
+        }
+        self.method = method;
+        Ok(self)
+    }
+
+    /// The pixels that it can touch around a position.
+    fn bounds(&self, centre: (f64, f64)) -> PixelBox {
+        if !(centre.0.is_finite() && centre.1.is_finite()) {
+            return PixelBox::default();
+        }
+        // A cast saturates, and no image reaches that far.
+        let first = |c: f64| (c - self.outer + 0.5).floor() as i64;
+        let last = |c: f64| (c + self.outer + 0.5).ceil() as i64;
+        PixelBox::new(
+            first(centre.0),
+            last(centre.0),
+            first(centre.1),
+            last(centre.1),
+        )
+    }
+
+    /// Whether any pixel of its box has a weight.
+    fn has_weight(&self, centre: (f64, f64), all: PixelBox, weights: &mut Vec<f64>) -> bool {
+        if all.len() > LARGEST_EMPTY {
+            return true;
+        }
+        weights.resize(all.width(), 0.0);
+        (all.y0..all.y1).any(|y| {
+            let touched = self.weigh_row(centre, (all.x0, y), weights);
+            weights[touched].iter().any(|&weight| weight > 0.0)
+        })
+    }
+
+    /// Puts the weights of the pixels (x0 + k, y) in `weights[k]`; outside of
+    /// the returned range they are 0.
+    fn weigh_row(
+        &self,
+        (cx, cy): (f64, f64),
+        (x0, y): (i64, i64),
+        weights: &mut [f64],
+    ) -> Range<usize> {
+        let dy = y as f64 - cy;
+        let column = |k: usize| (x0 + k as i64) as f64 - cx;
+        weights.fill(0.0);
+        let touched = Circle::new(self.outer).add_row(self.method, dy, column, 1.0, weights);
+        if self.inner > 0.0 {
+            Circle::new(self.inner).add_row(self.method, dy, column, -1.0, weights);
+        }
+        touched
+    }
+}
+
+/// An [`Error::InvalidArgument`] unless 0 < inner < outer < ∞.
+pub(crate) fn check_radii(inner_radius: f64, outer_radius: f64) -> Result<(), Error> {
+    Error::check_positive("inner_radius", inner_radius)?;
+    Error::check_positive("outer_radius", outer_radius)?;
+    if outer_radius <= inner_radius {
+        let expected = "be greater than inner_radius";
+        return Err(Error::invalid("outer_radius", expected, outer_radius));
+    }
+    Ok(())
+}
+
+/// The sum over an aperture. Weights are the parts of pixels in the aperture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ApertureSum {
-    /// Σ value · overlap, in the image's unit. NaN where the aperture does not
+    /// Σ value · weight, in the image's unit. NaN where the aperture does not
     /// overlap the image or its centre is not finite, 0 where it does but no
     /// pixel can be used.
     pub sum: f64,
-    /// Σ overlap of the pixels that entered the sum, in pixels: the area that
-    /// a background per pixel has to be multiplied by. Never NaN.
+    /// √(Σ error² · weight²), in the image's unit. NaN like the sum, and
+    /// without errors.
+    pub error: f64,
+    /// Σ weight of the pixels that entered the sum, in pixels: the area that
+    /// a background per pixel has to be multiplied by. Where the aperture does
+    /// not overlap the image, NaN of [`aperture_sums`] and 0 of
+    /// [`circular_sums`].
     pub area: f64,
 }
 
-/// Sums of the image over a circle of `radius` pixels around each position.
+/// Sums of the image over an aperture around each position.
 ///
-/// A pixel counts with the part of its area that lies in the circle. Masked
-/// and non-finite pixels are left out of both sum and area; errors are not
-/// looked at.
+/// Masked pixels are left out. A value or error that is not finite makes the
+/// sum or its error so, where the pixel's weight is not 0.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] if `x` and `y` differ in length;
+/// [`Error::Cancelled`].
+pub fn aperture_sums<T: Pixel>(
+    frame: &Frame<'_, T>,
+    x: &[f64],
+    y: &[f64],
+    aperture: &Aperture,
+    run: Run<'_>,
+) -> Result<Vec<ApertureSum>, Error> {
+    sums::<T, false>(frame, x, y, aperture, run)
+}
+
+/// Sums of the image over a circle of `radius` pixels around each position, by
+/// exact overlaps.
+///
+/// Other than [`aperture_sums`], it leaves pixels that are not finite out, like
+/// masked ones.
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] if `x` and `y` differ in length;
@@ -36,139 +183,70 @@ pub fn circular_sums<T: Pixel>(
     radius: f64,
     run: Run<'_>,
 ) -> Result<Vec<ApertureSum>, Error> {
-    Error::check_len("y", x.len(), y.len())?;
-    Error::check_positive("radius", radius)?;
-    let sums = run.map(
-        chunks(x.len(), CHUNK),
-        || (),
-        |(), range| {
-            run.advance(range.len());
-            range
-                .map(|i| {
-                    // A circle can be as large as the image.
-                    run.check()?;
-                    Ok(circular_sum(frame, (x[i], y[i]), radius))
-                })
-                .collect::<Result<Vec<_>, Error>>()
-        },
-    )?;
-    Ok(sums.concat())
+    sums::<T, true>(frame, x, y, &Aperture::circle(radius)?, run)
 }
 
-fn circular_sum<T: Pixel>(frame: &Frame<'_, T>, centre: (f64, f64), radius: f64) -> ApertureSum {
-    let (mut sum, mut area, mut on_image) = (0.0, 0.0, false);
-    let window = bounds(centre, radius).intersection(&frame.data().bounds());
+fn sums<T: Pixel, const FINITE: bool>(
+    frame: &Frame<'_, T>,
+    x: &[f64],
+    y: &[f64],
+    aperture: &Aperture,
+    run: Run<'_>,
+) -> Result<Vec<ApertureSum>, Error> {
+    map_positions(run, (x, y), CHUNK, Vec::new, |weights, position| {
+        sum::<T, FINITE>(frame, position, aperture, weights)
+    })
+}
+
+fn sum<T: Pixel, const FINITE: bool>(
+    frame: &Frame<'_, T>,
+    centre: (f64, f64),
+    aperture: &Aperture,
+    weights: &mut Vec<f64>,
+) -> ApertureSum {
+    let whole = aperture.bounds(centre);
+    let window = whole.intersection(&frame.data().bounds());
+    let columns = window.columns();
+    weights.resize(columns.len(), 0.0);
+    let (mut total, mut variance, mut area) = (0.0, 0.0, 0.0);
+    let mut on_image = false;
     for y in window.y0..window.y1 {
-        let row = frame.row_values(y as usize, window.columns());
-        for (x, value) in (window.x0..window.x1).zip(row) {
-            let overlap = pixel_overlap(x as f64 - centre.0, y as f64 - centre.1, radius);
-            on_image |= overlap > 0.0;
-            if let Some(value) = value {
-                sum += value * overlap;
-                area += overlap;
+        // All rows are asked for at once: else the sum waits for the memory at
+        // each of them, for half of its time.
+        std::hint::black_box(frame.data().get(window.x0, y));
+    }
+    for y in window.y0..window.y1 {
+        let touched = aperture.weigh_row(centre, (window.x0, y), weights);
+        let pixels = columns.start + touched.start..columns.start + touched.end;
+        let row = y as usize;
+        let values = &frame.data().row(row)[pixels.clone()];
+        let mask = frame.mask().map(|mask| &mask.row(row)[pixels.clone()]);
+        let errors = frame.error().map(|error| &error.row(row)[pixels]);
+        for (k, (&weight, &value)) in weights[touched].iter().zip(values).enumerate() {
+            // The rings' difference can be below 0 by rounding.
+            if weight <= 0.0 {
+                continue;
+            }
+            on_image = true;
+            let value: f64 = value.into();
+            if mask.is_some_and(|mask| mask[k]) || (FINITE && !value.is_finite()) {
+                continue;
+            }
+            total += weight * value;
+            area += weight;
+            if let Some(errors) = errors {
+                variance += (weight * errors[k].into()).powi(2);
             }
         }
     }
-    if !on_image {
-        sum = f64::NAN;
+    // A small circle can be on the image without having any pixel's centre.
+    on_image = on_image || !window.is_empty() && !aperture.has_weight(centre, whole, weights);
+    let or_nan = |value: f64, is_known: bool| if is_known { value } else { f64::NAN };
+    ApertureSum {
+        sum: or_nan(total, on_image),
+        error: or_nan(variance.sqrt(), on_image && frame.has_error()),
+        area: or_nan(area, on_image || FINITE),
     }
-    ApertureSum { sum, area }
-}
-
-/// The pixels that a circle can touch, by at most one row or column too many.
-fn bounds(centre: (f64, f64), radius: f64) -> PixelBox {
-    if !(centre.0.is_finite() && centre.1.is_finite()) {
-        return PixelBox::default();
-    }
-    // A cast saturates, and no image reaches that far.
-    let first = |c: f64| (c - radius - 0.5).floor() as i64;
-    let last = |c: f64| ((c + radius + 0.5).ceil() as i64).saturating_add(1);
-    PixelBox::new(
-        first(centre.0),
-        last(centre.0),
-        first(centre.1),
-        last(centre.1),
-    )
-}
-
-/// The area that a pixel centred at (`dx`, `dy`) has in common with the circle
-/// of `radius` around the origin, between 0 and 1.
-#[must_use]
-pub fn pixel_overlap(dx: f64, dy: f64, radius: f64) -> f64 {
-    // The circle is symmetric about both axes.
-    let (dx, dy) = (dx.abs(), dy.abs());
-    let square = radius * radius;
-    let far = (dx + 0.5).powi(2) + (dy + 0.5).powi(2);
-    let near = (dx - 0.5).max(0.0).powi(2) + (dy - 0.5).max(0.0).powi(2);
-    // All but the pixels on the circle are done here; an overflow decides
-    // nothing.
-    if far <= square && far.is_finite() {
-        return 1.0;
-    }
-    if near >= square && near.is_finite() {
-        return 0.0;
-    }
-    let columns = fold((dx - 0.5, dx + 0.5));
-    let rows = fold((dy - 0.5, dy + 0.5));
-    columns
-        .iter()
-        .flat_map(|&column| rows.map(|row| quadrant_overlap(column, row, radius)))
-        .sum::<f64>()
-        .min(1.0)
-}
-
-/// An interval that ends above 0, as up to two intervals of distances from 0.
-fn fold((low, high): (f64, f64)) -> [(f64, f64); 2] {
-    if low < 0.0 {
-        [(0.0, -low), (0.0, high)]
-    } else {
-        [(low, high), (0.0, 0.0)]
-    }
-}
-
-/// The area of a rectangle in the first quadrant below the circle
-/// s(x) = √(r² − x²).
-///
-/// With y₀ and y₁ the rectangle's rows, the area is
-/// ∫ min(s(x), y₁) − y₀ dx from x₀ to where s falls to y₀. Up to where s falls
-/// to y₁ that is a rectangle; the rest is a trapezium below a chord and the
-/// segment between chord and arc. No term is larger than the rectangle's own
-/// sizes, so that nothing cancels, whatever the radius.
-fn quadrant_overlap((x0, x1): (f64, f64), (y0, y1): (f64, f64), radius: f64) -> f64 {
-    if x0 >= x1 || y0 >= y1 || x0 >= radius || y0 >= radius {
-        return 0.0;
-    }
-    let arc = |v: f64| {
-        if v < radius {
-            ((radius - v) * (radius + v)).sqrt()
-        } else {
-            0.0
-        }
-    };
-    let a = arc(y1).clamp(x0, x1);
-    let b = arc(y0).clamp(x0, x1);
-    // Between a and b the circle is between the rows but for rounding.
-    let (at_a, at_b) = (arc(a).clamp(y0, y1), arc(b).clamp(y0, y1));
-    let full = (a - x0) * (y1 - y0);
-    let below_chord = 0.5 * (b - a) * ((at_a - y0) + (at_b - y0));
-    full + below_chord + segment((b - a).hypot(at_a - at_b), radius)
-}
-
-/// The area between a chord and its arc, ½ r² (θ − sin θ).
-fn segment(chord: f64, radius: f64) -> f64 {
-    let theta = 2.0 * (0.5 * chord / radius).min(1.0).asin();
-    // θ − sin θ loses its digits below a radian or so; its series, here to
-    // θ¹⁷, has a relative error below 1e-16 up to 1.
-    let excess = if theta < 1.0 {
-        let t = theta * theta;
-        let series = [272.0, 210.0, 156.0, 110.0, 72.0, 42.0, 20.0]
-            .iter()
-            .fold(1.0, |sum, factor| 1.0 - t / factor * sum);
-        theta * t / 6.0 * series
-    } else {
-        theta - theta.sin()
-    };
-    0.5 * radius * radius * excess
 }
 
 #[cfg(test)]
@@ -179,98 +257,6 @@ mod tests {
     use crate::run::CancelAfter;
     use proptest::prelude::*;
     use std::f64::consts::PI;
-
-    /// ∫ over the pixel's columns of the length inside the circle, by the
-    /// midpoint rule in the variable u of x = −½ + u²(3 − 2u), which makes the
-    /// integrand's square-root ends harmless.
-    fn by_quadrature(dx: f64, dy: f64, radius: f64) -> f64 {
-        let mut breaks = vec![dx - 0.5, dx + 0.5, radius, -radius];
-        for edge in [dy - 0.5, dy + 0.5] {
-            if edge.abs() < radius {
-                let x = (radius * radius - edge * edge).sqrt();
-                breaks.extend([x, -x]);
-            }
-        }
-        breaks.retain(|&b| (dx - 0.5..=dx + 0.5).contains(&b));
-        breaks.sort_by(f64::total_cmp);
-        breaks
-            .windows(2)
-            .map(|w| smooth_part(w[0], w[1], dy, radius))
-            .sum()
-    }
-
-    fn smooth_part(low: f64, high: f64, dy: f64, radius: f64) -> f64 {
-        let n = 4000;
-        (0..n)
-            .map(|k| {
-                let u = (f64::from(k) + 0.5) / f64::from(n);
-                let x = low + (high - low) * u * u * (3.0 - 2.0 * u);
-                let half = (radius * radius - x * x).max(0.0).sqrt();
-                let length = half.min(dy + 0.5) - (-half).max(dy - 0.5);
-                length.max(0.0) * 6.0 * u * (1.0 - u) / f64::from(n) * (high - low)
-            })
-            .sum()
-    }
-
-    fn total(centre: (f64, f64), radius: f64) -> f64 {
-        let reach = radius.ceil() as i64 + 1;
-        let (cx, cy) = (centre.0.round() as i64, centre.1.round() as i64);
-        let mut sum = 0.0;
-        for y in cy - reach..=cy + reach {
-            for x in cx - reach..=cx + reach {
-                sum += pixel_overlap(x as f64 - centre.0, y as f64 - centre.1, radius);
-            }
-        }
-        sum
-    }
-
-    proptest! {
-        #[test]
-        fn the_overlap_is_that_of_quadrature(
-            dx in -3.0..3.0_f64,
-            dy in -3.0..3.0_f64,
-            radius in 0.01..4.0_f64,
-        ) {
-            let exact = pixel_overlap(dx, dy, radius);
-            let expected = by_quadrature(dx, dy, radius);
-            prop_assert!((exact - expected).abs() < 1e-6, "{} {}", exact, expected);
-        }
-
-        #[test]
-        fn overlaps_add_up_to_the_circle(
-            x in -0.5..0.5_f64,
-            y in -0.5..0.5_f64,
-            radius in prop_oneof![0.001..0.7_f64, 0.3..40.0_f64],
-        ) {
-            let area = PI * radius * radius;
-            let sum = total((x, y), radius);
-            prop_assert!((sum - area).abs() < 1e-13 * area.max(1.0), "{} {}", sum, area);
-        }
-
-        #[test]
-        fn overlaps_of_huge_circles_are_those_of_half_planes(
-            angle in 0.0..(2.0 * PI),
-            offset in -0.7..0.7_f64,
-        ) {
-            let radius = 1e9;
-            let (sin, cos) = angle.sin_cos();
-            let near = pixel_overlap((radius + offset) * cos, (radius + offset) * sin, radius);
-            let opposite = pixel_overlap((radius - offset) * cos, (radius - offset) * sin, radius);
-            prop_assert!((near + opposite - 1.0).abs() < 1e-6, "{} {}", near, opposite);
-        }
-    }
-
-    #[test]
-    fn special_circles() {
-        for radius in [1e-140, 1e-9, 0.3, 0.5] {
-            let area = PI * radius * radius;
-            assert!((pixel_overlap(0.0, 0.0, radius) - area).abs() <= 1e-15 * area);
-        }
-        assert!((pixel_overlap(0.5, 0.5, 0.1) - PI * 0.01 / 4.0).abs() < 1e-17);
-        assert_eq!(pixel_overlap(0.0, 0.0, 0.75), 1.0);
-        assert_eq!(pixel_overlap(3.5, 0.0, 3.0), 0.0);
-        assert_eq!(pixel_overlap(2.5, 2.5, 1e200), 1.0);
-    }
 
     #[test]
     fn bad_pixels_leave_sum_and_area() -> Result<(), Error> {
@@ -312,13 +298,101 @@ mod tests {
         let frame = Frame::new(Image::new(&[1.0; 9], (3, 3))?)
             .with_mask(Image::new(&[true; 9], (3, 3))?)?;
         let sums = circular_sums(&frame, &[1.0], &[1.0], 1.0, Run::new())?;
-        assert_eq!(
-            sums,
-            [ApertureSum {
-                sum: 0.0,
-                area: 0.0
-            }]
-        );
+        assert_eq!((sums[0].sum, sums[0].area), (0.0, 0.0));
+        Ok(())
+    }
+
+    /// Sums of a smooth image of 40 x 40 pixels moved by whole pixels.
+    fn sums_of_ramp(offset: (f64, f64), scale: f64, aperture: &Aperture) -> Vec<ApertureSum> {
+        let value = |i: usize| scale * (3.0 + (i % 40) as f64 - 0.7 * (i / 40) as f64);
+        let data: Vec<f64> = (0..1600).map(value).collect();
+        let error: Vec<f64> = data.iter().map(|v| v.abs().sqrt()).collect();
+        let frame = Frame::new(Image::new(&data, (40, 40)).unwrap())
+            .with_error(Image::new(&error, (40, 40)).unwrap())
+            .unwrap();
+        let (x, y) = ([20.2 + offset.0], [19.7 + offset.1]);
+        aperture_sums(&frame, &x, &y, aperture, Run::new()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn sums_move_with_the_image_and_scale_with_the_flux(
+            radius in 0.6..8.0_f64,
+            hole in 0.05..0.95_f64,
+            (dx, dy) in (-5..=5_i32, -5..=5_i32),
+            method in prop_oneof![
+                Just(Method::Exact), Just(Method::Center), Just(Method::Subpixel(4))
+            ],
+        ) {
+            for aperture in [Aperture::circle(radius), Aperture::annulus(hole * radius, radius)] {
+                let aperture = aperture.unwrap().with_method(method).unwrap();
+                let here = sums_of_ramp((0.0, 0.0), 1.0, &aperture)[0];
+                let there = sums_of_ramp((f64::from(dx), f64::from(dy)), 1.0, &aperture)[0];
+                // The ramp is linear: moving adds its slope times the area.
+                let expected = here.sum + (f64::from(dx) - 0.7 * f64::from(dy)) * here.area;
+                prop_assert!((there.sum - expected).abs() < 1e-9, "{} {}", there.sum, expected);
+                prop_assert!((there.area - here.area).abs() < 1e-10);
+                let scaled = sums_of_ramp((0.0, 0.0), 9.0, &aperture)[0];
+                prop_assert!((scaled.sum - 9.0 * here.sum).abs() < 1e-9 * here.sum.abs().max(1.0));
+                prop_assert!((scaled.error - 3.0 * here.error).abs() < 1e-9);
+                let area = PI * (radius * radius - aperture.inner * aperture.inner);
+                prop_assert!(method != Method::Exact || (here.area - area).abs() < 1e-11);
+            }
+        }
+    }
+
+    #[test]
+    fn errors_add_in_quadrature_with_their_weights() -> Result<(), Error> {
+        let frame = Frame::new(Image::new(&[1.0; 4], (2, 2))?)
+            .with_error(Image::new(&[1.0, 2.0, 3.0, 4.0], (2, 2))?)?;
+        let aperture = Aperture::circle(0.3)?;
+        // A circle that is cut in four by the pixels' edges.
+        let sums = aperture_sums(&frame, &[0.5], &[0.5], &aperture, Run::new())?;
+        let part: f64 = PI * 0.09 / 4.0;
+        assert!((sums[0].error - part * 30.0_f64.sqrt()).abs() < 1e-15);
+        assert!((sums[0].area - 4.0 * part).abs() < 1e-15);
+        Ok(())
+    }
+
+    #[test]
+    fn bad_values_spoil_sums_but_masked_ones_do_not() -> Result<(), Error> {
+        let mut data = [1.0; 25];
+        let mut error = [1.0; 25];
+        (data[12], error[13]) = (f64::NAN, f64::INFINITY);
+        let frame =
+            Frame::new(Image::new(&data, (5, 5))?).with_error(Image::new(&error, (5, 5))?)?;
+        let aperture = Aperture::circle(1.5)?;
+        let sums = |frame: &Frame<'_, f64>| {
+            aperture_sums(
+                frame,
+                &[2.0, 0.0, 9.0],
+                &[2.0, 0.0, 0.0],
+                &aperture,
+                Run::new(),
+            )
+        };
+        let plain = sums(&frame)?;
+        assert!(plain[0].sum.is_nan() && plain[0].error == f64::INFINITY);
+        assert!(plain[1].sum.is_finite() && plain[1].error.is_finite());
+        assert!(plain[2].sum.is_nan() && plain[2].area.is_nan());
+        let mut mask = [false; 25];
+        (mask[12], mask[13]) = (true, true);
+        let masked = sums(&frame.with_mask(Image::new(&mask, (5, 5))?)?)?;
+        assert!((masked[0].sum - masked[0].area).abs() < 1e-15 && masked[0].area > 4.0);
+        assert!(masked[0].error.is_finite());
+        Ok(())
+    }
+
+    #[test]
+    fn bad_apertures_are_named() -> Result<(), Error> {
+        let message = |aperture: Result<Aperture, Error>| aperture.unwrap_err().to_string();
+        assert!(message(Aperture::circle(0.0)).starts_with("radius must be positive"));
+        assert!(message(Aperture::annulus(f64::NAN, 1.0)).starts_with("inner_radius must"));
+        assert!(message(Aperture::annulus(2.0, 2.0)).starts_with("outer_radius must be greater"));
+        for n in [0, MAX_SUBPIXELS + 1] {
+            let bad = Aperture::circle(1.0)?.with_method(Method::Subpixel(n));
+            assert!(message(bad).starts_with("subpixels must be between 1 and"));
+        }
         Ok(())
     }
 }

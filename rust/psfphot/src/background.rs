@@ -1,19 +1,20 @@
-//! The local background: a sigma-clipped median in an annulus around a source.
+//! The local background: the level in an annulus around a source.
 
-use std::cmp::Ordering;
+mod clip;
+mod estimator;
 
+use std::ops::Range;
+
+pub use clip::{Centre, Clip, Spread};
+pub use estimator::{Estimator, Level};
+
+use crate::aperture::check_radii;
 use crate::image::{Frame, Pixel, PixelBox};
-use crate::run::chunks;
+use crate::positions::map_positions;
 use crate::{Error, Run};
 
-/// Sources per task: about a millisecond of work.
+/// Sources per task: some tenths of a millisecond of work.
 const CHUNK: usize = 32;
-
-/// Values beyond this many standard deviations from the median are clipped.
-const CLIP_SIGMA: f64 = 3.0;
-
-/// Clipping stops after so many rounds, or when a round clips nothing.
-const CLIP_ROUNDS: usize = 10;
 
 /// The ring of pixels in which a local background is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,16 +30,20 @@ impl Annulus {
     /// # Errors
     /// [`Error::InvalidArgument`] unless 0 < inner < outer < ∞.
     pub fn new(inner_radius: f64, outer_radius: f64) -> Result<Self, Error> {
-        Error::check_positive("inner_radius", inner_radius)?;
-        Error::check_positive("outer_radius", outer_radius)?;
-        if outer_radius <= inner_radius {
-            let expected = "be greater than inner_radius";
-            return Err(Error::invalid("outer_radius", expected, outer_radius));
-        }
+        check_radii(inner_radius, outer_radius)?;
         Ok(Self {
             inner: inner_radius,
             outer: outer_radius,
         })
+    }
+
+    /// The usable values around a position, row by row; none where it is not
+    /// finite.
+    #[must_use]
+    pub fn values<T: Pixel>(&self, frame: &Frame<'_, T>, position: (f64, f64)) -> Vec<f64> {
+        let mut values = Vec::new();
+        self.collect(frame, position, &mut values);
+        values
     }
 
     /// Collects the usable values around a position.
@@ -47,28 +52,72 @@ impl Annulus {
         let reach = self.outer;
         let window = PixelBox::spanning((cx - reach, cx + reach), (cy - reach, cy + reach))
             .intersection(&frame.data().bounds());
-        let (inner, outer) = (self.inner * self.inner, self.outer * self.outer);
         for y in window.y0..window.y1 {
             let dy = y as f64 - cy;
-            let row = frame.row_values(y as usize, window.columns());
-            for (x, value) in (window.x0..window.x1).zip(row) {
-                let dx = x as f64 - cx;
-                let r2 = dx * dx + dy * dy;
-                if r2 >= inner && r2 < outer {
-                    into.extend(value);
-                }
+            let disk = within(self.outer, dy, cx, window.columns());
+            let hole = within(self.inner, dy, cx, disk.clone());
+            for run in [disk.start..hole.start, hole.end..disk.end] {
+                extend(into, frame, y as usize, run);
             }
         }
     }
 }
 
-/// The sigma-clipped median of the annulus around each position.
+/// Those of `columns` whose pixels of the row at `dy` lie less than `radius`
+/// from column `cx`. Without any it is an empty range at the start.
+fn within(radius: f64, dy: f64, cx: f64, columns: Range<usize>) -> Range<usize> {
+    let square = radius * radius;
+    let inside = |x: usize| {
+        let dx = x as f64 - cx;
+        dx * dx + dy * dy < square
+    };
+    if dy.abs() > radius {
+        return columns.start..columns.start;
+    }
+    let half_chord = (square - dy * dy).max(0.0).sqrt();
+    let nearest = |x: f64| (x.max(0.0) as usize).clamp(columns.start, columns.end);
+    let mut start = nearest(cx - half_chord);
+    let mut end = nearest(cx + half_chord + 1.0);
+    // Casts and the root are rounded: what counts is the comparison of squares.
+    while start > columns.start && inside(start - 1) {
+        start -= 1;
+    }
+    while start < end && !inside(start) {
+        start += 1;
+    }
+    while end < columns.end && inside(end) {
+        end += 1;
+    }
+    while end > start && !inside(end - 1) {
+        end -= 1;
+    }
+    if start < end {
+        start..end
+    } else {
+        columns.start..columns.start
+    }
+}
+
+/// Appends the usable values in a run of columns of row `y`.
+fn extend<T: Pixel>(into: &mut Vec<f64>, frame: &Frame<'_, T>, y: usize, run: Range<usize>) {
+    let values = &frame.data().row(y)[run.clone()];
+    let masked = frame.mask().map(|mask| &mask.row(y)[run.clone()]);
+    // All are looked at before any is taken: without a branch for each.
+    let all_finite = values.iter().fold(true, |all, &value| {
+        all & Into::<f64>::into(value).is_finite()
+    });
+    let any_masked = masked.is_some_and(|masked| masked.iter().fold(false, |any, &m| any | m));
+    if all_finite && !any_masked {
+        into.extend(values.iter().map(|&value| Into::<f64>::into(value)));
+    } else {
+        into.extend(frame.row_values(y, run).flatten());
+    }
+}
+
+/// The level in the annulus around each position.
 ///
-/// Masked and non-finite pixels do not take part; errors are not looked at.
-/// The clipping is that of `astropy.stats.SigmaClip(sigma=3, maxiters=10)`:
-/// values beyond 3 standard deviations (about the mean, divided by n) from the
-/// median are dropped, until nothing is dropped or for 10 rounds. NaN where no
-/// pixel is left or the position is not finite.
+/// Masked and non-finite pixels do not take part; errors are not looked at. NaN
+/// where no pixel is left or the position is not finite.
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] if `x` and `y` differ in length;
@@ -78,73 +127,14 @@ pub fn local_background<T: Pixel>(
     x: &[f64],
     y: &[f64],
     annulus: &Annulus,
+    estimator: &Estimator,
     run: Run<'_>,
 ) -> Result<Vec<f64>, Error> {
-    Error::check_len("y", x.len(), y.len())?;
-    let levels = run.map(chunks(x.len(), CHUNK), Vec::new, |values, range| {
-        run.advance(range.len());
-        range
-            .map(|i| {
-                // An annulus can be as large as the image.
-                run.check()?;
-                annulus.collect(frame, (x[i], y[i]), values);
-                Ok(clipped_median(values))
-            })
-            .collect::<Result<Vec<_>, Error>>()
-    })?;
-    Ok(levels.concat())
-}
-
-/// The median of what sigma clipping leaves of finite values; NaN of none.
-///
-/// The values are sorted once: then every round's median is at hand, and what
-/// it leaves is a range.
-pub(crate) fn clipped_median(values: &mut [f64]) -> f64 {
-    // Twice as fast as `total_cmp`, and an order because none is NaN.
-    values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-    let mut kept = &*values;
-    for _ in 0..CLIP_ROUNDS {
-        let (centre, width) = (median(kept), CLIP_SIGMA * standard_deviation(kept));
-        let start = kept.partition_point(|&v| v < centre - width);
-        let end = kept.partition_point(|&v| v <= centre + width);
-        // Rounding can leave nothing of values that are all but equal.
-        let Some(left) = kept.get(start..end).filter(|left| !left.is_empty()) else {
-            break;
-        };
-        if left.len() == kept.len() {
-            break;
-        }
-        kept = left;
-    }
-    median(kept)
-}
-
-fn median(sorted: &[f64]) -> f64 {
-    let half = sorted.len() / 2;
-    match (sorted.get(half.wrapping_sub(1)), sorted.get(half)) {
-        (_, Some(&middle)) if sorted.len() % 2 == 1 => middle,
-        // Half of each, so that the sum cannot overflow.
-        (Some(&low), Some(&high)) => 0.5 * low + 0.5 * high,
-        _ => f64::NAN,
-    }
-}
-
-fn standard_deviation(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = sum(values, |v| v) / n;
-    (sum(values, |v| (v - mean) * (v - mean)) / n).sqrt()
-}
-
-/// Σ f(v) in eight interleaved sums, which the compiler vectorises.
-fn sum(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (blocks, rest) = values.as_chunks::<8>();
-    for block in blocks {
-        for (lane, &v) in lanes.iter_mut().zip(block) {
-            *lane += f(v);
-        }
-    }
-    lanes.iter().sum::<f64>() + rest.iter().map(|&v| f(v)).sum::<f64>()
+    let space = || (Vec::new(), clip::Space::default());
+    map_positions(run, (x, y), CHUNK, space, |(values, space), position| {
+        annulus.collect(frame, position, values);
+        estimator.estimate(values, space)
+    })
 }
 
 #[cfg(test)]
@@ -155,46 +145,41 @@ mod tests {
     use crate::run::CancelAfter;
     use proptest::prelude::*;
 
-    /// Word for word what the documentation says, on plain vectors.
-    fn clipped_median_by_definition(values: &[f64]) -> f64 {
-        let mut kept = values.to_vec();
-        for _ in 0..10 {
-            let n = kept.len() as f64;
-            let mean = kept.iter().sum::<f64>() / n;
-            let variance = kept.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-            let centre = plain_median(&kept);
-            let before = kept.len();
-            kept.retain(|v| (v - centre).abs() <= 3.0 * variance.sqrt());
-            if kept.len() == before {
-                break;
-            }
-        }
-        plain_median(&kept)
-    }
-
-    fn plain_median(values: &[f64]) -> f64 {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let n = sorted.len();
-        f64::midpoint(sorted[(n - 1) / 2], sorted[n / 2])
-    }
+    const MEDIAN: Estimator = Estimator {
+        level: Level::Median,
+        clip: None,
+    };
 
     proptest! {
         #[test]
-        fn clipping_follows_its_definition(
-            mut values in prop::collection::vec(prop_oneof![9 => -1.0..1.0, 1 => -50.0..90.0], 1..300),
+        fn the_annulus_is_the_pixels_between_the_radii(
+            inner in 0.1..6.0_f64,
+            width in 0.1..8.0_f64,
+            // Whole and half positions, so that distances are often radii.
+            position in (0..60_i32, 0..50_i32).prop_map(|(x, y)| (
+                f64::from(x) / 2.0 - 5.0, f64::from(y) / 2.0 - 5.0
+            )),
+            whole in any::<bool>(),
         ) {
-            let expected = clipped_median_by_definition(&values);
-            prop_assert_eq!(clipped_median(&mut values), expected);
+            let round = |v: f64| if whole { v.ceil() } else { v };
+            let (inner, outer) = (round(inner), round(inner) + round(width));
+            let mut data: Vec<f64> = (0..300).map(f64::from).collect();
+            (data[137], data[255]) = (f64::NAN, f64::INFINITY);
+            let mask: Vec<bool> = (0..300).map(|k| k % 17 == 3).collect();
+            let frame = Frame::new(Image::new(&data, (15, 20)).unwrap())
+                .with_mask(Image::new(&mask, (15, 20)).unwrap())
+                .unwrap();
+            let values = Annulus::new(inner, outer).unwrap().values(&frame, position);
+            let expected: Vec<f64> = (0..300)
+                .filter(|&k| {
+                    let (dx, dy) = ((k % 20) as f64 - position.0, (k / 20) as f64 - position.1);
+                    let r2 = dx * dx + dy * dy;
+                    !mask[k] && data[k].is_finite() && r2 >= inner * inner && r2 < outer * outer
+                })
+                .map(|k| data[k])
+                .collect();
+            prop_assert_eq!(values, expected);
         }
-    }
-
-    #[test]
-    fn equal_and_extreme_values_have_a_median() {
-        assert_eq!(clipped_median(&mut [0.1; 7]), 0.1);
-        assert_eq!(clipped_median(&mut [1e308, 1e308, -1e308]), 1e308);
-        assert_eq!(clipped_median(&mut [1e308, 1e308]), 1e308);
-        assert!(clipped_median(&mut []).is_nan());
     }
 
     #[test]
@@ -209,7 +194,7 @@ mod tests {
             let mut data = vec![f64::NAN; 400];
             data[y * 20 + x] = 7.0;
             let frame = Frame::new(Image::new(&data, (20, 20))?);
-            let level = local_background(&frame, &[10.0], &[10.0], &annulus, Run::new())?;
+            let level = local_background(&frame, &[10.0], &[10.0], &annulus, &MEDIAN, Run::new())?;
             assert_eq!(level[0] == 7.0, inside, "{x} {y}");
         }
         Ok(())
@@ -225,7 +210,14 @@ mod tests {
         let xs = [10.0, 10.0, -50.0, f64::NAN, 1e300, f64::INFINITY];
         let ys = [15.0, 2.0, 5.0, 5.0, 5.0, 5.0];
         let annulus = Annulus::new(2.0, 4.0)?;
-        let levels = local_background(&frame, &xs, &ys, &annulus, Run::new())?;
+        let levels = local_background(
+            &frame,
+            &xs,
+            &ys,
+            &annulus,
+            &Estimator::default(),
+            Run::new(),
+        )?;
         assert_eq!(levels[0], 1.0);
         assert!(levels[1..].iter().all(|level| level.is_nan()));
         Ok(())
@@ -237,7 +229,7 @@ mod tests {
         let annulus = Annulus::new(0.5, 1e9)?;
         let levels = |monitor: &CancelAfter| {
             let run = Run::new().with_monitor(monitor).serial();
-            local_background(&frame, &[1.0; 3], &[1.0; 3], &annulus, run)
+            local_background(&frame, &[1.0; 3], &[1.0; 3], &annulus, &MEDIAN, run)
         };
         assert_eq!(levels(&CancelAfter::new(100)), Ok(vec![1.0; 3]));
         assert_eq!(levels(&CancelAfter::new(2)), Err(Error::Cancelled));

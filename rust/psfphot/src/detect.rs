@@ -1,18 +1,21 @@
 //! Finding stars.
 //!
 //! ```text
-//! image ─► convolve with a zero-sum Gaussian ─► local maxima above a threshold
+//! image ─► convolve with a zero-sum kernel ───► local maxima above a threshold
 //!                                                      │
 //! sources ◄─ n brightest ◄─ ranges ◄─ statistics of the image around each
 //! ```
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`kernel`] | the [`Kernel`]: an elliptical Gaussian that sums to zero |
+//! | [`kernel`] | the [`Kernel`]: a star that is shifted to sum to zero |
 //! | [`convolve`] | direct convolution with a kernel |
 //! | [`peaks`] | local maxima within a [`Neighbourhood`], above a [`Threshold`] |
 //! | [`moments`] | the image moments of a star |
+//! | [`selection`] | the [`Selection`] that all finders share |
 //! | [`iraf`] | [`IrafFinder`], after IRAF's `starfind` |
+//! | [`dao`] | [`DaoFinder`], after DAOPHOT's `FIND` and IRAF's `daofind` |
+//! | [`star`] | [`StarFinder`], with any kernel |
 //!
 //! ```
 //! use psfphot::Run;
@@ -34,17 +37,22 @@
 //! ```
 
 pub mod convolve;
+pub mod dao;
 pub mod iraf;
 pub mod kernel;
+mod marginal;
 pub mod moments;
 pub mod peaks;
+pub mod selection;
+pub mod star;
 mod ties;
 
+pub use dao::{DaoFinder, DaoSource};
 pub use iraf::{IrafFinder, IrafSource};
 pub use kernel::Kernel;
-pub use peaks::{Neighbourhood, Peak, Threshold};
-
-use crate::Error;
+pub use peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
+pub use selection::Selection;
+pub use star::{Star, StarFinder};
 
 /// What a finder found.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,90 +69,3 @@ pub struct Found<S> {
 
 /// An inclusive range (lowest, highest) of accepted values; `None` accepts all.
 pub type Range = Option<(f64, f64)>;
-
-fn in_range(range: Range, value: f64) -> bool {
-    range.is_none_or(|(lowest, highest)| value >= lowest && value <= highest)
-}
-
-/// A NaN bound would silently refuse everything.
-fn check_range(argument: &'static str, range: Range) -> Result<(), Error> {
-    match range {
-        Some((lowest, highest)) if lowest.is_nan() || highest.is_nan() => Err(Error::invalid(
-            argument,
-            "be a pair of numbers (lower, upper)",
-            format!("({lowest}, {highest})"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Keeps the `n` sources of the largest flux, brightest first; equal ones keep
-/// their order.
-fn keep_brightest<S>(sources: &mut Vec<S>, n: Option<usize>, flux: impl Fn(&S) -> f64) {
-    if let Some(n) = n {
-        sources.sort_by(|a, b| flux(b).total_cmp(&flux(a)));
-        sources.truncate(n);
-    }
-}
-
-/// The pixels that hold given (x, y) positions.
-///
-/// # Errors
-/// [`Error::InvalidArgument`] if a position lies off the image or is not finite.
-fn nearest_pixels(
-    positions: &[(f64, f64)],
-    shape: (usize, usize),
-) -> Result<Vec<(usize, usize)>, Error> {
-    let within = |value: f64, n: usize| value > -0.5 && value < n as f64 - 0.5;
-    positions
-        .iter()
-        .map(|&(x, y)| {
-            if within(x, shape.1) && within(y, shape.0) {
-                return Ok((x.round() as usize, y.round() as usize));
-            }
-            Err(Error::invalid(
-                "xycoords",
-                format!("be within the bounds of the input data with shape {shape:?}"),
-                format!("({x}, {y})"),
-            ))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_brightest_come_first_and_ties_keep_their_order() {
-        let mut sources = vec![(0, 1.0), (1, 3.0), (2, 1.0), (3, 2.0)];
-        keep_brightest(&mut sources, Some(3), |s| s.1);
-        assert_eq!(sources, vec![(1, 3.0), (3, 2.0), (0, 1.0)]);
-        keep_brightest(&mut sources, None, |s| s.1);
-        assert_eq!(sources.len(), 3);
-    }
-
-    #[test]
-    fn positions_round_away_from_zero_and_must_lie_on_the_image() {
-        assert_eq!(
-            nearest_pixels(&[(2.5, 0.4), (-0.4, 1.4)], (2, 4)),
-            Ok(vec![(3, 0), (0, 1)])
-        );
-        for bad in [
-            (3.5, 0.0),
-            (-0.5, 0.0),
-            (0.0, 1.5),
-            (f64::NAN, 0.0),
-            (1e300, 0.0),
-        ] {
-            assert!(nearest_pixels(&[bad], (2, 4)).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn ranges_include_their_ends() {
-        assert!(in_range(Some((0.5, 2.0)), 0.5) && in_range(Some((0.5, 2.0)), 2.0));
-        assert!(!in_range(Some((0.5, 2.0)), 2.1) && in_range(None, 1e9));
-        assert!(check_range("sharpness_range", Some((f64::NAN, 1.0))).is_err());
-    }
-}

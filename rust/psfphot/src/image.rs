@@ -263,6 +263,12 @@ impl<'a, T: Pixel> Frame<'a, T> {
         self.mask
     }
 
+    /// The 1-sigma errors, if there are any.
+    #[must_use]
+    pub fn error(&self) -> Option<Image<'a, T>> {
+        self.error
+    }
+
     /// Whether the frame has errors.
     #[must_use]
     pub fn has_error(&self) -> bool {

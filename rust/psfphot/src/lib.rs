@@ -9,8 +9,9 @@
 //! | [`detect`] | finding stars: the kernel, the convolution, the peaks, the statistics of IRAF's starfind |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
 //! | [`group`] | friends-of-friends groups of sources |
-//! | [`aperture`] | sums over circles, with exact overlaps |
+//! | [`aperture`] | sums over circles and annuli, with exact overlaps |
 //! | [`background`] | the local background in an annulus |
+//! | [`matching`] | which source of one catalogue is which of another |
 //! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
 //! | [`photometry`] | from starting values to fitted sources with errors and flags |
 //! | [`flags`] | the flag bits and what they mean |
@@ -41,7 +42,9 @@ pub mod fit;
 pub mod flags;
 pub mod group;
 pub mod image;
+pub mod matching;
 pub mod photometry;
+mod positions;
 pub mod psf;
 pub mod render;
 pub mod run;

@@ -2,6 +2,7 @@
 //! measures and flags.
 
 mod covariance;
+mod judged;
 mod outcome;
 mod source;
 mod tasks;
@@ -12,6 +13,7 @@ use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
 
+pub use judged::Judged;
 pub use source::{FittedSource, Starts};
 
 /// Fits sources to an image, alone or in groups.

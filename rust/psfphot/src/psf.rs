@@ -1,8 +1,15 @@
 //! The point spread functions: one trait and its models.
 
+mod airy;
+mod elliptical;
 mod gaussian;
 mod gridded;
+mod jinc;
+mod moffat;
 mod points;
+mod quadrature;
+mod radial;
+mod rectangle;
 mod sampled;
 mod spline;
 mod stencil;
@@ -10,9 +17,12 @@ mod stencil;
 use crate::Error;
 use crate::image::PixelBox;
 
-pub use gaussian::CircularGaussianPrf;
+pub use airy::{AiryPrf, AiryPsf};
+pub use elliptical::{GaussianPrf, GaussianPsf};
 pub(crate) use gaussian::SIGMA_PER_FWHM;
+pub use gaussian::{CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf};
 pub use gridded::GriddedPsf;
+pub use moffat::{MoffatPrf, MoffatPsf};
 pub use points::{PerPoint, PointSource, evaluate_points, gradient_points};
 pub use sampled::{SampledPsf, Sampling};
 
@@ -67,8 +77,9 @@ pub trait Psf: Send + Sync + std::fmt::Debug {
         step
     }
 
-    /// The pixels where the PSF and its derivatives may differ from zero;
-    /// empty for a position that is not finite.
+    /// The pixels where the PSF and its derivatives may differ from zero, or
+    /// for a PSF whose wings do not end, beyond which a renderer and a fit of
+    /// groups take it for zero; empty for a position that is not finite.
     fn support(&self, at: Placement<'_>) -> PixelBox;
 
     /// The PSF at any point (px, py), pixels.
@@ -110,3 +121,76 @@ pub trait Psf: Send + Sync + std::fmt::Debug {
         gradient: &mut [f64],
     );
 }
+
+/// A pixel's offset from a source. What is infinitely far becomes so far that
+/// every PSF is zero, and no difference of infinities can arise.
+fn offset(pixel: f64, center: f64) -> f64 {
+    const FAR: f64 = 1e150;
+    (pixel - center).clamp(-FAR, FAR)
+}
+
+/// NaN in place of a width that makes no PSF.
+fn positive(width: f64) -> f64 {
+    if width > 0.0 { width } else { f64::NAN }
+}
+
+/// Implements [`Psf`] for a type by that of its only field.
+macro_rules! delegate_psf {
+    ($name:ident) => {
+        impl $crate::psf::Psf for $name {
+            fn shape_names(&self) -> &'static [&'static str] {
+                self.0.shape_names()
+            }
+
+            fn shape(&self) -> &[f64] {
+                self.0.shape()
+            }
+
+            fn check_shape(&self, shape: &[f64]) -> Result<(), $crate::Error> {
+                self.0.check_shape(shape)
+            }
+
+            fn limit_shape_step(&self, index: usize, value: f64, step: f64) -> f64 {
+                self.0.limit_shape_step(index, value, step)
+            }
+
+            fn support(&self, at: $crate::psf::Placement<'_>) -> $crate::image::PixelBox {
+                self.0.support(at)
+            }
+
+            fn value(&self, at: $crate::psf::Placement<'_>, px: f64, py: f64) -> f64 {
+                self.0.value(at, px, py)
+            }
+
+            fn value_and_gradient(
+                &self,
+                at: $crate::psf::Placement<'_>,
+                px: f64,
+                py: f64,
+                gradient: &mut [f64],
+            ) -> f64 {
+                self.0.value_and_gradient(at, px, py, gradient)
+            }
+
+            fn fill(
+                &self,
+                at: $crate::psf::Placement<'_>,
+                window: $crate::image::PixelBox,
+                values: &mut [f64],
+            ) {
+                self.0.fill(at, window, values);
+            }
+
+            fn fill_with_gradient(
+                &self,
+                at: $crate::psf::Placement<'_>,
+                window: $crate::image::PixelBox,
+                values: &mut [f64],
+                gradient: &mut [f64],
+            ) {
+                self.0.fill_with_gradient(at, window, values, gradient);
+            }
+        }
+    };
+}
+use delegate_psf;

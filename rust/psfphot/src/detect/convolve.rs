@@ -42,7 +42,7 @@ pub fn convolve<T: Pixel>(
     if convolved.is_empty() {
         return Ok(convolved);
     }
-    let stride = nx + 2 * kernel.radius().1;
+    let stride = nx + kernel.shape().1 - 1;
     let taps = taps(kernel, stride);
     let tasks: Vec<_> = convolved
         .chunks_mut(BAND * nx)
@@ -50,7 +50,7 @@ pub fn convolve<T: Pixel>(
         .map(|(i, rows)| (i * BAND, rows))
         .collect();
     run.map(tasks, Workspace::default, |work, (first_row, rows)| {
-        work.pad(image, kernel.radius(), first_row, rows.len() / nx);
+        work.pad(image, kernel, first_row, rows.len() / nx);
         work.sums.resize(nx, 0.0);
         for (i, row) in rows.chunks_exact_mut(nx).enumerate() {
             weighted_sums(&work.padded[i * stride..], &taps, &mut work.sums);
@@ -86,29 +86,31 @@ struct Workspace {
 }
 
 impl Workspace {
-    /// Copies `n_rows` rows from `first_row` on with a margin of `radius`, zero
-    /// where it is off the image.
+    /// Copies `n_rows` rows from `first_row` on with the margins that the
+    /// turned kernel needs, zero where they are off the image.
     fn pad<T: Pixel>(
         &mut self,
         image: Image<'_, T>,
-        radius: (usize, usize),
+        kernel: &Kernel,
         first_row: usize,
         n_rows: usize,
     ) {
         let (ny, nx) = image.shape();
-        let (ry, rx) = radius;
+        let (height, width) = kernel.shape();
+        let (cy, cx) = kernel.center();
+        let (above, left) = (height - 1 - cy, width - 1 - cx);
         self.padded.clear();
-        for y in first_row..first_row + n_rows + 2 * ry {
+        for y in first_row..first_row + n_rows + height - 1 {
             // y counts from the top of the margin.
-            let row = if (ry..ny + ry).contains(&y) {
-                image.row(y - ry)
+            let row = if (above..ny + above).contains(&y) {
+                image.row(y - above)
             } else {
                 &[]
             };
-            self.padded.resize(self.padded.len() + rx, 0.0);
+            self.padded.resize(self.padded.len() + left, 0.0);
             self.padded.extend(row.iter().map(|&value| value.into()));
             self.padded
-                .resize(self.padded.len() + rx + (nx - row.len()), 0.0);
+                .resize(self.padded.len() + cx + (nx - row.len()), 0.0);
         }
     }
 }
@@ -149,16 +151,18 @@ mod tests {
 
     /// The definition, pixel by pixel.
     fn naive<T: Pixel>(image: Image<'_, T>, kernel: &Kernel) -> Vec<T> {
-        let (ry, rx) = (kernel.radius().0 as i64, kernel.radius().1 as i64);
+        let (cy, cx) = (kernel.center().0 as i64, kernel.center().1 as i64);
+        let (height, width) = (kernel.shape().0 as i64, kernel.shape().1 as i64);
         let (ny, nx) = image.shape();
         let mut out = Vec::new();
         for (y, x) in (0..ny as i64).flat_map(|y| (0..nx as i64).map(move |x| (y, x))) {
             let mut sum = 0.0;
-            let mut pixels = kernel.values().iter().zip(kernel.footprint()).rev();
-            for (dy, dx) in (-ry..=ry).flat_map(|dy| (-rx..=rx).map(move |dx| (dy, dx))) {
-                let value: f64 = image.get(x + dx, y + dy).map_or(0.0, Into::into);
-                if let Some((weight, true)) = pixels.next() {
-                    sum += weight * value;
+            let offsets = (0..height).flat_map(|j| (0..width).map(move |i| (j, i)));
+            for (j, i) in offsets.collect::<Vec<_>>().into_iter().rev() {
+                let value: f64 = image.get(x + cx - i, y + cy - j).map_or(0.0, Into::into);
+                let k = (j * width + i) as usize;
+                if kernel.footprint()[k] {
+                    sum += kernel.values()[k] * value;
                 }
             }
             out.push(T::from_f64(sum));
@@ -196,6 +200,25 @@ mod tests {
             let result = convolve(image, &kernel, Run::new())?;
             prop_assert_eq!(result, naive(image, &kernel));
         }
+    }
+
+    #[test]
+    fn kernels_of_any_shape_have_the_bits_of_the_definition() -> Result<(), Error> {
+        let data = noise(19 * 23, 3);
+        let image = Image::new(&data, (19, 23))?;
+        for shape in [(1, 1), (1, 4), (2, 2), (3, 6), (4, 3), (25, 30)] {
+            let values: Vec<f64> = noise(shape.0 * shape.1, 5)
+                .iter()
+                .map(|v| v.abs() + 1.0)
+                .collect();
+            let kernel = Kernel::from_values(&values, shape)?;
+            assert_eq!(
+                convolve(image, &kernel, Run::new())?,
+                naive(image, &kernel),
+                "{shape:?}"
+            );
+        }
+        Ok(())
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! The star finder of IRAF's `starfind` task.
 
-use super::convolve::convolve;
 use super::moments::Moments;
-use super::peaks::{Neighbourhood, PeakSearch, Threshold};
-use super::{Found, Kernel, Range, check_range, in_range, keep_brightest, nearest_pixels};
+use super::peaks::Threshold;
+use super::selection::{
+    Candidates, Measured, Selection, check_range, in_range, measure_all, on_image,
+};
+use super::{Found, Kernel, Range};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel};
-use crate::run::{Run, chunks};
-
-/// Positions per task: enough that handing tasks out costs nothing beside them.
-const BATCH: usize = 256;
+use crate::run::Run;
 
 /// Finds stars by the image moments of the peaks of the convolved image, as
 /// IRAF's `starfind` (`images.imcoords`) does.
@@ -26,12 +25,9 @@ const BATCH: usize = 256;
 pub struct IrafFinder {
     fwhm: f64,
     sigma_radius: f64,
-    min_separation: Option<f64>,
-    exclude_border: bool,
+    selection: Selection,
     sharpness: Range,
     roundness: Range,
-    peak_max: Option<f64>,
-    n_brightest: Option<usize>,
     min_n_pixels: usize,
 }
 
@@ -73,12 +69,9 @@ impl IrafFinder {
         Self {
             fwhm,
             sigma_radius: 1.5,
-            min_separation: None,
-            exclude_border: false,
+            selection: Selection::new(),
             sharpness: Some((0.5, 2.0)),
             roundness: Some((0.0, 0.2)),
-            peak_max: None,
-            n_brightest: None,
             min_n_pixels: 5,
         }
     }
@@ -90,18 +83,11 @@ impl IrafFinder {
         self
     }
 
-    /// How far peaks must lie apart, pixels (`None`: 2.5 `fwhm`). With 0 a
-    /// peak need only be the largest pixel of the kernel's footprint.
+    /// The settings that all finders share. Peaks lie 2.5 `fwhm` apart by
+    /// default, and `peak_max` is above the sky.
     #[must_use]
-    pub fn with_min_separation(mut self, min_separation: Option<f64>) -> Self {
-        self.min_separation = min_separation;
-        self
-    }
-
-    /// Leaves out peaks within half the kernel's size of the edges.
-    #[must_use]
-    pub fn with_exclude_border(mut self, exclude_border: bool) -> Self {
-        self.exclude_border = exclude_border;
+    pub fn with_selection(mut self, selection: Selection) -> Self {
+        self.selection = selection;
         self
     }
 
@@ -116,20 +102,6 @@ impl IrafFinder {
     #[must_use]
     pub fn with_roundness_range(mut self, range: Range) -> Self {
         self.roundness = range;
-        self
-    }
-
-    /// The largest accepted peak above the sky.
-    #[must_use]
-    pub fn with_peak_max(mut self, peak_max: Option<f64>) -> Self {
-        self.peak_max = peak_max;
-        self
-    }
-
-    /// Keeps only so many sources, those of the largest flux.
-    #[must_use]
-    pub fn with_n_brightest(mut self, n_brightest: Option<usize>) -> Self {
-        self.n_brightest = n_brightest;
         self
     }
 
@@ -157,27 +129,11 @@ impl IrafFinder {
         run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
         let kernel = self.checked_kernel()?;
-        let image = frame.data();
-        let neighbourhood = match self.min_separation.unwrap_or(2.5 * self.fwhm) {
-            0.0 => Neighbourhood::footprint(kernel.footprint(), kernel.shape())?,
-            separation => Neighbourhood::disk(separation, image.shape())?,
-        };
-        let border = if self.exclude_border {
-            kernel.radius()
-        } else {
-            (0, 0)
-        };
-        let search = PeakSearch::new(&neighbourhood, threshold)
-            .with_mask(frame.mask())
-            .with_border(border);
-        let convolved = convolve(image, &kernel, run)?;
-        let convolved = Image::new(&convolved, image.shape())?;
-        let peaks = search.find(convolved, run)?;
-        let positions: Vec<_> = peaks
-            .iter()
-            .map(|peak| (peak.x, peak.y, peak.value))
-            .collect();
-        self.measure_pixels(image, &kernel, &positions, run)
+        let separation = 2.5 * self.fwhm;
+        let candidates =
+            self.selection
+                .search(frame, &kernel, (threshold, 1.0), separation, run)?;
+        self.measure_candidates(frame.data(), &kernel, &candidates, run)
     }
 
     /// Measures the stars at given (x, y) positions, rounded to pixels, in the
@@ -192,158 +148,106 @@ impl IrafFinder {
         run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
         let kernel = self.checked_kernel()?;
-        let image = frame.data();
-        let convolved = convolve(image, &kernel, run)?;
-        let convolved = Image::new(&convolved, image.shape())?;
-        let positions: Vec<_> = nearest_pixels(positions, image.shape())?
-            .into_iter()
-            .map(|(x, y)| (x, y, convolved.row(y)[x].into()))
-            .collect();
-        self.measure_pixels(image, &kernel, &positions, run)
+        let candidates = Candidates::given(frame.data(), &kernel, positions, run)?;
+        self.measure_candidates(frame.data(), &kernel, &candidates, run)
     }
 
     /// The kernel, once all settings are found usable.
     fn checked_kernel(&self) -> Result<Kernel, Error> {
         let kernel = Kernel::circular(self.fwhm, self.sigma_radius)?;
-        if let Some(separation) = self.min_separation.filter(|s| s.is_nan() || *s < 0.0) {
-            return Err(Error::invalid("min_separation", "be >= 0", separation));
-        }
+        self.selection.check()?;
         if self.min_n_pixels == 0 {
             return Err(Error::invalid("min_n_pixels", "be >= 1", 0));
-        }
-        if self.n_brightest == Some(0) {
-            return Err(Error::invalid("n_brightest", "be > 0", 0));
-        }
-        if self.peak_max.is_some_and(f64::is_nan) {
-            return Err(Error::invalid("peak_max", "be a number", f64::NAN));
         }
         check_range("sharpness_range", self.sharpness)?;
         check_range("roundness_range", self.roundness)?;
         Ok(kernel)
     }
 
-    /// Measures and filters at pixels (x, y) with the convolved value there.
-    fn measure_pixels<T: Pixel>(
+    fn measure_candidates<T: Pixel>(
         &self,
         image: Image<'_, T>,
         kernel: &Kernel,
-        positions: &[(usize, usize, f64)],
+        candidates: &Candidates<T>,
         run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
-        let n_sky = kernel.footprint().iter().filter(|&&inside| !inside).count();
-        let batches = run.map(
-            chunks(positions.len(), BATCH),
-            Vec::new,
-            |cutout: &mut Vec<f64>, batch| {
-                let measured = positions[batch].iter().filter_map(|&(x, y, height)| {
-                    fill_cutout(image, (x, y), kernel, cutout);
-                    let star = Star {
-                        kernel,
-                        n_sky,
-                        x,
-                        y,
-                        height,
-                    };
-                    star.measure(cutout)
-                        .filter(|s| s.n_pixels >= self.min_n_pixels)
-                });
-                Ok(measured.collect::<Vec<_>>())
-            },
-        )?;
-        let mut sources = batches.concat();
-        let n_measured = sources.len();
-        sources.retain(|source| self.accepts(source, image.shape()));
-        keep_brightest(&mut sources, self.n_brightest, |source| source.flux);
-        Ok(Found {
-            sources,
-            n_measured,
-        })
-    }
-
-    fn accepts(&self, source: &IrafSource, (ny, nx): (usize, usize)) -> bool {
-        let on_image = |at: f64, n: usize| (-0.5..=n as f64 - 0.5).contains(&at);
-        on_image(source.x, nx)
-            && on_image(source.y, ny)
-            && in_range(self.sharpness, source.sharpness)
-            && in_range(self.roundness, source.roundness)
-            && self.peak_max.is_none_or(|peak_max| source.peak <= peak_max)
-    }
-}
-
-/// The kernel's rectangle of the image around (x, y), 0 off the image.
-fn fill_cutout<T: Pixel>(
-    image: Image<'_, T>,
-    (x, y): (usize, usize),
-    kernel: &Kernel,
-    cutout: &mut Vec<f64>,
-) {
-    let (ry, rx) = (kernel.radius().0 as i64, kernel.radius().1 as i64);
-    let (x, y) = (x as i64, y as i64);
-    cutout.clear();
-    for py in y - ry..=y + ry {
-        cutout.extend((x - rx..=x + rx).map(|px| image.get(px, py).map_or(0.0, Into::into)));
-    }
-}
-
-/// One position to be measured.
-struct Star<'a> {
-    kernel: &'a Kernel,
-    /// Pixels of the kernel's rectangle off the footprint.
-    n_sky: usize,
-    x: usize,
-    y: usize,
-    /// The convolved image here: the height of the fitted Gaussian.
-    height: f64,
-}
-
-impl Star<'_> {
-    /// Measures on the cutout, which becomes D; `None` where a statistic is
-    /// not finite.
-    fn measure(&self, cutout: &mut [f64]) -> Option<IrafSource> {
-        let sky = self.sky(cutout);
-        if !sky.is_finite() {
-            return None;
-        }
-        for (value, inside) in cutout.iter_mut().zip(self.kernel.footprint()) {
-            let d = if *inside { *value - sky } else { 0.0 };
-            // Not `max`, which would turn NaN into 0.
-            *value = if d < 0.0 { 0.0 } else { d };
-        }
-        let moments = Moments::new(cutout, self.kernel.shape().1);
-        let (ry, rx) = self.kernel.radius();
-        let source = IrafSource {
-            x: moments.x + self.x as f64 - rx as f64,
-            y: moments.y + self.y as f64 - ry as f64,
-            fwhm: moments.fwhm(),
-            sharpness: moments.fwhm() / self.kernel.fwhm(),
-            roundness: moments.roundness(),
-            orientation: moments.orientation(),
-            n_pixels: cutout.iter().filter(|&&d| d > 0.0).count(),
-            peak: cutout.iter().copied().fold(0.0, f64::max),
-            flux: moments.flux,
+        let convolved = Image::new(&candidates.convolved, image.shape())?;
+        let measure = |cutout: &mut Vec<f64>, (x, y): (usize, usize)| {
+            kernel.fill_cutout(image, (x, y), cutout);
+            let sky = sky(cutout, kernel, convolved.row(y)[x].into());
+            measure(cutout, kernel, sky, self.fwhm)
+                .filter(|source| source.n_pixels >= self.min_n_pixels)
+                .map(|source| IrafSource {
+                    x: source.x + x as f64,
+                    y: source.y + y as f64,
+                    ..source
+                })
         };
-        let statistics = [
-            source.x,
-            source.y,
-            source.sharpness,
-            source.roundness,
-            source.orientation,
-            source.peak,
-            source.flux,
-        ];
-        statistics.iter().all(|s| s.is_finite()).then_some(source)
+        let sources = measure_all(&candidates.pixels, measure, run)?;
+        Ok(self.selection.select(sources, |source: &IrafSource| {
+            on_image(source.x, source.y, image.shape())
+                && in_range(self.sharpness, source.sharpness)
+                && in_range(self.roundness, source.roundness)
+        }))
     }
+}
 
-    fn sky(&self, cutout: &[f64]) -> f64 {
-        if self.n_sky == 0 {
-            return cutout[cutout.len() / 2] - self.height;
-        }
-        let sky = cutout
-            .iter()
-            .zip(self.kernel.footprint())
-            .filter(|(_, inside)| !**inside);
-        sky.map(|(value, _)| value).sum::<f64>() / self.n_sky as f64
+impl Measured for IrafSource {
+    fn peak(&self) -> f64 {
+        self.peak
     }
+    fn flux(&self) -> f64 {
+        self.flux
+    }
+}
+
+/// The level around a star whose fitted Gaussian has this `height`.
+fn sky(cutout: &[f64], kernel: &Kernel, height: f64) -> f64 {
+    let n_sky = cutout.len() - kernel.n_pixels();
+    if n_sky == 0 {
+        return cutout[cutout.len() / 2] - height;
+    }
+    let sky = cutout
+        .iter()
+        .zip(kernel.footprint())
+        .filter(|(_, inside)| !**inside);
+    sky.map(|(value, _)| value).sum::<f64>() / n_sky as f64
+}
+
+/// Measures on the cutout, which becomes D, with the position relative to the
+/// central pixel; `None` where a statistic is not finite.
+fn measure(cutout: &mut [f64], kernel: &Kernel, sky: f64, fwhm: f64) -> Option<IrafSource> {
+    if !sky.is_finite() {
+        return None;
+    }
+    for (value, inside) in cutout.iter_mut().zip(kernel.footprint()) {
+        let d = if *inside { *value - sky } else { 0.0 };
+        // Not `max`, which would turn NaN into 0.
+        *value = if d < 0.0 { 0.0 } else { d };
+    }
+    let moments = Moments::new(cutout, kernel.shape().1);
+    let (cy, cx) = kernel.center();
+    let source = IrafSource {
+        x: moments.x - cx as f64,
+        y: moments.y - cy as f64,
+        fwhm: moments.fwhm(),
+        sharpness: moments.fwhm() / fwhm,
+        roundness: moments.roundness(),
+        orientation: moments.orientation(),
+        n_pixels: cutout.iter().filter(|&&d| d > 0.0).count(),
+        peak: cutout.iter().copied().fold(0.0, f64::max),
+        flux: moments.flux,
+    };
+    let statistics = [
+        source.x,
+        source.y,
+        source.sharpness,
+        source.roundness,
+        source.orientation,
+        source.peak,
+        source.flux,
+    ];
+    statistics.iter().all(|s| s.is_finite()).then_some(source)
 }
 
 #[cfg(test)]
@@ -379,7 +283,7 @@ mod tests {
     fn stars_are_found_where_they_are_whatever_the_sky() -> Result<(), Error> {
         for sky in [0.0, 1000.0] {
             let found = find(
-                &IrafFinder::new(3.0).with_exclude_border(true),
+                &IrafFinder::new(3.0).with_selection(Selection::new().with_exclude_border(true)),
                 &field(&STARS, sky),
             )?;
             assert_eq!((found.sources.len(), found.n_measured), (3, 3));
@@ -396,10 +300,22 @@ mod tests {
     fn filters_take_what_they_should() -> Result<(), Error> {
         let data = field(&STARS, 0.0);
         let finder = IrafFinder::new(3.0);
-        let brightest = find(&finder.clone().with_n_brightest(Some(2)), &data)?.sources;
+        let brightest = find(
+            &finder
+                .clone()
+                .with_selection(Selection::new().with_n_brightest(Some(2))),
+            &data,
+        )?
+        .sources;
         assert_eq!(brightest.len(), 2);
         assert!(brightest[0].y < 25.0 && brightest[1].y > 25.0);
-        let faint = find(&finder.clone().with_peak_max(Some(50.0)), &data)?.sources;
+        let faint = find(
+            &finder
+                .clone()
+                .with_selection(Selection::new().with_peak_max(Some(50.0))),
+            &data,
+        )?
+        .sources;
         assert_eq!(faint.len(), 2);
         let none = find(
             &finder.clone().with_sharpness_range(Some((5.0, 6.0))),
@@ -408,7 +324,10 @@ mod tests {
         assert_eq!((none.sources.len(), none.n_measured), (0, 3));
         let none = find(&finder.clone().with_min_n_pixels(14), &data)?;
         assert_eq!((none.sources.len(), none.n_measured), (0, 0));
-        let all = find(&finder.with_min_separation(Some(100.0)), &data)?;
+        let all = find(
+            &finder.with_selection(Selection::new().with_min_separation(Some(100.0))),
+            &data,
+        )?;
         assert_eq!(all.sources.len(), 1);
         Ok(())
     }
@@ -461,11 +380,11 @@ mod tests {
             IrafFinder::new(f64::NAN),
             IrafFinder::new(1e12),
             finder().with_sigma_radius(-1.0),
-            finder().with_min_separation(Some(f64::NAN)),
-            finder().with_min_separation(Some(-1.0)),
+            finder().with_selection(Selection::new().with_min_separation(Some(f64::NAN))),
+            finder().with_selection(Selection::new().with_min_separation(Some(-1.0))),
             finder().with_min_n_pixels(0),
-            finder().with_n_brightest(Some(0)),
-            finder().with_peak_max(Some(f64::NAN)),
+            finder().with_selection(Selection::new().with_n_brightest(Some(0))),
+            finder().with_selection(Selection::new().with_peak_max(Some(f64::NAN))),
             finder().with_roundness_range(Some((f64::NAN, 1.0))),
         ] {
             assert!(find(&bad, &data).is_err(), "{bad:?}");
@@ -480,7 +399,8 @@ mod tests {
                 data.iter_mut().take(1).for_each(|first| *first = 3.0);
                 let frame = Frame::new(Image::new(&data, shape)?);
                 for separation in [None, Some(0.0), Some(0.3), Some(1e300)] {
-                    let finder = IrafFinder::new(3.0).with_min_separation(separation);
+                    let finder = IrafFinder::new(3.0)
+                        .with_selection(Selection::new().with_min_separation(separation));
                     finder.find(&frame, Threshold::Scalar(-1.0), Run::new())?;
                 }
             }

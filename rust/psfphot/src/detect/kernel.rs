@@ -1,6 +1,7 @@
 //! The convolution kernel of the star finders.
 
 use crate::Error;
+use crate::image::{Image, Pixel};
 use crate::psf::SIGMA_PER_FWHM;
 
 /// The footprint holds every pixel that is this near to the centre, pixels:
@@ -11,36 +12,34 @@ const LEAST_RADIUS: f64 = 2.0;
 /// the units, and would run for hours.
 const MAX_RADIUS: f64 = 255.0;
 
-/// An elliptical Gaussian, cut off and shifted so that it sums to zero.
+/// The shape of a star, shifted so that it sums to zero.
 ///
-/// The image convolved with it is, at every pixel, the height of the Gaussian
-/// in the least-squares fit of a Gaussian plus a constant to the pixels of the
+/// The image convolved with it is, at every pixel, the height of the star (or,
+/// if a half turn changes it, of the turned star) in the least-squares fit of a star plus a constant to the pixels of the
 /// footprint, all with the same weight (Stetson 1987, PASP 99, 191): with the
-/// Gaussian g on the footprint M of n pixels,
+/// star g on the footprint M of n pixels,
 ///
-/// K = M · (g − Σg/n) / (Σg² − (Σg)²/n),  g = exp(−E),
-/// E = a·dx² + 2b·dx·dy + c·dy².
-///
-/// M holds the pixels with E ≤ `sigma_radius`²/2, and those within 2 pixels.
+/// K = M · (g − Σg/n) / (Σg² − (Σg)²/n).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kernel {
-    fwhm: f64,
-    radius: (usize, usize),
+    shape: (usize, usize),
     values: Vec<f64>,
     footprint: Vec<bool>,
+    n_pixels: usize,
     relative_error: f64,
 }
 
-/// The quadratic form E = a·dx² + 2b·dx·dy + c·dy², per pixel².
+/// The quadratic form E = a·dx² + 2b·dx·dy + c·dy² of an elliptical Gaussian
+/// exp(−E), per pixel².
 #[derive(Debug, Clone, Copy)]
-struct Ellipse {
+pub(super) struct Ellipse {
     a: f64,
     b: f64,
     c: f64,
 }
 
 impl Ellipse {
-    fn new(fwhm: f64, ratio: f64, theta: f64) -> Self {
+    pub(super) fn new(fwhm: f64, ratio: f64, theta: f64) -> Self {
         let sigma_x = fwhm * SIGMA_PER_FWHM;
         let sigma_y = sigma_x * ratio;
         let (sin, cos) = theta.rem_euclid(360.0).to_radians().sin_cos();
@@ -52,7 +51,7 @@ impl Ellipse {
         }
     }
 
-    fn at(self, dx: f64, dy: f64) -> f64 {
+    pub(super) fn at(self, dx: f64, dy: f64) -> f64 {
         self.a * (dx * dx) + 2.0 * self.b * dx * dy + self.c * (dy * dy)
     }
 
@@ -75,9 +74,11 @@ impl Kernel {
         Self::elliptical(fwhm, 1.0, 0.0, sigma_radius)
     }
 
-    /// A kernel of full width at half maximum `fwhm` (pixels) along its major
-    /// axis, which makes the angle `theta` (degrees) with the x axis; `ratio`
-    /// is the minor over the major axis. It ends at `sigma_radius` σ.
+    /// A Gaussian g = exp(−E), E = a·dx² + 2b·dx·dy + c·dy², of full width at
+    /// half maximum `fwhm` (pixels) along its major axis, which makes the angle
+    /// `theta` (degrees, counter-clockwise) with the x axis; `ratio` is the
+    /// minor over the major axis. Its footprint holds the pixels with E ≤
+    /// `sigma_radius`²/2, and those within 2 pixels.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if an argument is out of range or not
@@ -105,15 +106,16 @@ impl Kernel {
             reach_y.max(LEAST_RADIUS) as usize,
             reach_x.max(LEAST_RADIUS) as usize,
         );
-        Self::sampled(ellipse, level, radius, fwhm)
+        Self::sampled(ellipse, level, radius).ok_or_else(|| {
+            Error::invalid(
+                "fwhm",
+                "give, with sigma_radius, a kernel that is not flat",
+                fwhm,
+            )
+        })
     }
 
-    fn sampled(
-        ellipse: Ellipse,
-        level: f64,
-        radius: (usize, usize),
-        fwhm: f64,
-    ) -> Result<Self, Error> {
+    fn sampled(ellipse: Ellipse, level: f64, radius: (usize, usize)) -> Option<Self> {
         let (ry, rx) = (radius.0 as i64, radius.1 as i64);
         let offsets = (-ry..=ry).flat_map(|dy| (-rx..=rx).map(move |dx| (dx as f64, dy as f64)));
         let (mut values, mut footprint) = (Vec::new(), Vec::new());
@@ -123,16 +125,61 @@ impl Kernel {
             footprint.push(inside);
             values.push(if inside { (-exponent).exp() } else { 0.0 });
         }
-        let n = footprint.iter().filter(|&&inside| inside).count() as f64;
+        Self::zero_sum((2 * radius.0 + 1, 2 * radius.1 + 1), values, footprint)
+    }
+
+    /// A star of any form: `values` with `shape = (ny, nx)`, row by row, all of
+    /// them in the footprint. The scale does not matter, and the star's centre
+    /// is the pixel (nx/2, ny/2), rounded down. A constant is not made to sum
+    /// to zero, but to have a maximum of 1.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if a value is not finite or none is positive,
+    /// or the shape is larger than 511 pixels; [`Error::ShapeMismatch`] unless
+    /// there are ny·nx values.
+    pub fn from_values(values: &[f64], shape: (usize, usize)) -> Result<Self, Error> {
+        Error::check_len("kernel", shape.0.saturating_mul(shape.1), values.len())?;
+        let largest_size = 2 * MAX_RADIUS as usize + 1;
+        if shape.0.max(shape.1) > largest_size {
+            return Err(Error::invalid(
+                "kernel",
+                format!("have a shape of at most {largest_size} pixels"),
+                format!("{shape:?}"),
+            ));
+        }
+        if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
+            return Err(Error::invalid("kernel", "contain only finite values", bad));
+        }
+        let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if values.is_empty() || largest <= 0.0 {
+            return Err(Error::invalid(
+                "kernel",
+                "have a positive maximum value",
+                largest,
+            ));
+        }
+        let values: Vec<f64> = values.iter().map(|value| value / largest).collect();
+        let footprint = vec![true; values.len()];
+        Ok(
+            Self::zero_sum(shape, values.clone(), footprint.clone()).unwrap_or(Self {
+                shape,
+                n_pixels: values.len(),
+                values,
+                footprint,
+                relative_error: f64::INFINITY,
+            }),
+        )
+    }
+
+    /// The kernel of a star that is 0 off the footprint; `None` if it is flat.
+    fn zero_sum(shape: (usize, usize), mut values: Vec<f64>, footprint: Vec<bool>) -> Option<Self> {
+        let n_pixels = footprint.iter().filter(|&&inside| inside).count();
+        let n = n_pixels as f64;
         let sum = pairwise_sum(&values);
         let squares = pairwise_sum(&values.iter().map(|g| g * g).collect::<Vec<_>>());
         let variance = squares - sum * sum / n;
         if !(variance > 0.0 && variance.is_finite()) {
-            return Err(Error::invalid(
-                "fwhm",
-                "give, with sigma_radius, a kernel that is not flat",
-                fwhm,
-            ));
+            return None;
         }
         for (value, _) in values
             .iter_mut()
@@ -141,35 +188,28 @@ impl Kernel {
         {
             *value = (*value - sum / n) / variance;
         }
-        Ok(Self {
-            fwhm,
-            radius,
+        Some(Self {
+            shape,
             values,
             footprint,
+            n_pixels,
             relative_error: 1.0 / variance.sqrt(),
         })
     }
 
-    /// Full width at half maximum along the major axis, pixels.
-    #[must_use]
-    pub fn fwhm(&self) -> f64 {
-        self.fwhm
-    }
-
-    /// (ny, nx), both odd and at least 5.
+    /// (ny, nx).
     #[must_use]
     pub fn shape(&self) -> (usize, usize) {
-        (2 * self.radius.0 + 1, 2 * self.radius.1 + 1)
+        self.shape
     }
 
-    /// Half its size along (y, x), without the central pixel.
+    /// The row and the column of the star's centre, (ny/2, nx/2) rounded down.
     #[must_use]
-    pub fn radius(&self) -> (usize, usize) {
-        self.radius
+    pub fn center(&self) -> (usize, usize) {
+        (self.shape.0 / 2, self.shape.1 / 2)
     }
 
-    /// Its values, row by row; they sum to zero, and are zero off the
-    /// footprint.
+    /// Its values, row by row; they are zero off the footprint.
     #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.values
@@ -181,8 +221,32 @@ impl Kernel {
         &self.footprint
     }
 
+    /// How many pixels it uses.
+    #[must_use]
+    pub fn n_pixels(&self) -> usize {
+        self.n_pixels
+    }
+
+    /// The kernel's rectangle of the image around the pixel (x, y), row by row;
+    /// 0 off the image.
+    pub(super) fn fill_cutout<T: Pixel>(
+        &self,
+        image: Image<'_, T>,
+        (x, y): (usize, usize),
+        cutout: &mut Vec<f64>,
+    ) {
+        let (cy, cx) = self.center();
+        let (x0, y0) = (x as i64 - cx as i64, y as i64 - cy as i64);
+        let (width, height) = (self.shape.1 as i64, self.shape.0 as i64);
+        cutout.clear();
+        for py in y0..y0 + height {
+            let row = (x0..x0 + width).map(|px| image.get(px, py).map_or(0.0, Into::into));
+            cutout.extend(row);
+        }
+    }
+
     /// Noise of the convolved image over the noise of a pixel,
-    /// 1/√(Σg² − (Σg)²/n).
+    /// 1/√(Σg² − (Σg)²/n); infinite for a constant.
     #[must_use]
     pub fn relative_error(&self) -> f64 {
         self.relative_error
@@ -239,7 +303,7 @@ mod tests {
     #[test]
     fn a_tilted_ellipse_is_longer_along_its_axis() -> Result<(), Error> {
         let kernel = Kernel::elliptical(10.0, 0.3, 90.0, 1.5)?;
-        assert!(kernel.radius().0 > kernel.radius().1);
+        assert!(kernel.center().0 > kernel.center().1);
         let tilted = Kernel::elliptical(10.0, 0.3, 45.0, 1.5)?;
         let (ny, nx) = tilted.shape();
         let at = |dx: i64, dy: i64| {
@@ -266,6 +330,39 @@ mod tests {
         assert!(Kernel::circular(1e12, 1e-13).is_err());
     }
 
+    #[test]
+    fn a_star_of_any_form_is_fitted_with_height_1() -> Result<(), Error> {
+        let star = [1.0, 2.0, 3.0, 9.0, 4.0, 0.0, -1.0, 2.0];
+        let kernel = Kernel::from_values(&star, (2, 4))?;
+        assert_eq!((kernel.center(), kernel.n_pixels()), ((1, 2), 8));
+        let height: f64 = kernel
+            .values()
+            .iter()
+            .zip(star)
+            .map(|(k, g)| k * (g / 9.0 + 7.0))
+            .sum();
+        assert!((height - 1.0).abs() < 1e-14, "{height}");
+        let scaled = Kernel::from_values(&star.map(|g| 4.0 * g), (2, 4))?;
+        assert_eq!(scaled, kernel);
+        assert_eq!(Kernel::from_values(&[3.0; 4], (2, 2))?.values(), [1.0; 4]);
+        Ok(())
+    }
+
+    #[test]
+    fn stars_that_cannot_be_used_are_refused() {
+        for (star, shape) in [
+            (vec![], (0, 0)),
+            (vec![0.0; 4], (2, 2)),
+            (vec![-1.0; 4], (2, 2)),
+            (vec![1.0, f64::NAN], (1, 2)),
+            (vec![1.0, f64::INFINITY], (1, 2)),
+            (vec![1.0; 4], (2, 3)),
+            (vec![1.0; 512], (1, 512)),
+        ] {
+            assert!(Kernel::from_values(&star, shape).is_err(), "{star:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn kernels_sum_to_zero_and_fit_a_gaussian_of_height_1(
@@ -277,7 +374,7 @@ mod tests {
             let kernel = Kernel::elliptical(fwhm, ratio, theta, sigma_radius)?;
             let scale: f64 = kernel.values().iter().map(|v| v.abs()).sum();
             prop_assert!(kernel.values().iter().sum::<f64>().abs() < 1e-12 * scale);
-            let (ry, rx) = (kernel.radius().0 as i64, kernel.radius().1 as i64);
+            let (ry, rx) = (kernel.center().0 as i64, kernel.center().1 as i64);
             let ellipse = Ellipse::new(fwhm, ratio, theta);
             let mut height = 0.0;
             let mut pixels = kernel.values().iter();

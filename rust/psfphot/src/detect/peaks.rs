@@ -18,7 +18,7 @@ pub enum Threshold<'a> {
 }
 
 impl Threshold<'_> {
-    fn check(&self, shape: (usize, usize)) -> Result<(), Error> {
+    pub(super) fn check(&self, shape: (usize, usize)) -> Result<(), Error> {
         match self {
             Self::Scalar(value) if value.is_nan() => {
                 Err(Error::invalid("threshold", "be a number", value))
@@ -32,25 +32,11 @@ impl Threshold<'_> {
         }
     }
 
-    fn row(&self, y: usize) -> ThresholdRow<'_> {
+    /// That of one pixel.
+    pub(super) fn at(&self, x: usize, y: usize) -> f64 {
         match self {
-            Self::Scalar(value) => ThresholdRow::Scalar(*value),
-            Self::Map(map) => ThresholdRow::Map(map.row(y)),
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum ThresholdRow<'a> {
-    Scalar(f64),
-    Map(&'a [f64]),
-}
-
-impl ThresholdRow<'_> {
-    fn at(self, x: usize) -> f64 {
-        match self {
-            Self::Scalar(value) => value,
-            Self::Map(row) => row[x],
+            Self::Scalar(value) => *value,
+            Self::Map(map) => map.row(y)[x],
         }
     }
 }
@@ -174,6 +160,7 @@ impl Neighbourhood {
 pub struct PeakSearch<'a> {
     neighbourhood: &'a Neighbourhood,
     threshold: Threshold<'a>,
+    scale: f64,
     mask: Option<Image<'a, bool>>,
     border: (usize, usize),
 }
@@ -185,9 +172,17 @@ impl<'a> PeakSearch<'a> {
         Self {
             neighbourhood,
             threshold,
+            scale: 1.0,
             mask: None,
             border: (0, 0),
         }
+    }
+
+    /// Multiplies the threshold.
+    #[must_use]
+    pub fn with_scale(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
     }
 
     /// Masked pixels are no peaks, and do not keep others from being peaks.
@@ -255,15 +250,25 @@ impl<'a> PeakSearch<'a> {
         columns: std::ops::Range<usize>,
         peaks: &mut Vec<Peak>,
     ) {
-        let threshold = self.threshold.row(y);
         let row = image.row(y);
-        for x in columns {
+        let mut test = |x: usize, level: f64| {
             let value: f64 = row[x].into();
-            if value > threshold.at(x)
+            if value > level
                 && !self.is_masked(x as i64, y as i64)
                 && self.is_largest(image, x, y, row[x])
             {
                 peaks.push(Peak { x, y, value });
+            }
+        };
+        // One loop for each, because it runs over all pixels.
+        match self.threshold {
+            Threshold::Scalar(level) => {
+                let level = level * self.scale;
+                columns.for_each(|x| test(x, level));
+            }
+            Threshold::Map(map) => {
+                let levels = map.row(y);
+                columns.for_each(|x| test(x, levels[x] * self.scale));
             }
         }
     }

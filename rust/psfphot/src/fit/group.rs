@@ -32,18 +32,24 @@ pub(crate) struct Solution {
     /// Whether each member's own step is shorter than the tolerance.
     pub(crate) is_settled: Vec<bool>,
     pub(crate) report: Report,
-    tiles: Vec<(PixelBox, usize)>,
-    model: Vec<f64>,
+    pub(crate) model: Model,
 }
 
-impl Solution {
+/// The model of a group on its pixels.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    tiles: Vec<(PixelBox, usize)>,
+    values: Vec<f64>,
+}
+
+impl Model {
     /// Calls `visit` with each pixel of `window` that belongs to the group and
     /// the group's model there.
-    pub(crate) fn visit_model(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
+    pub(crate) fn visit(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
         for (tile, first) in &self.tiles {
             for (x, y) in tile.intersection(&window).pixels() {
                 let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
-                visit((x, y), self.model[first + k]);
+                visit((x, y), self.values[first + k]);
             }
         }
     }
@@ -106,15 +112,27 @@ pub(crate) fn fit<T: Pixel>(
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
     }
-    let data = group.pixels.data.iter();
     Ok(Solution {
-        model: data.zip(&group.residual).map(|(d, r)| d - r).collect(),
-        tiles: group.tiles.iter().map(|t| (t.window, t.first)).collect(),
+        model: group.model(),
         parameters: group.current,
         variances,
         is_settled,
         report,
     })
+}
+
+/// The model of the group at `solution`.
+pub(crate) fn evaluate<T: Pixel>(
+    fitter: &Fitter<'_>,
+    frame: &Frame<'_, T>,
+    members: &[Member],
+    free: &[usize],
+    solution: &[Parameters],
+) -> Model {
+    let mut group = Group::new(fitter, frame, members, free);
+    group.trial = solution.to_vec();
+    group.evaluate_trial();
+    group.model()
 }
 
 /// The covariance of the free parameters at `solution`, member by member, row
@@ -251,6 +269,15 @@ impl<'a> Group<'a> {
         self.jacobian = vec![0.0; length];
     }
 
+    /// The model at the parameters that were last evaluated.
+    fn model(&self) -> Model {
+        let data = self.pixels.data.iter();
+        Model {
+            tiles: self.tiles.iter().map(|t| (t.window, t.first)).collect(),
+            values: data.zip(&self.residual).map(|(d, r)| d - r).collect(),
+        }
+    }
+
     fn n_parameters(&self) -> usize {
         self.step.len()
     }
@@ -384,18 +411,19 @@ fn fill_reach(psf: &dyn Psf, at: Placement<'_>, tile: PixelBox, own: PixelBox, p
     let (values, gradient) = planes.split_at_mut(n);
     psf.fill_with_gradient(at, tile, values, gradient);
     let support = psf.support(at);
-    if support.intersection(&tile) == own {
+    if own == tile && support.intersection(&tile) == tile {
         return;
     }
     let mut point = [0.0; MAX_PARAMETERS];
     for (k, (x, y)) in tile.pixels().enumerate() {
         match (own.contains(x, y), support.contains(x, y)) {
+            (true, true) => continue,
             (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
-            (false, true) => {
+            // Wings beyond the support are not zero.
+            (false, _) => {
                 values[k] = 0.0;
                 point.fill(0.0);
             }
-            _ => continue,
         }
         for (plane, derivative) in gradient.chunks_exact_mut(n).zip(point) {
             plane[k] = derivative;

@@ -26,9 +26,9 @@ enum Task {
 /// Everything that the tasks share.
 pub(super) struct Job<'a, T> {
     pub(super) fitter: Fitter<'a>,
-    frame: &'a Frame<'a, T>,
+    pub(super) frame: &'a Frame<'a, T>,
     starts: &'a Starts<'a>,
-    context: Context<'a>,
+    pub(super) context: Context<'a>,
     photometry: &'a Photometry,
 }
 
@@ -88,22 +88,31 @@ pub(super) fn fit_all<T: Pixel>(
 
 /// The sources by label; the largest groups first, as they take longest.
 fn tasks(starts: &Starts<'_>) -> Vec<Task> {
-    let Some(groups) = starts.groups() else {
+    if starts.groups().is_none() {
         let ranges = chunks(starts.len(), CHUNK).into_iter();
         return ranges.map(|range| Task::Alone(range.collect())).collect();
-    };
-    let mut order: Vec<usize> = (0..groups.len()).collect();
-    order.sort_by_key(|&i| groups[i]);
+    }
     let (mut alone, mut joint) = (Vec::new(), Vec::new());
-    for members in order.chunk_by(|&a, &b| groups[a] == groups[b]) {
-        match members {
-            [one] => alone.push(*one),
-            many => joint.push(many.to_vec()),
+    for members in members_of_groups(starts) {
+        match members[..] {
+            [one] => alone.push(one),
+            _ => joint.push(members),
         }
     }
     joint.sort_by_key(|members| std::cmp::Reverse(members.len()));
     let alone = alone.chunks(CHUNK).map(|c| Task::Alone(c.to_vec()));
     joint.into_iter().map(Task::Jointly).chain(alone).collect()
+}
+
+/// The sources of each label, in the order of the labels.
+pub(super) fn members_of_groups(starts: &Starts<'_>) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..starts.len()).collect();
+    let Some(groups) = starts.groups() else {
+        return order.into_iter().map(|i| vec![i]).collect();
+    };
+    order.sort_by_key(|&i| groups[i]);
+    let same = |&a: &usize, &b: &usize| groups[a] == groups[b];
+    order.chunk_by(same).map(<[usize]>::to_vec).collect()
 }
 
 /// Refuses groups whose matrix would not fit into memory.
@@ -281,18 +290,24 @@ impl<'a, T: Pixel> Job<'a, T> {
         Ok(self.context.row(source, &fitted))
     }
 
+    /// The sources that can be fitted, and the rows of the others.
+    pub(super) fn sort_out(&self, indices: &[usize]) -> (Vec<Ready>, Vec<(usize, FittedSource)>) {
+        let (mut sources, mut rows) = (Vec::new(), Vec::new());
+        for &index in indices {
+            match self.ready_with_pixels(index) {
+                Ok(source) => sources.push(source),
+                Err(reason) => rows.push((index, reason.row())),
+            }
+        }
+        (sources, rows)
+    }
+
     fn fit_jointly(
         &self,
         indices: &[usize],
         scratch: &mut Scratch,
     ) -> Result<Vec<(usize, FittedSource)>, Error> {
-        let (mut members, mut rows) = (Vec::new(), Vec::new());
-        for &index in indices {
-            match self.ready_with_pixels(index) {
-                Ok(source) => members.push(source),
-                Err(reason) => rows.push((index, reason.row())),
-            }
-        }
+        let (members, mut rows) = self.sort_out(indices);
         if let [only] = members[..]
             && self.is_plain()
         {
@@ -325,7 +340,7 @@ impl<'a, T: Pixel> Job<'a, T> {
                     other => other,
                 },
                 iterations: solution.report.iterations,
-                residuals: self.residuals(source, &solution),
+                residuals: self.residuals(source, &solution.model),
                 n_bad_errors: self.count_bad_errors(source.window),
             };
             self.context.row(source, &fitted)
@@ -334,9 +349,9 @@ impl<'a, T: Pixel> Job<'a, T> {
     }
 
     /// A member's own pixels, minus its own background and the whole group.
-    fn residuals(&self, source: &Ready, solution: &group::Solution) -> Residuals {
+    pub(super) fn residuals(&self, source: &Ready, model: &group::Model) -> Residuals {
         let mut residuals = Residuals::new(source);
-        solution.visit_model(source.window, |(x, y), model| {
+        model.visit(source.window, |(x, y), model| {
             if let PixelState::Good { value, weight } = self.frame.pixel(x, y) {
                 residuals.add((x, y), value - source.background - model, weight);
             }
@@ -348,7 +363,7 @@ impl<'a, T: Pixel> Job<'a, T> {
         self.count(window, |state| matches!(state, PixelState::Good { .. }))
     }
 
-    fn count_bad_errors(&self, window: PixelBox) -> usize {
+    pub(super) fn count_bad_errors(&self, window: PixelBox) -> usize {
         self.count(window, |state| state == PixelState::BadError)
     }
 

@@ -1,18 +1,19 @@
-//! Analytic Gaussian PSFs.
+//! Circular Gaussian PSFs, which are products of a function of x and one of y.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 
 use crate::Error;
 use crate::image::PixelBox;
 
-use super::{Placement, Psf};
+use super::{Placement, Psf, delegate_psf, offset, positive};
 
 /// σ of a Gaussian per FWHM, 1/(2 √(2 ln 2)). To the last bit what numpy and
 /// astropy have: the star finder's kernel depends on it.
 pub(crate) const SIGMA_PER_FWHM: f64 = 0.424_660_900_144_009_53;
 
-/// Beyond this many σ an erf of f64 is 1: the PRF is 0.
-const REACH: f64 = 8.5;
+/// Beyond this many σ an erf of f64 is 1: the PRF is 0. The density is then
+/// 2e-16 of its peak.
+pub(super) const REACH: f64 = 8.5;
 
 /// A circular Gaussian integrated over the pixels.
 ///
@@ -22,17 +23,21 @@ const REACH: f64 = 8.5;
 ///
 /// with Δx = pixel − x and σ = 0.42466 · `fwhm`, the only shape parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CircularGaussianPrf {
-    shape: [f64; 1],
-}
+pub struct CircularGaussianPrf(Circular);
 
-/// The integral over one pixel along one axis, and its derivatives.
-#[derive(Debug, Clone, Copy)]
-struct Strip {
-    value: f64,
-    by_position: f64,
-    by_sigma: f64,
-}
+/// [`CircularGaussianPrf`] with `sigma`, pixels, as its shape parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CircularGaussianSigmaPrf(Circular);
+
+/// A circular Gaussian at the pixel centres.
+///
+/// ```text
+/// P = exp(−(Δx² + Δy²)/2σ²) / (2π σ²)
+/// ```
+///
+/// with Δx = pixel − x and σ = 0.42466 · `fwhm`, the only shape parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CircularGaussianPsf(Circular);
 
 impl CircularGaussianPrf {
     /// The PRF of the given FWHM, pixels.
@@ -40,13 +45,55 @@ impl CircularGaussianPrf {
     /// # Errors
     /// [`Error::InvalidArgument`] unless `fwhm` is positive and finite.
     pub fn new(fwhm: f64) -> Result<Self, Error> {
-        Error::check_positive("fwhm", fwhm)?;
-        Ok(Self { shape: [fwhm] })
+        Circular::new(&["fwhm"], fwhm, SIGMA_PER_FWHM, Axis::Integral).map(Self)
     }
+}
 
-    fn sigma(&self, at: Placement<'_>) -> f64 {
-        SIGMA_PER_FWHM * at.shape.first().copied().unwrap_or(self.shape[0])
+impl CircularGaussianSigmaPrf {
+    /// The PRF of the given standard deviation, pixels.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless `sigma` is positive and finite.
+    pub fn new(sigma: f64) -> Result<Self, Error> {
+        Circular::new(&["sigma"], sigma, 1.0, Axis::Integral).map(Self)
     }
+}
+
+impl CircularGaussianPsf {
+    /// The PSF of the given FWHM, pixels.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless `fwhm` is positive and finite.
+    pub fn new(fwhm: f64) -> Result<Self, Error> {
+        Circular::new(&["fwhm"], fwhm, SIGMA_PER_FWHM, Axis::Density).map(Self)
+    }
+}
+
+delegate_psf!(CircularGaussianPrf);
+delegate_psf!(CircularGaussianSigmaPrf);
+delegate_psf!(CircularGaussianPsf);
+
+/// What a Gaussian is along one axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Axis {
+    /// Its density at the pixel's centre.
+    Density,
+    /// Its integral over the pixel.
+    Integral,
+}
+
+/// A Gaussian along one axis, and its derivatives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strip {
+    pub(super) value: f64,
+    /// By the position of the Gaussian.
+    pub(super) by_position: f64,
+    pub(super) by_sigma: f64,
+}
+
+/// exp(−t²/2)/√(2π).
+pub(super) fn density(t: f64) -> f64 {
+    (-0.5 * t * t).exp() / (SQRT_2 * PI.sqrt())
 }
 
 /// ½ [erf(high) − erf(low)] without the cancellation of two erfs near ±1.
@@ -60,83 +107,220 @@ fn half_erf_difference(low: f64, high: f64) -> f64 {
     }
 }
 
-fn strip_value(offset: f64, sigma: f64) -> f64 {
-    let scale = FRAC_1_SQRT_2 / sigma;
-    half_erf_difference((offset - 0.5) * scale, (offset + 0.5) * scale)
+/// The probability that a standard normal number lies between `low` and `high`.
+pub(super) fn normal_between(low: f64, high: f64) -> f64 {
+    half_erf_difference(low * FRAC_1_SQRT_2, high * FRAC_1_SQRT_2)
 }
 
-fn strip(offset: f64, sigma: f64) -> Strip {
-    let (low, high) = ((offset - 0.5) / sigma, (offset + 0.5) / sigma);
-    let density = |t: f64| (-0.5 * t * t).exp() / (SQRT_2 * PI.sqrt());
-    let (at_low, at_high) = (density(low), density(high));
-    Strip {
-        value: half_erf_difference(low * FRAC_1_SQRT_2, high * FRAC_1_SQRT_2),
-        by_position: (at_low - at_high) / sigma,
-        by_sigma: (low * at_low - high * at_high) / sigma,
+impl Axis {
+    /// Half the extent in pixels of what one of its values stands for.
+    pub(super) fn half_pixel(self) -> f64 {
+        match self {
+            Self::Density => 0.0,
+            Self::Integral => 0.5,
+        }
+    }
+
+    /// At `offset` from the Gaussian's centre.
+    pub(super) fn value(self, offset: f64, sigma: f64) -> f64 {
+        match self {
+            Self::Density => density(offset / sigma) / sigma,
+            Self::Integral => {
+                let scale = FRAC_1_SQRT_2 / sigma;
+                half_erf_difference((offset - 0.5) * scale, (offset + 0.5) * scale)
+            }
+        }
+    }
+
+    /// As [`Axis::value`], with the derivatives.
+    pub(super) fn strip(self, offset: f64, sigma: f64) -> Strip {
+        match self {
+            Self::Density => {
+                let t = offset / sigma;
+                let value = density(t) / sigma;
+                if value == 0.0 {
+                    // t² may be infinite.
+                    return Strip {
+                        value,
+                        by_position: 0.0,
+                        by_sigma: 0.0,
+                    };
+                }
+                Strip {
+                    value,
+                    by_position: value * t / sigma,
+                    by_sigma: value * (t * t - 1.0) / sigma,
+                }
+            }
+            Self::Integral => {
+                let (low, high) = ((offset - 0.5) / sigma, (offset + 0.5) / sigma);
+                let (at_low, at_high) = (density(low), density(high));
+                Strip {
+                    value: normal_between(low, high),
+                    by_position: (at_low - at_high) / sigma,
+                    by_sigma: (low * at_low - high * at_high) / sigma,
+                }
+            }
+        }
+    }
+
+    /// The product of the two axes at the pixels of `window`.
+    pub(super) fn fill(
+        self,
+        at: Placement<'_>,
+        (sigma_x, sigma_y): (f64, f64),
+        window: PixelBox,
+        values: &mut [f64],
+    ) {
+        if window.is_empty() {
+            return;
+        }
+        // The first row holds the factors along x until it is filled itself,
+        // after all others.
+        for (value, x) in values.iter_mut().zip(window.x0..window.x1) {
+            *value = self.value(offset(x as f64, at.x), sigma_x);
+        }
+        let along_y = |y: i64| self.value(offset(y as f64, at.y), sigma_y);
+        let (factors, rest) = values[..window.len()].split_at_mut(window.width());
+        for (row, y) in rest.chunks_exact_mut(factors.len()).zip(window.y0 + 1..) {
+            let factor = along_y(y);
+            for (value, x) in row.iter_mut().zip(&*factors) {
+                *value = factor * x;
+            }
+        }
+        let factor = along_y(window.y0);
+        for value in factors {
+            *value *= factor;
+        }
+    }
+
+    /// As [`Axis::fill`], with the planes of the derivatives by x, y and the N
+    /// shape parameters, which `by_shape` makes of the two strips.
+    pub(super) fn fill_with_gradient<const N: usize>(
+        self,
+        at: Placement<'_>,
+        (sigma_x, sigma_y): (f64, f64),
+        window: PixelBox,
+        (values, gradient): (&mut [f64], &mut [f64]),
+        by_shape: impl Fn(Strip, Strip) -> [f64; N],
+    ) {
+        const { assert!(N > 0, "the first shape plane is needed below") };
+        if window.is_empty() {
+            return;
+        }
+        let (width, n) = (window.width(), window.len());
+        // As in `fill`, the first rows hold the strips along x.
+        for (i, x) in (window.x0..window.x1).enumerate() {
+            let strip = self.strip(offset(x as f64, at.x), sigma_x);
+            values[i] = strip.value;
+            gradient[i] = strip.by_position;
+            gradient[2 * n + i] = strip.by_sigma;
+        }
+        for j in (0..window.height()).rev() {
+            let y = window.y0 + j as i64;
+            let row = self.strip(offset(y as f64, at.y), sigma_y);
+            for i in 0..width {
+                let k = j * width + i;
+                let column = Strip {
+                    value: values[i],
+                    by_position: gradient[i],
+                    by_sigma: gradient[2 * n + i],
+                };
+                values[k] = column.value * row.value;
+                gradient[k] = column.by_position * row.value;
+                gradient[n + k] = column.value * row.by_position;
+                for (plane, derivative) in by_shape(column, row).into_iter().enumerate() {
+                    gradient[(2 + plane) * n + k] = derivative;
+                }
+            }
+        }
     }
 }
 
-impl Psf for CircularGaussianPrf {
+/// A circular Gaussian of any parametrisation.
+#[derive(Debug, Clone, PartialEq)]
+struct Circular {
+    names: &'static [&'static str],
+    width: [f64; 1],
+    sigma_per_width: f64,
+    axis: Axis,
+}
+
+impl Circular {
+    fn new(
+        names: &'static [&'static str; 1],
+        width: f64,
+        sigma_per_width: f64,
+        axis: Axis,
+    ) -> Result<Self, Error> {
+        Error::check_positive(names[0], width)?;
+        Ok(Self {
+            names,
+            width: [width],
+            sigma_per_width,
+            axis,
+        })
+    }
+
+    fn sigma(&self, at: Placement<'_>) -> f64 {
+        let width = at.shape.first().copied().unwrap_or(self.width[0]);
+        self.sigma_per_width * positive(width)
+    }
+
+    fn by_width(&self, x: Strip, y: Strip) -> f64 {
+        self.sigma_per_width * (x.by_sigma * y.value + x.value * y.by_sigma)
+    }
+}
+
+/// To half and to twice the width: it stays positive, where a step to the
+/// negative width of the same PSF would be the shorter.
+pub(super) fn limit_width_step(width: f64, step: f64) -> f64 {
+    step.clamp(-0.5 * width.abs(), width.abs())
+}
+
+impl Psf for Circular {
     fn shape_names(&self) -> &'static [&'static str] {
-        &["fwhm"]
+        self.names
     }
 
     fn shape(&self) -> &[f64] {
-        &self.shape
+        &self.width
     }
 
     fn check_shape(&self, shape: &[f64]) -> Result<(), Error> {
         shape
             .iter()
-            .try_for_each(|&fwhm| Error::check_positive("fwhm", fwhm))
+            .zip(self.names)
+            .try_for_each(|(&width, name)| Error::check_positive(name, width))
     }
 
-    /// To half and to twice the width: it stays positive, where a step to the
-    /// negative width of the same PSF would be the shorter.
     fn limit_shape_step(&self, _index: usize, value: f64, step: f64) -> f64 {
-        step.clamp(-0.5 * value.abs(), value.abs())
+        limit_width_step(value, step)
     }
 
     fn support(&self, at: Placement<'_>) -> PixelBox {
-        let reach = REACH * self.sigma(at) + 0.5;
+        let reach = REACH * self.sigma(at) + self.axis.half_pixel();
         PixelBox::spanning((at.x - reach, at.x + reach), (at.y - reach, at.y + reach))
     }
 
     fn value(&self, at: Placement<'_>, px: f64, py: f64) -> f64 {
         let sigma = self.sigma(at);
-        strip_value(px - at.x, sigma) * strip_value(py - at.y, sigma)
+        self.axis.value(offset(px, at.x), sigma) * self.axis.value(offset(py, at.y), sigma)
     }
 
     fn value_and_gradient(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64 {
         let sigma = self.sigma(at);
-        let (x, y) = (strip(px - at.x, sigma), strip(py - at.y, sigma));
+        let x = self.axis.strip(offset(px, at.x), sigma);
+        let y = self.axis.strip(offset(py, at.y), sigma);
         gradient[0] = x.by_position * y.value;
         gradient[1] = x.value * y.by_position;
-        gradient[2] = SIGMA_PER_FWHM * (x.by_sigma * y.value + x.value * y.by_sigma);
+        gradient[2] = self.by_width(x, y);
         x.value * y.value
     }
 
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
-        if window.is_empty() {
-            return;
-        }
-        let (sigma, width) = (self.sigma(at), window.width());
-        // The first row holds the factors along x until it is filled itself,
-        // after all others.
-        for (value, x) in values.iter_mut().zip(window.x0..window.x1) {
-            *value = strip_value(x as f64 - at.x, sigma);
-        }
-        let (factors, rest) = values[..window.len()].split_at_mut(width);
-        for (row, y) in rest.chunks_exact_mut(width).zip(window.y0 + 1..) {
-            let factor = strip_value(y as f64 - at.y, sigma);
-            for (value, x) in row.iter_mut().zip(&*factors) {
-                *value = factor * x;
-            }
-        }
-        let factor = strip_value(window.y0 as f64 - at.y, sigma);
-        for value in factors {
-            *value *= factor;
-        }
+        let sigma = self.sigma(at);
+        self.axis.fill(at, (sigma, sigma), window, values);
     }
 
     fn fill_with_gradient(
@@ -146,29 +330,9 @@ impl Psf for CircularGaussianPrf {
         values: &mut [f64],
         gradient: &mut [f64],
     ) {
-        if window.is_empty() {
-            return;
-        }
-        let (sigma, width, n) = (self.sigma(at), window.width(), window.len());
-        let (by_x, rest) = gradient.split_at_mut(n);
-        let (by_y, rest) = rest.split_at_mut(n);
-        let by_fwhm = &mut rest[..n];
-        // As in `fill`, the first rows hold the factors along x.
-        for (i, x) in (window.x0..window.x1).enumerate() {
-            let strip = strip(x as f64 - at.x, sigma);
-            (values[i], by_x[i], by_fwhm[i]) = (strip.value, strip.by_position, strip.by_sigma);
-        }
-        for j in (0..window.height()).rev() {
-            let y = window.y0 + j as i64;
-            let row = strip(y as f64 - at.y, sigma);
-            for i in 0..width {
-                let k = j * width + i;
-                let (value, position, width) = (values[i], by_x[i], by_fwhm[i]);
-                values[k] = value * row.value;
-                by_x[k] = position * row.value;
-                by_y[k] = value * row.by_position;
-                by_fwhm[k] = SIGMA_PER_FWHM * (width * row.value + value * row.by_sigma);
-            }
-        }
+        let sigma = self.sigma(at);
+        let by_shape = |x, y| [self.by_width(x, y)];
+        self.axis
+            .fill_with_gradient(at, (sigma, sigma), window, (values, gradient), by_shape);
     }
 }

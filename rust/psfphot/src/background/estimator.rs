@@ -1,0 +1,162 @@
+//! From the values of an annulus to one level.
+
+use super::clip::{Clip, Kept, Space};
+
+/// What is taken for the level of values that are left by a clipping.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Level {
+    /// The mean.
+    Mean,
+    /// The median.
+    Median,
+    /// `median_factor` · median − `mean_factor` · mean, an estimate of the
+    /// mode.
+    Mode {
+        /// Factor of the median.
+        median_factor: f64,
+        /// Factor of the mean.
+        mean_factor: f64,
+    },
+    /// 2.5 · median − 1.5 · mean; but the median where that and the mean are
+    /// 0.3 standard deviations or more apart, and the mean where the standard
+    /// deviation is 0 (Bertin & Arnouts 1996, A&AS 117, 393).
+    SExtractor,
+    /// Tukey's biweight location (Beers, Flynn & Gebhardt 1990, AJ 100, 32,
+    /// equation 5).
+    BiweightLocation {
+        /// Values farther than so many median absolute deviations (from the
+        /// median) have no weight.
+        c: f64,
+        /// Where deviations are measured from; `None` for the median.
+        start: Option<f64>,
+    },
+}
+
+/// How a level is estimated: clip, then reduce.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimator {
+    /// What is taken for the level.
+    pub level: Level,
+    /// The clipping before; `None` for none.
+    pub clip: Option<Clip>,
+}
+
+impl Default for Estimator {
+    /// The median after clipping at three standard deviations, in up to ten
+    /// rounds.
+    fn default() -> Self {
+        Self {
+            level: Level::Median,
+            clip: Some(Clip::default()),
+        }
+    }
+}
+
+impl Estimator {
+    /// The level of finite values; NaN where none is left.
+    pub(crate) fn estimate(&self, values: &[f64], space: &mut Space) -> f64 {
+        let kept = space.clip(values, self.clip.as_ref());
+        match self.level {
+            Level::Mean => kept.mean,
+            Level::Median => kept.median,
+            Level::Mode {
+                median_factor,
+                mean_factor,
+            } => median_factor * kept.median - mean_factor * kept.mean,
+            Level::SExtractor => sextractor(&kept),
+            Level::BiweightLocation { c, start } => {
+                let width = c * space.mad(values, &kept);
+                biweight_location(values, &kept, start.unwrap_or(kept.median), width)
+            }
+        }
+    }
+}
+
+fn sextractor(kept: &Kept) -> f64 {
+    if kept.std <= 0.0 {
+        kept.mean
+    } else if (kept.mean - kept.median).abs() / kept.std >= 0.3 {
+        kept.median
+    } else {
+        2.5 * kept.median - 1.5 * kept.mean
+    }
+}
+
+fn biweight_location(values: &[f64], kept: &Kept, start: f64, width: f64) -> f64 {
+    if kept.n <= 0.0 {
+        return f64::NAN;
+    }
+    if width == 0.0 {
+        return start;
+    }
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for value in values.iter().filter(|&&v| kept.has(v)) {
+        let d = value - start;
+        let u = d / width;
+        if u.abs() < 1.0 {
+            let weight = (1.0 - u * u).powi(2);
+            sum += d * weight;
+            weights += weight;
+        }
+    }
+    start + sum / weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn estimate(values: &[f64], level: Level) -> f64 {
+        Estimator { level, clip: None }.estimate(values, &mut Space::default())
+    }
+
+    const MODE: Level = Level::Mode {
+        median_factor: 3.0,
+        mean_factor: 2.0,
+    };
+    const BIWEIGHT: Level = Level::BiweightLocation {
+        c: 6.0,
+        start: None,
+    };
+
+    proptest! {
+        #[test]
+        fn levels_move_and_scale_with_the_values(
+            values in prop::collection::vec(-1.0..1.0_f64, 1..200),
+            offset in -10.0..10.0_f64,
+            scale in 0.5..4.0_f64,
+        ) {
+            let moved: Vec<f64> = values.iter().map(|v| offset + scale * v).collect();
+            for level in [Level::Mean, Level::Median, MODE, BIWEIGHT] {
+                let expected = offset + scale * estimate(&values, level);
+                prop_assert!((estimate(&moved, level) - expected).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn sextractor_has_three_cases() {
+        let level = |values: &[f64]| estimate(values, Level::SExtractor);
+        assert!((level(&[2.5; 9]) - 2.5).abs() < 1e-15);
+        // A mean of 2 and a median of 1: 0.5 standard deviations apart.
+        assert!((level(&[1.0, 1.0, 1.0, 1.0, 6.0]) - 1.0).abs() < 1e-15);
+        let near = [0.0, 1.0, 2.1];
+        let mean = near.iter().sum::<f64>() / 3.0;
+        assert!((level(&near) - (2.5 - 1.5 * mean)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_biweight_leaves_outliers_out() {
+        assert!((estimate(&[1.0, 2.0, 3.0, 1e9], BIWEIGHT) - 2.0).abs() < 0.2);
+        assert!((estimate(&[4.0; 5], BIWEIGHT) - 4.0).abs() < 1e-15);
+        let from = |start| Level::BiweightLocation {
+            c: 6.0,
+            start: Some(start),
+        };
+        let values = [1.0, 2.0, 3.0, 4.5];
+        assert!(estimate(&values, from(2.0)) > 2.0);
+        assert!(estimate(&values, from(1e3)).is_nan());
+        assert!(estimate(&[], BIWEIGHT).is_nan());
+    }
+}

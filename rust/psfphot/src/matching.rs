@@ -1,0 +1,369 @@
+//! Matching two catalogues by position.
+
+use crate::run::chunks;
+use crate::{Error, Run};
+
+/// Points per task: some tenths of a millisecond of work.
+const CHUNK: usize = 512;
+
+/// Indices into two catalogues: `first[k]` and `second[k]` belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pairs {
+    /// Indices into the first catalogue.
+    pub first: Vec<usize>,
+    /// Indices into the second.
+    pub second: Vec<usize>,
+}
+
+/// The pairs of points that are each other's nearest, at most `radius` apart,
+/// in the order of the first catalogue.
+///
+/// Of several at the same distance the one with the lowest index is taken for
+/// the nearest. Points that are not finite match nothing. No index is in two
+/// pairs.
+///
+/// ```
+/// use psfphot::{Run, matching::match_points};
+///
+/// let first = [[0.0, 0.0], [5.0, 5.0], [9.0, 0.0]];
+/// let second = [[5.1, 5.0], [0.2, 0.0], [0.1, 0.0]];
+/// let pairs = match_points(&first, &second, 0.5, Run::new())?;
+/// assert_eq!((pairs.first, pairs.second), (vec![0, 1], vec![2, 0]));
+/// # Ok::<(), psfphot::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::InvalidArgument`] unless `radius` is positive and finite;
+/// [`Error::Cancelled`].
+pub fn match_points<const D: usize>(
+    first: &[[f64; D]],
+    second: &[[f64; D]],
+    radius: f64,
+    run: Run<'_>,
+) -> Result<Pairs, Error> {
+    Error::check_positive("radius", radius)?;
+    let trees = (Tree::new(first), Tree::new(second));
+    let forth = nearest(&trees.0, &trees.1, radius, run)?;
+    let back = nearest(&trees.1, &trees.0, radius, run)?;
+    let mut pairs = Pairs::default();
+    for (i, &other) in forth.iter().enumerate() {
+        if let Some(j) = other
+            && back[j] == Some(i)
+        {
+            pairs.first.push(i);
+            pairs.second.push(j);
+        }
+    }
+    Ok(pairs)
+}
+
+/// All pairs of points that are at most `radius` apart, ordered by the first
+/// catalogue, then by the second. Points that are not finite are in none.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] unless `radius` is positive and finite;
+/// [`Error::Cancelled`].
+pub fn near_pairs<const D: usize>(
+    first: &[[f64; D]],
+    second: &[[f64; D]],
+    radius: f64,
+    run: Run<'_>,
+) -> Result<Pairs, Error> {
+    Error::check_positive("radius", radius)?;
+    let tree = Tree::new(second);
+    let found = run.map(chunks(first.len(), CHUNK), Vec::new, |near, range| {
+        run.advance(range.len());
+        let mut pairs = Pairs::default();
+        for i in range {
+            run.check()?;
+            near.clear();
+            tree.within(&first[i], radius * radius, near);
+            near.sort_unstable();
+            pairs.first.resize(pairs.first.len() + near.len(), i);
+            pairs.second.extend_from_slice(near);
+        }
+        Ok(pairs)
+    })?;
+    Ok(found.into_iter().fold(Pairs::default(), |mut all, pairs| {
+        all.first.extend(pairs.first);
+        all.second.extend(pairs.second);
+        all
+    }))
+}
+
+/// For each point of a tree's catalogue the index of the nearest of the others
+/// within the radius.
+fn nearest<const D: usize>(
+    points: &Tree<D>,
+    others: &Tree<D>,
+    radius: f64,
+    run: Run<'_>,
+) -> Result<Vec<Option<usize>>, Error> {
+    // In the order of the tree neighbours follow each other, and look at the
+    // same parts of the other tree: much faster where these are large.
+    let found = run.map(
+        chunks(points.nodes.len(), CHUNK),
+        || (),
+        |(), range| {
+            run.advance(range.len());
+            let nearest = |node: &Node<D>| others.nearest(&node.point, radius * radius);
+            Ok(points.nodes[range].iter().map(nearest).collect::<Vec<_>>())
+        },
+    )?;
+    let mut all = vec![None; points.size];
+    for (node, other) in points.nodes.iter().zip(found.into_iter().flatten()) {
+        all[node.index] = other;
+    }
+    Ok(all)
+}
+
+/// A k-d tree of the finite ones of some points.
+///
+/// The nodes are the points themselves: that of a slice is its middle, whose
+/// coordinate along the slice's axis is not below those before it and not above
+/// those behind it.
+struct Tree<const D: usize> {
+    nodes: Vec<Node<D>>,
+    /// Number of all points.
+    size: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Node<const D: usize> {
+    point: [f64; D],
+    index: usize,
+    /// The lowest index in its slice, itself included.
+    lowest: usize,
+    axis: usize,
+}
+
+impl<const D: usize> Tree<D> {
+    fn new(points: &[[f64; D]]) -> Self {
+        let finite = |point: &[f64; D]| point.iter().all(|v| v.is_finite());
+        let mut nodes: Vec<Node<D>> = (0..points.len())
+            .filter(|&index| finite(&points[index]))
+            .map(|index| Node {
+                point: points[index],
+                index,
+                lowest: index,
+                axis: 0,
+            })
+            .collect();
+        arrange(&mut nodes);
+        Self {
+            nodes,
+            size: points.len(),
+        }
+    }
+
+    /// The index of the nearest point whose squared distance is not above
+    /// `limit`; of equals the lowest.
+    fn nearest(&self, point: &[f64; D], limit: f64) -> Option<usize> {
+        let mut best = (limit, usize::MAX);
+        search(&self.nodes, point, 0.0, &mut best);
+        (best.1 != usize::MAX).then_some(best.1)
+    }
+
+    /// Adds the indices of the points whose squared distance is not above
+    /// `limit`.
+    fn within(&self, point: &[f64; D], limit: f64, into: &mut Vec<usize>) {
+        gather(&self.nodes, point, limit, into);
+    }
+}
+
+/// Makes a tree of a slice.
+fn arrange<const D: usize>(nodes: &mut [Node<D>]) {
+    if nodes.is_empty() {
+        return;
+    }
+    let lowest = nodes.iter().map(|node| node.index).min().unwrap_or(0);
+    let axis = widest_axis(nodes);
+    let middle = nodes.len() / 2;
+    nodes.select_nth_unstable_by(middle, |a, b| a.point[axis].total_cmp(&b.point[axis]));
+    nodes[middle].axis = axis;
+    nodes[middle].lowest = lowest;
+    let (before, rest) = nodes.split_at_mut(middle);
+    arrange(before);
+    arrange(&mut rest[1..]);
+}
+
+fn widest_axis<const D: usize>(nodes: &[Node<D>]) -> usize {
+    let width = |axis: usize| {
+        let coordinates = nodes.iter().map(|node| node.point[axis]);
+        let (low, high) = coordinates.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+            (l.min(v), h.max(v))
+        });
+        high - low
+    };
+    (0..D)
+        .map(|axis| (axis, width(axis)))
+        .fold((0, f64::NEG_INFINITY), |widest, other| {
+            if other.1 > widest.1 { other } else { widest }
+        })
+        .0
+}
+
+fn squared_distance<const D: usize>(a: &[f64; D], b: &[f64; D]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+/// Improves on the best squared distance and index. No point of the slice is
+/// nearer than `bound`, squared.
+fn search<const D: usize>(
+    nodes: &[Node<D>],
+    point: &[f64; D],
+    bound: f64,
+    best: &mut (f64, usize),
+) {
+    let middle = nodes.len() / 2;
+    let Some(node) = nodes.get(middle) else {
+        return;
+    };
+    // By index, too, so that coincident points do not take long.
+    if bound > best.0 || (bound >= best.0 && node.lowest >= best.1) {
+        return;
+    }
+    let distance = squared_distance(&node.point, point);
+    if distance < best.0 || (distance <= best.0 && node.index < best.1) {
+        *best = (distance, node.index);
+    }
+    let offset = point[node.axis] - node.point[node.axis];
+    let (before, behind) = (&nodes[..middle], &nodes[middle + 1..]);
+    let (near, far) = if offset < 0.0 {
+        (before, behind)
+    } else {
+        (behind, before)
+    };
+    search(near, point, bound, best);
+    search(far, point, bound.max(offset * offset), best);
+}
+
+fn gather<const D: usize>(nodes: &[Node<D>], point: &[f64; D], limit: f64, into: &mut Vec<usize>) {
+    let middle = nodes.len() / 2;
+    let Some(node) = nodes.get(middle) else {
+        return;
+    };
+    if squared_distance(&node.point, point) <= limit {
+        into.push(node.index);
+    }
+    let offset = point[node.axis] - node.point[node.axis];
+    let is_near = offset * offset <= limit;
+    if offset < 0.0 || is_near {
+        gather(&nodes[..middle], point, limit, into);
+    }
+    if offset >= 0.0 || is_near {
+        gather(&nodes[middle + 1..], point, limit, into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Halves, so that ties and coincidences occur, and a few NaN.
+    fn points(n: usize) -> impl Strategy<Value = Vec<[f64; 2]>> {
+        let axis = || {
+            prop_oneof![
+                30 => (0..40_i32).prop_map(|k| f64::from(k) / 2.0),
+                1 => Just(f64::NAN),
+            ]
+        };
+        prop::collection::vec((axis(), axis()).prop_map(|(x, y)| [x, y]), 0..n)
+    }
+
+    fn brute_nearest(points: &[[f64; 2]], others: &[[f64; 2]], radius: f64) -> Vec<Option<usize>> {
+        let nearest = |point: &[f64; 2]| {
+            let mut best = None;
+            let mut least = radius * radius;
+            for (j, other) in others.iter().enumerate() {
+                let distance = squared_distance(point, other);
+                if distance < least || (distance <= least && best.is_none()) {
+                    (best, least) = (Some(j), distance);
+                }
+            }
+            best
+        };
+        points.iter().map(nearest).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_nearest_is_that_of_brute_force(
+            first in points(60),
+            second in points(60),
+            radius in prop_oneof![0.1..9.0_f64, Just(2.5)],
+        ) {
+            let trees = (Tree::new(&first), Tree::new(&second));
+            let found = nearest(&trees.0, &trees.1, radius, Run::new()).unwrap();
+            prop_assert_eq!(found, brute_nearest(&first, &second, radius));
+        }
+
+        #[test]
+        fn pairs_are_mutual_and_mirrored(first in points(60), second in points(60), radius in 0.1..9.0) {
+            let pairs = match_points(&first, &second, radius, Run::new()).unwrap();
+            let (forth, back) = (
+                brute_nearest(&first, &second, radius),
+                brute_nearest(&second, &first, radius),
+            );
+            let expected: Vec<(usize, usize)> = (0..first.len())
+                .filter_map(|i| forth[i].map(|j| (i, j)))
+                .filter(|&(i, j)| back[j] == Some(i))
+                .collect();
+            let found: Vec<_> = pairs.first.iter().copied().zip(pairs.second.clone()).collect();
+            prop_assert_eq!(&found, &expected);
+            let mirrored = match_points(&second, &first, radius, Run::new()).unwrap();
+            let mut turned: Vec<_> = mirrored.second.into_iter().zip(mirrored.first).collect();
+            turned.sort_unstable();
+            prop_assert_eq!(&turned, &expected);
+        }
+
+        #[test]
+        fn near_pairs_are_those_of_brute_force(
+            first in points(60),
+            second in points(60),
+            radius in prop_oneof![0.1..9.0_f64, Just(2.5)],
+        ) {
+            let pairs = near_pairs(&first, &second, radius, Run::new()).unwrap();
+            let found: Vec<_> = pairs.first.into_iter().zip(pairs.second).collect();
+            let mut expected = Vec::new();
+            for (i, a) in first.iter().enumerate() {
+                for (j, b) in second.iter().enumerate() {
+                    if squared_distance(a, b) <= radius * radius {
+                        expected.push((i, j));
+                    }
+                }
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn coincident_points_do_not_take_long() -> Result<(), Error> {
+        let many = vec![[7.0, 7.0, 7.0]; 100_000];
+        let pairs = match_points(&many, &many, 1.0, Run::new())?;
+        assert_eq!((pairs.first, pairs.second), (vec![0], vec![0]));
+        Ok(())
+    }
+
+    #[test]
+    fn bad_radii_are_named_and_runs_can_be_cancelled() {
+        let points = [[0.0, 0.0]];
+        for radius in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let matched = match_points(&points, &points, radius, Run::new());
+            assert!(matched.unwrap_err().to_string().starts_with("radius must"));
+            assert!(near_pairs(&points, &points, radius, Run::new()).is_err());
+        }
+        let progress = crate::run::Progress::default();
+        progress.cancel();
+        let run = Run::new().with_monitor(&progress);
+        assert_eq!(
+            match_points(&points, &points, 1.0, run),
+            Err(Error::Cancelled)
+        );
+        assert_eq!(
+            near_pairs(&points, &points, 1.0, run),
+            Err(Error::Cancelled)
+        );
+    }
+}

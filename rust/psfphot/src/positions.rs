@@ -1,0 +1,62 @@
+//! Work on the pixels around many positions.
+
+use crate::run::chunks;
+use crate::{Error, Run};
+
+/// Rows of pixels that are worked on together: as many as fit a processor's
+/// cache. Ten thousand annuli at random take 30 % less time than in the order
+/// in which they come.
+const BAND: f64 = 32.0;
+
+/// Maps positions to results, in the order of the positions, `size` at a time.
+///
+/// They are worked on in bands of rows, so that neighbours share the pixels
+/// that are in the cache. `scratch` is as in [`Run::map`].
+pub(crate) fn map_positions<S, R: Send + Clone>(
+    run: Run<'_>,
+    (x, y): (&[f64], &[f64]),
+    size: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    work: impl Fn(&mut S, (f64, f64)) -> R + Sync + Send,
+) -> Result<Vec<R>, Error> {
+    Error::check_len("y", x.len(), y.len())?;
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    // Casts saturate, and NaN becomes 0: any order will do.
+    order.sort_unstable_by_key(|&i| ((y[i] / BAND) as i64, x[i] as i64, i));
+    let results = run.map(chunks(order.len(), size), scratch, |space, range| {
+        run.advance(range.len());
+        order[range]
+            .iter()
+            .map(|&i| {
+                // What lies around one position can be as large as the image.
+                run.check()?;
+                Ok((i, work(space, (x[i], y[i]))))
+            })
+            .collect::<Result<Vec<_>, Error>>()
+    })?;
+    let mut results = results.concat();
+    results.sort_unstable_by_key(|&(i, _)| i);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn results_are_in_the_order_of_the_positions(
+            positions in prop::collection::vec((-1e3..1e3_f64, prop_oneof![
+                9 => -1e3..1e3_f64, 1 => Just(f64::NAN), 1 => Just(1e300)
+            ]), 0..60),
+            size in 1..20_usize,
+        ) {
+            let (x, y): (Vec<f64>, Vec<f64>) = positions.iter().copied().unzip();
+            let bits = |(x, y): (f64, f64)| (x.to_bits(), y.to_bits());
+            let found = map_positions(Run::new(), (&x, &y), size, || (), |(), p| bits(p));
+            let expected: Vec<_> = positions.into_iter().map(bits).collect();
+            prop_assert_eq!(found.unwrap(), expected);
+        }
+    }
+}
