@@ -61,6 +61,13 @@ CASES = {
 }
 
 
+#: Wrong whatever the files hold: exit status 2.
+USAGE = {
+    *("bad width", "even box", "annulus", "group twice", "extension", "residual"),
+    *("over the input", "twice the same", "plot", "region"),
+}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_one_line_and_no_file(field, monkeypatch, case):
     words, message = CASES[case]
@@ -72,7 +79,7 @@ def test_one_line_and_no_file(field, monkeypatch, case):
         words = [*words, "-o", "out.ecsv"]
     before = {path: path.stat().st_mtime_ns for path in field.iterdir()}
     result = CliRunner().invoke(main, ["fit", *words])
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if case in USAGE else 1)
     assert isinstance(result.exception, SystemExit)
     assert result.stderr.startswith("Error: ")
     assert result.stderr.count("\n") == 1

@@ -3,6 +3,7 @@
 import click
 
 from psfphot._core import __version__
+from psfphot.cli._command import OneLineGroup
 from psfphot.cli._demo import demo
 from psfphot.cli._fit import fit
 
@@ -10,7 +11,8 @@ __all__ = ["main"]
 
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=OneLineGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="psfphot")
 def main() -> None:

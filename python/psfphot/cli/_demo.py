@@ -65,9 +65,14 @@ def _demo(
     directory: Path, size: int, n_stars: int, seed: int, threads: int | None
 ) -> None:
     # Imported here, so that --help does not wait for astropy.
-    from psfphot.cli._photometry import default_settings, photometer  # noqa: PLC0415
+    from psfphot.cli._photometry import photometer  # noqa: PLC0415
     from psfphot.cli._recovery import compare, describe_recovery  # noqa: PLC0415
-    from psfphot.cli._report import describe_input, describe_run  # noqa: PLC0415
+    from psfphot.cli._report import (  # noqa: PLC0415
+        describe_image,
+        describe_psf,
+        describe_run,
+    )
+    from psfphot.cli._settings import default_settings  # noqa: PLC0415
     from psfphot.cli._simulation import simulate  # noqa: PLC0415
     from psfphot.datasets import make_nircam_psf_grid  # noqa: PLC0415
     from psfphot.io import Psf, measure_fwhm  # noqa: PLC0415
@@ -84,7 +89,8 @@ def _demo(
     settings = default_settings(psf, n_threads=threads)
     run = photometer(image, psf, settings)
     recovery = compare(run.catalog, truth, radius=psf.fwhm / 2)
-    lines = [*describe_input(image, psf), *describe_run(run, image, settings), ""]
+    lines = [*describe_psf(psf), *describe_image(image)]
+    lines += [*describe_run(run, image, settings), ""]
     click.echo("\n".join(lines + describe_recovery(recovery)))
     names = _write(directory, image, truth, run, recovery)
     click.echo(

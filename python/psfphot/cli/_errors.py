@@ -13,24 +13,52 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@contextmanager
-def one_line_messages() -> Iterator[None]:
-    """Turn faults of files and arguments into one line, and warnings too.
+class UsageFault(click.ClickException):
+    """Something wrong with the command line itself, whatever the files hold."""
 
-    A fault of the program itself keeps its traceback: nobody else can say
-    what to do about it.
-    """
+    exit_code = 2
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Write warnings on stderr, one line each."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        click.echo(f"Warning: {_one_line(str(message))}", err=True)
+        click.echo(f"Warning: {one_line(str(message))}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def one_line_messages() -> Iterator[None]:
+    """Turn faults of files and data into one line, and warnings too.
+
+    A fault of the program itself keeps its traceback: nobody else can say
+    what to do about it.
+    """
+    from psfphot.io import MissingPackageError  # noqa: PLC0415  (loads astropy)
+
+    with one_line_warnings():
         try:
             yield
-        except (OSError, ValueError) as exc:
-            raise click.ClickException(_one_line(_said(exc))) from exc
+        except (OSError, ValueError, MissingPackageError) as exc:
+            raise click.ClickException(one_line(_said(exc))) from exc
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Tell faults of the command line itself from those of files."""
+    from psfphot.io import FileFormatError  # noqa: PLC0415  (loads astropy)
+
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except ValueError as exc:
+        raise UsageFault(one_line(str(exc))) from exc
 
 
 def require_matplotlib(option: str) -> None:
@@ -46,12 +74,13 @@ def require_matplotlib(option: str) -> None:
         raise click.ClickException(msg)
 
 
+def one_line(text: str) -> str:
+    """Put a text on one line."""
+    return " ".join(text.split())
+
+
 def _said(exc: Exception) -> str:
     # The operating system's own errors hold the file apart from the message.
     if isinstance(exc, OSError) and exc.filename is not None:
         return f"{exc.filename}: {exc.strerror}"
     return str(exc) or type(exc).__name__
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from psfphot.cli._errors import require_matplotlib
+from psfphot.cli._errors import UsageFault, require_matplotlib, usage
 from psfphot.io import (
     CATALOG_SUFFIXES,
     IMAGE_SUFFIXES,
     check_writable,
+    require_parquet,
     write_catalog,
     write_image,
     write_regions,
 )
+from psfphot.io._atomic import file_suffix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,19 +38,22 @@ class Outputs:
     plot: Path | None = None
     region: Path | None = None
 
-    def check(self, source: Path | None = None, *, overwrite: bool = False) -> None:
+    def check(self, taken: dict[Path, str], *, overwrite: bool = False) -> None:
         """Find out before the work whether all can be written.
 
         Parameters
         ----------
-        source : `~pathlib.Path`, optional
-            The input, which no output may replace.
+        taken : dict
+            Files that no output may replace, resolved, and what they are; the
+            outputs are added.
         overwrite : bool, optional
             Whether files that are there may be replaced.
 
         Raises
         ------
-        ValueError, OSError
+        UsageFault
+            If two files have one name, or a name an unknown extension.
+        OSError, MissingPackageError
             If one cannot be written; the message names it.
         """
         wanted = [
@@ -58,20 +63,22 @@ class Outputs:
             (self.plot, _PLOT_SUFFIXES),
             (self.region, (".reg",)),
         ]
-        taken = {} if source is None else {source.resolve(): "the input"}
         for path, suffixes in wanted:
             if path is None:
                 continue
             other = taken.get(path.resolve())
             if other is not None:
                 msg = f"{path}: is {other} already; give every output its own name"
-                raise ValueError(msg)
+                raise UsageFault(msg)
             taken[path.resolve()] = "another output"
             try:
-                check_writable(path, suffixes, overwrite=overwrite)
+                with usage():
+                    check_writable(path, suffixes, overwrite=overwrite)
             except FileExistsError as exc:
                 msg = f"{path}: exists already; add --overwrite to replace it"
                 raise FileExistsError(msg) from exc
+        if file_suffix(self.catalog) == ".parquet":
+            require_parquet(self.catalog)
         if self.plot is not None:
             require_matplotlib("--plot")
 
@@ -80,7 +87,7 @@ class Outputs:
         """Whether an output needs the model image."""
         return any((self.residual, self.model, self.plot))
 
-    def write(self, run: Run, image: FitsImage, *, radius: float) -> list[Path]:
+    def write(self, run: Run, image: FitsImage, *, radius: float) -> dict[str, Path]:
         """Write the files, the catalogue first.
 
         Parameters
@@ -94,16 +101,17 @@ class Outputs:
 
         Returns
         -------
-        paths : list of `~pathlib.Path`
-            The files written.
+        paths : dict
+            The files written, by what they are.
         """
         write_catalog(self.catalog, run.catalog)
         if self.region is not None:
             write_regions(self.region, run.catalog, radius=radius)
         if run.model is not None:
             self._write_images(run, run.model, image)
-        names = (self.catalog, self.region, self.model, self.residual, self.plot)
-        return [path for path in names if path is not None]
+        kinds = ("catalog", "region", "model", "residual", "plot")
+        paths = {kind: getattr(self, kind) for kind in kinds}
+        return {kind: path for kind, path in paths.items() if path is not None}
 
     def _write_images(self, run: Run, model: NDArray[Any], image: FitsImage) -> None:
         if self.model is not None:

@@ -11,65 +11,25 @@ import numpy as np
 from astropy.table import QTable
 
 from psfphot.background import LocalBackground
-from psfphot.cli._defaults import (
-    ANNULUS,
-    GROUPING,
-    LARGEST_GROUP,
-    ROUNDNESS,
-    SEPARATION,
-    SMALLEST_BOX,
-    THRESHOLD,
-)
+from psfphot.cli._starts import from_catalog, from_finder
 from psfphot.detection import IRAFStarFinder
-from psfphot.io import Sky, add_sky_coordinates, estimate_sky
-from psfphot.psf import PSFPhotometry, SourceGrouper
+from psfphot.io import (
+    FileFormatError,
+    Sky,
+    ZeroPoint,
+    add_magnitudes,
+    add_sky_coordinates,
+    estimate_sky,
+    find_zero_point,
+)
+from psfphot.psf import PSFPhotometry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from psfphot.cli._settings import Settings
+    from psfphot.cli._starts import SourceList
     from psfphot.io import FitsImage, Psf
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run is made with; lengths are in pixels.
-
-    Attributes
-    ----------
-    threshold : float
-        Detection threshold in sigma of the background noise.
-    fwhm : float
-        The finder's FWHM.
-    roundness : float
-        Largest roundness of a detection: 0 is round, blends are not.
-    min_separation : float
-        A detection has no brighter pixel nearer than this.
-    fit_shape : int
-        Side of the square of pixels that each star is fitted in.
-    aperture_radius : float
-        Radius for the first guess of the flux.
-    group : float or `None`
-        Stars nearer to each other than this are fitted together; `None`
-        fits each alone.
-    largest_group : int or `None`
-        ``group`` is lowered until no group has more stars; `None` keeps it.
-    local_bkg : tuple of float or `None`
-        Radii of the annulus for the local background; `None` subtracts one
-        level from the whole image.
-    n_threads : int or `None`
-        Threads to use; `None` takes all CPUs.
-    """
-
-    threshold: float
-    fwhm: float
-    roundness: float
-    min_separation: float
-    fit_shape: int
-    aperture_radius: float
-    group: float | None
-    largest_group: int | None
-    local_bkg: tuple[float, float] | None
-    n_threads: int | None = None
 
 
 @dataclass
@@ -80,10 +40,17 @@ class Run:
     ----------
     sky : `~psfphot.io.Sky`
         Background level and noise.
+    zero_point : `~psfphot.io.ZeroPoint`
+        What makes magnitudes of the fluxes, or why there are none.
     catalog : `~astropy.table.QTable`
-        PSFPhotometry's table, with units and, given a WCS, RA and Dec.
+        PSFPhotometry's table, with units and, where the header tells, RA and
+        Dec, and magnitudes.
     model : 2D array
         The fitted stars, without sky.
+    positions : str or `None`
+        What gave the positions; `None` for the finder.
+    n_off : int
+        How many of those are off the image.
     group_separation : float or `None`
         The distance up to which stars were grouped.
     seconds : dict
@@ -91,8 +58,11 @@ class Run:
     """
 
     sky: Sky
+    zero_point: ZeroPoint
     catalog: QTable = field(default_factory=QTable)
     model: NDArray[Any] | None = None
+    positions: str | None = None
+    n_off: int = 0
     group_separation: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -101,58 +71,10 @@ class Run:
         """The number of stars in each group, in no particular order."""
         return np.unique(np.asarray(self.catalog["group_id"]), return_counts=True)[1]
 
-
-def default_settings(
-    psf: Psf,
-    *,
-    threshold: float = THRESHOLD,
-    fwhm: float | None = None,
-    roundness: float = ROUNDNESS,
-    min_separation: float | None = None,
-    fit_shape: int | None = None,
-    aperture_radius: float | None = None,
-    group: float | None = None,
-    grouped: bool = True,
-    local_bkg: tuple[float, float] | None = None,
-    local: bool = True,
-    n_threads: int | None = None,
-) -> Settings:
-    """Fill in what was not given, from the PSF's width.
-
-    Parameters
-    ----------
-    psf : `~psfphot.io.Psf`
-        The PSF, for its FWHM.
-    threshold, fwhm, roundness, min_separation, fit_shape, aperture_radius, \
-group, local_bkg, n_threads
-        As in `Settings`; `None` takes the default.
-    grouped, local : bool, optional
-        `False` turns grouping or the local background off.
-
-    Returns
-    -------
-    settings : `Settings`
-    """
-    fwhm = fwhm or psf.fwhm
-    # The core and half as much around it; narrower PSFs still need the pixels.
-    side = fit_shape or max(SMALLEST_BOX, 2 * round(fwhm) + 1)
-    if group is None and grouped:
-        group, limit = GROUPING * side, LARGEST_GROUP
-    else:
-        limit = None
-    annulus = (ANNULUS[0] * side, ANNULUS[1] * side)
-    return Settings(
-        threshold=threshold,
-        fwhm=fwhm,
-        roundness=roundness,
-        min_separation=SEPARATION * fwhm if min_separation is None else min_separation,
-        fit_shape=side,
-        aperture_radius=aperture_radius or side / 2,
-        group=group if grouped else None,
-        largest_group=limit,
-        local_bkg=(local_bkg or annulus) if local else None,
-        n_threads=n_threads,
-    )
+    @property
+    def n_fitted(self) -> int:
+        """The number of stars that have a flux with an error."""
+        return int(np.count_nonzero(np.isfinite(np.asarray(self.catalog["flux_err"]))))
 
 
 def measure_sky(image: FitsImage) -> Sky:
@@ -161,16 +83,22 @@ def measure_sky(image: FitsImage) -> Sky:
     if image.error is None:
         return sky
     noise = float(np.median(image.error[~image.mask]))
-    return Sky(sky.level, noise, f"level: {sky.method}; noise: median of ERR")
+    source = image.error_source.removeprefix("the ").removesuffix(" extension")
+    return Sky(sky.level, noise, f"level: {sky.method}; noise: median of {source}")
 
 
 def find(image: FitsImage, sky: Sky, settings: Settings) -> QTable:
-    """Find stars; the table is empty if there are none.
+    """Find stars.
 
     Returns
     -------
     stars : `~astropy.table.QTable`
         The finder's table.
+
+    Raises
+    ------
+    FileFormatError
+        If there are none.
     """
     finder = IRAFStarFinder(
         settings.threshold * sky.noise,
@@ -184,33 +112,14 @@ def find(image: FitsImage, sky: Sky, settings: Settings) -> QTable:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(No s|S)ources were found.*")
         stars = finder(flat, mask=image.mask)
-    return QTable() if stars is None else stars
-
-
-def start_values(stars: QTable, settings: Settings) -> QTable:
-    """Make PSFPhotometry's ``init_params``: positions and groups.
-
-    Returns
-    -------
-    start : `~astropy.table.QTable`
-        Its ``meta["group_separation"]`` is the distance that was used.
-    """
-    start = QTable()
-    start["x"] = np.asarray(stars["x_centroid"], dtype=float)
-    start["y"] = np.asarray(stars["y_centroid"], dtype=float)
-    separation = settings.group
-    if separation is not None:
-        group_id = SourceGrouper(separation)(start["x"], start["y"])
-        while (
-            settings.largest_group is not None
-            and np.bincount(group_id).max() > settings.largest_group
-            and separation > settings.fwhm
-        ):
-            separation *= 0.9
-            group_id = SourceGrouper(separation)(start["x"], start["y"])
-        start["group_id"] = group_id
-    start.meta["group_separation"] = separation
-    return start
+    if stars is None or len(stars) == 0:
+        msg = (
+            f"{image.name}: no stars above {settings.threshold:g} sigma "
+            f"({settings.threshold * sky.noise:.4g}); "
+            "lower --threshold, or check --fwhm and --psf"
+        )
+        raise FileFormatError(msg)
+    return stars
 
 
 def fit(
@@ -233,13 +142,17 @@ def fit(
     """
     annulus, n_threads = settings.local_bkg, settings.n_threads
     estimator = annulus and LocalBackground(*annulus, n_threads=n_threads)
+    model = psf.model.copy()
+    model.x_0.fixed = model.y_0.fixed = settings.forced
     photometry = PSFPhotometry(
-        psf.model,
+        model,
         settings.fit_shape,
         aperture_radius=settings.aperture_radius,
         local_bkg_estimator=estimator,
+        xy_bounds=settings.max_shift,
         progress_bar=progress,
         n_threads=n_threads,
+        keep_columns=True,
     )
     data = image.data if annulus is not None else image.data - sky.level
     with warnings.catch_warnings():
@@ -256,6 +169,7 @@ def photometer(
     psf: Psf,
     settings: Settings,
     *,
+    sources: SourceList | None = None,
     progress: bool = False,
     want_model: bool = True,
 ) -> Run:
@@ -269,6 +183,8 @@ def photometer(
         The PSF.
     settings : `Settings`
         How.
+    sources : `SourceList`, optional
+        Where; by default where the finder finds stars.
     progress : bool, optional
         Whether to show a progress bar.
     want_model : bool, optional
@@ -280,22 +196,20 @@ def photometer(
 
     Raises
     ------
-    ValueError
-        If no star is found.
+    FileFormatError
+        If no star is found, or the catalogue cannot be placed on the image.
     """
     clock = _Clock()
-    run = Run(measure_sky(image), seconds=clock.seconds)
+    zero_point = find_zero_point(image, settings.zero_point)
+    run = Run(measure_sky(image), zero_point, seconds=clock.seconds)
     clock.lap("sky")
-    stars = find(image, run.sky, settings)
-    clock.lap("find")
-    if len(stars) == 0:
-        msg = (
-            f"{image.name}: no stars above {settings.threshold:g} sigma "
-            f"({settings.threshold * run.sky.noise:.4g}); "
-            "lower --threshold, or check --fwhm and --psf"
-        )
-        raise ValueError(msg)
-    start = start_values(stars, settings)
+    if sources is None:
+        stars = find(image, run.sky, settings)
+        clock.lap("find")
+        start = from_finder(stars, settings)
+    else:
+        start = from_catalog(sources, image, settings)
+        run.positions, run.n_off = start.meta["positions"], start.meta["n_off"]
     clock.lap("group")
     catalog, photometry = fit(image, psf, run.sky, start, settings, progress=progress)
     clock.lap("fit")
@@ -320,7 +234,7 @@ class _Clock:
 def _finish(
     catalog: QTable, image: FitsImage, psf: Psf, run: Run, settings: Settings
 ) -> QTable:
-    """Add units, RA and Dec, and how it was made."""
+    """Add units, RA and Dec, magnitudes, and how it was made."""
     table = QTable(catalog, copy=False)
     if image.unit is not None:
         for name in ("local_bkg", "flux_init", "flux_fit", "flux_err"):
@@ -334,18 +248,27 @@ def _finish(
         "sky_noise": run.sky.noise,
         "sky_method": run.sky.method,
         "errors": error_source(image),
-        "threshold_sigma": settings.threshold,
-        "finder_fwhm": settings.fwhm,
-        "finder_roundness": settings.roundness,
-        "finder_min_separation": settings.min_separation,
+        "masked": dict(image.n_masked),
+        "positions": run.positions or "from the finder",
+        "positions_fixed": settings.forced,
         "group_separation": run.group_separation,
         "local_bkg_radii": settings.local_bkg and list(settings.local_bkg),
+        "max_shift": settings.max_shift and list(settings.max_shift),
     }
+    if run.positions is None:
+        table.meta |= {
+            "threshold_sigma": settings.threshold,
+            "finder_fwhm": settings.fwhm,
+            "finder_roundness": settings.roundness,
+            "finder_min_separation": settings.min_separation,
+        }
+    if run.zero_point.value is not None:
+        add_magnitudes(table, run.zero_point)
     return table
 
 
 def error_source(image: FitsImage) -> str:
     """Say what the catalogue's errors come from."""
     if image.error is None:
-        return "from the scatter of each fit's own residuals (there is no ERR)"
-    return "from the ERR extension"
+        return "from the scatter of each fit's own residuals (no ERR is used)"
+    return f"from {image.error_source}"

@@ -10,29 +10,37 @@ from psfphot._core import flag_definitions
 from psfphot.cli._photometry import error_source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from astropy.table import QTable
 
-    from psfphot.cli._photometry import Run, Settings
+    from psfphot.cli._photometry import Run
+    from psfphot.cli._settings import Settings
     from psfphot.io import FitsImage, Psf
 
 
-def describe_input(image: FitsImage, psf: Psf) -> list[str]:
-    """Describe the image and the PSF, one line each."""
+def describe_psf(psf: Psf) -> list[str]:
+    """Describe the PSF in one line."""
+    return [_line("PSF", f"{psf.description}; FWHM {psf.fwhm:.2f} px")]
+
+
+def describe_image(image: FitsImage) -> list[str]:
+    """Describe the image in one line, and in another what masks it."""
     ny, nx = image.shape
     unit = "no unit" if image.unit is None else image.unit.to_string()
     frame = "no WCS" if image.wcs is None else f"WCS {image.wcs.wcs.ctype[0]}"
     masked = f"{np.count_nonzero(image.mask)} pixels masked"
-    return [
-        _line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}"),
-        _line("PSF", f"{psf.description}; FWHM {psf.fwhm:.2f} px"),
-    ]
+    lines = [_line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}")]
+    if image.n_masked.keys() - {"not finite"}:
+        counts = ", ".join(f"{n} {what}" for what, n in image.n_masked.items())
+        lines.append(_line("masked", f"{counts} (a pixel may count twice)"))
+    return lines
 
 
 def describe_run(run: Run, image: FitsImage, settings: Settings) -> list[str]:
     """Describe what was found and fitted, and how long it took."""
     sky, catalog, seconds = run.sky, run.catalog, run.seconds
     sizes = run.group_sizes
-    fitted = np.count_nonzero(np.isfinite(np.asarray(catalog["flux_err"])))
     groups = "off: every star is fitted alone"
     if run.group_separation is not None:
         groups = (
@@ -43,22 +51,28 @@ def describe_run(run: Run, image: FitsImage, settings: Settings) -> list[str]:
     if settings.local_bkg is not None:
         inner, outer = settings.local_bkg
         background = f"of each star, median between {inner:g} and {outer:g} px"
-    box = f"{settings.fit_shape} x {settings.fit_shape} px"
     return [
         _line("sky", f"level {sky.level:.4g}, noise {sky.noise:.4g} ({sky.method})"),
-        _line(
-            "found",
-            f"{len(catalog)} stars above {settings.threshold:g} sigma, "
-            f"FWHM {settings.fwhm:.2f} px",
-        ),
+        _describe_stars(run, settings),
         _line("groups", groups),
         _line("background", background),
-        _line("fitted", f"{fitted} stars in boxes of {box}"),
+        _line("fitted", _describe_fit(run, settings)),
         _line("errors", error_source(image)),
+        _line("magnitudes", describe_zero_point(run)),
         _line("quality", describe_quality(catalog)),
         *describe_flags(np.asarray(catalog["flags"])),
         _line("seconds", ", ".join(f"{k} {s:.2f}" for k, s in seconds.items())),
     ]
+
+
+def describe_zero_point(run: Run) -> str:
+    """Tell how magnitudes were made, or why there are none."""
+    zero = run.zero_point
+    if zero.value is None:
+        return f"none: {zero.source}; --zeropoint gives them"
+    if zero.system == "given":
+        return zero.source
+    return f"{zero.system}, zero point {zero.value:.4f} from {zero.source}"
 
 
 def describe_quality(catalog: QTable) -> str:
@@ -74,14 +88,50 @@ def describe_quality(catalog: QTable) -> str:
     )
 
 
-def describe_flags(flags: np.ndarray) -> list[str]:
-    """Count the flagged stars by the flags' names; a star may have several."""
+def count_flags(flags: np.ndarray) -> dict[str, int]:
+    """Count the stars by the flags' names, most first; a star may have several."""
     counts = [
-        (np.count_nonzero(flags & bit), name) for bit, name, _ in flag_definitions()
+        (int(np.count_nonzero(flags & bit)), name)
+        for bit, name, _ in flag_definitions()
     ]
+    return {name: n for n, name in sorted(counts)[::-1] if n}
+
+
+def describe_flags(flags: np.ndarray) -> list[str]:
+    """List the flagged stars by the flags' names."""
     lines = [_line("flagged", f"{np.count_nonzero(flags)} stars")]
-    lines += [_line("", f"{n:6d} {name}") for n, name in sorted(counts)[::-1] if n]
+    lines += [_line("", f"{n:6d} {name}") for name, n in count_flags(flags).items()]
     return lines
+
+
+def describe_all(n_measured: int, n_stars: int, failed: Sequence[str]) -> list[str]:
+    """Sum up a run of several images."""
+    said = (
+        f"{n_measured} of {n_measured + len(failed)} images measured, {n_stars} stars"
+    )
+    lines = ["", _line("in all", said)]
+    return lines + [_line("failed", name) for name in failed]
+
+
+def _describe_stars(run: Run, settings: Settings) -> str:
+    n = len(run.catalog)
+    if run.positions is not None:
+        off = f", {run.n_off} of them off the image" if run.n_off else ""
+        return _line("catalogue", f"{n} sources at {run.positions}{off}")
+    found = f"{n} stars above {settings.threshold:g} sigma, FWHM {settings.fwhm:.2f} px"
+    return _line("found", found)
+
+
+def _describe_fit(run: Run, settings: Settings) -> str:
+    ny, nx = settings.fit_shape
+    said = f"{run.n_fitted} stars in boxes of {ny} x {nx} px"
+    if settings.forced:
+        return f"{said}, at fixed positions"
+    if settings.max_shift is None:
+        return said
+    x, y = settings.max_shift
+    shift = f"{x:g}" if x == y else f"{x:g} (x) and {y:g} (y)"
+    return f"{said}, up to {shift} px from their starts"
 
 
 def _line(subject: str, text: str) -> str:

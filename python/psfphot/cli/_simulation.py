@@ -114,6 +114,7 @@ def _observe(stars: NDArray[np.float64], rng: np.random.Generator) -> FitsImage:
         wcs,
         header,
         "simulated field",
+        error_source="the true noise",
     )
 
 

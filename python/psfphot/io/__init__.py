@@ -9,28 +9,46 @@ from psfphot.io._atomic import check_writable, replacing
 from psfphot.io._catalogs import (
     CATALOG_SUFFIXES,
     add_sky_coordinates,
+    require_parquet,
     write_catalog,
     write_regions,
 )
-from psfphot.io._errors import FileFormatError
+from psfphot.io._errors import FileFormatError, MissingPackageError
+from psfphot.io._fits import science_extensions, split_extension
 from psfphot.io._images import IMAGE_SUFFIXES, FitsImage, read_image, write_image
+from psfphot.io._magnitudes import ZeroPoint, add_magnitudes, find_zero_point
+from psfphot.io._planes import check_bits, check_error
 from psfphot.io._psfs import Psf, measure_fwhm, read_psf
 from psfphot.io._sky import Sky, estimate_sky
+from psfphot.io._sources import PlacedSources, place_sources, read_sources, start_column
 
 __all__ = [
     "CATALOG_SUFFIXES",
     "IMAGE_SUFFIXES",
     "FileFormatError",
     "FitsImage",
+    "MissingPackageError",
+    "PlacedSources",
     "Psf",
     "Sky",
+    "ZeroPoint",
+    "add_magnitudes",
     "add_sky_coordinates",
+    "check_bits",
+    "check_error",
     "check_writable",
     "estimate_sky",
+    "find_zero_point",
     "measure_fwhm",
+    "place_sources",
     "read_image",
     "read_psf",
+    "read_sources",
     "replacing",
+    "require_parquet",
+    "science_extensions",
+    "split_extension",
+    "start_column",
     "write_catalog",
     "write_image",
     "write_regions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.io._atomic import file_suffix, replacing
+from psfphot.io._errors import MissingPackageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from astropy.wcs import WCS
 
-CATALOG_SUFFIXES = (".ecsv", ".fits", ".fits.gz")
+CATALOG_SUFFIXES = (".ecsv", ".fits", ".fits.gz", ".parquet")
 
 
 def add_sky_coordinates(catalog: Table, wcs: WCS) -> None:
@@ -46,28 +48,52 @@ def add_sky_coordinates(catalog: Table, wcs: WCS) -> None:
 
 
 def write_catalog(path: Path, catalog: Table) -> None:
-    """Write a catalogue, as ECSV or FITS by the file's extension.
+    """Write a catalogue, as ECSV, FITS or Parquet by the file's extension.
 
     Parameters
     ----------
     path : `~pathlib.Path`
         The file; replaced if it is there.
     catalog : `~astropy.table.Table`
-        The catalogue. ECSV keeps its ``meta`` as it is; FITS as COMMENT cards
-        ``key = value``, since most keys are no FITS keywords.
+        The catalogue. ECSV and Parquet keep its ``meta`` as it is; FITS as
+        COMMENT cards ``key = value``, since most keys are no FITS keywords.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    MissingPackageError
+        If it is to be Parquet and pyarrow is not installed.
     """
-    fits_table = file_suffix(path) != ".ecsv"
+    suffix = file_suffix(path)
     # Columns with a unit, not quantities: any reader of ECSV knows those.
     table = Table(catalog, copy=False)
     table.meta = {key: _plain(value) for key, value in catalog.meta.items()}
     with replacing(path) as part:
-        if fits_table:
+        if suffix == ".parquet":
+            require_parquet(path)
+            table.write(part, format="parquet", overwrite=True)
+        elif suffix != ".ecsv":
             lines = [f"{key} = {_one_line(value)}" for key, value in table.meta.items()]
             table.meta.clear()
             table.meta["comments"] = lines
             _to_hdu(table).writeto(part, overwrite=True)
         else:
             table.write(part, format="ascii.ecsv", overwrite=True)
+
+
+def require_parquet(path: Path, *, reading: bool = False) -> None:
+    """Fail if a Parquet file is wanted that astropy cannot write or read.
+
+    Raises
+    ------
+    MissingPackageError
+        If a package is not installed; the message says what to install.
+    """
+    for package in ("pyarrow", "pandas") if reading else ("pyarrow",):
+        if find_spec(package) is None:
+            msg = f"{path}: Parquet needs {package}: pip install 'psfphot[parquet]'"
+            raise MissingPackageError(msg)
 
 
 def write_regions(path: Path, catalog: Table, *, radius: float) -> None:

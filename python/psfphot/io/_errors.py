@@ -7,3 +7,7 @@ class FileFormatError(ValueError):
     The message names the file, what was expected, what was found and, where
     there is one, the option that helps.
     """
+
+
+class MissingPackageError(ImportError):
+    """An optional package that is not installed; the message says which."""

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy import units as u
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 
-from psfphot._validate import as_float_array
 from psfphot.io._atomic import replacing
 from psfphot.io._errors import FileFormatError
+from psfphot.io._fits import (
+    choose_image,
+    extension_label,
+    open_fits,
+    parse_unit,
+    read_plane,
+)
+from psfphot.io._planes import Owner, find_bad_quality, find_error, find_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from astropy import units as u
     from numpy.typing import NDArray
 
 IMAGE_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
-
-#: Names under which a science image is found; only these look for an ERR.
-_SCIENCE_NAMES = ("SCI", "PRIMARY", "")
-
-_TRUNCATED = "File may have been truncated"
 
 #: How an image was stored and what it held, which is not true of another.
 _STORAGE_KEYS = (
@@ -53,9 +53,10 @@ class FitsImage:
     data : 2D float array
         The pixels, in native byte order; float32 or float64.
     error : 2D float array or `None`
-        1-sigma errors of the pixels, from the ERR extension.
+        1-sigma errors of the pixels.
     mask : 2D bool array
-        `True` where the data are not finite or the error is unusable.
+        `True` where the data are not finite, the error is unusable, or a mask
+        or the data quality says so.
     unit : `~astropy.units.UnitBase` or `None`
         The unit of ``data`` and ``error``, from BUNIT.
     wcs : `~astropy.wcs.WCS` or `None`
@@ -64,6 +65,13 @@ class FitsImage:
         The header of the extension that was read, for images made from it.
     name : str
         The file and its extension, for messages: ``m31.fits[SCI,1]``.
+    error_source : str
+        Where ``error`` is from; empty without it.
+    n_masked : dict
+        How many pixels are masked by what, by its name; a pixel may count
+        more than once.
+    primary : `~astropy.io.fits.Header`
+        The file's first header, which holds what is true of all extensions.
     """
 
     data: NDArray[Any]
@@ -73,6 +81,9 @@ class FitsImage:
     wcs: WCS | None
     header: fits.Header
     name: str
+    error_source: str = ""
+    n_masked: dict[str, int] = field(default_factory=dict)
+    primary: fits.Header = field(default_factory=fits.Header)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -80,8 +91,20 @@ class FitsImage:
         ny, nx = self.data.shape
         return ny, nx
 
+    def keyword(self, name: str) -> Any:
+        """Look a keyword up, first in the extension's header; `None` without."""
+        return self.header.get(name, self.primary.get(name))
 
-def read_image(path: Path, ext: str | None = None) -> FitsImage:
+
+def read_image(
+    path: Path,
+    ext: str | None = None,
+    *,
+    error: str | None = None,
+    mask: str | None = None,
+    dq: str | None = None,
+    dq_bits: str | None = None,
+) -> FitsImage:
     """Read an image, its errors, mask, unit and coordinates from FITS.
 
     Parameters
@@ -91,8 +114,20 @@ def read_image(path: Path, ext: str | None = None) -> FitsImage:
     ext : str, optional
         The extension as a number (``"2"``), a name (``"SCI"``), or a name and
         its version (``"SCI,2"``). By default SCI if there is one, otherwise
-        the first two-dimensional image. Errors are taken from the ERR
-        extension of the same version.
+        the first two-dimensional image.
+    error : str, optional
+        The 1-sigma errors: a number for all pixels, ``FILE``, ``FILE[EXT]``,
+        ``[EXT]`` in the same file, or ``none``. By default the ERR extension
+        of the same version, if there is one.
+    mask : str, optional
+        ``FILE``, ``FILE[EXT]`` or ``[EXT]``: not zero is bad.
+    dq : str, optional
+        The extension with the data quality, or ``none``. By default the DQ
+        extension of the same version, if there is one.
+    dq_bits : str, optional
+        Which of its bits are bad: ``all``, values joined by commas (``4,16``),
+        or ``~`` and those that are not. By default 1 (DO_NOT_USE) for JWST
+        and all for others.
 
     Returns
     -------
@@ -103,46 +138,44 @@ def read_image(path: Path, ext: str | None = None) -> FitsImage:
     OSError
         If the file cannot be read.
     FileFormatError
-        If it is not FITS, or has no such image.
+        If it is not FITS, has no such image, or something else that was asked
+        for is not there or does not go with the image.
+    ValueError
+        If an argument cannot be understood.
     """
     with open_fits(path) as hdus:
-        hdu = _choose(hdus, ext, path)
-        name = f"{path.name}[{_label(hdus, hdu)}]"
-        data = _plane(hdu, name)
-        error = _error_plane(hdus, hdu, data.shape, name)
-        header = hdu.header.copy()
+        hdu = choose_image(hdus, ext, path)
+        name = f"{path.name}[{extension_label(hdus, hdu)}]"
+        data = read_plane(hdu, name)
+        header, primary = hdu.header.copy(), hdus[0].header.copy()
+        unit = _unit(header.get("BUNIT"), name)
+        owner = Owner(hdus, hdu, path, name, data.shape, unit)
+        errors = find_error(owner, error)
+        quality = find_bad_quality(owner, dq, dq_bits)
+        given = None if mask is None else find_mask(owner, mask)
         wcs = _celestial_wcs(header, hdus, name)
-    mask = ~np.isfinite(data)
-    if mask.all():
+    bad = {"not finite": ~np.isfinite(data)}
+    if bad["not finite"].all():
         msg = f"{name}: has no pixel with a finite value"
         raise FileFormatError(msg)
-    if error is not None:
-        mask |= ~(np.isfinite(error) & (error > 0))
-    unit = _unit(header.get("BUNIT"), name)
-    return FitsImage(data, error, mask, unit, wcs, header, name)
-
-
-@contextmanager
-def open_fits(path: Path) -> Iterator[fits.HDUList]:
-    """Open a FITS file to be read, with one-line errors."""
-    if path.is_dir():
-        msg = f"{path}: is a directory; give a FITS file"
-        raise IsADirectoryError(msg)
-    if not path.exists():
-        msg = f"{path}: there is no such file"
-        raise FileNotFoundError(msg)
-    with path.open("rb") as file:
-        try:
-            with warnings.catch_warnings():
-                # Whether what is missing matters shows when the data are read.
-                warnings.filterwarnings("ignore", message=_TRUNCATED)
-                # Not memory-mapped: the arrays outlive the file.
-                hdus = fits.open(file, memmap=False)
-                len(hdus)  # reads every header
-        except (OSError, ValueError, EOFError) as exc:
-            msg = f"{path}: is not a FITS file that can be read"
-            raise FileFormatError(msg) from exc
-        yield hdus
+    if errors is not None:
+        usable = np.isfinite(errors.pixels) & (errors.pixels > 0)
+        bad["no usable error"] = ~usable
+    for plane in (quality, given):
+        if plane is not None:
+            bad[plane.source] = plane.pixels
+    return FitsImage(
+        data,
+        None if errors is None else errors.pixels,
+        _joined(bad, name),
+        unit,
+        wcs,
+        header,
+        name,
+        error_source="" if errors is None else errors.source,
+        n_masked={what: int(np.count_nonzero(pixels)) for what, pixels in bad.items()},
+        primary=primary,
+    )
 
 
 def write_image(
@@ -188,105 +221,25 @@ def write_image(
         hdus.writeto(part, output_verify="silentfix+ignore", overwrite=True)
 
 
-def _is_image(hdu: Any) -> bool:
-    return bool(hdu.is_image) and len(hdu.shape) > 0
-
-
-def _label(hdus: fits.HDUList, hdu: Any) -> str:
-    if not hdu.name or hdu.name == "PRIMARY":
-        return str(hdus.index(hdu))
-    return hdu.name if hdu.ver == 1 else f"{hdu.name},{hdu.ver}"
-
-
-def _choose(hdus: fits.HDUList, ext: str | None, path: Path) -> Any:
-    if ext is None:
-        images = [hdu for hdu in hdus if _is_image(hdu)]
-        flat = [h for h in images if sum(n > 1 for n in h.shape) <= 2]  # noqa: PLR2004
-        science = [hdu for hdu in flat if hdu.name == "SCI"]
-        if science or flat or images:
-            return (science or flat or images)[0]
-        msg = f"{path}: has no image; it has {_listing(hdus)}"
+def _joined(bad: dict[str, NDArray[np.bool_]], name: str) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = np.logical_or.reduce(list(bad.values()))
+    if mask.all():
+        counts = ", ".join(f"{what}: {np.sum(bad[what])}" for what in bad)
+        msg = f"{name}: every pixel is masked ({counts})"
         raise FileFormatError(msg)
-    name, _, version = ext.partition(",")
-    key: Any = name.strip()
-    try:
-        key = int(key) if key.isdigit() else key
-        hdu = hdus[(key, int(version)) if version else key]
-    except (KeyError, IndexError, ValueError, TypeError) as exc:
-        msg = f"{path}: has no extension {ext!r}; it has {_listing(hdus)}"
-        raise FileFormatError(msg) from exc
-    if not _is_image(hdu):
-        msg = f"{path}: extension {ext!r} is no image; it has {_listing(hdus)}"
-        raise FileFormatError(msg)
-    return hdu
-
-
-def _listing(hdus: fits.HDUList) -> str:
-    def kind(hdu: Any) -> str:
-        if _is_image(hdu):
-            return " x ".join(str(n) for n in reversed(hdu.shape))
-        return "no data" if hdu.is_image else "table"
-
-    entries = [f"{i} {hdu.name or '-'} ({kind(hdu)})" for i, hdu in enumerate(hdus)]
-    return ", ".join(entries)
-
-
-def _plane(hdu: Any, name: str) -> NDArray[Any]:
-    """Return the data as a two-dimensional float array in native byte order."""
-    try:
-        data = hdu.data
-    except (OSError, ValueError, TypeError) as exc:
-        msg = f"{name}: the data are cut off or broken"
-        raise FileFormatError(msg) from exc
-    if data.ndim > 2:  # noqa: PLR2004
-        data = data.squeeze(axis=tuple(np.flatnonzero(np.array(data.shape[:-2]) == 1)))
-    if data.ndim != 2:  # noqa: PLR2004
-        shape = " x ".join(str(n) for n in reversed(data.shape))
-        msg = f"{name}: a 2D image is needed, this one is {shape}; cut out one plane"
-        raise FileFormatError(msg)
-    return as_float_array(data, name)
-
-
-def _error_plane(
-    hdus: fits.HDUList, hdu: Any, shape: tuple[int, ...], name: str
-) -> NDArray[Any] | None:
-    if hdu.name not in _SCIENCE_NAMES or ("ERR", hdu.ver) not in hdus:
-        return None
-    found = hdus["ERR", hdu.ver]
-    if not _is_image(found):  # an empty ERR, as some pipelines write
-        return None
-    error = _plane(found, f"{name}'s ERR")
-    if error.shape != shape:
-        reason = f"its shape is {error.shape}, the image's {shape}"
-    elif not np.any(error > 0):
-        reason = "no value in it is above 0"
-    else:
-        return error
-    warnings.warn(
-        f"{name}: the ERR extension is left out: {reason}",
-        AstropyUserWarning,
-        stacklevel=3,
-    )
-    return None
+    return mask
 
 
 def _unit(text: Any, name: str) -> u.UnitBase | None:
-    if not isinstance(text, str) or not text.strip():
-        return None
-    # Older pipelines write capitals and plurals: ELECTRONS/S, COUNTS.
-    plain = text.strip().lower()
-    for plural in ("electrons", "counts", "photons"):
-        plain = plain.replace(plural, plural[:-1])
-    for spelling in (text.strip(), plain):
-        unit = u.Unit(spelling, parse_strict="silent")
-        if not isinstance(unit, u.UnrecognizedUnit):
-            return unit
-    warnings.warn(
-        f"{name}: BUNIT {text!r} is not a unit astropy knows; going on without a unit",
-        AstropyUserWarning,
-        stacklevel=3,
-    )
-    return None
+    unit = parse_unit(text)
+    if unit is None and isinstance(text, str) and text.strip():
+        warnings.warn(
+            f"{name}: BUNIT {text!r} is not a unit astropy knows; "
+            "going on without a unit",
+            AstropyUserWarning,
+            stacklevel=3,
+        )
+    return unit
 
 
 def _celestial_wcs(header: fits.Header, hdus: fits.HDUList, name: str) -> WCS | None:

@@ -12,7 +12,7 @@ from astropy.io.registry import IORegistryError
 
 from psfphot.io._blur import blur
 from psfphot.io._errors import FileFormatError
-from psfphot.io._images import open_fits
+from psfphot.io._fits import open_fits
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
 
 if TYPE_CHECKING:
@@ -103,13 +103,16 @@ def read_psf(
     """
     gaussian = _GAUSSIAN.fullmatch(spec)
     if gaussian:
+        _refuse("a Gaussian", oversampling=oversampling, detector_id=detector_id)
         model, description = _gaussian(gaussian["fwhm"])
     else:
         path = Path(spec)
         data, header = _psf_image(path)
         if data is None:
             model, description = _grid(path, grid_order, detector_id)
+            _refuse("a grid, whose file says it", oversampling=oversampling)
         else:
+            _refuse("a single PSF image", detector_id=detector_id)
             model, description = _image_psf(path, data, header, oversampling)
     if blur_sigma is not None:
         model = blur(model, blur_sigma)
@@ -147,6 +150,14 @@ def measure_fwhm(model: Any) -> float:
         if fwhm < half or half > 1e3:  # noqa: PLR2004
             return fwhm
         half *= 2
+
+
+def _refuse(kind: str, **options: int | None) -> None:
+    """Refuse options that would change nothing."""
+    for name, value in options.items():
+        if value is not None:
+            msg = f"--{name.replace('_', '-')} is not for {kind}; leave it out"
+            raise ValueError(msg)
 
 
 def _gaussian(text: str) -> tuple[Any, str]:

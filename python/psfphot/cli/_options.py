@@ -1,0 +1,242 @@
+"""The options of ``psfphot fit``, in the order and the sections of its help."""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
+from psfphot.cli._defaults import (
+    ANNULUS,
+    GROUPING,
+    LARGEST_GROUP,
+    ROUNDNESS,
+    SEPARATION,
+    THRESHOLD,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ABOVE_0 = FiniteRange(min=0, min_open=True)
+_FROM_0 = FiniteRange(min=0)
+_FROM_1 = click.IntRange(min=1)
+
+_needed = partial(option, "Needed")
+_psf = partial(option, "The PSF")
+_input = partial(option, "The image")
+_stars = partial(option, "Which stars")
+_fitting = partial(option, "The fit")
+_output = partial(option, "Output")
+_running = partial(option, "The run")
+
+_OPTIONS = (
+    _needed(
+        "--psf",
+        required=True,
+        metavar="FILE|gaussian:FWHM",
+        help="A grid of ePSFs (STPSF or STDPSF), one ePSF image (2D FITS, with the "
+        "pixel's response in it), or a Gaussian of this FWHM in pixels.",
+    ),
+    _needed(
+        "-o",
+        "--output",
+        metavar="CATALOG",
+        help="The catalogue to write: .ecsv, .fits, .fits.gz or .parquet.",
+    ),
+    _needed(
+        "--output-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where the files go; made if need be. Without -o the catalogue is "
+        "{name}.ecsv there.",
+    ),
+    _psf(
+        "--oversampling",
+        type=_FROM_1,
+        metavar="N",
+        help="PSF pixels per image pixel, for a PSF image whose header does not say.",
+    ),
+    _psf(
+        "--detector-id",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="The detector, in an STDPSF file that holds several.",
+    ),
+    _psf(
+        "--grid-order",
+        type=click.Choice(["auto", "header", "sorted"]),
+        default="auto",
+        show_default=True,
+        help="The order of the ePSFs in an STPSF file, which changed in December 2023.",
+    ),
+    _psf(
+        "--psf-blur",
+        type=_ABOVE_0,
+        metavar="SIGMA",
+        help="Widen the PSF of a file by a Gaussian of this sigma in pixels, for an "
+        "image whose resampling widened the stars.",
+    ),
+    _input(
+        "--ext",
+        multiple=True,
+        metavar="NAME|NUMBER",
+        show_default="SCI, else the first image",
+        help="The image's extension; NAME,VERSION works too. Give it again for more.",
+    ),
+    _input(
+        "--all-ext",
+        is_flag=True,
+        help="Measure every SCI extension, each with this PSF.",
+    ),
+    _input(
+        "--error",
+        metavar="FILE|[EXT]|VALUE|none",
+        show_default="the ERR extension",
+        help="1-sigma errors of the pixels: a file, FILE[EXT], [EXT] of the image's "
+        "file, or one number for all.",
+    ),
+    _input(
+        "--mask",
+        metavar="FILE|[EXT]",
+        help="Leave out the pixels where this image is not 0.",
+    ),
+    _input(
+        "--dq",
+        metavar="NAME|NUMBER|none",
+        show_default="DQ, if there is one",
+        help="The extension that flags bad pixels.",
+    ),
+    _input(
+        "--dq-bits",
+        metavar="all|LIST|~LIST",
+        show_default="JWST 1 (DO_NOT_USE), others all",
+        help="Leave out pixels that have one of these bits: 4,16. With ~, one of the "
+        "others: ~4,16.",
+    ),
+    _stars(
+        "--catalog",
+        metavar="FILE",
+        help="Measure at these positions (x and y, or ra and dec) instead of finding "
+        "stars.",
+    ),
+    _stars("--forced", is_flag=True, help="Keep the catalogue's positions fixed."),
+    _stars(
+        "--catalog-coords",
+        type=click.Choice(["auto", "sky", "pixel"]),
+        default="auto",
+        show_default=True,
+        help="Which columns to take; auto takes ra and dec if the image has a WCS.",
+    ),
+    _stars(
+        "--threshold",
+        type=_ABOVE_0,
+        default=THRESHOLD,
+        show_default=True,
+        metavar="SIGMA",
+        help="How far a star must stand out of the noise of a background pixel.",
+    ),
+    _stars(
+        "--fwhm",
+        type=_ABOVE_0,
+        metavar="PX",
+        show_default="the PSF's",
+        help="Width of the stars to find.",
+    ),
+    _stars(
+        "--roundness",
+        type=_FROM_0,
+        default=ROUNDNESS,
+        show_default=True,
+        metavar="MAX",
+        help="Leave out detections above it; 0 is round, blends have 0.2 and more.",
+    ),
+    _stars(
+        "--min-separation",
+        type=_FROM_0,
+        metavar="PX",
+        show_default=f"{SEPARATION:g} FWHM",
+        help="A detection has no brighter pixel nearer than this.",
+    ),
+    _fitting(
+        "--box",
+        "--fit-shape",
+        "fit_shape",
+        type=Box(),
+        metavar="N|NY,NX",
+        show_default="2 FWHM + 1, at least 5",
+        help="Sides of the box of pixels fitted around each star, odd.",
+    ),
+    _fitting(
+        "--max-shift",
+        type=Shift(),
+        metavar="PX|none",
+        show_default="half the box",
+        help="How far a star may go from its start, along x and along y.",
+    ),
+    _fitting(
+        "--aperture-radius",
+        type=_ABOVE_0,
+        metavar="PX",
+        show_default="half the box",
+        help="Aperture of the first guess of the flux.",
+    ),
+    _fitting(
+        "--group",
+        type=_ABOVE_0,
+        metavar="PX",
+        show_default=f"{GROUPING:g} boxes, less if a group exceeds {LARGEST_GROUP}",
+        help="Fit stars nearer than this together.",
+    ),
+    _fitting("--no-group", is_flag=True, help="Fit every star alone."),
+    _fitting(
+        "--local-bkg",
+        type=_ABOVE_0,
+        nargs=2,
+        metavar="INNER OUTER",
+        show_default=f"{ANNULUS[0]:g} and {ANNULUS[1]:g} boxes",
+        help="Radii of the annulus around each star whose median is its background.",
+    ),
+    _fitting(
+        "--no-local-bkg", is_flag=True, help="Subtract one level from the whole image."
+    ),
+    _fitting(
+        "--zeropoint",
+        "zero_point",
+        type=Finite(),
+        metavar="MAG",
+        show_default="AB, from the header",
+        help="Magnitude of a flux of 1 in the image's unit.",
+    ),
+    _output("--residual", metavar="FITS", help="Write the image without its stars."),
+    _output("--model", metavar="FITS", help="Write the fitted stars, without sky."),
+    _output("--plot", metavar="PNG|PDF|SVG", help="Draw image, model and residual."),
+    _output(
+        "--region",
+        metavar="REG",
+        help="Write a DS9 region file; flagged stars are red.",
+    ),
+    _output("--overwrite", is_flag=True, help="Replace files that are there."),
+    _running(
+        "--threads",
+        type=_FROM_1,
+        metavar="N",
+        show_default="all CPUs",
+        help="Threads; no result depends on them.",
+    ),
+    _running(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Write a summary as JSON on stdout; all else goes to stderr.",
+    ),
+    _running("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong."),
+)
+
+
+def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function with all options."""
+    return reduce(lambda made, add: add(made), reversed(_OPTIONS), command)
