@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -55,6 +55,10 @@ class _PSFFlags:
             setattr(self, flag.name.upper(), flag.bit_value)
         for old, new in _OLD_NAMES.items():
             setattr(self, old, getattr(self, new))
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> int: ...
 
     @property
     def bit_values(self) -> list[int]:

@@ -328,7 +328,7 @@ class PSFPhotometry(FitResults, ModelImages):
     def _warn(self, fit: dict[str, NDArray[Any]]) -> None:
         flags = fit["flags"]
         # A source that could not be fitted has no convergence to speak of.
-        if np.any(flags & PSF_FLAGS.get_bit_value("no_convergence")):
+        if np.any(flags & PSF_FLAGS.NO_CONVERGENCE):
             warnings.warn(_NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
         n_bad = int(fit["n_bad_errors"].sum())
         if n_bad:
