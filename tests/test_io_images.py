@@ -172,6 +172,40 @@ def test_broken_files(tmp_path):
         read_image(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("card", "broken"),
+    [
+        (b"XTENSION= 'IMAGE   '", b"XTENSION=%'IMAGE   '"),
+        (b"NAXIS1  =                  100", b"NAXIS1  =                   x0"),
+        (b"NAXIS   =                    2", b"NAXIS   =                    7"),
+        (b"BITPIX  =                  -64", b"BITPIX  =                   99"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_broken_headers(tmp_path, card, broken):
+    image = fits.ImageHDU(np.zeros((100, 100)), name="SCI")
+    path = write(tmp_path / "a.fits", fits.PrimaryHDU(), image)
+    content = path.read_bytes()
+    assert content.count(card) == 1
+    path.write_bytes(content.replace(card, broken))
+    with pytest.raises(FileFormatError, match=r"a\.fits") as error:
+        read_image(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["RICE_1", "GZIP_1", "HCOMPRESS_1"])
+def test_broken_compressed_images(tmp_path, kind):
+    data = np.random.default_rng(0).normal(100, 10, (200, 200)).astype(np.float32)
+    image = fits.CompImageHDU(data, name="SCI", compression_type=kind)
+    path = write(tmp_path / "a.fits", fits.PrimaryHDU(), image)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 20000] = b"\xa5" * len(content[middle : middle + 20000])
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="cut off or broken"):
+        read_image(path)
+
+
 def test_galactic_wcs_gives_icrs(tmp_path, plane):
     path = write(tmp_path / "a.fits", fits.PrimaryHDU(plane, galactic_header()))
     image = read_image(path)

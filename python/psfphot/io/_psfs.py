@@ -12,7 +12,7 @@ from astropy.io.registry import IORegistryError
 
 from psfphot.io._blur import blur
 from psfphot.io._errors import FileFormatError
-from psfphot.io._fits import open_fits
+from psfphot.io._fits import is_image, open_fits
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _psf_image(path: Path) -> tuple[NDArray[np.float64] | None, fits.Header]:
     """Return the file's PSF image and its header; no image if it holds a grid."""
     with open_fits(path) as hdus:
         for hdu in hdus:
-            if not (hdu.is_image and len(hdu.shape) in {2, 3}):
+            if not (is_image(hdu) and len(hdu.shape) in {2, 3}):
                 continue
             header = hdu.header.copy()
             if len(hdu.shape) == 3 or not _GRID_KEYS.isdisjoint(header):  # noqa: PLR2004
