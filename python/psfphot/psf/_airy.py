@@ -39,8 +39,7 @@ class AiryDiskPSF(AnalyticPSF):
         Half the size of the bounding box, in units of the FWHM.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------
@@ -152,8 +151,7 @@ class AiryDiskPRF(PixelNodes, AiryDiskPSF):
         to 200. 9 are good to 1e-13 of the peak for a ``radius`` of a pixel.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------

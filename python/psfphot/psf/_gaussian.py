@@ -119,8 +119,7 @@ class CircularGaussianPSF(_CircularByFWHM):
         Half the size of the bounding box, in units of sigma.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------
@@ -166,8 +165,7 @@ class CircularGaussianPRF(_CircularByFWHM):
         Half the size of the bounding box, in units of sigma.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------
@@ -205,8 +203,7 @@ class CircularGaussianSigmaPRF(AnalyticPSF):
         Half the size of the bounding box, in units of sigma.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------
@@ -437,8 +434,7 @@ class GaussianPSF(_Elliptical):
         rotated ellipse, in units of sigma.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------
@@ -484,8 +480,7 @@ class GaussianPRF(_Elliptical):
         rotated ellipse, in units of sigma.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------

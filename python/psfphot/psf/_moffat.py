@@ -43,8 +43,7 @@ class MoffatPSF(AnalyticPSF):
         Half the size of the bounding box, in units of the FWHM.
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------
@@ -172,8 +171,7 @@ class MoffatPRF(PixelNodes, MoffatPSF):
         1e-13 for two (``beta`` up to 5).
     **kwargs : dict, optional
         Any of astropy's model keywords: ``name``, ``meta``, ``fixed``,
-        ``bounds``, ``tied``. The last two are not supported by PSFPhotometry
-        yet.
+        ``bounds``, ``tied``. PSFPhotometry refuses tied parameters.
 
     Raises
     ------
