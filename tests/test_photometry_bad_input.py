@@ -351,6 +351,16 @@ class TestScales:
         for row in range(3):
             assert names(table, row) == {"no_convergence", "no_covariance"}
 
+    def test_a_variance_that_overflows_is_no_error(self, psf, truth, data, error):
+        psf.x_0.fixed = psf.y_0.fixed = True
+        truth["flux"] *= 1e153
+        fit = PSFPhotometry(psf, SIZE)
+        table = fit(data * 1e153, error=error * 1e154, init_params=truth)
+        np.testing.assert_allclose(table["flux_fit"], truth["flux"], rtol=0.1)
+        assert np.all(np.isnan(table["flux_err"]))
+        assert [names(table, row) for row in range(3)] == [{"no_covariance"}] * 3
+        assert np.all(np.isnan(fit.group_covariance(1).covariance))
+
     @no_convergence
     @pytest.mark.parametrize("has_error", [True, False])
     def test_one_huge_pixel(self, *, psf, truth, data, error, good, has_error):

@@ -236,7 +236,8 @@ class FitResults:
             np.ascontiguousarray(run.fit["parameters"][members]),
         )
         # Those that have no errors have no covariance either.
-        has_none = np.asarray(table["flags"])[members] & PSF_FLAGS.NO_COVARIANCE > 0
+        no_covariance = PSF_FLAGS.get_bit_value("no_covariance")
+        has_none = np.asarray(table["flags"])[members] & no_covariance > 0
         lost = np.repeat(has_none, len(covariance) // len(members))
         covariance[lost] = covariance[:, lost] = np.nan
         ids = np.asarray(table["id"])[members].tolist()

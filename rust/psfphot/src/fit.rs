@@ -19,14 +19,19 @@
 //! below [`FitSettings::step_tolerance`]; a small change of χ² alone never
 //! stops it.
 //!
+//! Where the PSF does not match, Gauss–Newton steps shrink only linearly; in a
+//! group they are accelerated (Anderson 1965).
+//!
 //! Where a group ends otherwise (the iterations run out, or the data do not
 //! determine all of it), a member whose own step is shorter than ten times the
 //! tolerance counts as converged, with the undetermined members held.
 
+mod anderson;
 pub(crate) mod bounds;
 pub(crate) mod group;
 pub(crate) mod isolated;
 pub(crate) mod minimise;
+pub(crate) mod model;
 mod normal;
 pub(crate) mod pixels;
 

@@ -4,9 +4,11 @@ use crate::Error;
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 
+use super::anderson::Anderson;
 use super::bounds::Bounds;
 use super::isolated::placement;
 use super::minimise::{Problem, Report, minimise};
+use super::model::Model;
 use super::normal::{BlockMatrix, add_outer, dot};
 use super::pixels::{Pixels, union};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, is_rounding};
@@ -33,26 +35,6 @@ pub(crate) struct Solution {
     pub(crate) is_settled: Vec<bool>,
     pub(crate) report: Report,
     pub(crate) model: Model,
-}
-
-/// The model of a group on its pixels.
-#[derive(Debug, Clone)]
-pub(crate) struct Model {
-    tiles: Vec<(PixelBox, usize)>,
-    values: Vec<f64>,
-}
-
-impl Model {
-    /// Calls `visit` with each pixel of `window` that belongs to the group and
-    /// the group's model there.
-    pub(crate) fn visit(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
-        for (tile, first) in &self.tiles {
-            for (x, y) in tile.intersection(&window).pixels() {
-                let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
-                visit((x, y), self.values[first + k]);
-            }
-        }
-    }
 }
 
 /// A rectangle of pixels, and the sources that reach it.
@@ -94,6 +76,7 @@ struct Group<'a> {
     gradient: Vec<f64>,
     /// The parameters that a bound holds.
     held: Vec<bool>,
+    anderson: Anderson,
     scratch: Vec<f64>,
 }
 
@@ -224,6 +207,7 @@ impl<'a> Group<'a> {
             gradient: vec![0.0; members.len() * free.len()],
             step: vec![0.0; members.len() * free.len()],
             held: vec![false; members.len() * free.len()],
+            anderson: Anderson::default(),
             jacobian: Vec::new(),
             scratch: Vec::new(),
             trial: current.clone(),
@@ -272,10 +256,10 @@ impl<'a> Group<'a> {
     /// The model at the parameters that were last evaluated.
     fn model(&self) -> Model {
         let data = self.pixels.data.iter();
-        Model {
-            tiles: self.tiles.iter().map(|t| (t.window, t.first)).collect(),
-            values: data.zip(&self.residual).map(|(d, r)| d - r).collect(),
-        }
+        Model::new(
+            self.tiles.iter().map(|t| (t.window, t.first)).collect(),
+            data.zip(&self.residual).map(|(d, r)| d - r).collect(),
+        )
     }
 
     fn n_parameters(&self) -> usize {
@@ -490,6 +474,26 @@ impl Problem for Group<'_> {
                 .into_iter()
                 .all(|(&k, &step)| is_rounding(k, parameters[k], step))
         })
+    }
+
+    fn accelerate(&mut self, length: f64) -> bool {
+        if self.held.contains(&true) {
+            self.forget();
+            return false;
+        }
+        let free = |parameters: &Parameters| self.free.iter().map(|&k| parameters[k]).collect();
+        let point: Vec<Vec<f64>> = self.current.iter().map(free).collect();
+        let weights: Vec<f64> = (0..self.step.len())
+            .map(|i| self.matrix.diagonal(i))
+            .collect();
+        let mixed = self
+            .anderson
+            .mix(point.concat(), &self.step, &weights, length);
+        mixed.map(|step| self.step = step).is_some()
+    }
+
+    fn forget(&mut self) {
+        self.anderson.forget();
     }
 
     fn unit_variance(&self, chi2: f64) -> f64 {

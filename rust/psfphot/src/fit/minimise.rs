@@ -23,6 +23,16 @@ pub(crate) trait Problem {
     /// Whether the last step is lost in rounding.
     fn step_is_rounding(&self) -> bool;
 
+    /// Makes the last step, an undamped one whose squared length in units of
+    /// the errors is `length`, a better one; returns whether it has.
+    fn accelerate(&mut self, length: f64) -> bool {
+        let _ = length;
+        false
+    }
+
+    /// Forgets what accelerates.
+    fn forget(&mut self) {}
+
     /// The variance of a pixel of weight 1: 1 where the errors are known,
     /// else χ² per degree of freedom.
     fn unit_variance(&self, chi2: f64) -> f64;
@@ -38,6 +48,22 @@ pub(crate) struct Report {
     pub(crate) chi2: f64,
     /// Whether the last evaluation was at the current parameters.
     pub(crate) is_evaluated: bool,
+}
+
+impl Report {
+    /// Takes the last step if it lowers χ², and returns by how much.
+    fn accept_if_lower(&mut self, problem: &mut impl Problem) -> Option<f64> {
+        problem.propose();
+        let chi2 = problem.evaluate_trial();
+        self.iterations += 1;
+        self.is_evaluated = chi2 <= self.chi2 * (1.0 + CHI2_ROUNDING);
+        self.is_evaluated.then(|| {
+            let lowered = self.chi2 - chi2;
+            self.chi2 = chi2;
+            problem.accept();
+            lowered
+        })
+    }
 }
 
 /// χ² of many pixels is rounded to about this relative precision; a step that
@@ -77,8 +103,8 @@ impl Damping {
 }
 
 /// Minimises from the trial parameters. The undamped (Gauss–Newton) step is
-/// tried first; damping comes only after a step has failed, or has lowered χ²
-/// by much less than it promised.
+/// tried first, accelerated where such steps shrink slowly; damping comes only
+/// after a step has failed, or has lowered χ² by much less than it promised.
 pub(crate) fn minimise(problem: &mut impl Problem, fitter: &Fitter<'_>) -> Result<Report, Error> {
     let mut report = Report {
         termination: Termination::MaxIterations,
@@ -94,12 +120,27 @@ pub(crate) fn minimise(problem: &mut impl Problem, fitter: &Fitter<'_>) -> Resul
     let mut damping = Damping::default();
     loop {
         fitter.run.check()?;
-        let tolerance = fitter.settings.step_tolerance.powi(2) * problem.unit_variance(report.chi2);
-        let undamped = problem.solve(0.0);
+        let unit_variance = problem.unit_variance(report.chi2);
+        let tolerance = fitter.settings.step_tolerance.powi(2) * unit_variance;
+        let mut undamped = problem.solve(0.0);
         let is_short = |gain: f64| gain <= tolerance || problem.step_is_rounding();
         if undamped.is_some_and(is_short) {
             report.termination = Termination::Converged;
             return Ok(report);
+        }
+        if let Some(gain) = undamped
+            && damping.0 == 0.0
+            && report.iterations < fitter.settings.max_iterations
+            && problem.accelerate(gain / unit_variance)
+        {
+            if report.accept_if_lower(problem).is_some() {
+                continue;
+            }
+            problem.forget();
+            undamped = problem.solve(0.0);
+        }
+        if undamped.is_none() || damping.0 > 0.0 {
+            problem.forget();
         }
         let end = descend(
             problem,
@@ -150,14 +191,8 @@ fn descend(
         if report.iterations >= fitter.settings.max_iterations {
             return Ok(Some(Termination::MaxIterations));
         }
-        problem.propose();
-        let chi2 = problem.evaluate_trial();
-        report.iterations += 1;
-        report.is_evaluated = chi2 <= report.chi2 * (1.0 + CHI2_ROUNDING);
-        if report.is_evaluated {
-            damping.adapt((report.chi2 - chi2) / gain);
-            report.chi2 = chi2;
-            problem.accept();
+        if let Some(lowered) = report.accept_if_lower(problem) {
+            damping.adapt(lowered / gain);
             return Ok(None);
         }
         damping.raise();

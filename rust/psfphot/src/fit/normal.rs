@@ -75,7 +75,7 @@ impl BlockMatrix {
     }
 
     /// Element (i, i) of the matrix; the diagonal blocks come first.
-    fn diagonal(&self, i: usize) -> f64 {
+    pub(crate) fn diagonal(&self, i: usize) -> f64 {
         let size = self.size;
         self.values[i / size * size * size + i % size * (size + 1)]
     }

@@ -3,6 +3,8 @@
 use crate::cells::Cells;
 use crate::fit::{Termination, X, Y};
 use crate::flags;
+use crate::run::chunks;
+use crate::{Error, Run};
 
 use super::source::{FittedSource, Starts};
 
@@ -17,11 +19,21 @@ const SAME: f64 = 0.1;
 /// However large the errors, stars further apart than this are two.
 const APART: f64 = 0.5;
 
+/// Sources between two looks at whether to stop: some milliseconds.
+const PATIENCE: usize = 10_000;
+
 /// Flags the sources whose position is that of a source of another group.
 ///
 /// Members of one group are left out: they share their light, and where it
 /// does not tell them apart their errors (or flags) say so.
-pub(super) fn flag_duplicates(rows: &mut [FittedSource], starts: &Starts<'_>) {
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub(super) fn flag_duplicates(
+    rows: &mut [FittedSource],
+    starts: &Starts<'_>,
+    run: Run<'_>,
+) -> Result<(), Error> {
     let is_fitted = |row: &FittedSource| {
         row.termination != Termination::NotFitted && row.x().is_finite() && row.y().is_finite()
     };
@@ -45,10 +57,15 @@ pub(super) fn flag_duplicates(rows: &mut [FittedSource], starts: &Starts<'_>) {
             .flat_map(|cell| cells.points(cell))
             .any(|&other| is_same(k, other))
     };
-    let duplicates: Vec<usize> = (0..fitted.len()).filter(has_duplicate).collect();
+    let mut duplicates = Vec::new();
+    for range in chunks(fitted.len(), PATIENCE) {
+        run.check()?;
+        duplicates.extend(range.filter(has_duplicate));
+    }
     for k in duplicates {
         rows[fitted[k]].flags |= flags::DUPLICATE_SOURCE;
     }
+    Ok(())
 }
 
 /// How far another fit of the same star may be, pixels.
@@ -79,7 +96,7 @@ mod tests {
         if let Some(groups) = groups {
             starts = starts.with_groups(groups).unwrap();
         }
-        flag_duplicates(&mut rows, &starts);
+        flag_duplicates(&mut rows, &starts, Run::new()).unwrap();
         (0..rows.len()).filter(|&i| rows[i].flags != 0).collect()
     }
 

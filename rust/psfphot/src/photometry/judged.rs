@@ -49,7 +49,7 @@ impl Photometry {
                 rows[index] = row;
             }
         }
-        flag_duplicates(&mut rows, starts);
+        flag_duplicates(&mut rows, starts, run)?;
         Ok(rows)
     }
 }

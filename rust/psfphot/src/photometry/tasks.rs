@@ -1,5 +1,6 @@
 //! The sources of a run cut into tasks: chunks of isolated sources, and groups.
 
+use crate::fit::model::Model;
 use crate::fit::pixels::Pixels;
 use crate::fit::{
     FLUX, Fitter, MAX_GROUP_PARAMETERS, Parameters, Termination, X, Y, group, isolated,
@@ -92,7 +93,7 @@ pub(super) fn fit_all<T: Pixel>(
     for (index, row) in rows.into_iter().flatten() {
         sources[index] = row;
     }
-    flag_duplicates(&mut sources, starts);
+    flag_duplicates(&mut sources, starts, run)?;
     Ok(sources)
 }
 
@@ -359,7 +360,7 @@ impl<'a, T: Pixel> Job<'a, T> {
     }
 
     /// A member's own pixels, minus its own background and the whole group.
-    pub(super) fn residuals(&self, source: &Ready, model: &group::Model) -> Residuals {
+    pub(super) fn residuals(&self, source: &Ready, model: &Model) -> Residuals {
         let mut residuals = Residuals::new(source);
         model.visit(source.window, |(x, y), model| {
             if let PixelState::Good { value, weight } = self.frame.pixel(x, y) {
