@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,28 @@ def test_a_panic_is_an_ordinary_exception(n_threads, capfd):
     assert "injected" in capfd.readouterr().err
     # The door still opens.
     assert len(fit(3, n_threads=n_threads)["flags"]) == 3
+
+
+def test_few_points_of_many_nodes_are_a_long_call():
+    psf = _core.Psf.analytic("AiryDiskPRF", [3.0], 200)
+    ticks, done = [0], threading.Event()
+
+    def tick():
+        while not done.is_set():
+            ticks[0] += 1
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    try:
+        points = np.linspace(0, 9, 200)
+        before = ticks[0]
+        psf.evaluate(points, points, 1.0, 4.0, 4.0)
+        after = ticks[0]
+    finally:
+        done.set()
+        ticker.join()
+    # The lock was free for the other thread.
+    assert after > before
 
 
 def test_zero_threads_are_refused():

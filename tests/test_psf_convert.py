@@ -130,6 +130,21 @@ def test_an_angle_with_a_unit():
     assert at_a_point(to_core(model)) == pytest.approx(at_a_point(to_core(plain)))
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (CircularGaussianPRF(fwhm=2 * u.arcsec), "fwhm"),
+        (ImagePSF(np.ones((5, 5)), x_0=2 * u.m), "x_0"),
+        (Gaussian2D(1, 2 * u.deg, 3 * u.deg, 1 * u.deg, 1 * u.deg), "x_0"),
+        (Moffat2D(1, 2, 3, gamma=1 * u.arcsec, alpha=3), "alpha"),
+    ],
+    ids=["fwhm", "x_0", "Gaussian2D", "Moffat2D"],
+)
+def test_lengths_are_in_pixels(model, name):
+    with pytest.raises(ValueError, match=f"psf_model must have {name} in pixels, got"):
+        to_core(model)
+
+
 class TestAstropysModels:
     @pytest.mark.parametrize(
         ("model", "kind"),

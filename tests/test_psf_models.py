@@ -245,6 +245,34 @@ class TestEveryModel:
         assert (model(big, big) == model(3, 3)).all()
 
     @each_model
+    def test_no_points(self, model):
+        for shape in ((0,), (0, 3)):
+            none = np.zeros(shape)
+            planes = model.fit_deriv(none, none, *model.parameters)
+            assert [plane.shape for plane in planes] == [shape] * len(planes)
+            assert len(planes) == len(model.param_names)
+
+    @each_model
+    def test_plain_lengths_are_pixels(self, model):
+        assert model(3 * u.pix, 4 * u.pix) == model(3, 4)
+        shape = model.parameters[3:]
+        for unit in (u.arcsec, u.m):
+            with pytest.raises(u.UnitsError, match=f"no unit, but .* is in {unit}"):
+                model(3 * unit, 4 * unit)
+            with pytest.raises(u.UnitsError, match=f"no unit, but .* is in {unit}"):
+                model.fit_deriv(3.0, 4 * unit, 1, 3, 4, *shape)
+
+    def test_samples_lie_on_pixels(self):
+        for model in models()[:2]:
+            for unit in (u.arcsec, u.m):
+                placed = model.copy()
+                placed.x_0, placed.y_0 = 3 * unit, 4 * unit
+                with pytest.raises(u.UnitsError, match="must be in pixels, got"):
+                    placed(3 * unit, 4 * unit)
+            placed.x_0, placed.y_0 = 3 * u.pix, 4 * u.pix
+            assert placed(3 * u.pix, 4 * u.pix) == model.evaluate(3, 4, 7, 3, 4)
+
+    @each_model
     def test_points_that_are_no_numbers(self, model):
         values = model([np.nan, 1e300, np.inf], [3.0, 3.0, -np.inf])
         assert np.isnan(values[0])

@@ -150,6 +150,7 @@ def test_wrong_detectors(tmp_path, file, match):
         ({"JPSFY02": "abc"}, "JPSFY02 must be a position in pixels, got 'abc'"),
         ({"JPSFY02": True}, "JPSFY02 must be a position in pixels, got True"),
         ({"JPSFY02": 1e300}, "JPSFY02 must be a position in pixels"),
+        ({"JPSFY02": fits.card.UNDEFINED}, "JPSFY02 must be a position in pixels"),
         ({"JPSFY02": 0}, "IPSFX, JPSFY must not contain duplicate positions"),
     ],
     ids=str,

@@ -226,15 +226,63 @@ class TestBadFiles:
             ({"DET_YX2": "(31.0, 0.5)"}, "DET_YX must form a rectangular grid"),
             ({"DET_YX2": "(0.0, 0.0)"}, "DET_YX must not contain duplicate"),
             ({"NUM_PSFS": 9}, "NUM_PSFS is 9, but there are 6 images"),
-            ({"OVERSAMP": 0}, "OVERSAMP must be a positive integer, got 0"),
-            ({"OVERSAMP": 2.5}, "OVERSAMP must be a positive integer, got 2.5"),
-            ({"OVERSAMP": "4"}, "OVERSAMP must be a positive integer, got '4'"),
-            ({"OVERSAMP": True}, "OVERSAMP must be a positive integer, got True"),
+            ({"OVERSAMP": 0}, "OVERSAMP must be a positive integer up to .*, got 0"),
+            (
+                {"OVERSAMP": 2.5},
+                "OVERSAMP must be a positive integer up to .*, got 2.5",
+            ),
+            (
+                {"OVERSAMP": "4"},
+                "OVERSAMP must be a positive integer up to .*, got '4'",
+            ),
+            (
+                {"OVERSAMP": True},
+                "OVERSAMP must be a positive integer up to .*, got True",
+            ),
         ],
         ids=str,
     )
     def test_keywords(self, tmp_path, keywords, match):
         self.fails(write(tmp_path, grid(**keywords)), match)
+
+    @pytest.mark.parametrize(
+        ("key", "value", "match"),
+        [
+            ("DET_YX2", "'(0.0, 2", r"the value of DET_YX2 cannot be read"),
+            ("OVERSAMP", "4 5", r"the value of OVERSAMP cannot be read"),
+            ("OVERSAMP", "1E400", r"OVERSAMP must be .* up to 1000000, got inf"),
+            ("OVERSAMP", "1E30", r"OVERSAMP must be .* up to 1000000, got 1e\+30"),
+            ("OVERSAMP", "", r"OVERSAMP must be a positive integer"),
+            ("NAXIS1", "'eight'", "damaged"),
+            ("NAXIS2", "", "damaged"),
+            ("NAXIS2", "8.5", "damaged"),
+            ("NAXIS3", "1" + 25 * "0", "damaged|ends before the image"),
+            ("NAXIS3", "0", "has no values|images"),
+            ("NOTHING1", "4", "damaged"),
+            ("BITPIX", "'a'", "damaged"),
+        ],
+    )
+    def test_cards(self, tmp_path, key, value, match):
+        path = write(tmp_path, grid())
+        # Here NOTHING1 stands in the place of NAXIS1.
+        old = "NAXIS1" if key == "NOTHING1" else key
+        content = path.read_bytes()
+        start = content.index(old.ljust(8).encode() + b"=")
+        card = f"{key:8}= {value}".ljust(80).encode()
+        path.write_bytes(content[:start] + card + content[start + 80 :])
+        self.fails(path, match)
+
+    def test_cards_that_are_not_needed(self, tmp_path):
+        path = write(tmp_path, grid(VERSION="1.5.1", REMARK="a", FILTER="F200W"))
+        content = path.read_bytes()
+        start = content.index(b"REMARK  =")
+        card = b"REMARK  = 'open".ljust(80)
+        path.write_bytes(content[:start] + card + content[start + 80 :])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = GriddedPSFModel.read(path)
+        assert model.meta["filter"] == "F200W"
+        assert "remark" not in model.meta
 
     def test_nan(self, tmp_path):
         hdu = grid()

@@ -6,6 +6,7 @@ The models are astropy models whose values and derivatives are computed in Rust.
 # Imported to register the file formats of PSF grids.
 from psfphot.psf import _formats  # noqa: F401
 from psfphot.psf._airy import AiryDiskPRF, AiryDiskPSF
+from psfphot.psf._elliptical import GaussianPRF, GaussianPSF
 from psfphot.psf._fit_gaussian import fit_2dgaussian, fit_fwhm
 from psfphot.psf._fit_results import GroupCovariance
 from psfphot.psf._fitter import LevenbergMarquardt
@@ -14,8 +15,6 @@ from psfphot.psf._gaussian import (
     CircularGaussianPRF,
     CircularGaussianPSF,
     CircularGaussianSigmaPRF,
-    GaussianPRF,
-    GaussianPSF,
 )
 from psfphot.psf._gridded import GriddedPSFModel
 from psfphot.psf._grouping import SourceGrouper, SourceGroups

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.modeling.functional_models import Gaussian2D, Moffat2D
 
 from psfphot.psf._analytic import number_of
-from psfphot.psf._gaussian import GaussianPSF
+from psfphot.psf._elliptical import GaussianPSF
 from psfphot.psf._moffat import MoffatPSF
 
 if TYPE_CHECKING:

@@ -92,7 +92,8 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
     ) -> list[Any]:
         """Differentiate by each parameter; see `_evaluate`."""
         points = self._points(x, y, flux, lengths, numbers)
-        by_flux, *others = self._gradient(points).reshape(-1, *points.shape)
+        planes = self._gradient(points)
+        by_flux, *others = planes.reshape(len(planes), *points.shape)
         if points.length_unit is None and points.flux_unit is None:
             return [by_flux, *others]
         unit = points.flux_unit or u.dimensionless_unscaled
@@ -186,9 +187,21 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
 
 
 def _number(values: Any, unit: u.UnitBase | None) -> NDArray[np.float64]:
-    """Make a float64 array of any shape, without its unit."""
+    """Make a float64 array of any shape, without its unit.
+
+    Plain parameters are in pixels: so are inputs that say so, and no others.
+
+    Raises
+    ------
+    `~astropy.units.UnitsError`
+        If the values are not in that unit, or in one where there is none.
+    """
+    own = getattr(values, "unit", None)
     if unit is not None:
         values = u.Quantity(values).to_value(unit)
+    elif own not in (None, u.pixel, u.dimensionless_unscaled):
+        msg = f"the model's parameters have no unit, but an input is in {own}"
+        raise u.UnitsError(msg)
     return np.asarray(values, dtype=np.float64)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from astropy import units as u
 from astropy.modeling import Model
 from astropy.nddata import NDData
 
@@ -14,12 +15,11 @@ from psfphot.psf._analytic import DEFAULT_NODES, AnalyticPSF, as_degrees
 from psfphot.psf._astropy import from_astropy
 from psfphot.psf._base import PSFModel
 from psfphot.psf._callable import callable_psf
+from psfphot.psf._elliptical import GaussianPRF, GaussianPSF
 from psfphot.psf._gaussian import (
     CircularGaussianPRF,
     CircularGaussianPSF,
     CircularGaussianSigmaPRF,
-    GaussianPRF,
-    GaussianPSF,
 )
 from psfphot.psf._gridded import GriddedPSFModel
 from psfphot.psf._image import ImagePSF
@@ -76,12 +76,14 @@ def to_core(model: Any) -> _core.Psf:
     TypeError
         If the model is not an astropy model.
     ValueError
-        If the model's data or shape cannot be used.
+        If the model's data or shape cannot be used, or its lengths are in
+        another unit than pixels.
     """
     model = as_psf_model(model)
     kind = _kind(model)
     if kind is None:
         return callable_psf(model, parameter_names(model))
+    _check_lengths(model, kind)
     if issubclass(kind, AnalyticPSF):
         shape = [parameter_value(model, name) for name in kind.param_names[3:]]
         n_nodes = getattr(model, "n_nodes", DEFAULT_NODES)
@@ -209,6 +211,16 @@ def _kind(model: Any) -> type[PSFModel] | None:
             same = type(model).evaluate is getattr(base, "evaluate", None)
             return ours if same else None
     return None
+
+
+def _check_lengths(model: Any, kind: type[PSFModel]) -> None:
+    """Refuse lengths that are not in pixels, in which images count."""
+    for name in kind.param_names:
+        unit = getattr(model, name).unit
+        no_length = name in {"flux", "theta"}
+        if not no_length and unit not in (None, u.pixel, u.dimensionless_unscaled):
+            msg = f"psf_model must have {name} in pixels, got the unit {unit}"
+            raise ValueError(msg)
 
 
 def _from_photutils(model: Any, kind: type[PSFModel]) -> PSFModel:

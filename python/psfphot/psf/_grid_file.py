@@ -5,15 +5,16 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import sys
 import warnings
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyWarning
+from astropy.io.fits.verify import VerifyError, VerifyWarning
 
 from psfphot.psf._sampled import MIN_SAMPLES
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GZIP = b"\x1f\x8b"
+
+# Keywords without which a grid cannot be read.
+_NEEDED = re.compile(
+    r"OVERSAMP|NUM_PSFS|DET_YX\d+|N[XY]PSFS|IPSFX\w\w|JPSFY\w\w|BSCALE|BZERO"
+)
 
 
 class GridFile(NamedTuple):
@@ -92,12 +98,11 @@ def read_grid_file(source: Any) -> GridFile:
                 if hdu is None:
                     msg = f"{name}: no image in any extension (NAXIS is 0)"
                     raise ValueError(msg)
-                images, header = _load(hdu, name), hdu.header.copy()
+                images, header = _load(hdu, name), _readable(hdu.header, name)
     except (OSError, EOFError, zlib.error) as exc:
         if getattr(exc, "errno", None) is not None:  # the operating system's
             raise
-        msg = f"{name}: not a FITS file, or a damaged one ({exc})"
-        raise ValueError(msg) from exc
+        raise _damaged(name, exc) from exc
     images = images.astype(images.dtype.newbyteorder("="))  # FITS is big-endian
     return GridFile(name, _stack(images, name), header)
 
@@ -119,24 +124,35 @@ def read_content(file: Any) -> bytes:
     return content
 
 
+def _damaged(name: str, exc: Exception) -> ValueError:
+    return ValueError(f"{name}: not a FITS file, or a damaged one ({exc})")
+
+
 @contextmanager
 def _opened(source: Any, name: str) -> Iterator[fits.HDUList]:
-    if isinstance(source, fits.HDUList):
-        yield source
-        return
+    given = isinstance(source, fits.HDUList)
+    source = source if given else _openable(source, name)
+    try:
+        # An HDUList is its owner's to close.
+        with nullcontext(source) if given else fits.open(source, memmap=False) as hdus:
+            yield hdus
+    except (KeyError, OverflowError, TypeError, VerifyError) as exc:
+        # What astropy makes of a NAXIS1 that is missing, or a word.
+        raise _damaged(name, exc) from exc
+
+
+def _openable(source: Any, name: str) -> Any:
+    """Make what astropy opens."""
     if hasattr(source, "read"):
         content = read_content(source)
         # By its content: a file called .gz may have been unpacked already.
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
-        source = io.BytesIO(content)
-    elif not isinstance(source, str | bytes | os.PathLike):
+        return io.BytesIO(content)
+    if not isinstance(source, str | bytes | os.PathLike):
         msg = f"path must be a path, a file object or an HDUList, got {source!r}"
         raise TypeError(msg)
-    else:
-        source = os.path.expanduser(name)  # noqa: PTH111  (it may be a URL)
-    with fits.open(source, memmap=False) as hdus:
-        yield hdus
+    return os.path.expanduser(name)  # noqa: PTH111  (it may be a URL)
 
 
 def _load(hdu: Any, name: str) -> Any:
@@ -145,7 +161,24 @@ def _load(hdu: Any, name: str) -> Any:
     except (TypeError, ValueError) as exc:  # what astropy makes of missing bytes
         msg = f"{name}: the file ends before the image that NAXIS tells of ({exc})"
         raise ValueError(msg) from exc
+    if images is None:
+        raise ValueError(f"{name}: the image has no values, by its NAXIS1, NAXIS2...")
     return images
+
+
+def _readable(header: fits.Header, name: str) -> fits.Header:
+    """Copy a header without the cards whose values cannot be told."""
+    readable = header.copy()
+    # From the end, so that what is deleted moves none that are to come.
+    for i, card in reversed([*enumerate(header.cards)]):
+        try:
+            card.value  # noqa: B018  (parsed at first use)
+        except VerifyError as exc:
+            if _NEEDED.fullmatch(card.keyword):
+                msg = f"{name}: the value of {card.keyword} cannot be read ({exc})"
+                raise ValueError(msg) from exc
+            del readable[i]
+    return readable
 
 
 def _stack(images: Any, name: str) -> Any:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # A cubic spline through fewer samples is not determined.
 MIN_SAMPLES = 4
 
+# The core's: more samples per pixel are a mistake.
+MAX_OVERSAMPLING = 10**6
+
 
 class _Axis(NamedTuple):
     """Points along one direction, and how the samples lie there."""
@@ -117,6 +120,17 @@ class SampledPSFModel(PSFModel):
             "oversampling": tuple(map(float, self._oversampling)),
             "origin": tuple(map(float, self._origin)),
         }
+
+    def _points(self, *args: Any) -> Points:
+        points = super()._points(*args)
+        # Samples lie on pixels, and of no other unit is it told how large they are.
+        if points.length_unit not in (None, u.pixel, u.dimensionless_unscaled):
+            msg = (
+                f"x, y, x_0 and y_0 of {type(self).__name__} must be in pixels, "
+                f"got {points.length_unit}"
+            )
+            raise u.UnitsError(msg)
+        return points
 
     def _axes(self, points: Points) -> list[_Axis]:
         """Tell x and then y: points, the source, oversampling, origin, last sample."""
@@ -274,15 +288,20 @@ def as_oversampling(value: Any) -> NDArray[np.int_]:
     Raises
     ------
     ValueError
-        Unless there are one or two positive integers, without a unit.
+        Unless there are one or two integers from 1 to 10**6, without a unit.
     """
     unit = getattr(value, "unit", None)
     if unit not in (None, u.dimensionless_unscaled):
         msg = f"oversampling must be without a unit, got the unit {unit}"
         raise ValueError(msg)
-    array = np.atleast_1d(np.asarray(value))
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        msg = f"oversampling must be a finite value, got {value!r}"
+    value, mask = split_mask(value)
+    msg = f"oversampling must be a finite value, got {value!r}"
+    try:
+        array = np.atleast_1d(np.asarray(value))
+    except ValueError as exc:  # ragged
+        raise ValueError(msg) from exc
+    masked = mask is not None and mask.any()
+    if masked or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise ValueError(msg)
     if array.ndim != 1:
         msg = f"oversampling must be 1D, got {array.ndim} dimensions"
@@ -295,5 +314,8 @@ def as_oversampling(value: Any) -> NDArray[np.int_]:
         raise ValueError(msg)
     if (array != np.floor(array)).any():
         msg = f"oversampling must have integer values, got {value!r}"
+        raise ValueError(msg)
+    if (array > MAX_OVERSAMPLING).any():
+        msg = f"oversampling must be <= {MAX_OVERSAMPLING}, got {value!r}"
         raise ValueError(msg)
     return np.broadcast_to(array, 2).astype(int)

@@ -249,7 +249,7 @@ def _axis(header: fits.Header, prefix: str, n: int, name: str) -> NDArray[Any]:
 def _number(value: Any, key: str, name: str) -> float:
     try:
         number = np.nan if isinstance(value, bool) else float(value)
-    except ValueError:
+    except (TypeError, ValueError):  # no value, or a word
         number = np.nan
     # Larger than any detector, and still an integer of 64 bits.
     if not abs(number) < 2**53:

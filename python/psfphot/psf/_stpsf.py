@@ -13,6 +13,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.psf._grid import check_rectangular, sorted_order
 from psfphot.psf._grid_file import callers_level, read_grid_file
+from psfphot.psf._sampled import MAX_OVERSAMPLING
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -103,8 +104,11 @@ def _oversampling(header: fits.Header, name: str) -> int:
         raise ValueError(msg)
     value = header["OVERSAMP"]
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or value < 1 or value != int(value):
-        msg = f"{name}: OVERSAMP must be a positive integer, got {value!r}"
+    if not (number and 1 <= value <= MAX_OVERSAMPLING and value == int(value)):
+        msg = (
+            f"{name}: OVERSAMP must be a positive integer up to {MAX_OVERSAMPLING}, "
+            f"got {value!r}"
+        )
         raise ValueError(msg)
     return int(value)
 

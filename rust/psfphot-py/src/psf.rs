@@ -26,12 +26,16 @@ use crate::callback::CallbackPsf;
 use crate::door::{self, Options};
 use crate::errors::to_python;
 
-/// From this many points on (about 2 ms) a call goes through the door.
+/// From this many nodes on (about 2 ms) a call goes through the door.
 const LONG: usize = 20_000;
 
 /// A PSF of unit flux; immutable.
 #[pyclass(frozen, name = "Psf", module = "psfphot._core")]
-pub(crate) struct PyPsf(Kind);
+pub(crate) struct PyPsf {
+    kind: Kind,
+    /// Nodes at which a profile is evaluated for each point.
+    nodes: usize,
+}
 
 /// Who evaluates it.
 enum Kind {
@@ -42,7 +46,7 @@ enum Kind {
 impl PyPsf {
     /// The core's view of it.
     pub(crate) fn psf(&self) -> &dyn Psf {
-        match &self.0 {
+        match &self.kind {
             Kind::Core(psf) => &**psf,
             Kind::Python(psf) => psf,
         }
@@ -50,14 +54,15 @@ impl PyPsf {
 
     /// The Python object, if it is one.
     pub(crate) fn callback(&self) -> Option<&CallbackPsf> {
-        match &self.0 {
+        match &self.kind {
             Kind::Core(_) => None,
             Kind::Python(psf) => Some(psf),
         }
     }
 
-    fn core(psf: impl Psf + 'static) -> Self {
-        Self(Kind::Core(Arc::new(psf)))
+    fn core(psf: Arc<dyn Psf>, nodes: usize) -> Self {
+        let kind = Kind::Core(psf);
+        Self { kind, nodes }
     }
 }
 
@@ -144,7 +149,7 @@ fn at_points<T: Send>(
     points: usize,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    if points < LONG && psf.callback().is_none() {
+    if points.saturating_mul(psf.nodes) < LONG && psf.callback().is_none() {
         return work().map_err(|error| to_python(&error));
     }
     let options = Options::new(Some(1), None)?;
@@ -166,7 +171,8 @@ impl PyPsf {
             AnyImage::F32(data) => SampledPsf::new(image(data)?, sampling),
             AnyImage::F64(data) => SampledPsf::new(image(data)?, sampling),
         };
-        Ok(Self::core(psf.map_err(|error| to_python(&error))?))
+        let psf = psf.map_err(|error| to_python(&error))?;
+        Ok(Self::core(Arc::new(psf), 1))
     }
 
     /// Images at the nodes of a rectangular grid of (x, y) positions.
@@ -187,7 +193,7 @@ impl PyPsf {
             AnyStack::F32(data) => grid(py, data, &positions, sampling, &options)?,
             AnyStack::F64(data) => grid(py, data, &positions, sampling, &options)?,
         };
-        Ok(Self::core(psf))
+        Ok(Self::core(Arc::new(psf), 1))
     }
 
     /// A model by the name of its Python class, of the given shape; `n_nodes`
@@ -196,7 +202,9 @@ impl PyPsf {
     #[pyo3(signature = (kind, shape, n_nodes=9))]
     fn analytic(kind: &str, shape: Vec<f64>, n_nodes: usize) -> PyResult<Self> {
         let psf = analytic(kind, &shape, n_nodes).map_err(|error| to_python(&error))?;
-        let psf = psf.map(|psf| Self(Kind::Core(psf)));
+        let is_integrated = matches!(kind, "MoffatPRF" | "AiryDiskPRF");
+        let nodes = if is_integrated { n_nodes * n_nodes } else { 1 };
+        let psf = psf.map(|psf| Self::core(psf, nodes));
         psf.ok_or_else(|| {
             let message = format!("there is no {kind} with the shape {shape:?}");
             PyValueError::new_err(message)
@@ -207,7 +215,8 @@ impl PyPsf {
     /// of its shape parameters.
     #[staticmethod]
     fn callback_model(model: Py<PyAny>, shape: Vec<f64>) -> PyResult<Self> {
-        Ok(Self(Kind::Python(CallbackPsf::new(model, shape)?)))
+        let kind = Kind::Python(CallbackPsf::new(model, shape)?);
+        Ok(Self { kind, nodes: 1 })
     }
 
     /// Names of the parameters besides flux, position x and position y.
