@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::simd::dispatch;
+
 /// How much of a pixel an aperture takes where its edge cuts the pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Method {
@@ -23,7 +25,7 @@ pub(super) struct Circle {
 
 /// A row of pixels, or a part of it, on one side of the x axis: an interval of
 /// distances from the axis, and half the chord at both of its ends.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Band {
     y0: f64,
     y1: f64,
@@ -31,34 +33,127 @@ struct Band {
     chord1: f64,
 }
 
+/// The columns of the pixels that a circle is laid on. All rows share them, so
+/// that the circle's crossings with their edges are computed once.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    /// The first column, and the circle's centre.
+    first: i64,
+    center: f64,
+    /// How many columns there are.
+    n: usize,
+    /// Of each column, cut in two where the y axis crosses it: the lesser and
+    /// the greater distance from the axis, and half the chord at both.
+    near: Vec<f64>,
+    far: Vec<f64>,
+    chord_near: Vec<f64>,
+    chord_far: Vec<f64>,
+    /// The column that is cut; beyond all columns if none is.
+    cut: usize,
+}
+
+impl Columns {
+    /// Lays a circle on `n` columns from `first` on.
+    pub(super) fn lay(
+        &mut self,
+        circle: Circle,
+        method: Method,
+        center: f64,
+        first: i64,
+        n: usize,
+    ) {
+        (self.first, self.center, self.n) = (first, center, n);
+        if method != Method::Exact {
+            return;
+        }
+        self.cut = usize::MAX;
+        for list in self.lists() {
+            list.clear();
+        }
+        let edge = |k: usize| (first + k as i64) as f64 - 0.5 - center;
+        let mut low = edge(0);
+        let mut at_low = circle.half_chord(low.abs());
+        for k in 0..n {
+            let high = edge(k + 1);
+            let at_high = circle.half_chord(high.abs());
+            if low < 0.0 && high > 0.0 {
+                self.cut = k;
+                self.push((0.0, circle.radius), (-low, at_low));
+                self.push((0.0, circle.radius), (high, at_high));
+            } else if low < 0.0 {
+                self.push((-high, at_high), (-low, at_low));
+            } else {
+                self.push((low, at_low), (high, at_high));
+            }
+            (low, at_low) = (high, at_high);
+        }
+        // Blocks may begin at the last column.
+        for list in self.lists() {
+            list.resize(list.len() + LANES, 0.0);
+        }
+    }
+
+    fn lists(&mut self) -> [&mut Vec<f64>; 4] {
+        [
+            &mut self.near,
+            &mut self.far,
+            &mut self.chord_near,
+            &mut self.chord_far,
+        ]
+    }
+
+    fn push(&mut self, (near, chord_near): (f64, f64), (far, chord_far): (f64, f64)) {
+        self.near.push(near);
+        self.far.push(far);
+        self.chord_near.push(chord_near);
+        self.chord_far.push(chord_far);
+    }
+
+    /// The areas of a block of (cut) columns from `first` on.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // must take on the caller's target features
+    fn areas(&self, circle: Circle, band: &Band, first: usize) -> [f64; LANES] {
+        let block = |list: &[f64]| {
+            let mut values = [0.0; LANES];
+            values.copy_from_slice(&list[first..first + LANES]);
+            values
+        };
+        let near = (block(&self.near), block(&self.chord_near));
+        let far = (block(&self.far), block(&self.chord_far));
+        quadrant_areas(circle, band, near, far)
+    }
+
+    /// Where a pixel's centre is.
+    fn at(&self, k: usize) -> f64 {
+        (self.first + k as i64) as f64 - self.center
+    }
+}
+
 impl Circle {
     pub(super) fn new(radius: f64) -> Self {
         Self { radius }
     }
 
-    /// Adds `sign` times the weights of a row of pixels, whose centres are at
-    /// (`column(k)`, `dy`), to `weights[k]`. Returns the range that the circle
-    /// can touch.
+    /// Adds `sign` times the weights of the row of pixels at `dy` to `weights`,
+    /// one for each column. Returns the range that the circle can touch.
     pub(super) fn add_row(
         self,
         method: Method,
         dy: f64,
-        column: impl Fn(usize) -> f64,
+        columns: &Columns,
         sign: f64,
         weights: &mut [f64],
     ) -> Range<usize> {
         let (nearest, farthest) = ((dy.abs() - 0.5).max(0.0), dy.abs() + 0.5);
         // The longest and the shortest half-chord of the row.
         let (reach, inside) = (self.half_chord(nearest), self.half_chord(farthest));
-        if reach <= 0.0 {
+        if reach <= 0.0 || columns.n == 0 {
             return 0..0;
         }
-        let n = weights.len();
         // Casts round down: a call of `floor` would take longer than the rest.
-        let index = |x: f64| (x.clamp(0.0, n as f64)) as usize;
-        let origin = column(0);
-        // One more on each side costs little, and rounding cannot lose any.
-        let touched = index(-reach - 0.5 - origin)..index(reach + 2.5 - origin);
+        let index = |x: f64| (x.clamp(0.0, columns.n as f64)) as usize;
+        let origin = columns.at(0);
+        let touched = index(-reach + 0.5 - MARGIN - origin)..index(reach + 1.5 + MARGIN - origin);
         let start = index(-inside + 1.5 - origin);
         let end = index(inside + 0.5 - origin).max(start);
         let full = if farthest < self.radius {
@@ -69,18 +164,19 @@ impl Circle {
         for weight in &mut weights[full.clone()] {
             *weight += sign;
         }
-        let edge = |pixels: Range<usize>, weights: &mut [f64]| match method {
+        let edges = [touched.start..full.start, full.end..touched.end];
+        let points = match method {
             Method::Exact => {
-                let rows = self.bands(dy);
-                for k in pixels {
-                    weights[k] += sign * self.shared_area(column(k), &rows);
-                }
+                let bands = self.bands(dy, (reach, inside));
+                add_areas(self, columns, &bands, &edges, sign, weights);
+                return touched;
             }
-            Method::Center => self.count(pixels, 1, dy, &column, sign, weights),
-            Method::Subpixel(n) => self.count(pixels, n, dy, &column, sign, weights),
+            Method::Center => 1,
+            Method::Subpixel(n) => n,
         };
-        edge(touched.start..full.start, weights);
-        edge(full.end..touched.end, weights);
+        for pixels in edges {
+            self.count(pixels, points, dy, columns, sign, weights);
+        }
         touched
     }
 
@@ -90,14 +186,14 @@ impl Circle {
         pixels: Range<usize>,
         n: u32,
         dy: f64,
-        column: impl Fn(usize) -> f64,
+        columns: &Columns,
         sign: f64,
         weights: &mut [f64],
     ) {
         let offset = |i: u32| (f64::from(i) + 0.5) / f64::from(n) - 0.5;
         let square = self.radius * self.radius;
         for k in pixels {
-            let x = column(k);
+            let x = columns.at(k);
             let inside = (0..n)
                 .map(|j| {
                     let y2 = (dy + offset(j)).powi(2);
@@ -118,78 +214,152 @@ impl Circle {
         }
     }
 
-    /// The row at `dy`, folded at the x axis; the second is empty where the
-    /// axis does not cut the row.
-    fn bands(self, dy: f64) -> [Band; 2] {
+    /// The row at `dy`, whose longest and shortest half-chords are given, folded
+    /// at the x axis; the second is empty where the axis does not cut the row.
+    fn bands(self, dy: f64, (longest, shortest): (f64, f64)) -> [Band; 2] {
         fold((dy.abs() - 0.5, dy.abs() + 0.5)).map(|(y0, y1)| Band {
             y0,
             y1,
-            chord0: self.half_chord(y0),
-            chord1: self.half_chord(y1),
+            // The nearest edge of both is the axis, or the row's own.
+            chord0: longest,
+            chord1: if y1 > 0.5 {
+                shortest
+            } else {
+                self.half_chord(y1)
+            },
         })
     }
 
-    /// The area that the circle shares with the pixel at `dx` of a row.
-    fn shared_area(self, dx: f64, rows: &[Band; 2]) -> f64 {
-        let columns = fold((dx.abs() - 0.5, dx.abs() + 0.5));
-        columns
-            .iter()
-            .flat_map(|&column| rows.iter().map(move |row| self.quadrant(column, row)))
-            .sum::<f64>()
-            .min(1.0)
-    }
-
-    /// The area of a rectangle in the first quadrant below the circle
-    /// s(x) = √(r² − x²).
+    /// How often arcs in a pixel have to be halved for [`SERIES`].
     ///
-    /// With y₀ and y₁ the rectangle's rows, the area is
-    /// ∫ min(s(x), y₁) − y₀ dx from x₀ to where s falls to y₀. Up to where s
-    /// falls to y₁ that is a rectangle; the rest is a trapezium below a chord
-    /// and the segment between chord and arc. No term is larger than the
-    /// rectangle's own sizes, so that nothing cancels, whatever the radius.
-    #[inline]
-    fn quadrant(self, (x0, x1): (f64, f64), row: &Band) -> f64 {
-        let Band { y0, y1, .. } = *row;
-        if x0 >= x1 || y0 >= y1 || x0 >= row.chord0 {
-            return 0.0;
+    /// A chord within a pixel and a quadrant is at most √2 pixels and √2 radii
+    /// long; u is half of it in radii.
+    fn halvings(self) -> u32 {
+        match std::f64::consts::FRAC_1_SQRT_2 / self.radius {
+            u if u <= SERIES_END => 0,
+            u if u <= HALVED_SERIES_END => 1,
+            _ => 2,
         }
-        if x1 <= row.chord1 {
-            return (x1 - x0) * (y1 - y0);
-        }
-        let (a, at_a) = if row.chord1 > x0 {
-            (row.chord1, y1)
-        } else {
-            // On the arc between the rows, but for rounding.
-            (x0, self.half_chord(x0).clamp(y0, y1))
-        };
-        let (b, at_b) = if row.chord0 < x1 {
-            (row.chord0, y0)
-        } else {
-            (x1, self.half_chord(x1).clamp(y0, y1))
-        };
-        let full = (a - x0) * (y1 - y0);
-        let below_chord = 0.5 * (b - a) * ((at_a - y0) + (at_b - y0));
-        let (dx, dy) = (b - a, at_a - at_b);
-        full + below_chord + self.segment((dx * dx + dy * dy).sqrt())
-    }
-
-    /// The area between a chord and its arc, r² (asin u − u √(1 − u²)) with u
-    /// the chord in units of the diameter.
-    fn segment(self, chord: f64) -> f64 {
-        let u = (0.5 * chord / self.radius).min(1.0);
-        if u > SERIES_END {
-            let excess = u.asin() - u * (1.0 - u * u).sqrt();
-            return self.radius * self.radius * excess;
-        }
-        // The difference loses its digits as u falls: its series, u³ Σ a u²ⁿ.
-        let series = SERIES.iter().rev().fold(0.0, |sum, a| sum * (u * u) + a);
-        0.5 * chord * chord * u * 0.5 * series
     }
 }
 
-/// Up to where the series is exact to rounding, and beyond which the difference
-/// loses less than a part in 10¹⁴ of a segment that small circles alone have.
+dispatch! {
+    /// Adds `sign` times the areas that a circle shares with some pixels of a
+    /// row to their weights.
+    fn add_areas(
+        circle: Circle,
+        columns: &Columns,
+        bands: &[Band; 2],
+        edges: &[Range<usize>; 2],
+        sign: f64,
+        weights: &mut [f64],
+    ) = add_areas_kernel
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn add_areas_kernel<const _FMA: bool>(
+    circle: Circle,
+    columns: &Columns,
+    bands: &[Band; 2],
+    edges: &[Range<usize>; 2],
+    sign: f64,
+    weights: &mut [f64],
+) {
+    let part = |k: usize| k + usize::from(k > columns.cut);
+    for band in bands.iter().filter(|band| band.y0 < band.y1) {
+        for pixels in edges {
+            let (start, end) = (part(pixels.start), part(pixels.end));
+            for first in (start..end).step_by(LANES) {
+                let shared = columns.areas(circle, band, first);
+                for (part, area) in (first..end).zip(shared) {
+                    weights[part - usize::from(part > columns.cut)] += sign * area;
+                }
+            }
+        }
+    }
+}
+
+/// Added to the reach of a circle, pixels, so that rounding loses no pixel.
+const MARGIN: f64 = 1e-3;
+
+/// Rectangles that are computed at once: a register of AVX2.
+const LANES: usize = 4;
+
+/// The areas of rectangles in the first quadrant below the circle
+/// s(x) = √(r² − x²). Given are the rectangles' ends along x with s there.
+///
+/// With y₀ and y₁ the rectangle's rows, the area is
+/// ∫ min(s(x), y₁) − y₀ dx from x₀ to where s falls to y₀. Up to where s
+/// falls to y₁ that is a rectangle; the rest is a trapezium below a chord
+/// and the segment between chord and arc. No term is larger than the
+/// rectangle's own sizes, so that nothing cancels, whatever the radius.
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn quadrant_areas(
+    circle: Circle,
+    band: &Band,
+    (x0, at_x0): ([f64; LANES], [f64; LANES]),
+    (x1, at_x1): ([f64; LANES], [f64; LANES]),
+) -> [f64; LANES] {
+    let Band { y0, y1, .. } = *band;
+    let (mut areas, mut chords) = ([0.0; LANES], [0.0; LANES]);
+    for i in 0..LANES {
+        let a = between(x0[i], band.chord1, x1[i]);
+        let b = between(x0[i], band.chord0, x1[i]);
+        let (at_a, at_b) = (between(y0, at_x0[i], y1), between(y0, at_x1[i], y1));
+        let full = (a - x0[i]) * (y1 - y0);
+        areas[i] = full + 0.5 * (b - a) * ((at_a - y0) + (at_b - y0));
+        chords[i] = ((b - a) * (b - a) + (at_a - at_b) * (at_a - at_b)).sqrt();
+    }
+    let segments = segments(circle, chords);
+    std::array::from_fn(|i| areas[i] + segments[i])
+}
+
+/// `f64::clamp` without its check and its care for NaN.
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn between(low: f64, value: f64, high: f64) -> f64 {
+    let value = if value > low { value } else { low };
+    if value < high { value } else { high }
+}
+
+/// The areas between chords and their arcs, r² (asin u − u √(1 − u²)) with u
+/// the chord in units of the diameter.
+///
+/// That difference loses its digits as u falls: the series is
+/// ¼ c² u Σ aₙ u²ⁿ with the chord c. A longer arc is halved first, which leaves
+/// two segments and a triangle of the area ¼ c² u / (1 + √(1 − u²)).
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn segments(circle: Circle, mut chords: [f64; LANES]) -> [f64; LANES] {
+    let mut u = chords.map(|chord| 0.5 * chord / circle.radius);
+    let mut areas = [0.0; LANES];
+    let mut n_arcs = 1.0;
+    for _ in 0..circle.halvings() {
+        for i in 0..LANES {
+            let q = 1.0 + (1.0 - u[i] * u[i]).sqrt();
+            areas[i] += n_arcs * 0.25 * chords[i] * chords[i] * u[i] / q;
+            let shrink = 1.0 / (2.0 * q).sqrt();
+            (u[i], chords[i]) = (u[i] * shrink, chords[i] * shrink);
+        }
+        n_arcs *= 2.0;
+    }
+    let mut series = [0.0; LANES];
+    for coefficient in SERIES.iter().rev() {
+        for i in 0..LANES {
+            series[i] = series[i] * (u[i] * u[i]) + coefficient;
+        }
+    }
+    std::array::from_fn(|i| areas[i] + n_arcs * 0.25 * chords[i] * chords[i] * u[i] * series[i])
+}
+
+/// Up to where the series is exact to rounding.
 const SERIES_END: f64 = 0.25;
+
+/// The same for arcs that are halved once, sin(2 asin 0.25); halved twice they
+/// can be longer than a quadrant.
+const HALVED_SERIES_END: f64 = 0.484;
 
 /// aₙ = 2 (2n)! / (4ⁿ n!² (2n + 3)): the integral of 2 u² / √(1 − u²).
 const SERIES: [f64; 13] = {
@@ -217,7 +387,22 @@ fn fold((low, high): (f64, f64)) -> [(f64, f64); 2] {
 #[must_use]
 pub fn pixel_overlap(dx: f64, dy: f64, radius: f64) -> f64 {
     let circle = Circle::new(radius);
-    circle.shared_area(dx, &circle.bands(dy))
+    let parts = fold((dx.abs() - 0.5, dx.abs() + 0.5));
+    let lanes = |values: [f64; 2]| [values[0], values[1], 0.0, 0.0];
+    let [near, far] = [parts.map(|part| part.0), parts.map(|part| part.1)];
+    let chords = |x: [f64; 2]| lanes(x.map(|x| circle.half_chord(x)));
+    let (nearest, farthest) = ((dy.abs() - 0.5).max(0.0), dy.abs() + 0.5);
+    let longest_and_shortest = (circle.half_chord(nearest), circle.half_chord(farthest));
+    circle
+        .bands(dy, longest_and_shortest)
+        .iter()
+        .filter(|band| band.y0 < band.y1)
+        .flat_map(|band| {
+            let (near, far) = ((lanes(near), chords(near)), (lanes(far), chords(far)));
+            quadrant_areas(circle, band, near, far)
+        })
+        .sum::<f64>()
+        .min(1.0)
 }
 
 #[cfg(test)]
@@ -323,8 +508,10 @@ mod tests {
     /// the range that it returns.
     fn row(method: Method, dy: f64, first: f64, n: usize, radius: f64) -> (Vec<f64>, bool) {
         let mut weights = vec![0.0; n];
-        let column = |k| first + k as f64;
-        let touched = Circle::new(radius).add_row(method, dy, column, 1.0, &mut weights);
+        let circle = Circle::new(radius);
+        let mut columns = Columns::default();
+        columns.lay(circle, method, -first, 0, n);
+        let touched = circle.add_row(method, dy, &columns, 1.0, &mut weights);
         let outside = |k: &usize| !touched.contains(k);
         let clear = (0..n).filter(outside).all(|k| weights[k] == 0.0);
         (weights, clear)
@@ -368,12 +555,13 @@ mod tests {
         }
 
         #[test]
-        fn series_and_difference_meet(chord in 0.3..0.7_f64) {
-            // Both sides of the end of the series, from one chord.
-            let radius = 0.5 * chord / SERIES_END;
-            let below = Circle::new(radius * (1.0 + 1e-12)).segment(chord);
-            let above = Circle::new(radius * (1.0 - 1e-12)).segment(chord);
-            prop_assert!((below - above).abs() < 1e-11 * below);
+        fn segments_are_differences_where_these_keep_their_digits(u in 0.1..0.707_f64) {
+            let exact = u.asin() - u * (1.0 - u * u).sqrt();
+            // The smallest circle for which such a chord fits a pixel.
+            let circle = Circle::new(std::f64::consts::FRAC_1_SQRT_2 / u);
+            let segment = segments(circle, [2.0 * u * circle.radius; LANES])[0];
+            let expected = circle.radius * circle.radius * exact;
+            prop_assert!((segment - expected).abs() < 1e-13 * circle.radius.powi(2));
         }
     }
 }
