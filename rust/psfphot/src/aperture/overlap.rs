@@ -50,6 +50,8 @@ pub(super) struct Columns {
     chord_far: Vec<f64>,
     /// The column that is cut; beyond all columns if none is.
     cut: usize,
+    /// The areas that the circle shares with them in a part of a row.
+    areas: Vec<f64>,
 }
 
 impl Columns {
@@ -91,6 +93,7 @@ impl Columns {
         for list in self.lists() {
             list.resize(list.len() + LANES, 0.0);
         }
+        self.areas.resize(self.near.len(), 0.0);
     }
 
     fn lists(&mut self) -> [&mut Vec<f64>; 4] {
@@ -109,10 +112,10 @@ impl Columns {
         self.chord_far.push(chord_far);
     }
 
-    /// The areas of a block of (cut) columns from `first` on.
+    /// Computes the areas in a band of a block of (cut) columns from `first` on.
     #[inline(always)]
     #[allow(clippy::inline_always)] // must take on the caller's target features
-    fn areas(&self, circle: Circle, band: &Band, first: usize) -> [f64; LANES] {
+    fn fill_block(&mut self, circle: Circle, band: &Band, first: usize) {
         let block = |list: &[f64]| {
             let mut values = [0.0; LANES];
             values.copy_from_slice(&list[first..first + LANES]);
@@ -120,7 +123,9 @@ impl Columns {
         };
         let near = (block(&self.near), block(&self.chord_near));
         let far = (block(&self.far), block(&self.chord_far));
-        quadrant_areas(circle, band, near, far)
+        let areas = quadrant_areas(circle, band, near, far);
+        // All of them, needed or not: else the compiler computes each alone.
+        self.areas[first..first + LANES].copy_from_slice(&areas);
     }
 
     /// Where a pixel's centre is.
@@ -140,7 +145,7 @@ impl Circle {
         self,
         method: Method,
         dy: f64,
-        columns: &Columns,
+        columns: &mut Columns,
         sign: f64,
         weights: &mut [f64],
     ) -> Range<usize> {
@@ -248,7 +253,7 @@ dispatch! {
     /// row to their weights.
     fn add_areas(
         circle: Circle,
-        columns: &Columns,
+        columns: &mut Columns,
         bands: &[Band; 2],
         edges: &[Range<usize>; 2],
         sign: f64,
@@ -260,21 +265,22 @@ dispatch! {
 #[allow(clippy::inline_always)] // must take on the caller's target features
 fn add_areas_kernel<const _FMA: bool>(
     circle: Circle,
-    columns: &Columns,
+    columns: &mut Columns,
     bands: &[Band; 2],
     edges: &[Range<usize>; 2],
     sign: f64,
     weights: &mut [f64],
 ) {
-    let part = |k: usize| k + usize::from(k > columns.cut);
+    let cut = columns.cut;
+    let part = |k: usize| k + usize::from(k > cut);
     for band in bands.iter().filter(|band| band.y0 < band.y1) {
         for pixels in edges {
             let (start, end) = (part(pixels.start), part(pixels.end));
             for first in (start..end).step_by(LANES) {
-                let shared = columns.areas(circle, band, first);
-                for (part, area) in (first..end).zip(shared) {
-                    weights[part - usize::from(part > columns.cut)] += sign * area;
-                }
+                columns.fill_block(circle, band, first);
+            }
+            for (part, area) in (start..end).zip(&columns.areas[start..end]) {
+                weights[part - usize::from(part > cut)] += sign * area;
             }
         }
     }
@@ -511,7 +517,7 @@ mod tests {
         let circle = Circle::new(radius);
         let mut columns = Columns::default();
         columns.lay(circle, method, -first, 0, n);
-        let touched = circle.add_row(method, dy, &columns, 1.0, &mut weights);
+        let touched = circle.add_row(method, dy, &mut columns, 1.0, &mut weights);
         let outside = |k: &usize| !touched.contains(k);
         let clear = (0..n).filter(outside).all(|k| weights[k] == 0.0);
         (weights, clear)
