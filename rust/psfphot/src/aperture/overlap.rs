@@ -339,7 +339,9 @@ fn between(low: f64, value: f64, high: f64) -> f64 {
 #[inline(always)]
 #[allow(clippy::inline_always)] // must take on the caller's target features
 fn segments(circle: Circle, mut chords: [f64; LANES]) -> [f64; LANES] {
-    let mut u = chords.map(|chord| 0.5 * chord / circle.radius);
+    // A circle that is smaller than this has no area.
+    let scale = 0.5 / circle.radius.max(1e-300);
+    let mut u = chords.map(|chord| chord * scale);
     let mut areas = [0.0; LANES];
     let mut n_arcs = 1.0;
     for _ in 0..circle.halvings() {
@@ -351,13 +353,19 @@ fn segments(circle: Circle, mut chords: [f64; LANES]) -> [f64; LANES] {
         }
         n_arcs *= 2.0;
     }
-    let mut series = [0.0; LANES];
-    for coefficient in SERIES.iter().rev() {
+    // Even and odd powers of u² apart: two short chains of sums are faster than
+    // one long one.
+    let (mut even, mut odd) = ([0.0; LANES], [0.0; LANES]);
+    let pairs = SERIES.as_chunks::<2>().0;
+    for [a, b] in pairs.iter().rev() {
         for i in 0..LANES {
-            series[i] = series[i] * (u[i] * u[i]) + coefficient;
+            let u4 = (u[i] * u[i]) * (u[i] * u[i]);
+            even[i] = even[i] * u4 + a;
+            odd[i] = odd[i] * u4 + b;
         }
     }
-    std::array::from_fn(|i| areas[i] + n_arcs * 0.25 * chords[i] * chords[i] * u[i] * series[i])
+    let series = |i: usize| even[i] + u[i] * u[i] * odd[i];
+    std::array::from_fn(|i| areas[i] + n_arcs * 0.25 * chords[i] * chords[i] * u[i] * series(i))
 }
 
 /// Up to where the series is exact to rounding.
@@ -368,8 +376,8 @@ const SERIES_END: f64 = 0.25;
 const HALVED_SERIES_END: f64 = 0.484;
 
 /// aₙ = 2 (2n)! / (4ⁿ n!² (2n + 3)): the integral of 2 u² / √(1 − u²).
-const SERIES: [f64; 13] = {
-    let mut series = [0.0; 13];
+const SERIES: [f64; 14] = {
+    let mut series = [0.0; 14];
     let (mut binomial, mut n) = (1.0, 0);
     while n < series.len() {
         series[n] = 2.0 * binomial / (2.0 * n as f64 + 3.0);
