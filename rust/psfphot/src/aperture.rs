@@ -1,12 +1,15 @@
 //! Sums over circular apertures and annuli.
 
 mod overlap;
+mod quadrant;
 
-pub use overlap::{Method, pixel_overlap};
+pub use overlap::Method;
+pub use quadrant::pixel_overlap;
 
 use std::ops::Range;
 
-use overlap::{Circle, Columns};
+use overlap::Columns;
+use quadrant::Circle;
 
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::positions::map_positions;
@@ -252,6 +255,7 @@ fn sum<T: Pixel, const FINITE: bool>(
         for (k, (&weight, &value)) in weights.iter().zip(values).enumerate() {
             let value: f64 = value.into();
             let is_masked = mask.is_some_and(|mask| mask[k]);
+            #[allow(clippy::needless_bitwise_bool)] // `&&` branches
             let is_used = (weight > 0.0) & !is_masked & (!FINITE | value.is_finite());
             on_image |= weight > 0.0;
             total += if is_used { weight * value } else { 0.0 };
