@@ -153,6 +153,16 @@ def test_shifts_are_found(scene, shift):
     assert (np.diff(reference[1, in_reference]) > 0).all()
 
 
+def test_bins_may_be_small(scene):
+    reference, image, _ = scene
+    pair = catalog(*reference), catalog(*(image + 1.3))
+    # A billion bins in all, of which a few hundred are not empty.
+    pairs = XYXYMatch(separation=0.1, tolerance=1.5)(*pair, tp_pscale=2e-4)
+    assert len(pairs[0]) > 40
+    with pytest.raises(ValueError, match="tp_pscale must not be that much smaller"):
+        XYXYMatch()(*pair, tp_pscale=1e-10)
+
+
 def test_shifts_can_be_given(scene):
     reference, image, _ = scene
     moved = image + np.array([[11.0], [-7.0]])

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Points = NDArray[np.float64]
     Indices = NDArray[np.int64]
 
+# The number of a bin among all of its square must fit an integer of 64 bits.
+MAX_BINS = 2**30
+
 
 class XYXYMatch:
     """Match two catalogues that may be shifted against each other.
@@ -111,7 +114,8 @@ class XYXYMatch:
         TypeError
             If a catalogue is not a table, or a column not numeric.
         ValueError
-            If a catalogue is empty.
+            If a catalogue is empty, or ``tp_pscale`` is not positive or less than
+            a billionth of ``searchrad``.
         """
         reference, image = _points(refcat, "refcat"), _points(imcat, "imcat")
         shift = np.array([self.xoffset, self.yoffset])
@@ -144,18 +148,30 @@ def find_shift(
     shift : (2,) array
         The median of the differences image - reference around the peak of their
         histogram; 0 if there are none.
+
+    Raises
+    ------
+    ValueError
+        If the histogram would have more than ``MAX_BINS`` bins along an axis to
+        each side.
     """
-    n = int(np.ceil(radius / pixel))
+    n = np.ceil(radius / pixel)
+    if n > MAX_BINS:
+        msg = (
+            f"tp_pscale must not be that much smaller than searchrad = {radius}, "
+            f"got {pixel}"
+        )
+        raise ValueError(msg)
     reach = (n + 0.5) * pixel
     pairs = _core.near_pairs(reference, image, np.sqrt(2) * reach)
     differences = image[pairs[1]] - reference[pairs[0]]
     differences = differences[(np.abs(differences) <= reach).all(axis=1)]
     if len(differences) == 0:
         return np.zeros(2)
-    dx, dy = differences.T
-    edges = np.linspace(-reach, reach, 2 * n + 2)
-    counts, *_ = np.histogram2d(dx, dy, bins=[edges, edges])
-    peak = np.unravel_index(counts.argmax(), counts.shape)
+    # Only bins that are not empty: all of them can be more than the memory holds.
+    bins = np.clip(np.floor((differences + reach) / pixel), 0, 2 * n).astype(np.int64)
+    keys, counts = np.unique(bins @ [2 * int(n) + 1, 1], return_counts=True)
+    peak = np.divmod(keys[counts.argmax()], 2 * int(n) + 1)
     shift = (np.array(peak) - n) * pixel
     # The peak may lie across bins: recentre on what is around it.
     for _ in range(3):

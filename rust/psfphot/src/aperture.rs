@@ -1,12 +1,15 @@
 //! Sums over circular apertures and annuli.
 
 mod overlap;
+mod quadrant;
 
-pub use overlap::{Method, pixel_overlap};
+pub use overlap::Method;
+pub use quadrant::pixel_overlap;
 
 use std::ops::Range;
 
-use overlap::Circle;
+use overlap::Columns;
+use quadrant::Circle;
 
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::positions::map_positions;
@@ -90,31 +93,55 @@ impl Aperture {
     }
 
     /// Whether any pixel of its box has a weight.
-    fn has_weight(&self, centre: (f64, f64), all: PixelBox, weights: &mut Vec<f64>) -> bool {
+    fn has_weight(&self, centre: (f64, f64), all: PixelBox, stencil: &mut Stencil) -> bool {
         if all.len() > LARGEST_EMPTY {
             return true;
         }
-        weights.resize(all.width(), 0.0);
+        stencil.lay(self, centre, &all);
         (all.y0..all.y1).any(|y| {
-            let touched = self.weigh_row(centre, (all.x0, y), weights);
-            weights[touched].iter().any(|&weight| weight > 0.0)
+            let touched = stencil.weigh_row(self, y as f64 - centre.1);
+            stencil.weights[touched].iter().any(|&weight| weight > 0.0)
         })
     }
+}
 
-    /// Puts the weights of the pixels (x0 + k, y) in `weights[k]`; outside of
-    /// the returned range they are 0.
-    fn weigh_row(
-        &self,
-        (cx, cy): (f64, f64),
-        (x0, y): (i64, i64),
-        weights: &mut [f64],
-    ) -> Range<usize> {
-        let dy = y as f64 - cy;
-        let column = |k: usize| (x0 + k as i64) as f64 - cx;
+/// The weights of an aperture's pixels, a row at a time.
+#[derive(Debug, Default)]
+struct Stencil {
+    /// Those of the last row.
+    weights: Vec<f64>,
+    outer: Columns,
+    inner: Columns,
+}
+
+impl Stencil {
+    /// Lays an aperture on the columns of a window.
+    fn lay(&mut self, aperture: &Aperture, centre: (f64, f64), window: &PixelBox) {
+        let n = window.width();
+        self.weights.resize(n, 0.0);
+        for (radius, columns) in [
+            (aperture.outer, &mut self.outer),
+            (aperture.inner, &mut self.inner),
+        ] {
+            if radius > 0.0 {
+                columns.lay(Circle::new(radius), aperture.method, centre.0, window.x0, n);
+            }
+        }
+    }
+
+    /// Weighs the row at `dy` from the centre; outside of the returned range
+    /// the weights are 0.
+    fn weigh_row(&mut self, aperture: &Aperture, dy: f64) -> Range<usize> {
+        let Self {
+            weights,
+            outer,
+            inner,
+        } = self;
         weights.fill(0.0);
-        let touched = Circle::new(self.outer).add_row(self.method, dy, column, 1.0, weights);
-        if self.inner > 0.0 {
-            Circle::new(self.inner).add_row(self.method, dy, column, -1.0, weights);
+        let method = aperture.method;
+        let touched = Circle::new(aperture.outer).add_row(method, dy, outer, 1.0, weights);
+        if aperture.inner > 0.0 {
+            Circle::new(aperture.inner).add_row(method, dy, inner, -1.0, weights);
         }
         touched
     }
@@ -193,8 +220,8 @@ fn sums<T: Pixel, const FINITE: bool>(
     aperture: &Aperture,
     run: Run<'_>,
 ) -> Result<Vec<ApertureSum>, Error> {
-    map_positions(run, (x, y), CHUNK, Vec::new, |weights, position| {
-        sum::<T, FINITE>(frame, position, aperture, weights)
+    map_positions(run, (x, y), CHUNK, Stencil::default, |stencil, position| {
+        sum::<T, FINITE>(frame, position, aperture, stencil)
     })
 }
 
@@ -202,12 +229,12 @@ fn sum<T: Pixel, const FINITE: bool>(
     frame: &Frame<'_, T>,
     centre: (f64, f64),
     aperture: &Aperture,
-    weights: &mut Vec<f64>,
+    stencil: &mut Stencil,
 ) -> ApertureSum {
     let whole = aperture.bounds(centre);
     let window = whole.intersection(&frame.data().bounds());
     let columns = window.columns();
-    weights.resize(columns.len(), 0.0);
+    stencil.lay(aperture, centre, &window);
     let (mut total, mut variance, mut area) = (0.0, 0.0, 0.0);
     let mut on_image = false;
     for y in window.y0..window.y1 {
@@ -216,31 +243,32 @@ fn sum<T: Pixel, const FINITE: bool>(
         std::hint::black_box(frame.data().get(window.x0, y));
     }
     for y in window.y0..window.y1 {
-        let touched = aperture.weigh_row(centre, (window.x0, y), weights);
+        let touched = stencil.weigh_row(aperture, y as f64 - centre.1);
         let pixels = columns.start + touched.start..columns.start + touched.end;
         let row = y as usize;
         let values = &frame.data().row(row)[pixels.clone()];
         let mask = frame.mask().map(|mask| &mask.row(row)[pixels.clone()]);
         let errors = frame.error().map(|error| &error.row(row)[pixels]);
-        for (k, (&weight, &value)) in weights[touched].iter().zip(values).enumerate() {
-            // The rings' difference can be below 0 by rounding.
-            if weight <= 0.0 {
-                continue;
-            }
-            on_image = true;
+        let weights = &stencil.weights[touched];
+        // Without branches: which weights are 0 is hard to guess. (The rings'
+        // difference can be below 0 by rounding.)
+        for (k, (&weight, &value)) in weights.iter().zip(values).enumerate() {
             let value: f64 = value.into();
-            if mask.is_some_and(|mask| mask[k]) || (FINITE && !value.is_finite()) {
-                continue;
-            }
-            total += weight * value;
-            area += weight;
-            if let Some(errors) = errors {
+            let is_masked = mask.is_some_and(|mask| mask[k]);
+            #[allow(clippy::needless_bitwise_bool)] // `&&` branches
+            let is_used = (weight > 0.0) & !is_masked & (!FINITE | value.is_finite());
+            on_image |= weight > 0.0;
+            total += if is_used { weight * value } else { 0.0 };
+            area += if is_used { weight } else { 0.0 };
+            if let Some(errors) = errors
+                && is_used
+            {
                 variance += (weight * errors[k].into()).powi(2);
             }
         }
     }
     // A small circle can be on the image without having any pixel's centre.
-    on_image = on_image || !window.is_empty() && !aperture.has_weight(centre, whole, weights);
+    on_image = on_image || !window.is_empty() && !aperture.has_weight(centre, whole, stencil);
     let or_nan = |value: f64, is_known: bool| if is_known { value } else { f64::NAN };
     ApertureSum {
         sum: or_nan(total, on_image),

@@ -78,6 +78,11 @@ impl Cells {
         });
     }
 
+    /// The distance that they were made for.
+    pub(crate) fn distance(&self) -> f64 {
+        self.distance
+    }
+
     /// Number of cells.
     pub(crate) fn len(&self) -> usize {
         self.filled.len()

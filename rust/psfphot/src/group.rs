@@ -2,6 +2,7 @@
 
 use crate::cells::Cells;
 use crate::disjoint::DisjointSets;
+use crate::matching::Tree;
 use crate::{Error, Run};
 
 /// The groups of sources that are linked by steps of at most `min_separation`.
@@ -43,15 +44,62 @@ pub fn group(x: &[f64], y: &[f64], min_separation: f64, run: Run<'_>) -> Result<
     Ok(number(&cells, &mut sets, x.len()))
 }
 
+/// With fewer pairs of points than this all are looked at: it takes as long as
+/// to make a tree of them.
+const FEW_PAIRS: usize = 1024;
+
 /// Whether points of two cells are within the distance. The points of one cell
 /// always are, so that one pair links all points of both.
 fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
-    cells.points(a).iter().any(|&i| {
-        cells
-            .points(b)
-            .iter()
-            .any(|&j| cells.is_near((x[i], y[i]), (x[j], y[j])))
-    })
+    let place = |&i: &usize| [x[i], y[i]];
+    let (mut few, mut many) = (cells.points(a), cells.points(b));
+    if few.len() > many.len() {
+        (few, many) = (many, few);
+    }
+    if few.len() * many.len() < FEW_PAIRS {
+        let near = |i, j| cells.is_near((x[i], y[i]), (x[j], y[j]));
+        return few.iter().any(|&i| many.iter().any(|&j| near(i, j)));
+    }
+    let limit = cells.distance() * cells.distance();
+    let first: Vec<[f64; 2]> = few.iter().map(place).collect();
+    let around = Bounds::of(&first);
+    let second: Vec<[f64; 2]> = many.iter().map(place).collect();
+    let reachable = |bounds: &Bounds, points: Vec<[f64; 2]>| -> Vec<[f64; 2]> {
+        let is_near = |point: &[f64; 2]| bounds.squared_distance(point) <= limit;
+        points.into_iter().filter(is_near).collect()
+    };
+    let second = reachable(&around, second);
+    let first = reachable(&Bounds::of(&second), first);
+    let tree = Tree::new(&first);
+    second
+        .iter()
+        .any(|point| tree.nearest(point, limit).is_some())
+}
+
+/// The smallest rectangle around some points: lowest and highest coordinates.
+struct Bounds([(f64, f64); 2]);
+
+impl Bounds {
+    /// Those of no points are far from everything.
+    fn of(points: &[[f64; 2]]) -> Self {
+        let ends = |axis: usize| {
+            let coordinates = points.iter().map(|point| point[axis]);
+            coordinates.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+                (low.min(v), high.max(v))
+            })
+        };
+        Self([ends(0), ends(1)])
+    }
+
+    /// Of the point from the rectangle. Rounded like that of two points, it is
+    /// never more than that from a point inside.
+    fn squared_distance(&self, point: &[f64; 2]) -> f64 {
+        let offset = |axis: usize| {
+            let (low, high) = self.0[axis];
+            (low - point[axis]).max(point[axis] - high).max(0.0)
+        };
+        offset(0) * offset(0) + offset(1) * offset(1)
+    }
 }
 
 /// Numbers the sets from 1 by the first of `n` points that is in each.
@@ -183,6 +231,19 @@ mod tests {
         }
 
         #[test]
+        fn full_cells_are_linked_like_others(
+            (first, second) in (
+                prop::collection::vec((0.0..7.0_f64, 0.0..7.0_f64), 40..60),
+                prop::collection::vec((0.0..7.0_f64, 0.0..7.0_f64), 40..60),
+            ),
+            offset in (7.0..18.0_f64, -18.0..18.0_f64),
+        ) {
+            let moved = second.iter().map(|p| (p.0 + offset.0, p.1 + offset.1));
+            let all: Points = first.into_iter().chain(moved).collect();
+            prop_assert_eq!(group_points(&all, 10.0), brute_force(&all, 10.0));
+        }
+
+        #[test]
         fn order_changes_nothing_but_the_numbers(
             (points, order) in points(100).prop_flat_map(|points| {
                 let order: Vec<usize> = (0..points.len()).collect();
@@ -221,6 +282,14 @@ mod tests {
         );
         let n = 100_000;
         let ids = group(&vec![7.0; n], &vec![7.0; n], 1e-9, Run::new()).unwrap();
+        assert!(ids.iter().all(|&id| id == 1));
+        // Two clumps just beyond the distance, and just within it.
+        let clumps: Vec<f64> = (0..n)
+            .map(|i| if i % 2 == 0 { 0.0 } else { 1.01 })
+            .collect();
+        let ids = group(&clumps, &vec![0.0; n], 1.0, Run::new()).unwrap();
+        assert_eq!((ids[0], ids[1], ids[n - 1]), (1, 2, 2));
+        let ids = group(&clumps, &vec![0.0; n], 1.01, Run::new()).unwrap();
         assert!(ids.iter().all(|&id| id == 1));
         let line: Vec<f64> = (0..100_000).map(f64::from).collect();
         let ids = group(&line, &vec![0.0; n], 1.0, Run::new()).unwrap();

@@ -122,7 +122,7 @@ fn nearest<const D: usize>(
 /// The nodes are the points themselves: that of a slice is its middle, whose
 /// coordinate along the slice's axis is not below those before it and not above
 /// those behind it.
-struct Tree<const D: usize> {
+pub(crate) struct Tree<const D: usize> {
     nodes: Vec<Node<D>>,
     /// Number of all points.
     size: usize,
@@ -138,7 +138,7 @@ struct Node<const D: usize> {
 }
 
 impl<const D: usize> Tree<D> {
-    fn new(points: &[[f64; D]]) -> Self {
+    pub(crate) fn new(points: &[[f64; D]]) -> Self {
         let finite = |point: &[f64; D]| point.iter().all(|v| v.is_finite());
         let mut nodes: Vec<Node<D>> = (0..points.len())
             .filter(|&index| finite(&points[index]))
@@ -158,7 +158,7 @@ impl<const D: usize> Tree<D> {
 
     /// The index of the nearest point whose squared distance is not above
     /// `limit`; of equals the lowest.
-    fn nearest(&self, point: &[f64; D], limit: f64) -> Option<usize> {
+    pub(crate) fn nearest(&self, point: &[f64; D], limit: f64) -> Option<usize> {
         let mut best = (limit, usize::MAX);
         search(&self.nodes, point, 0.0, &mut best);
         (best.1 != usize::MAX).then_some(best.1)

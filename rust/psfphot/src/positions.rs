@@ -34,9 +34,11 @@ pub(crate) fn map_positions<S, R: Send + Clone>(
             })
             .collect::<Result<Vec<_>, Error>>()
     })?;
-    let mut results = results.concat();
-    results.sort_unstable_by_key(|&(i, _)| i);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
+    let mut sorted = vec![None; order.len()];
+    for (i, result) in results.into_iter().flatten() {
+        sorted[i] = Some(result);
+    }
+    Ok(sorted.into_iter().flatten().collect())
 }
 
 #[cfg(test)]
