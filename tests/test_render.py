@@ -57,8 +57,11 @@ def test_sources_that_are_not_finite_are_left_out():
     x, y = np.array([40, np.nan, 40, 40.0, 40]), np.array([40, 40, np.inf, 40.0, 40])
     flux, level = np.array([1, 1, 1, np.nan, 1.0]), np.array([0, 0, 0, 0, np.nan])
     skipped = _core.render_sources(image, PSF, x, y, flux, background=level)
-    assert skipped == 4
+    assert skipped == (4, 0)
     np.testing.assert_allclose(image.sum(), 1, rtol=1e-9)
+    far = np.array([-900.0, 40.0, 4000.0])
+    ones = np.ones(3)
+    assert _core.render_sources(image, PSF, far, 40 * ones, ones) == (0, 2)
 
 
 def test_the_support_is_the_box_where_none_is_given():

@@ -14,8 +14,9 @@ use crate::arrays::Floats;
 use crate::door::{self, Options};
 use crate::psf::PyPsf;
 
-/// Adds sources to `image` in place and returns how many were skipped; see
-/// the core's `render`.
+/// Adds sources to `image` in place and returns how many were skipped, for a
+/// value that is not finite and for being off the image; see the core's
+/// `render`.
 #[pyfunction]
 #[pyo3(signature = (image, psf, x, y, flux, *, window_shape=None, background=None,
                     psf_shapes=None, n_threads=None, progress=None))]
@@ -32,7 +33,7 @@ pub(crate) fn render_sources<'py>(
     psf_shapes: Option<PyReadonlyArray2<'py, f64>>,
     n_threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
-) -> PyResult<usize> {
+) -> PyResult<(usize, usize)> {
     let mut sources: Vec<_> = points(&x, &y, &flux)?.collect();
     if let Some(background) = &background {
         check_rows("background", background.len(), sources.len())?;
@@ -50,9 +51,10 @@ pub(crate) fn render_sources<'py>(
     let shape = (image.shape()[0], image.shape()[1]);
     let (pixels, model) = (image.as_slice_mut()?, psf.get());
     let options = Options::new(n_threads, progress)?;
-    door::enter_with_psf(py, &options, model, move |run| {
+    let skipped = door::enter_with_psf(py, &options, model, move |run| {
         render(pixels, shape, model.psf(), &sources, window_shape, run)
-    })
+    })?;
+    Ok((skipped.not_finite, skipped.off_image))
 }
 
 /// Sources without background and of the PSF's own shape.

@@ -78,18 +78,23 @@ fn main() -> Result<(), Error> {
         })
         .collect();
     let mut image = vec![0.0; SHAPE.0 * SHAPE.1];
-    // A row without a position is skipped, and counted.
-    let missing = [RenderSource::new(1.0, f64::NAN, 10.0)];
+    // A star without a position, or off the image, is skipped, and counted.
+    let missing = [
+        RenderSource::new(1.0, f64::NAN, 10.0),
+        RenderSource::new(1.0, -900.0, 10.0),
+    ];
     let skipped = render(&mut image, SHAPE, &psf, &missing, None, run)?;
     render(&mut image, SHAPE, &psf, &stars, None, run)?;
 
     let expected: f64 = stars.iter().map(|star| star.flux).sum();
     let total: f64 = image.iter().sum();
     println!(
-        "{} stars on {} x {} pixels, {skipped} skipped",
+        "{} stars on {} x {} pixels; skipped: {} without a position, {} off the image",
         stars.len(),
         SHAPE.1,
-        SHAPE.0
+        SHAPE.0,
+        skipped.not_finite,
+        skipped.off_image
     );
     println!(
         "flux in the image: {total:.2}, of the stars: {expected:.2}, ratio - 1: {:.1e}",

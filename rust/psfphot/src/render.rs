@@ -73,12 +73,21 @@ impl<'a> RenderSource<'a> {
     }
 }
 
+/// Sources that were asked for and are not in the image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Some parameter is not finite.
+    pub not_finite: usize,
+    /// No pixel of the box is on the image.
+    pub off_image: usize,
+}
+
 /// Adds `sources` to `image`, of `shape = (ny, nx)`, row by row.
 ///
 /// Each source is evaluated at the pixel centres of the box of
 /// `window_shape = (ny, nx)` pixels around it ([`PixelBox::around`]), or of
-/// the PSF's support. A source of which any parameter is not finite is
-/// skipped; their number is returned.
+/// the PSF's support. A source of which any parameter is not finite, or whose
+/// box is off the image, is skipped; their numbers are returned.
 ///
 /// The image is worked on in bands of rows, in each the sources one after
 /// another, so that the result is the same, bit by bit, for any number of
@@ -95,7 +104,7 @@ pub fn render(
     sources: &[RenderSource<'_>],
     window_shape: Option<(usize, usize)>,
     run: Run<'_>,
-) -> Result<usize, Error> {
+) -> Result<Skipped, Error> {
     let (ny, nx) = shape;
     Error::check_len("image", ny.saturating_mul(nx), image.len())?;
     for own in sources.iter().filter_map(|source| source.shape) {
@@ -117,7 +126,8 @@ pub fn render(
         })
         .collect();
     let bands = Bands::new(&boxes, ny);
-    run.advance(boxes.iter().filter(|b| b.is_empty()).count());
+    let n_empty = boxes.iter().filter(|b| b.is_empty()).count();
+    run.advance(n_empty);
 
     let tasks: Vec<_> = image.chunks_mut((BAND * nx).max(1)).enumerate().collect();
     run.map(tasks, Vec::new, |values, (number, band)| {
@@ -130,7 +140,11 @@ pub fn render(
         }
         Ok(())
     })?;
-    Ok(sources.iter().filter(|source| !source.is_finite()).count())
+    let not_finite = sources.iter().filter(|s| !s.is_finite()).count();
+    Ok(Skipped {
+        not_finite,
+        off_image: n_empty - not_finite,
+    })
 }
 
 /// The part of a box in the band that starts at `first_row`.
@@ -282,7 +296,11 @@ mod tests {
         let progress = crate::run::Progress::default();
         let run = Run::new().with_monitor(&progress);
         let skipped = render(&mut image, SHAPE, &psf, &sources, None, run)?;
-        assert_eq!((skipped, progress.done()), (5, sources.len()));
+        let expected = Skipped {
+            not_finite: 5,
+            off_image: 1,
+        };
+        assert_eq!((skipped, progress.done()), (expected, sources.len()));
         assert!((image.iter().sum::<f64>() - 5.0).abs() < 1e-9);
         Ok(())
     }
@@ -308,7 +326,8 @@ mod tests {
         let psf = CircularGaussianPrf::new(2.5)?;
         let one = [RenderSource::new(1.0, 0.0, 0.0)];
         for shape in [(0, 0), (0, 5), (5, 0)] {
-            assert_eq!(render(&mut [], shape, &psf, &one, None, Run::new())?, 0);
+            let skipped = render(&mut [], shape, &psf, &one, None, Run::new())?;
+            assert_eq!((skipped.not_finite, skipped.off_image), (0, 1));
         }
         assert!(render(&mut [0.0], (2, 1), &psf, &one, None, Run::new()).is_err());
         assert!(
