@@ -233,8 +233,9 @@ def test_thresholds(field, make):
         make(np.ones(3))(data)
     with pytest.raises(TypeError, match="threshold must be an array of real numbers"):
         make(levels + 1j)(data)
-    with pytest.raises(TypeError, match="threshold must be a number"):
-        make(None)(data)
+    for none in (None, np.ma.masked):
+        with pytest.raises(TypeError, match="threshold must be a number"):
+            make(none)(data)
 
 
 @ALL

@@ -213,10 +213,12 @@ def threshold_for(
     Raises
     ------
     TypeError
-        If it is not real.
+        If it is not real, or a masked scalar.
     ValueError
         If a map's shape is another.
     """
+    if np.ma.is_masked(threshold) and np.ndim(threshold) == 0:
+        raise TypeError("threshold must be a number, got a masked value")
     threshold, unknown = split_mask(threshold)
     value = getattr(threshold, "value", threshold)
     if np.ndim(value) == 0:

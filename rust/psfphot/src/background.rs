@@ -16,6 +16,9 @@ use crate::{Error, Run};
 /// Sources per task: some tenths of a millisecond of work.
 const CHUNK: usize = 32;
 
+/// No image is larger than this, pixels; a box has no larger coordinates.
+const LARGEST_REACH: f64 = 1e15;
+
 /// The ring of pixels in which a local background is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Annulus {
@@ -49,7 +52,7 @@ impl Annulus {
     /// Collects the usable values around a position.
     fn collect<T: Pixel>(&self, frame: &Frame<'_, T>, (cx, cy): (f64, f64), into: &mut Vec<f64>) {
         into.clear();
-        let reach = self.outer;
+        let reach = self.outer.min(LARGEST_REACH);
         let window = PixelBox::spanning((cx - reach, cx + reach), (cy - reach, cy + reach))
             .intersection(&frame.data().bounds());
         for y in window.y0..window.y1 {
@@ -196,6 +199,17 @@ mod tests {
             let frame = Frame::new(Image::new(&data, (20, 20))?);
             let level = local_background(&frame, &[10.0], &[10.0], &annulus, &MEDIAN, Run::new())?;
             assert_eq!(level[0] == 7.0, inside, "{x} {y}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_annulus_may_be_larger_than_any_image() -> Result<(), Error> {
+        let data = [1.0, 2.0, 3.0, 4.0];
+        let frame = Frame::new(Image::new(&data, (2, 2))?);
+        for outer in [1e15, 1e17, 1e300] {
+            let values = Annulus::new(0.5, outer)?.values(&frame, (0.0, 0.0));
+            assert_eq!(values, [2.0, 3.0, 4.0]);
         }
         Ok(())
     }

@@ -267,7 +267,8 @@ mod tests {
             prop_assert!(clear);
             for (k, weight) in exact.iter().enumerate() {
                 let expected = pixel_overlap(first + k as f64, dy, radius);
-                prop_assert!((weight - expected).abs() < 1e-15, "{} {}", weight, expected);
+                // The ends of a pixel at a distance of 8 to 13 are rounded by 1e-15.
+                prop_assert!((weight - expected).abs() < 3e-15, "{} {}", weight, expected);
             }
             let (center, clear) = row(Method::Center, dy, first, n, radius);
             prop_assert!(clear);

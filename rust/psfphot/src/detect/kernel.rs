@@ -98,7 +98,10 @@ impl Kernel {
         if !(reach_y <= MAX_RADIUS && reach_x <= MAX_RADIUS) {
             return Err(Error::invalid(
                 "fwhm",
-                format!("give a kernel of at most {MAX_RADIUS} pixels radius"),
+                format!(
+                    "give a kernel of at most {MAX_RADIUS} pixels radius, \
+                     with this ratio and sigma_radius"
+                ),
                 fwhm,
             ));
         }
