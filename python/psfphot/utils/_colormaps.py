@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.utils.decorators import deprecated_renamed_argument
 
+from psfphot._deprecated import old_arguments
 from psfphot._validate import as_count
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
 
 
-@deprecated_renamed_argument("ncolors", "n_colors", since="0.1")  # type: ignore[untyped-decorator]
+@old_arguments(renamed={"ncolors": "n_colors"})
 def make_random_cmap(n_colors: int = 256, seed: int | None = None) -> ListedColormap:
     """Make a colour map of muted colours at random.
 
