@@ -70,8 +70,9 @@ fn models() -> Vec<Box<dyn Psf>> {
 /// The largest value off the support: wings by a power law do not end.
 fn cut_off(psf: &dyn Psf) -> f64 {
     match psf.shape_names() {
-        ["alpha", "beta"] => 2e-5,
-        ["radius"] => 1e-5,
+        // That of Airy rings is 8/(π u³) · π/(4 q²) at u = π 10 FWHM/q, with
+        // q = 2.2/1.22.
+        ["alpha", "beta"] | ["radius"] => 2e-5,
         _ => 1e-15,
     }
 }

@@ -171,13 +171,19 @@ impl Space {
         let [below, n, first, second] = sums(values, bounds.0, bounds.1, shift);
         let mean = first / n;
         let variance = second / n - mean * mean;
+        let median = self.median(values, below as usize, n as usize);
         Kept {
             bounds,
             n,
-            mean: shift + mean,
-            median: self.median(values, below as usize, n as usize),
+            // Of a single value exactly that, else the next round could lose it.
+            mean: if n > 2.0 { shift + mean } else { median },
+            median,
             // Rounding can make a variance of 0 negative; NaN stays.
-            std: if variance < 0.0 { 0.0 } else { variance.sqrt() },
+            std: match n {
+                1.0 => 0.0,
+                _ if variance < 0.0 => 0.0,
+                _ => variance.sqrt(),
+            },
         }
     }
 
