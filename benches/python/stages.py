@@ -6,12 +6,11 @@ one run; medians. Usage: python benches/python/stages.py [n_threads]
 
 import importlib
 import platform
-import statistics
 import sys
-import time
 import warnings
 
 import numpy as np
+from _timing import median_seconds
 
 from psfphot.aperture import CircularAperture
 from psfphot.background import LocalBackground, MMMBackground
@@ -22,17 +21,9 @@ from psfphot.psf import SourceGrouper
 LONG = 2.0
 
 
-def median_seconds(call, repeats=9):
-    begin = time.perf_counter()
-    call()
-    if time.perf_counter() - begin > LONG:
-        return time.perf_counter() - begin
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+def seconds_of(call):
+    first = median_seconds(call, 1)
+    return first if first > LONG else median_seconds(call, 9)
 
 
 def theirs(module, name, *arguments, **settings):
@@ -46,10 +37,10 @@ def theirs(module, name, *arguments, **settings):
 
 def compare(title, ours, other=None):
     """Print the medians of two calls and their ratio."""
-    seconds = median_seconds(ours)
+    seconds = seconds_of(ours)
     line = f"{title:58s} {1e3 * seconds:9.2f} ms"
     if other is not None:
-        reference = median_seconds(other)
+        reference = seconds_of(other)
         line += f"   photutils {1e3 * reference:9.2f} ms: {reference / seconds:.1f} x"
     print(line, flush=True)
 

@@ -17,10 +17,11 @@ from psfphot.psf._flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._model_images import NO_RESULTS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from psfphot._validate import Frame
-    from psfphot.psf._convert import ParameterNames
     from psfphot.psf._fitting import FitSetup
 
 __all__ = ["GroupCovariance"]
@@ -66,7 +67,6 @@ class FitResults:
     """The methods of photometry that tell of its results."""
 
     results: QTable | None
-    _names: ParameterNames
     _run: Run | None
 
     def _table(self) -> QTable:
@@ -149,9 +149,7 @@ class FitResults:
             The columns ``id``, ``x_init``, ``y_init``, ``flux_init`` and those
             of free shape parameters; `None` if there are no results yet.
         """
-        return self._fitted(
-            "{}_init", remove_invalid=remove_invalid, reset_ids=reset_ids
-        )
+        return self._fitted("{}_init".format, remove_invalid, reset_ids)
 
     def results_to_model_params(
         self, *, remove_invalid: bool = True, reset_ids: bool = True
@@ -169,25 +167,23 @@ class FitResults:
             A table for `psfphot.datasets.make_model_image`; `None` if there
             are no results yet.
         """
-        names = {"x": self._names.x, "y": self._names.y, "flux": self._names.flux}
-        return self._fitted("{}", names, remove_invalid, reset_ids)
+        # Positions and flux have names of their own in the table of results.
+        own: dict[str, str] = {}
+        if self._run is not None:
+            names = self._run.setup.names
+            own = {"x": names.x, "y": names.y, "flux": names.flux}
+        return self._fitted(lambda name: own.get(name, name), remove_invalid, reset_ids)
 
     def _fitted(
-        self,
-        form: str,
-        names: dict[str, str] | None = None,
-        remove_invalid: bool = True,
-        reset_ids: bool = True,
+        self, name_of: Callable[[str], str], remove_invalid: bool, reset_ids: bool
     ) -> QTable | None:
-        if self.results is None:
+        if self.results is None or self._run is None:
             return None
         table = QTable()
         table["id"] = self.results["id"]
-        fitted = ("x", "y", "flux", *self._names.shape)
-        for name in fitted:
+        for name in ("x", "y", "flux", *self._run.setup.names.shape):
             if f"{name}_fit" in self.results.colnames:
-                column = form.format((names or {}).get(name, name))
-                table[column] = self.results[f"{name}_fit"]
+                table[name_of(name)] = self.results[f"{name}_fit"]
         if not remove_invalid:
             return table
         columns = [values_of(table[name]) for name in table.colnames[1:]]

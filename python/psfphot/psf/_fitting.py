@@ -44,6 +44,11 @@ class FitSetup(NamedTuple):
         """Return the model's parameters in the core's order."""
         return [getattr(self.psf_model, name) for name in self.names.in_core_order()]
 
+    def free_shape(self) -> list[str]:
+        """Return the names of the shape parameters that are fitted."""
+        shape = self.names.shape
+        return [name for name in shape if not getattr(self.psf_model, name).fixed]
+
 
 def _with_core(fields: dict[str, Any]) -> FitSetup:
     return FitSetup(core_psf=to_core(fields["psf_model"]), **fields)

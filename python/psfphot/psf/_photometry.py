@@ -244,7 +244,7 @@ class PSFPhotometry(FitResults, ModelImages):
         check_constraints(setup)
         frame = self._frame(data, mask, error)
         self.data_unit = frame.unit
-        init = self._starting_values(frame, init_params)
+        init = self._starting_values(setup, frame, init_params)
         if init is None:
             return None
         self.init_params = init
@@ -255,7 +255,7 @@ class PSFPhotometry(FitResults, ModelImages):
         setup = setup._replace(psf_model=self.psf_model.copy())
         self._run = Run(setup, frame, init, fit)
         table = results_table(
-            init, fit, setup.names.shape, self._free_shape(), frame.unit
+            init, fit, setup.names.shape, setup.free_shape(), frame.unit
         )
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self._settings()))
@@ -268,11 +268,10 @@ class PSFPhotometry(FitResults, ModelImages):
 
     def _setup(self) -> FitSetup:
         """Look at the model and the settings as they are now."""
-        self._names = parameter_names(self.psf_model)
         return FitSetup(
             psf_model=self.psf_model,
             core_psf=to_core(self.psf_model),
-            names=self._names,
+            names=parameter_names(self.psf_model),
             fit_shape=self.fit_shape,
             fitter=self.fitter,
             max_iterations=self.fitter_maxiters,
@@ -280,10 +279,6 @@ class PSFPhotometry(FitResults, ModelImages):
             n_threads=self.n_threads,
             progress_bar=self.progress_bar,
         )
-
-    def _free_shape(self) -> list[str]:
-        shape = self._names.shape
-        return [name for name in shape if not getattr(self.psf_model, name).fixed]
 
     def _frame(self, data: Any, mask: Any, error: Any) -> Frame:
         if isinstance(data, NDData):
@@ -304,9 +299,12 @@ class PSFPhotometry(FitResults, ModelImages):
         warnings.warn(_NON_FINITE, AstropyUserWarning, stacklevel=3)
         return frame._replace(mask=bad if frame.mask is None else bad | frame.mask)
 
-    def _starting_values(self, frame: Frame, init_params: Any) -> QTable | None:
+    def _starting_values(
+        self, setup: FitSetup, frame: Frame, init_params: Any
+    ) -> QTable | None:
+        free_shape = setup.free_shape()
         if init_params is not None:
-            init = from_user(init_params, frame.unit, self._free_shape())
+            init = from_user(init_params, frame.unit, free_shape)
         elif self.finder is None:
             raise ValueError("finder must be defined if init_params is not input")
         else:
@@ -318,7 +316,7 @@ class PSFPhotometry(FitResults, ModelImages):
             init = from_finder(found)
         add_background(init, frame, self.local_bkg_estimator)
         add_flux(init, frame, self.aperture_radius, self.n_threads)
-        for name in self._free_shape():
+        for name in free_shape:
             if f"{name}_init" not in init.colnames:
                 value = parameter_value(self.psf_model, name)
                 init[f"{name}_init"] = np.full(len(init), value)

@@ -1,6 +1,6 @@
 //! A PSF that is a Python object: slow, on the calling thread alone.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use numpy::{PyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use psfphot::image::PixelBox;
@@ -48,22 +48,23 @@ impl CallbackPsf {
 
     /// Takes the exception of a call that failed.
     pub(crate) fn take_failure(&self) -> Option<PyErr> {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.take()
+        self.failure().take()
     }
 
     /// Whether a call has failed.
     pub(crate) fn has_failed(&self) -> bool {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.is_some()
+        self.failure().is_some()
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<PyErr>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls a method for the points; `planes` rows of values come back.
     fn call(&self, method: &str, at: Placement<'_>, points: &[(f64, f64)], planes: &mut [f64]) {
         if let Err(error) = self.try_call(method, at, points, planes) {
             planes.fill(f64::NAN);
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.get_or_insert(error);
+            self.failure().get_or_insert(error);
         }
     }
 

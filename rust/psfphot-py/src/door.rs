@@ -115,7 +115,7 @@ where
     let run = Run::new().with_monitor(&watch).serial();
     let result = catch_unwind(AssertUnwindSafe(|| work(run)));
     // What stopped the work goes before how it ended.
-    if let Some(error) = callback.take_failure().or_else(|| watch.into_failure()) {
+    if let Some(error) = callback.take_failure().or_else(|| watch.failure()) {
         return Err(error);
     }
     let value = result
@@ -157,20 +157,15 @@ impl<'a> Attached<'a> {
     fn look(&self) -> PyResult<()> {
         Python::attach(|py| {
             py.check_signals()?;
-            if let Some(progress) = &self.progress {
-                progress.call1(py, (self.done.done(),))?;
-            }
-            Ok(())
+            let callback = self.progress.as_ref().map(|callback| callback.bind(py));
+            report(callback, &self.done)
         })
     }
 
-    fn into_failure(self) -> Option<PyErr> {
-        let last = self.look().err();
-        let state = self.state.into_inner();
-        state
-            .unwrap_or_else(PoisonError::into_inner)
-            .failure
-            .or(last)
+    fn failure(&self) -> Option<PyErr> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = state.failure.take();
+        failure.or_else(|| self.look().err())
     }
 }
 
@@ -231,7 +226,7 @@ fn watch<T: Send>(
         if interruption.is_none() {
             interruption = py
                 .check_signals()
-                .and_then(|()| report(options, progress))
+                .and_then(|()| report(options.progress.as_ref(), progress))
                 .err();
             if interruption.is_some() {
                 progress.cancel();
@@ -242,12 +237,12 @@ fn watch<T: Send>(
         return Err(error);
     }
     let value = outcome.unwrap_or_else(|panic| Err(panic_error(&*panic)))?;
-    report(options, progress)?;
+    report(options.progress.as_ref(), progress)?;
     Ok(value)
 }
 
-fn report(options: &Options<'_>, progress: &Progress) -> PyResult<()> {
-    if let Some(callback) = &options.progress {
+fn report(callback: Option<&Bound<'_, PyAny>>, progress: &Progress) -> PyResult<()> {
+    if let Some(callback) = callback {
         callback.call1((progress.done(),))?;
     }
     Ok(())

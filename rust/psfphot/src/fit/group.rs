@@ -1,5 +1,7 @@
 //! A group of sources fitted jointly, every pixel once.
 
+mod covariance;
+
 use crate::Error;
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
@@ -12,6 +14,8 @@ use super::model::Model;
 use super::normal::{BlockMatrix, add_outer, dot};
 use super::pixels::{Pixels, union};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, is_rounding};
+
+pub(crate) use covariance::covariance;
 
 /// One member of a group.
 #[derive(Debug, Clone, Copy)]
@@ -116,47 +120,6 @@ pub(crate) fn evaluate<T: Pixel>(
     group.trial = solution.to_vec();
     group.evaluate_trial();
     group.model()
-}
-
-/// The covariance of the free parameters at `solution`, member by member, row
-/// by row; NaN for members that the data do not determine, or where there are
-/// no more pixels than parameters.
-pub(crate) fn covariance<T: Pixel>(
-    fitter: &Fitter<'_>,
-    frame: &Frame<'_, T>,
-    members: &[Member],
-    free: &[usize],
-    solution: &[Parameters],
-) -> Result<Vec<f64>, Error> {
-    let mut group = Group::new(fitter, frame, members, free);
-    group.trial = solution.to_vec();
-    let chi2 = group.evaluate_trial();
-    group.accept();
-    let (n, width) = (group.n_parameters(), free.len());
-    let mut covariance = vec![f64::NAN; n * n];
-    if group.pixels.n_good <= n {
-        return Ok(covariance);
-    }
-    let determined = group.matrix.factor_determined(fitter.run);
-    let (factor, is_determined) = determined.ok_or(Error::Cancelled)?;
-    let scale = group.unit_variance(chi2);
-    for (i, row) in covariance.chunks_exact_mut(n.max(1)).enumerate() {
-        fitter.run.check()?;
-        if !is_determined[i / width] {
-            continue;
-        }
-        row.fill(0.0);
-        row[i] = 1.0;
-        factor.solve(row);
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = if is_determined[j / width] {
-                *value * scale
-            } else {
-                f64::NAN
-            };
-        }
-    }
-    Ok(covariance)
 }
 
 /// The mean local background of the boxes that hold a pixel.
