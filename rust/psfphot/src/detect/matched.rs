@@ -11,13 +11,13 @@ use super::Found;
 use super::peaks::Peak;
 use super::selection::{Measured, Selection, measure_all, nearest_pixels, on_image};
 use crate::Error;
-use crate::image::{Frame, Image, Pixel, PixelBox, PixelState};
+use crate::image::{Frame, Image, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 use crate::run::Run;
 
 use filter::filter;
 use kernels::{Kernels, LARGEST_HALF_WIDTH, measured_fwhm};
-use noise::{Noise, measured_noise};
+use noise::{Noise, sample};
 use sums::Sums;
 
 /// Finds stars in an image filtered with its own PSF.
@@ -198,7 +198,7 @@ impl<'a> MatchedFinder<'a> {
         let snr = Image::new(&filtered.snr, frame.data().shape())?;
         let peaks = self.selection.peaks(
             snr,
-            self.n_sigma * filtered.unit,
+            self.n_sigma * filtered.factor,
             filtered.separation,
             half_width,
             run,
@@ -231,17 +231,11 @@ impl<'a> MatchedFinder<'a> {
         let (kernels, _) = self.kernels(frame.data().shape())?;
         let noise = Noise::of(frame, self.error);
         let pairs: Vec<[f64; 2]> = filter(frame, &kernels, noise.weights(), self.sky, run)?;
-        let unit = match noise {
-            Noise::Errors => 1.0,
-            Noise::Same(error) => error,
-            Noise::Unknown => {
-                let snr: Vec<f64> = pairs.iter().map(|[a, error]| a / error).collect();
-                measured_noise(&snr, frame)?
-            }
-        };
+        let places = sample(pairs.len(), frame.data().shape().1);
+        let factor = noise.factor(|| places.map(|k| pairs[k][0] / pairs[k][1]).collect())?;
         Ok(MatchedMaps {
             amplitude: pairs.iter().map(|pair| pair[0]).collect(),
-            error: pairs.iter().map(|pair| pair[1] * unit).collect(),
+            error: pairs.iter().map(|pair| pair[1] * factor).collect(),
         })
     }
 
@@ -276,17 +270,15 @@ impl<'a> MatchedFinder<'a> {
     fn filtered<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<Filtered, Error> {
         let (kernels, separation) = self.kernels(frame.data().shape())?;
         let noise = Noise::of(frame, self.error);
-        let snr: Vec<f64> = filter(frame, &kernels, noise.weights(), self.sky, run)?;
-        let unit = match noise {
-            Noise::Errors => 1.0,
-            Noise::Same(error) => error,
-            Noise::Unknown => measured_noise(&snr, frame)?,
-        };
+        let snr: Vec<f32> = filter(frame, &kernels, noise.weights(), self.sky, run)?;
+        let places = sample(snr.len(), frame.data().shape().1);
+        let factor = noise.factor(|| places.map(|k| snr[k].into()).collect())?;
         Ok(Filtered {
             kernels,
             separation,
             snr,
-            unit,
+            factor,
+            unit: noise.of_pixel(factor),
         })
     }
 
@@ -314,32 +306,39 @@ impl<'a> MatchedFinder<'a> {
     fn measure_at<T: Pixel>(
         &self,
         frame: &Frame<'_, T>,
-        snr: Image<'_, f64>,
+        snr: Image<'_, f32>,
         filtered: &Filtered,
         at: (usize, usize),
         psf: &mut [f64],
     ) -> Option<MatchedSource> {
         let (px, py) = (at.0 as i64, at.1 as i64);
-        let value = |dx: i64, dy: i64| snr.get(px + dx, py + dy).unwrap_or(f64::NAN);
+        let value = |dx: i64, dy: i64| snr.get(px + dx, py + dy).map_or(f64::NAN, f64::from);
         let x = at.0 as f64 + vertex(value(-1, 0), value(0, 0), value(1, 0));
         let y = at.1 as f64 + vertex(value(0, -1), value(0, 0), value(0, 1));
         let window = filtered.window(at);
         self.psf.fill(Placement { x, y, shape: &[] }, window, psf);
-        let (mut sums, mut used, mut whole) = (Sums::default(), 0.0, 0.0);
-        let (mut n_pixels, mut largest) = (0, (f64::NAN, f64::NAN));
-        for ((i, j), p) in window.pixels().zip(psf.iter()) {
-            whole += p * p;
-            let PixelState::Good { value, weight } = frame.pixel(i, j) else {
-                continue;
-            };
-            used += p * p;
-            n_pixels += 1;
-            sums.add(weight, *p, value);
-            let is_near = (i - px).abs() <= 1 && (j - py).abs() <= 1;
-            if is_near && (largest.0.is_nan() || value > largest.0) {
-                largest = (value, *p);
+        let usable = window.intersection(&frame.data().bounds());
+        let (mut sums, mut used, mut n_pixels) = (Sums::default(), 0.0, 0);
+        let mut largest = (f64::NAN, f64::NAN);
+        for y in usable.y0..usable.y1 {
+            let start = (y - window.y0) as usize * window.width();
+            let skipped = (usable.x0 - window.x0) as usize;
+            let near_row = (y - py).abs() <= 1;
+            let row = frame.row_pixels(y as usize, usable.columns());
+            for ((x, p), pixel) in (usable.x0..).zip(&psf[start + skipped..]).zip(row) {
+                let Some((value, weight)) = pixel else {
+                    continue;
+                };
+                used += p * p;
+                n_pixels += 1;
+                sums.add(weight, *p, value);
+                let is_near = near_row && (x - px).abs() <= 1;
+                if is_near && (largest.0.is_nan() || value > largest.0) {
+                    largest = (value, *p);
+                }
             }
         }
+        let whole: f64 = psf.iter().map(|p| p * p).sum();
         let amplitude = sums.amplitude(self.sky);
         let flux = amplitude.value();
         let sky = if self.sky { sums.sky(flux) } else { 0.0 };
@@ -354,7 +353,7 @@ impl<'a> MatchedFinder<'a> {
             flux,
             flux_err: amplitude.error() * unit,
             sky,
-            snr: value(0, 0) / filtered.unit,
+            snr: value(0, 0) / filtered.factor,
             sharpness: (largest.0 - sky) / (flux * largest.1),
             n_pixels,
             peak: largest.0,
@@ -369,9 +368,10 @@ impl<'a> MatchedFinder<'a> {
 struct Filtered {
     kernels: Kernels,
     separation: f64,
-    /// S/N times `unit`.
-    snr: Vec<f64>,
-    /// The error of a pixel of weight 1.
+    /// S/N times `factor`.
+    snr: Vec<f32>,
+    factor: f64,
+    /// The error of a pixel of a frame without errors.
     unit: f64,
 }
 

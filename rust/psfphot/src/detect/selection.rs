@@ -113,7 +113,7 @@ impl Selection {
     /// With a separation of 0 a peak need only exceed the pixels next to it.
     pub(super) fn peaks(
         &self,
-        map: Image<'_, f64>,
+        map: Image<'_, f32>,
         threshold: f64,
         default_separation: f64,
         half_width: usize,

@@ -40,6 +40,17 @@ impl Sums {
         self.wdp += wd * kernel;
     }
 
+    /// With all weights multiplied by `factor`.
+    pub(crate) fn scaled(&self, factor: f64) -> Self {
+        Self {
+            w: self.w * factor,
+            wp: self.wp * factor,
+            wpp: self.wpp * factor,
+            wd: self.wd * factor,
+            wdp: self.wdp * factor,
+        }
+    }
+
     /// The amplitude, with a free constant (`sky`) or none.
     #[inline]
     pub(crate) fn amplitude(&self, sky: bool) -> Amplitude {
