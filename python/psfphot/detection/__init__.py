@@ -1,6 +1,7 @@
 """Finding stars in images."""
 
 from psfphot.detection._base import StarFinderBase
+from psfphot.detection._cosmic import detect_cosmic_rays
 from psfphot.detection._dao import DAOStarFinder
 from psfphot.detection._iraf import IRAFStarFinder
 from psfphot.detection._matched import MatchedFilterFinder, MatchedFilterMaps
@@ -14,5 +15,6 @@ __all__ = [
     "MatchedFilterMaps",
     "StarFinder",
     "StarFinderBase",
+    "detect_cosmic_rays",
     "find_peaks",
 ]

@@ -52,6 +52,27 @@ class _Settings(NamedTuple):
     n_threads: int | None
 
 
+def frame_and_level(data: Any, mask: Any, error: Any) -> tuple[Frame, float | None]:
+    """Make a frame for the core, and a float of an error that is one number.
+
+    Raises
+    ------
+    TypeError
+        If an argument has a dtype that cannot be used.
+    ValueError
+        If shapes or units do not go together, or the image is empty.
+    """
+    is_one = error is not None and np.ndim(error) == 0
+    frame = as_frame(data, error=None if is_one else error, mask=mask)
+    if frame.data.size == 0:
+        msg = "data must not be empty"
+        raise ValueError(msg)
+    if not is_one:
+        return frame, None
+    check.check_units(data=data, error=error)
+    return frame, check.positive(getattr(error, "value", error), "error")
+
+
 class MatchedFilterFinder(StarFinderBase):
     r"""Find stars in an image filtered with its own PSF.
 
@@ -303,17 +324,10 @@ class MatchedFilterFinder(StarFinderBase):
 
     def _prepare(self, data: Any, mask: Any, error: Any) -> tuple[Frame, _Settings]:
         """Make what the core takes of an image and the finder's settings."""
-        error = self.error if error is None else error
         check.check_units(data=data, peak_max=self.peak_max)
-        is_scalar = error is not None and np.ndim(error) == 0
-        frame = as_frame(data, error=None if is_scalar else error, mask=mask)
-        if frame.data.size == 0:
-            msg = "data must not be empty"
-            raise ValueError(msg)
-        level = None
-        if is_scalar:
-            check.check_units(data=data, error=error)
-            level = check.positive(getattr(error, "value", error), "error")
+        frame, level = frame_and_level(
+            data, mask, self.error if error is None else error
+        )
         peak_max = getattr(self.peak_max, "value", self.peak_max)
         settings = _Settings(
             psf=to_core(self.psf_model),

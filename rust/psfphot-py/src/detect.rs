@@ -3,8 +3,8 @@
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
 use psfphot::Run;
 use psfphot::detect::{
-    DaoFinder, DaoSource, Found, IrafFinder, IrafSource, Kernel, MatchedFinder, MatchedSource,
-    Neighbourhood, Peak, PeakSearch, Selection, Star, StarFinder, Threshold,
+    CosmicRays, DaoFinder, DaoSource, Found, IrafFinder, IrafSource, Kernel, MatchedFinder,
+    MatchedSource, Neighbourhood, Peak, PeakSearch, Selection, Star, StarFinder, Threshold,
 };
 use psfphot::image::{Frame, Pixel};
 use pyo3::prelude::*;
@@ -306,6 +306,41 @@ pub(crate) fn matched_maps<'py>(
         maps.amplitude.into_pyarray(py).reshape(shape)?,
         maps.error.into_pyarray(py).reshape(shape)?,
     ))
+}
+
+/// `detect_cosmic_rays`: the bad pixels.
+#[pyfunction]
+#[pyo3(signature = (
+    data, error, mask, psf, *, n_sigma, margin, noise, half_width, max_iterations, n_threads
+))]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn detect_cosmic_rays<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    psf: PyRef<'py, PyPsf>,
+    n_sigma: f64,
+    margin: f64,
+    noise: Option<f64>,
+    half_width: Option<usize>,
+    max_iterations: usize,
+    n_threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray2<bool>>> {
+    let frame = frame(&data, error.as_ref(), mask.as_ref())?;
+    let search = CosmicRays::new(psf.psf())
+        .with_n_sigma(n_sigma)
+        .with_margin(margin)
+        .with_error(noise)
+        .with_half_width(half_width)
+        .with_rounds(max_iterations);
+    let options = Options::new(n_threads, None)?;
+    let (shape, found) = enter_with_psf(py, &options, &psf, |run| {
+        with_frame!(frame, frame => {
+            search.find(frame, run).map(|found| (frame.data().shape(), found))
+        })
+    })?;
+    found.into_pyarray(py).reshape([shape.0, shape.1])
 }
 
 /// `find_peaks`: columns and rows of the local maxima. Their neighbourhood is a

@@ -16,6 +16,7 @@
 //! | [`iraf`] | [`IrafFinder`], after IRAF's `starfind` |
 //! | [`dao`] | [`DaoFinder`], after DAOPHOT's `FIND` and IRAF's `daofind` |
 //! | [`star`] | [`StarFinder`], with any kernel |
+//! | [`cosmic`] | [`CosmicRays`]: hot pixels and cosmic rays, before stars are sought |
 //! | [`matched`] | [`MatchedFinder`], the matched filter with weights and a free sky |
 //!
 //! ```
@@ -38,6 +39,7 @@
 //! ```
 
 pub mod convolve;
+pub mod cosmic;
 pub mod dao;
 pub mod iraf;
 pub mod kernel;
@@ -49,6 +51,7 @@ pub mod selection;
 pub mod star;
 mod ties;
 
+pub use cosmic::CosmicRays;
 pub use dao::{DaoFinder, DaoSource};
 pub use iraf::{IrafFinder, IrafSource};
 pub use kernel::Kernel;

@@ -16,9 +16,10 @@ use crate::psf::{Placement, Psf};
 use crate::run::Run;
 
 use filter::filter;
-use kernels::{Kernels, LARGEST_HALF_WIDTH, measured_fwhm};
+pub(super) use kernels::Kernels;
+pub(super) use noise::deviation;
 use noise::{Noise, sample};
-use sums::Sums;
+pub(super) use sums::Sums;
 
 /// Finds stars in an image filtered with its own PSF.
 ///
@@ -251,20 +252,7 @@ impl<'a> MatchedFinder<'a> {
             let got = self.min_coverage;
             return Err(Error::invalid("min_coverage", "be between 0 and 1", got));
         }
-        let middle = ((shape.1 / 2) as f64, (shape.0 / 2) as f64);
-        let fwhm = match (self.fwhm, self.half_width) {
-            (Some(fwhm), _) => {
-                Error::check_positive("fwhm", fwhm)?;
-                fwhm
-            }
-            (None, _) => measured_fwhm(self.psf, middle)?,
-        };
-        let half_width = self.half_width.unwrap_or((2.0 * fwhm).ceil() as usize);
-        if !(1..=LARGEST_HALF_WIDTH).contains(&half_width) {
-            let expected = format!("be between 1 and {LARGEST_HALF_WIDTH}");
-            return Err(Error::invalid("half_width", expected, half_width));
-        }
-        Ok((Kernels::new(self.psf, half_width, shape)?, fwhm))
+        Kernels::of_image(self.psf, self.half_width, self.fwhm, shape)
     }
 
     fn filtered<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<Filtered, Error> {

@@ -22,7 +22,7 @@ const BLOCKS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 const PROBES: usize = 5;
 
 /// Half the width of the largest window, pixels.
-pub(crate) const LARGEST_HALF_WIDTH: usize = 255;
+const LARGEST_HALF_WIDTH: usize = 255;
 
 /// A PSF averaged over the positions within a pixel.
 #[derive(Debug, Clone)]
@@ -61,6 +61,34 @@ pub(crate) struct Kernels {
 }
 
 impl Kernels {
+    /// The kernels of `psf` over an image, and its full width at half maximum,
+    /// which is measured in the middle of the image unless it is given.
+    ///
+    /// `half_width` is twice that unless it is given.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] naming the argument that cannot be used.
+    pub(crate) fn of_image(
+        psf: &dyn Psf,
+        half_width: Option<usize>,
+        fwhm: Option<f64>,
+        shape: (usize, usize),
+    ) -> Result<(Self, f64), Error> {
+        let fwhm = match fwhm {
+            Some(fwhm) => {
+                Error::check_positive("fwhm", fwhm)?;
+                fwhm
+            }
+            None => measured_fwhm(psf, ((shape.1 / 2) as f64, (shape.0 / 2) as f64))?,
+        };
+        let half_width = half_width.unwrap_or((2.0 * fwhm).ceil() as usize);
+        if !(1..=LARGEST_HALF_WIDTH).contains(&half_width) {
+            let expected = format!("be between 1 and {LARGEST_HALF_WIDTH}");
+            return Err(Error::invalid("half_width", expected, half_width));
+        }
+        Ok((Self::new(psf, half_width, shape)?, fwhm))
+    }
+
     /// The kernels of `psf` over an image of `shape = (ny, nx)`.
     ///
     /// One will do where it costs less than 1 % of the S/N anywhere on the
@@ -89,7 +117,7 @@ impl Kernels {
     }
 
     /// Pixels along a side of the windows.
-    pub(super) fn side(&self) -> usize {
+    pub(crate) fn side(&self) -> usize {
         2 * self.half_width + 1
     }
 
@@ -98,18 +126,28 @@ impl Kernels {
         &self.kernels[row * self.columns.len() + column]
     }
 
-    /// That of the pixel in column `x` of row `y`.
-    pub(super) fn at(&self, x: usize, y: usize) -> &PsfKernel {
+    /// Half the width of the windows.
+    pub(crate) fn half_width(&self) -> usize {
+        self.half_width
+    }
+
+    /// The number and the values of that of the pixel in column `x` of row `y`.
+    pub(crate) fn kernel_at(&self, x: usize, y: usize) -> (usize, &[f64]) {
         let number = |ranges: &[Range<usize>], i: usize| {
             let number = ranges.partition_point(|range| range.end <= i);
             number.min(ranges.len() - 1)
         };
-        self.block(number(&self.rows, y), number(&self.columns, x))
+        let k = number(&self.rows, y) * self.columns.len() + number(&self.columns, x);
+        (k, &self.kernels[k].values)
     }
 
-    /// Number of kernels.
-    pub(super) fn len(&self) -> usize {
-        self.kernels.len()
+    /// Something of each kernel, from its place (x, y) and its values.
+    pub(crate) fn map<R>(&self, of: impl Fn((f64, f64), &[f64]) -> R) -> Vec<R> {
+        let places = centres(&self.rows, &self.columns);
+        places
+            .zip(&self.kernels)
+            .map(|(place, kernel)| of(place, &kernel.values))
+            .collect()
     }
 }
 
@@ -231,7 +269,7 @@ fn loss(a: &[f64], b: &[f64]) -> f64 {
 /// # Errors
 /// [`Error::InvalidArgument`] if there is no maximum, or it is wider than 100
 /// pixels.
-pub(crate) fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
+fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
     let place = (place.0.round(), place.1.round());
     // Half widths of the raster and points per pixel, from fine to wide.
     for (half_width, points) in [(4, 16), (8, 8), (16, 4), (32, 2), (64, 1)] {

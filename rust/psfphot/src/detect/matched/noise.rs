@@ -102,7 +102,7 @@ fn measured(snr: &mut Vec<f64>) -> Result<f64, Error> {
         return Ok(1.0);
     };
     snr.iter_mut().for_each(|v| *v = (*v - centre).abs());
-    let noise = MAD_TO_SIGMA * middle_value(snr).unwrap_or(0.0);
+    let noise = deviation(snr);
     // With weights of about 1/D² less is the rounding of the sums, and what is
     // larger must be something.
     if noise < ROUNDING && largest > ROUNDING {
@@ -120,6 +120,12 @@ const ROUNDING: f64 = 1e-11;
 
 /// From the median absolute deviation of a Gaussian to its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
+
+/// The standard deviation of a Gaussian with these absolute deviations from its
+/// median; 0 of none.
+pub(crate) fn deviation(absolute: &mut [f64]) -> f64 {
+    MAD_TO_SIGMA * middle_value(absolute).unwrap_or(0.0)
+}
 
 /// The upper median; `None` of nothing.
 fn middle_value(values: &mut [f64]) -> Option<f64> {

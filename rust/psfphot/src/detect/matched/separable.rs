@@ -57,7 +57,8 @@ impl Separable {
     }
 
     /// Number of terms.
-    pub(crate) fn rank(&self) -> usize {
+    #[cfg(test)]
+    fn rank(&self) -> usize {
         self.terms.len()
     }
 
