@@ -1,6 +1,7 @@
 //! The point spread functions: one trait and its models.
 
 mod airy;
+mod ellipse;
 mod elliptical;
 mod gaussian;
 mod gridded;
