@@ -3,7 +3,7 @@
 
 use crate::image::PixelBox;
 
-use super::gaussian::{Axis, REACH, SIGMA_PER_FWHM, Strip};
+use super::gaussian::{PixelValue, REACH, SIGMA_PER_FWHM, Strip};
 use super::{Placement, offset, positive};
 
 /// `x_fwhm`, `y_fwhm` and `theta`, ready for use.
@@ -57,9 +57,9 @@ impl Ellipse {
         self.cos == 0.0 || self.sin == 0.0 || self.sigma_x.to_bits() == self.sigma_y.to_bits()
     }
 
-    pub(super) fn support(&self, at: Placement<'_>, axis: Axis) -> PixelBox {
+    pub(super) fn support(&self, at: Placement<'_>, per_pixel: PixelValue) -> PixelBox {
         let (sigma_x, sigma_y) = self.marginal_sigmas();
-        let reach = |sigma: f64| REACH * sigma + axis.half_pixel();
+        let reach = |sigma: f64| REACH * sigma + per_pixel.half_pixel();
         PixelBox::spanning(
             (at.x - reach(sigma_x), at.x + reach(sigma_x)),
             (at.y - reach(sigma_y), at.y + reach(sigma_y)),
@@ -94,20 +94,20 @@ impl Ellipse {
         })
     }
 
-    fn strips(&self, axis: Axis, at: Placement<'_>, px: f64, py: f64) -> (Strip, Strip) {
+    fn strips(&self, per_pixel: PixelValue, at: Placement<'_>, px: f64, py: f64) -> (Strip, Strip) {
         let (sigma_x, sigma_y) = self.marginal_sigmas();
-        let along_x = axis.strip(offset(px, at.x), sigma_x);
-        (along_x, axis.strip(offset(py, at.y), sigma_y))
+        let along_x = per_pixel.strip(offset(px, at.x), sigma_x);
+        (along_x, per_pixel.strip(offset(py, at.y), sigma_y))
     }
 
     pub(super) fn aligned_gradient(
         &self,
-        axis: Axis,
+        per_pixel: PixelValue,
         at: Placement<'_>,
         (px, py): (f64, f64),
         gradient: &mut [f64],
     ) -> f64 {
-        let (x, y) = self.strips(axis, at, px, py);
+        let (x, y) = self.strips(per_pixel, at, px, py);
         gradient[0] = x.by_position * y.value;
         gradient[1] = x.value * y.by_position;
         gradient[2..5].copy_from_slice(&self.by_shape_of_strips(x, y));

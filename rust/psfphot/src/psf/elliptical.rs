@@ -4,7 +4,7 @@ use crate::Error;
 use crate::image::PixelBox;
 
 use super::ellipse::Ellipse;
-use super::gaussian::{Axis, limit_width_step};
+use super::gaussian::{PixelValue, limit_width_step};
 use super::rectangle::{BLOCK, Block, Rotated};
 use super::{Placement, Psf, offset};
 
@@ -99,7 +99,7 @@ impl Psf for GaussianPsf {
     }
 
     fn support(&self, at: Placement<'_>) -> PixelBox {
-        Ellipse::new(&self.shape, at).support(at, Axis::Density)
+        Ellipse::new(&self.shape, at).support(at, PixelValue::Density)
     }
 
     fn value(&self, at: Placement<'_>, px: f64, py: f64) -> f64 {
@@ -118,7 +118,7 @@ impl Psf for GaussianPsf {
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            Axis::Density.fill(at, ellipse.marginal_sigmas(), window, values);
+            PixelValue::Density.fill(at, ellipse.marginal_sigmas(), window, values);
             return;
         }
         for (value, (x, y)) in values.iter_mut().zip(window.pixels()) {
@@ -138,7 +138,7 @@ impl Psf for GaussianPsf {
             let sigmas = ellipse.marginal_sigmas();
             let by_shape = |x, y| ellipse.by_shape_of_strips(x, y);
             let planes = (values, gradient);
-            Axis::Density.fill_with_gradient(at, sigmas, window, planes, by_shape);
+            PixelValue::Density.fill_with_gradient(at, sigmas, window, planes, by_shape);
             return;
         }
         let n = window.len();
@@ -171,7 +171,7 @@ impl Psf for GaussianPrf {
     }
 
     fn support(&self, at: Placement<'_>) -> PixelBox {
-        Ellipse::new(&self.shape, at).support(at, Axis::Integral)
+        Ellipse::new(&self.shape, at).support(at, PixelValue::Integral)
     }
 
     fn value(&self, at: Placement<'_>, px: f64, py: f64) -> f64 {
@@ -179,7 +179,8 @@ impl Psf for GaussianPrf {
         let (dx, dy) = (offset(px, at.x), offset(py, at.y));
         if ellipse.is_aligned() {
             let (sigma_x, sigma_y) = ellipse.marginal_sigmas();
-            return Axis::Integral.value(dx, sigma_x) * Axis::Integral.value(dy, sigma_y);
+            return PixelValue::Integral.value(dx, sigma_x)
+                * PixelValue::Integral.value(dy, sigma_y);
         }
         Block::of_one(dx, dy).values(&Rotated::new(&ellipse))[0][0]
     }
@@ -187,7 +188,7 @@ impl Psf for GaussianPrf {
     fn value_and_gradient(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64 {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            return ellipse.aligned_gradient(Axis::Integral, at, (px, py), gradient);
+            return ellipse.aligned_gradient(PixelValue::Integral, at, (px, py), gradient);
         }
         let rotated = Rotated::new(&ellipse);
         let block = Block::of_one(offset(px, at.x), offset(py, at.y));
@@ -200,7 +201,7 @@ impl Psf for GaussianPrf {
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            Axis::Integral.fill(at, ellipse.marginal_sigmas(), window, values);
+            PixelValue::Integral.fill(at, ellipse.marginal_sigmas(), window, values);
             return;
         }
         let rotated = Rotated::new(&ellipse);
@@ -224,7 +225,7 @@ impl Psf for GaussianPrf {
             let sigmas = ellipse.marginal_sigmas();
             let by_shape = |x, y| ellipse.by_shape_of_strips(x, y);
             let planes = (values, gradient);
-            Axis::Integral.fill_with_gradient(at, sigmas, window, planes, by_shape);
+            PixelValue::Integral.fill_with_gradient(at, sigmas, window, planes, by_shape);
             return;
         }
         let (rotated, n) = (Rotated::new(&ellipse), window.len());
