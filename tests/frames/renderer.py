@@ -124,7 +124,7 @@ def _place(nodes, value):
     return i, float(np.clip(part, 0, 1))
 
 
-def render(shape, psf, x, y, flux, width=1.0):
+def render(shape, psf, x, y, flux, *, width=1.0):
     """The image of stars; ``width`` scales the PSF, for one that does not match."""
     image = np.zeros(shape)
     for one_x, one_y, one_flux in zip(x, y, flux, strict=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+
 from frames.renderer import Field, Gaussians, Moffat, render
 
 #: Noise of an empty pixel of the deep fields, and their faintest star: a third
@@ -37,7 +38,9 @@ def gradient(directory, seed=1, *, n=150, size=800, width=1.0):
     flux = 10 ** rng.uniform(3.3, 5, n)
     v, u = np.mgrid[:size, :size] / (size - 1)
     sky = 200 + 1000 * (u + v) + 150 * np.sin(2 * u) * v
-    clean = sky + render((size, size), Gaussians(((1, 2.5, 2.5),)), x, y, flux, width)
+    clean = sky + render(
+        (size, size), Gaussians(((1, 2.5, 2.5),)), x, y, flux, width=width
+    )
     noise = np.sqrt(clean + 25)
     data = clean + rng.normal(0, noise)
     data[rng.random(data.shape) < 0.002] = np.nan
@@ -71,7 +74,7 @@ def drizzled(directory, seed=1, *, n=6000, size=2048, width=1.0):
     weight = _turned_square(size) * rng.uniform(0.95, 1.05, (size, size))
     x, y, flux = _deep_stars(rng, n, size, weight > 0)
     psf = wide_field(size)
-    clean = render((size, size), psf, x, y, flux, width)
+    clean = render((size, size), psf, x, y, flux, width=width)
     data = clean + rng.normal(0, 1, clean.shape) * np.sqrt(
         NOISE**2 / np.maximum(weight, 0.5) + clean
     )
@@ -94,7 +97,7 @@ def jwst(directory, seed=1, *, n=6000, size=2048, width=1.0, nebula=0.0):
     rng = np.random.default_rng([seed, 4])
     x, y, flux = _deep_stars(rng, n, size, np.ones((size, size), bool))
     psf = wide_field(size)
-    clean = render((size, size), psf, x, y, flux, width)
+    clean = render((size, size), psf, x, y, flux, width=width)
     sky = 300 + nebula * NOISE * _nebula(size, rng)
     noise = np.sqrt(NOISE**2 + clean + np.maximum(sky - 300, 0))
     data = clean + sky + rng.normal(0, noise)
