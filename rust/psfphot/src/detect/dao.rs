@@ -144,19 +144,19 @@ impl DaoFinder {
         finder::find(self, frame, threshold, run)
     }
 
-    /// Measures the stars at given (x, y) positions, rounded to pixels, in the
+    /// Measures the stars at given `centers` (x, y), rounded to pixels, in the
     /// place of a search; the filters apply.
     ///
     /// # Errors
-    /// As [`DaoFinder::find`]; also where a position is off the image.
+    /// As [`DaoFinder::find`]; also where a centre is off the image.
     pub fn measure<T: Pixel>(
         &self,
         frame: &Frame<'_, T>,
         threshold: Threshold<'_>,
-        positions: &[(f64, f64)],
+        centers: &[(f64, f64)],
         run: Run<'_>,
     ) -> Result<Found<DaoSource>, Error> {
-        finder::measure(self, frame, threshold, positions, run)
+        finder::measure(self, frame, threshold, centers, run)
     }
 }
 

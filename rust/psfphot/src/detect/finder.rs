@@ -96,19 +96,19 @@ pub(super) fn find<F: Finder, T: Pixel>(
     measure_pixels(finder, &gauge, frame.data(), &convolved, &pixels, run)
 }
 
-/// Measures the stars at given (x, y) positions, rounded to pixels, in the
-/// place of a search.
+/// Measures the stars at given `centers` (x, y), rounded to pixels, in the place
+/// of a search.
 pub(super) fn measure<F: Finder, T: Pixel>(
     finder: &F,
     frame: &Frame<'_, T>,
     threshold: Threshold<'_>,
-    positions: &[(f64, f64)],
+    centers: &[(f64, f64)],
     run: Run<'_>,
 ) -> Result<Found<F::Source>, Error> {
     let kernel = usable_kernel(finder)?;
     let gauge = finder.gauge(&kernel, threshold)?;
     threshold.check(frame.data().shape())?;
-    let pixels = nearest_pixels(positions, frame.data().shape())?;
+    let pixels = nearest_pixels(centers, frame.data().shape())?;
     let convolved = convolve(frame.data(), &kernel, run)?;
     measure_pixels(finder, &gauge, frame.data(), &convolved, &pixels, run)
 }
@@ -166,23 +166,23 @@ fn on_image((x, y): (f64, f64), shape: (usize, usize)) -> bool {
     within(x, shape.1) && within(y, shape.0)
 }
 
-/// The pixels that hold given (x, y) positions.
+/// The pixels that hold given centers (x, y).
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] if a position lies off the image or is not finite.
+/// [`Error::InvalidArgument`] if one lies off the image or is not finite.
 fn nearest_pixels(
-    positions: &[(f64, f64)],
+    centers: &[(f64, f64)],
     shape: (usize, usize),
 ) -> Result<Vec<(usize, usize)>, Error> {
     let within = |value: f64, n: usize| value > -0.5 && value < n as f64 - 0.5;
-    positions
+    centers
         .iter()
         .map(|&(x, y)| {
             if within(x, shape.1) && within(y, shape.0) {
                 return Ok((x.round() as usize, y.round() as usize));
             }
             Err(Error::invalid(
-                "xycoords",
+                "centers",
                 format!("be within the bounds of the input data with shape {shape:?}"),
                 format!("({x}, {y})"),
             ))

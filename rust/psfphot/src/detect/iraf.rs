@@ -112,19 +112,19 @@ impl IrafFinder {
         finder::find(self, frame, threshold, run)
     }
 
-    /// Measures the stars at given (x, y) positions, rounded to pixels, in the
+    /// Measures the stars at given `centers` (x, y), rounded to pixels, in the
     /// place of a search; the filters apply.
     ///
     /// # Errors
-    /// As [`IrafFinder::find`]; also where a position is off the image.
+    /// As [`IrafFinder::find`]; also where a centre is off the image.
     pub fn measure<T: Pixel>(
         &self,
         frame: &Frame<'_, T>,
-        positions: &[(f64, f64)],
+        centers: &[(f64, f64)],
         run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
         // The threshold is for the search alone.
-        finder::measure(self, frame, Threshold::Scalar(0.0), positions, run)
+        finder::measure(self, frame, Threshold::Scalar(0.0), centers, run)
     }
 }
 
