@@ -1,6 +1,8 @@
 //! The star finder of DAOPHOT's `FIND` and IRAF's `daofind`.
 
-use super::finder::{self, Finder, Layers, Measured, check_range, in_range, setters};
+use super::finder::{
+    self, ConvolvedImage, Finder, KernelFinder, Measured, check_range, in_range, setters,
+};
 use super::kernel::{Kernel, QuadraticForm};
 use super::marginal::{Axis, Marginal};
 use super::peaks::Threshold;
@@ -161,7 +163,7 @@ impl DaoFinder {
 }
 
 impl Finder for DaoFinder {
-    type Gauge<'a> = Gauge<'a>;
+    type Gauge<'a, T: Pixel> = Gauge<'a, T>;
     type Cutouts = Cutouts;
     type Source = DaoSource;
 
@@ -169,8 +171,30 @@ impl Finder for DaoFinder {
         &self.selection
     }
 
+    fn measure_one<T: Pixel>(
+        &self,
+        gauge: &Gauge<'_, T>,
+        at: (usize, usize),
+        work: &mut Cutouts,
+    ) -> Option<DaoSource> {
+        gauge.measure(work, at)
+    }
+
+    fn accepts(&self, source: &DaoSource) -> bool {
+        in_range(self.sharpness, source.sharpness)
+            && in_range(self.roundness, source.roundness1)
+            && in_range(self.roundness, source.roundness2)
+    }
+}
+
+impl KernelFinder for DaoFinder {
     fn kernel(&self) -> Result<Kernel, Error> {
         Kernel::elliptical(self.fwhm, self.ratio, self.theta, self.sigma_radius)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_range("sharpness_range", self.sharpness)?;
+        check_range("roundness_range", self.roundness)
     }
 
     fn separation(&self) -> f64 {
@@ -185,37 +209,20 @@ impl Finder for DaoFinder {
         }
     }
 
-    fn gauge<'a>(&self, kernel: &'a Kernel, threshold: Threshold<'a>) -> Result<Gauge<'a>, Error> {
-        check_range("sharpness_range", self.sharpness)?;
-        check_range("roundness_range", self.roundness)?;
+    fn gauge<'a, T: Pixel>(
+        &self,
+        image: ConvolvedImage<'a, T>,
+        threshold: Threshold<'a>,
+    ) -> Gauge<'a, T> {
         let form = QuadraticForm::new(self.fwhm, self.ratio, self.theta);
         let sigma = self.fwhm * SIGMA_PER_FWHM;
-        Ok(Gauge {
-            x: Marginal::new(kernel, form, sigma, Axis::X),
-            y: Marginal::new(kernel, form, sigma * self.ratio, Axis::Y),
-            scale: self.scale(kernel),
+        Gauge {
+            x: Marginal::new(image.kernel, form, sigma, Axis::X),
+            y: Marginal::new(image.kernel, form, sigma * self.ratio, Axis::Y),
+            scale: self.scale(image.kernel),
             threshold,
-            kernel,
-        })
-    }
-
-    fn measure_one<T: Pixel>(
-        gauge: &Gauge<'_>,
-        layers: Layers<'_, T>,
-        at: (usize, usize),
-        work: &mut Cutouts,
-    ) -> Option<DaoSource> {
-        gauge.kernel.fill_cutout(layers.data, at, &mut work.data);
-        gauge
-            .kernel
-            .fill_cutout(layers.convolved, at, &mut work.convolved);
-        gauge.measure(work, at)
-    }
-
-    fn accepts(&self, source: &DaoSource) -> bool {
-        in_range(self.sharpness, source.sharpness)
-            && in_range(self.roundness, source.roundness1)
-            && in_range(self.roundness, source.roundness2)
+            image,
+        }
     }
 }
 
@@ -228,32 +235,35 @@ pub(super) struct Cutouts {
 }
 
 /// What a star is measured with.
-pub(super) struct Gauge<'a> {
-    kernel: &'a Kernel,
+pub(super) struct Gauge<'a, T> {
+    image: ConvolvedImage<'a, T>,
     x: Marginal,
     y: Marginal,
     threshold: Threshold<'a>,
     scale: f64,
 }
 
-impl Gauge<'_> {
+impl<T: Pixel> Gauge<'_, T> {
     /// Measures the star at the pixel `at`; `None` where a fit fails or a
     /// statistic is not finite.
     fn measure(&self, work: &mut Cutouts, at: (usize, usize)) -> Option<DaoSource> {
+        let kernel = self.image.kernel;
+        kernel.fill_cutout(self.image.data, at, &mut work.data);
+        kernel.fill_cutout(self.image.convolved, at, &mut work.convolved);
         let fit_x = self.x.fit(&work.data, &mut work.marginal)?;
         let fit_y = self.y.fit(&work.data, &mut work.marginal)?;
         let center = work.data.len() / 2;
         let (peak, height) = (work.data[center], work.convolved[center]);
-        let footprint = work.data.iter().zip(self.kernel.footprint());
+        let footprint = work.data.iter().zip(kernel.footprint());
         let inside = footprint.filter(|(_, inside)| **inside);
         let flux: f64 = inside.map(|(value, _)| value).sum();
-        let others = (flux - peak) / (self.kernel.n_pixels() - 1) as f64;
+        let others = (flux - peak) / (kernel.n_pixels() - 1) as f64;
         let threshold = self.threshold.at(at.0, at.1) * self.scale;
         let source = DaoSource {
             x: at.0 as f64 + fit_x.offset,
             y: at.1 as f64 + fit_y.offset,
             sharpness: (peak - others) / height,
-            roundness1: quadrant_roundness(&work.convolved, self.kernel.shape()),
+            roundness1: quadrant_roundness(&work.convolved, kernel.shape()),
             roundness2: 2.0 * (fit_x.height - fit_y.height) / (fit_x.height + fit_y.height),
             n_pixels: work.data.len(),
             peak,

@@ -12,12 +12,9 @@ use crate::run::{Run, chunks};
 const BATCH: usize = 256;
 
 /// A star finder: its settings, and how it measures one star.
-///
-/// A new finder implements this; its public `find` and `measure` are [`find`]
-/// and [`measure`].
 pub(super) trait Finder: Sync {
-    /// What stars are measured with, made once for a call.
-    type Gauge<'a>: Sync;
+    /// What stars are measured on and with, made once for a call.
+    type Gauge<'a, T: Pixel>: Sync;
     /// A thread's buffers.
     type Cutouts: Default;
     /// A star.
@@ -26,8 +23,31 @@ pub(super) trait Finder: Sync {
     /// The settings that all finders share.
     fn selection(&self) -> &Selection;
 
+    /// Measures the star at the pixel `at = (x, y)`; `None` where there is none.
+    fn measure_one<T: Pixel>(
+        &self,
+        gauge: &Self::Gauge<'_, T>,
+        at: (usize, usize),
+        work: &mut Self::Cutouts,
+    ) -> Option<Self::Source>;
+
+    /// Whether a measured star on the image passes the finder's own filters.
+    fn accepts(&self, _source: &Self::Source) -> bool {
+        true
+    }
+}
+
+/// A finder that searches the image convolved with one kernel.
+///
+/// Its public `find` and `measure` are [`find`] and [`measure`].
+pub(super) trait KernelFinder: Finder {
     /// What the image is convolved with, if the settings make a kernel.
     fn kernel(&self) -> Result<Kernel, Error>;
+
+    /// Refuses its other settings that cannot be used.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// How far peaks lie apart where the selection does not say it, pixels.
     fn separation(&self) -> f64;
@@ -37,26 +57,12 @@ pub(super) trait Finder: Sync {
         1.0
     }
 
-    /// The gauge, if all settings can be used; peaks exceed `threshold` times
-    /// the scale.
-    fn gauge<'a>(
+    /// The gauge; peaks exceed `threshold` times the scale.
+    fn gauge<'a, T: Pixel>(
         &self,
-        kernel: &'a Kernel,
+        image: ConvolvedImage<'a, T>,
         threshold: Threshold<'a>,
-    ) -> Result<Self::Gauge<'a>, Error>;
-
-    /// Measures the star at the pixel `at = (x, y)`; `None` where there is none.
-    fn measure_one<T: Pixel>(
-        gauge: &Self::Gauge<'_>,
-        layers: Layers<'_, T>,
-        at: (usize, usize),
-        work: &mut Self::Cutouts,
-    ) -> Option<Self::Source>;
-
-    /// Whether a measured star passes the finder's own filters.
-    fn accepts(&self, _source: &Self::Source) -> bool {
-        true
-    }
+    ) -> Self::Gauge<'a, T>;
 }
 
 /// What the filters ask of a measured star.
@@ -68,79 +74,90 @@ pub(super) trait Measured: Send {
 }
 
 /// An image, and what the kernel makes of it.
-#[derive(Clone, Copy)]
-pub(super) struct Layers<'a, T> {
+pub(super) struct ConvolvedImage<'a, T> {
+    pub(super) kernel: &'a Kernel,
     pub(super) data: Image<'a, T>,
     pub(super) convolved: Image<'a, T>,
 }
 
 /// Finds the stars of an image: measures at the peaks of the convolved image.
-pub(super) fn find<F: Finder, T: Pixel>(
+pub(super) fn find<F: KernelFinder, T: Pixel>(
     finder: &F,
     frame: &Frame<'_, T>,
     threshold: Threshold<'_>,
     run: Run<'_>,
 ) -> Result<Found<F::Source>, Error> {
-    let kernel = usable_kernel(finder)?;
-    let gauge = finder.gauge(&kernel, threshold)?;
-    let selection = finder.selection();
-    let neighbourhood =
-        selection.neighbourhood(&kernel, finder.separation(), frame.data().shape())?;
-    let convolved = convolve(frame.data(), &kernel, run)?;
+    let kernel = &usable_kernel(finder)?;
+    let (data, selection) = (frame.data(), finder.selection());
+    let neighbourhood = selection.neighbourhood(kernel, finder.separation(), data.shape())?;
+    let convolved = convolve(data, kernel, run)?;
+    let convolved = Image::new(&convolved, data.shape())?;
     let search = selection
-        .search(&kernel, &neighbourhood, threshold)
-        .with_scale(finder.scale(&kernel))
+        .search(kernel, &neighbourhood, threshold)
+        .with_scale(finder.scale(kernel))
         .with_mask(frame.mask());
-    let peaks = search.find(Image::new(&convolved, frame.data().shape())?, run)?;
+    let peaks = search.find(convolved, run)?;
     let pixels: Vec<_> = peaks.iter().map(|peak| (peak.x, peak.y)).collect();
-    measure_pixels(finder, &gauge, frame.data(), &convolved, &pixels, run)
+    let image = ConvolvedImage {
+        kernel,
+        data,
+        convolved,
+    };
+    let gauge = finder.gauge(image, threshold);
+    measure_pixels(finder, &gauge, data.shape(), &pixels, run)
 }
 
 /// Measures the stars at given `centers` (x, y), rounded to pixels, in the place
 /// of a search.
-pub(super) fn measure<F: Finder, T: Pixel>(
+pub(super) fn measure<F: KernelFinder, T: Pixel>(
     finder: &F,
     frame: &Frame<'_, T>,
     threshold: Threshold<'_>,
     centers: &[(f64, f64)],
     run: Run<'_>,
 ) -> Result<Found<F::Source>, Error> {
-    let kernel = usable_kernel(finder)?;
-    let gauge = finder.gauge(&kernel, threshold)?;
-    threshold.check(frame.data().shape())?;
-    let pixels = nearest_pixels(centers, frame.data().shape())?;
-    let convolved = convolve(frame.data(), &kernel, run)?;
-    measure_pixels(finder, &gauge, frame.data(), &convolved, &pixels, run)
+    let kernel = &usable_kernel(finder)?;
+    let data = frame.data();
+    threshold.check(data.shape())?;
+    let pixels = nearest_pixels(centers, data.shape())?;
+    let convolved = convolve(data, kernel, run)?;
+    let image = ConvolvedImage {
+        kernel,
+        data,
+        convolved: Image::new(&convolved, data.shape())?,
+    };
+    let gauge = finder.gauge(image, threshold);
+    measure_pixels(finder, &gauge, data.shape(), &pixels, run)
 }
 
-fn usable_kernel<F: Finder>(finder: &F) -> Result<Kernel, Error> {
+/// The kernel, once all settings are found usable.
+fn usable_kernel<F: KernelFinder>(finder: &F) -> Result<Kernel, Error> {
     let kernel = finder.kernel()?;
     finder.selection().check()?;
+    finder.check()?;
     Ok(kernel)
 }
 
-/// Measures at all pixels, in order, and filters.
-fn measure_pixels<F: Finder, T: Pixel>(
+/// Measures at all pixels (x, y) of an image of `shape = (ny, nx)`, in order,
+/// and filters.
+pub(super) fn measure_pixels<F: Finder, T: Pixel>(
     finder: &F,
-    gauge: &F::Gauge<'_>,
-    data: Image<'_, T>,
-    convolved: &[T],
+    gauge: &F::Gauge<'_, T>,
+    shape: (usize, usize),
     pixels: &[(usize, usize)],
     run: Run<'_>,
 ) -> Result<Found<F::Source>, Error> {
-    let convolved = Image::new(convolved, data.shape())?;
-    let layers = Layers { data, convolved };
     let batches = run.map(
         chunks(pixels.len(), BATCH),
         F::Cutouts::default,
         |work, batch| {
             let pixels = pixels[batch].iter();
-            let measured = pixels.filter_map(|&at| F::measure_one(gauge, layers, at, work));
+            let measured = pixels.filter_map(|&at| finder.measure_one(gauge, at, work));
             Ok(measured.collect::<Vec<_>>())
         },
     )?;
     Ok(finder.selection().select(batches.concat(), |source| {
-        on_image(source.position(), data.shape()) && finder.accepts(source)
+        on_image(source.position(), shape) && finder.accepts(source)
     }))
 }
 

@@ -1,6 +1,8 @@
 //! The star finder of IRAF's `starfind` task.
 
-use super::finder::{self, Finder, Layers, Measured, check_range, in_range, setters};
+use super::finder::{
+    self, ConvolvedImage, Finder, KernelFinder, Measured, check_range, in_range, setters,
+};
 use super::moments::Moments;
 use super::peaks::Threshold;
 use super::selection::Selection;
@@ -140,15 +142,8 @@ impl Measured for IrafSource {
     }
 }
 
-/// What a star is measured with.
-pub(super) struct Gauge<'a> {
-    kernel: &'a Kernel,
-    fwhm: f64,
-    min_n_pixels: usize,
-}
-
 impl Finder for IrafFinder {
-    type Gauge<'a> = Gauge<'a>;
+    type Gauge<'a, T: Pixel> = ConvolvedImage<'a, T>;
     type Cutouts = Vec<f64>;
     type Source = IrafSource;
 
@@ -156,37 +151,16 @@ impl Finder for IrafFinder {
         &self.selection
     }
 
-    fn kernel(&self) -> Result<Kernel, Error> {
-        Kernel::circular(self.fwhm, self.sigma_radius)
-    }
-
-    fn separation(&self) -> f64 {
-        2.5 * self.fwhm
-    }
-
-    fn gauge<'a>(&self, kernel: &'a Kernel, _: Threshold<'a>) -> Result<Gauge<'a>, Error> {
-        if self.min_n_pixels == 0 {
-            return Err(Error::invalid("min_n_pixels", "be >= 1", 0));
-        }
-        check_range("sharpness_range", self.sharpness)?;
-        check_range("roundness_range", self.roundness)?;
-        Ok(Gauge {
-            kernel,
-            fwhm: self.fwhm,
-            min_n_pixels: self.min_n_pixels,
-        })
-    }
-
     fn measure_one<T: Pixel>(
-        gauge: &Gauge<'_>,
-        layers: Layers<'_, T>,
+        &self,
+        image: &ConvolvedImage<'_, T>,
         (x, y): (usize, usize),
         cutout: &mut Vec<f64>,
     ) -> Option<IrafSource> {
-        gauge.kernel.fill_cutout(layers.data, (x, y), cutout);
-        let sky = sky(cutout, gauge.kernel, layers.convolved.row(y)[x].into());
-        measure(cutout, gauge.kernel, sky, gauge.fwhm)
-            .filter(|source| source.n_pixels >= gauge.min_n_pixels)
+        image.kernel.fill_cutout(image.data, (x, y), cutout);
+        let sky = sky(cutout, image.kernel, image.convolved.row(y)[x].into());
+        measure(cutout, image.kernel, sky, self.fwhm)
+            .filter(|source| source.n_pixels >= self.min_n_pixels)
             .map(|source| IrafSource {
                 x: source.x + x as f64,
                 y: source.y + y as f64,
@@ -196,6 +170,32 @@ impl Finder for IrafFinder {
 
     fn accepts(&self, source: &IrafSource) -> bool {
         in_range(self.sharpness, source.sharpness) && in_range(self.roundness, source.roundness)
+    }
+}
+
+impl KernelFinder for IrafFinder {
+    fn kernel(&self) -> Result<Kernel, Error> {
+        Kernel::circular(self.fwhm, self.sigma_radius)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.min_n_pixels == 0 {
+            return Err(Error::invalid("min_n_pixels", "be >= 1", 0));
+        }
+        check_range("sharpness_range", self.sharpness)?;
+        check_range("roundness_range", self.roundness)
+    }
+
+    fn separation(&self) -> f64 {
+        2.5 * self.fwhm
+    }
+
+    fn gauge<'a, T: Pixel>(
+        &self,
+        image: ConvolvedImage<'a, T>,
+        _threshold: Threshold<'a>,
+    ) -> ConvolvedImage<'a, T> {
+        image
     }
 }
 

@@ -1,6 +1,6 @@
 //! The star finder with a kernel of any form.
 
-use super::finder::{self, Finder, Layers, Measured, setters};
+use super::finder::{self, ConvolvedImage, Finder, KernelFinder, Measured, setters};
 use super::moments::Moments;
 use super::peaks::Threshold;
 use super::selection::Selection;
@@ -99,7 +99,7 @@ impl StarFinder {
 }
 
 impl Finder for StarFinder {
-    type Gauge<'a> = &'a Kernel;
+    type Gauge<'a, T: Pixel> = ConvolvedImage<'a, T>;
     type Cutouts = Vec<f64>;
     type Source = Star;
 
@@ -107,6 +107,22 @@ impl Finder for StarFinder {
         &self.selection
     }
 
+    fn measure_one<T: Pixel>(
+        &self,
+        image: &ConvolvedImage<'_, T>,
+        (x, y): (usize, usize),
+        cutout: &mut Vec<f64>,
+    ) -> Option<Star> {
+        image.kernel.fill_cutout(image.data, (x, y), cutout);
+        measure(cutout, image.kernel).map(|star| Star {
+            x: star.x + x as f64,
+            y: star.y + y as f64,
+            ..star
+        })
+    }
+}
+
+impl KernelFinder for StarFinder {
     fn kernel(&self) -> Result<Kernel, Error> {
         Ok(self.kernel.clone())
     }
@@ -116,22 +132,12 @@ impl Finder for StarFinder {
         2.5 * (ny.min(nx) / 2) as f64
     }
 
-    fn gauge<'a>(&self, kernel: &'a Kernel, _: Threshold<'a>) -> Result<&'a Kernel, Error> {
-        Ok(kernel)
-    }
-
-    fn measure_one<T: Pixel>(
-        kernel: &&Kernel,
-        layers: Layers<'_, T>,
-        (x, y): (usize, usize),
-        cutout: &mut Vec<f64>,
-    ) -> Option<Star> {
-        kernel.fill_cutout(layers.data, (x, y), cutout);
-        measure(cutout, kernel).map(|star| Star {
-            x: star.x + x as f64,
-            y: star.y + y as f64,
-            ..star
-        })
+    fn gauge<'a, T: Pixel>(
+        &self,
+        image: ConvolvedImage<'a, T>,
+        _threshold: Threshold<'a>,
+    ) -> ConvolvedImage<'a, T> {
+        image
     }
 }
 
