@@ -66,8 +66,10 @@ def grid():
         ),
         (
             grid,
-            "grid_xypos must form a rectangular grid, got 3 positions with 3 different "
-            "x and 3 different y",
+            (
+                "grid_xypos must form a rectangular grid, got 3 positions with 3 "
+                "different x and 3 different y"
+            ),
         ),
         (
             lambda: evaluate(x_0=np.zeros(2)),
@@ -79,8 +81,10 @@ def grid():
         ),
         (
             lambda: DAOStarFinder(5.0, 3.0, xycoords=[(1.0, 99.0)])(np.ones((20, 30))),
-            "xycoords must be within the bounds of the input data with shape (20, 30), "
-            "got (1, 99)",
+            (
+                "xycoords must be within the bounds of the input data with shape "
+                "(20, 30), got (1, 99)"
+            ),
         ),
     ],
 )
@@ -94,7 +98,7 @@ def test_groups_too_large_are_named_as_in_the_table():
     n = 5000
     columns = {name: np.full(n, 5.0) for name in ("x", "y", "flux", "local_bkg")}
     columns |= {"group_id": np.ones(n, np.int64), "shape": np.full((n, 1), 3.0)}
-    with pytest.raises(ValueError, match="^group_id must make groups of at most 4000"):
+    with pytest.raises(ValueError, match=r"^group_id must make groups of at most 4000"):
         fit(columns)
 
 
