@@ -8,7 +8,7 @@ from psfphot import _core
 from psfphot._validate import as_n_threads
 from psfphot.detection import _arguments as check
 from psfphot.detection._matched import frame_and_level
-from psfphot.psf._convert import to_core
+from psfphot.psf._models.convert import to_core
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 
 use crate::arrays::{AnyFrame, AnyImage, frame, image, with_frame};
 use crate::door::{Options, enter, enter_with_psf};
-use crate::errors::to_python;
+use crate::errors::CallResult;
 use crate::psf::PyPsf;
 
 type Range = Option<(f64, f64)>;
@@ -29,7 +29,7 @@ pub(crate) enum AnyThreshold<'py> {
 }
 
 impl AnyThreshold<'_> {
-    fn view(&self) -> PyResult<Threshold<'_>> {
+    fn view(&self) -> CallResult<Threshold<'_>> {
         Ok(match self {
             Self::Map(map) => Threshold::Map(image(map)?),
             Self::Scalar(value) => Threshold::Scalar(*value),
@@ -59,7 +59,7 @@ pub(crate) struct Scene<'py> {
 }
 
 impl Scene<'_> {
-    fn frame(&self) -> PyResult<AnyFrame<'_>> {
+    fn frame(&self) -> CallResult<AnyFrame<'_>> {
         frame(&self.data, None, self.mask.as_ref())
     }
 
@@ -78,7 +78,7 @@ impl Scene<'_> {
 
 /// The columns of the sources by name, and the number of positions that could
 /// be measured.
-type Answer<'py> = PyResult<(Bound<'py, PyDict>, usize)>;
+type Answer<'py> = CallResult<(Bound<'py, PyDict>, usize)>;
 
 /// `IRAFStarFinder`.
 #[pyfunction]
@@ -183,8 +183,7 @@ pub(crate) fn find_kernel_stars<'py>(
     kernel: PyReadonlyArray2<'py, f64>,
 ) -> Answer<'py> {
     let values = image(&kernel)?;
-    let kernel =
-        Kernel::from_values(values.as_slice(), values.shape()).map_err(|e| to_python(&e))?;
+    let kernel = Kernel::from_values(values.as_slice(), values.shape())?;
     let finder = StarFinder::new(kernel).with_selection(scene.selection());
     let (frame, threshold) = (scene.frame()?, scene.threshold.view()?);
     let options = scene.options()?;
@@ -262,7 +261,7 @@ pub(crate) fn find_matched_stars<'py>(
     let frame = frame(&data, error.as_ref(), mask.as_ref())?;
     let (finder, positions) = (settings.finder(), positions.as_deref());
     let options = Options::new(settings.n_threads, None)?;
-    let found = enter_with_psf(py, &options, &settings.psf, |run| {
+    let found = enter_with_psf(py, &options, settings.psf.callback(), |run| {
         with_frame!(frame, frame => match positions {
             Some(positions) => finder.measure(frame, positions, run),
             None => finder.find(frame, run),
@@ -292,11 +291,11 @@ pub(crate) fn matched_maps<'py>(
     data: AnyImage<'py>,
     error: Option<AnyImage<'py>>,
     mask: Option<PyReadonlyArray2<'py, bool>>,
-) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
+) -> CallResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
     let frame = frame(&data, error.as_ref(), mask.as_ref())?;
     let finder = settings.finder();
     let options = Options::new(settings.n_threads, None)?;
-    let (shape, maps) = enter_with_psf(py, &options, &settings.psf, |run| {
+    let (shape, maps) = enter_with_psf(py, &options, settings.psf.callback(), |run| {
         with_frame!(frame, frame => {
             finder.maps(frame, run).map(|maps| (frame.data().shape(), maps))
         })
@@ -326,7 +325,7 @@ pub(crate) fn detect_cosmic_rays<'py>(
     half_width: Option<usize>,
     max_iterations: usize,
     n_threads: Option<usize>,
-) -> PyResult<Bound<'py, PyArray2<bool>>> {
+) -> CallResult<Bound<'py, PyArray2<bool>>> {
     let frame = frame(&data, error.as_ref(), mask.as_ref())?;
     let search = CosmicRays::new(psf.psf())
         .with_n_sigma(n_sigma)
@@ -335,12 +334,12 @@ pub(crate) fn detect_cosmic_rays<'py>(
         .with_half_width(half_width)
         .with_rounds(max_iterations);
     let options = Options::new(n_threads, None)?;
-    let (shape, found) = enter_with_psf(py, &options, &psf, |run| {
+    let (shape, found) = enter_with_psf(py, &options, psf.callback(), |run| {
         with_frame!(frame, frame => {
             search.find(frame, run).map(|found| (frame.data().shape(), found))
         })
     })?;
-    found.into_pyarray(py).reshape([shape.0, shape.1])
+    Ok(found.into_pyarray(py).reshape([shape.0, shape.1])?)
 }
 
 /// `find_peaks`: columns and rows of the local maxima. Their neighbourhood is a
@@ -359,7 +358,7 @@ pub(crate) fn find_peaks<'py>(
     min_separation: Option<f64>,
     border_width: (usize, usize),
     n_threads: Option<usize>,
-) -> PyResult<(Indices<'py>, Indices<'py>)> {
+) -> CallResult<(Indices<'py>, Indices<'py>)> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (footprint, threshold) = (image(&footprint)?, threshold.view()?);
     let options = Options::new(n_threads, None)?;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::finder::setters;
 use super::matched::{Kernels, Sums, deviation};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel, PixelBox};
@@ -21,8 +22,9 @@ const PHASES: usize = 9;
 /// Finds pixels that no star could make so bright beside its neighbours.
 ///
 /// At each local maximum of three by three pixels A·PSF + constant is fitted to
-/// the pixels around it by weighted least squares, without the pixel itself. A
-/// star's brightest pixel is at most q·A above the constant, wherever in the
+/// the pixels around it by least squares, without the pixel itself; all with one
+/// weight, for then q is the same in every star: with 1/error² the wings would
+/// count more the brighter a star is. A star's brightest pixel is at most q·A above the constant, wherever in the
 /// pixel the star lies; q is measured on the PSF at all positions. A pixel D is
 /// bad where
 ///
@@ -62,42 +64,24 @@ impl<'a> CosmicRays<'a> {
         }
     }
 
-    /// By how many sigma a bad pixel exceeds what a star may have there; beside
-    /// bad pixels half of that is enough.
-    #[must_use]
-    pub fn with_n_sigma(mut self, n_sigma: f64) -> Self {
-        self.n_sigma = n_sigma;
-        self
-    }
+    setters! {
+        /// By how many sigma a bad pixel exceeds what a star may have there;
+        /// beside bad pixels half of that is enough.
+        fn with_n_sigma(n_sigma: f64);
 
-    /// By what factor stars may be sharper than the PSF, at least 1.
-    #[must_use]
-    pub fn with_margin(mut self, margin: f64) -> Self {
-        self.margin = margin;
-        self
-    }
+        /// By what factor stars may be sharper than the PSF, at least 1.
+        fn with_margin(margin: f64);
 
-    /// The 1-sigma error of all pixels of a frame that has no errors; `None`
-    /// to measure it by the differences of pixels in a row.
-    #[must_use]
-    pub fn with_error(mut self, error: Option<f64>) -> Self {
-        self.error = error;
-        self
-    }
+        /// The 1-sigma error of all pixels of a frame that has no errors; `None`
+        /// to measure it by the differences of pixels in a row.
+        fn with_error(error: Option<f64>);
 
-    /// Half the width of the windows; `None` for twice the PSF's full width at
-    /// half maximum, rounded up.
-    #[must_use]
-    pub fn with_half_width(mut self, half_width: Option<usize>) -> Self {
-        self.half_width = half_width;
-        self
-    }
+        /// Half the width of the windows; `None` for twice the PSF's full width
+        /// at half maximum, rounded up.
+        fn with_half_width(half_width: Option<usize>);
 
-    /// The most rounds.
-    #[must_use]
-    pub fn with_rounds(mut self, rounds: usize) -> Self {
-        self.rounds = rounds;
-        self
+        /// The most rounds.
+        fn with_rounds(rounds: usize);
     }
 
     /// The pixels found, row by row, `true` where bad; those that the frame
@@ -308,31 +292,31 @@ impl<T: Pixel> Search<'_, '_, T> {
         if !ratio.is_finite() {
             return false;
         }
-        let (sums, coverage) = self.sums_around(at, star.brightest, kernel, reach as i64);
-        let amplitude = sums.amplitude(true);
+        let around = self.sums_around(at, star.brightest, kernel, reach as i64);
+        let amplitude = around.sums.amplitude(true);
         let height = amplitude.value().max(0.0);
-        let uncertain = 0.5 * ratio * amplitude.error() * self.unit;
-        let allowed = sums.sky(height) + self.settings.margin * ratio * height;
+        let uncertain = 0.5 * ratio * around.error(amplitude.precision) * self.unit;
+        let allowed = around.sums.sky(height) + self.settings.margin * ratio * height;
         // NaN, of too few pixels, is never above.
-        coverage > 0.5 && value - allowed > n_sigma * noise.hypot(uncertain)
+        around.coverage > 0.5 && value - allowed > n_sigma * noise.hypot(uncertain)
     }
 
-    /// The sums over the usable pixels of the window with its brightest pixel
-    /// at `at`, without those within `reach` of it, and how much of the squared
-    /// kernel they hold.
+    /// The usable pixels of the window with its brightest pixel at `at`, without
+    /// those within `reach` of it.
     fn sums_around(
         &self,
         at: (usize, usize),
         brightest: (i64, i64),
         kernel: &[f64],
         reach: i64,
-    ) -> (Sums, f64) {
+    ) -> Around {
         let (px, py) = (at.0 as i64, at.1 as i64);
         let side = self.kernels.side();
         let middle = ((px - brightest.0) as f64, (py - brightest.1) as f64);
         let window = PixelBox::around(middle.0, middle.1, (side, side));
         let usable = window.intersection(&self.frame.data().bounds());
-        let (mut sums, mut used, mut whole) = (Sums::default(), 0.0, 0.0);
+        let (mut sums, mut variances) = (Sums::default(), Sums::default());
+        let (mut used, mut whole) = (0.0, 0.0);
         for (k, p) in kernel.iter().enumerate() {
             let (x, y) = (window.x0 + (k % side) as i64, window.y0 + (k / side) as i64);
             whole += if (x - px).abs().max((y - py).abs()) > reach {
@@ -350,12 +334,37 @@ impl<T: Pixel> Search<'_, '_, T> {
             for ((x, p), (pixel, found)) in (usable.x0..).zip(&kernel[start..]).zip(row) {
                 let is_apart = (x - px).abs().max((y - py).abs()) > reach;
                 if let (Some((value, weight)), false, true) = (pixel, *found, is_apart) {
-                    sums.add(weight, *p, value);
+                    sums.add(1.0, *p, value);
+                    variances.add(1.0 / weight, *p, 0.0);
                     used += p * p;
                 }
             }
         }
-        (sums, used / whole)
+        Around {
+            sums,
+            variances,
+            coverage: used / whole,
+        }
+    }
+}
+
+/// The pixels around one.
+struct Around {
+    /// With weights 1.
+    sums: Sums,
+    /// With their variances in the place of weights, of no data.
+    variances: Sums,
+    /// How much of the squared kernel they hold.
+    coverage: f64,
+}
+
+impl Around {
+    /// The error of the amplitude, which is the sum of (P − mean P)·D over the
+    /// `precision`.
+    fn error(&self, precision: f64) -> f64 {
+        let mean = self.sums.wp / self.sums.w;
+        let Sums { w, wp, wpp, .. } = self.variances;
+        (wpp - 2.0 * mean * wp + mean * mean * w).sqrt() / precision
     }
 }
 

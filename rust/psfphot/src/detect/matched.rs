@@ -8,8 +8,9 @@ mod separable;
 mod sums;
 
 use super::Found;
+use super::finder::{Finder, Measured, measure_pixels, nearest_pixels, setters};
 use super::peaks::Peak;
-use super::selection::{Measured, Selection, measure_all, nearest_pixels, on_image};
+use super::selection::Selection;
 use crate::Error;
 use crate::image::{Frame, Image, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
@@ -93,6 +94,9 @@ impl MatchedSource {
 }
 
 impl Measured for MatchedSource {
+    fn position(&self) -> (f64, f64) {
+        (self.x, self.y)
+    }
     fn peak(&self) -> f64 {
         self.peak
     }
@@ -136,51 +140,29 @@ impl<'a> MatchedFinder<'a> {
         }
     }
 
-    /// The 1-sigma error of all pixels of a frame that has no errors; `None`
-    /// to measure it.
-    #[must_use]
-    pub fn with_error(mut self, error: Option<f64>) -> Self {
-        self.error = error;
-        self
-    }
+    setters! {
+        /// The 1-sigma error of all pixels of a frame that has no errors; `None`
+        /// to measure it.
+        fn with_error(error: Option<f64>);
 
-    /// The PSF's full width at half maximum, pixels; `None` to measure it in
-    /// the middle of the image.
-    #[must_use]
-    pub fn with_fwhm(mut self, fwhm: Option<f64>) -> Self {
-        self.fwhm = fwhm;
-        self
-    }
+        /// The PSF's full width at half maximum, pixels; `None` to measure it
+        /// in the middle of the image.
+        fn with_fwhm(fwhm: Option<f64>);
 
-    /// Half the width of the windows of 2n + 1 pixels; `None` for twice the
-    /// full width at half maximum, rounded up.
-    #[must_use]
-    pub fn with_half_width(mut self, half_width: Option<usize>) -> Self {
-        self.half_width = half_width;
-        self
-    }
+        /// Half the width of the windows of 2n + 1 pixels; `None` for twice the
+        /// full width at half maximum, rounded up.
+        fn with_half_width(half_width: Option<usize>);
 
-    /// Whether a constant is fitted with the amplitude (true). Without it the
-    /// sky has to be 0.
-    #[must_use]
-    pub fn with_sky(mut self, sky: bool) -> Self {
-        self.sky = sky;
-        self
-    }
+        /// Whether a constant is fitted with the amplitude (true). Without it
+        /// the sky has to be 0.
+        fn with_sky(sky: bool);
 
-    /// The least [`MatchedSource::coverage`] of a star (0.5).
-    #[must_use]
-    pub fn with_min_coverage(mut self, min_coverage: f64) -> Self {
-        self.min_coverage = min_coverage;
-        self
-    }
+        /// The least [`MatchedSource::coverage`] of a star (0.5).
+        fn with_min_coverage(min_coverage: f64);
 
-    /// The settings that all finders share. Peaks lie the full width at half
-    /// maximum apart by default.
-    #[must_use]
-    pub fn with_selection(mut self, selection: Selection) -> Self {
-        self.selection = selection;
-        self
+        /// The settings that all finders share. Peaks lie the full width at half
+        /// maximum apart by default.
+        fn with_selection(selection: Selection);
     }
 
     /// Finds the stars of an image.
@@ -205,7 +187,12 @@ impl<'a> MatchedFinder<'a> {
             run,
         )?;
         let pixels: Vec<_> = peaks.iter().map(|peak: &Peak| (peak.x, peak.y)).collect();
-        self.measure_pixels(frame, &filtered, &pixels, run)
+        let gauge = Gauge {
+            frame,
+            snr,
+            filtered: &filtered,
+        };
+        measure_pixels(self, &gauge, snr.shape(), &pixels, run)
     }
 
     /// Measures the stars at given (x, y) positions, rounded to pixels, in the
@@ -221,7 +208,13 @@ impl<'a> MatchedFinder<'a> {
     ) -> Result<Found<MatchedSource>, Error> {
         let pixels = nearest_pixels(positions, frame.data().shape())?;
         let filtered = self.filtered(frame, run)?;
-        self.measure_pixels(frame, &filtered, &pixels, run)
+        let snr = Image::new(&filtered.snr, frame.data().shape())?;
+        let gauge = Gauge {
+            frame,
+            snr,
+            filtered: &filtered,
+        };
+        measure_pixels(self, &gauge, snr.shape(), &pixels, run)
     }
 
     /// The amplitude and its error at each pixel.
@@ -269,41 +262,46 @@ impl<'a> MatchedFinder<'a> {
             unit: noise.of_pixel(factor),
         })
     }
+}
 
-    fn measure_pixels<T: Pixel>(
-        &self,
-        frame: &Frame<'_, T>,
-        filtered: &Filtered,
-        pixels: &[(usize, usize)],
-        run: Run<'_>,
-    ) -> Result<Found<MatchedSource>, Error> {
-        let shape = frame.data().shape();
-        let snr = Image::new(&filtered.snr, shape)?;
-        let measure = |work: &mut Vec<f64>, at: (usize, usize)| {
-            let window = filtered.window(at);
-            work.resize(window.len(), 0.0);
-            self.measure_at(frame, snr, filtered, at, work)
-        };
-        let sources = measure_all(pixels, measure, run)?;
-        Ok(self.selection.select(sources, |source: &MatchedSource| {
-            on_image(source.x, source.y, shape) && source.coverage >= self.min_coverage
-        }))
+/// What stars are measured on.
+pub(super) struct Gauge<'a, T> {
+    frame: &'a Frame<'a, T>,
+    snr: Image<'a, f32>,
+    filtered: &'a Filtered,
+}
+
+impl Finder for MatchedFinder<'_> {
+    type Gauge<'a, T: Pixel> = Gauge<'a, T>;
+    type Cutouts = Vec<f64>;
+    type Source = MatchedSource;
+
+    fn selection(&self) -> &Selection {
+        &self.selection
     }
 
-    /// The star at the pixel `at`; `None` where its flux cannot be told.
-    fn measure_at<T: Pixel>(
+    fn accepts(&self, source: &MatchedSource) -> bool {
+        source.coverage >= self.min_coverage
+    }
+
+    /// `None` where the flux cannot be told.
+    fn measure_one<T: Pixel>(
         &self,
-        frame: &Frame<'_, T>,
-        snr: Image<'_, f32>,
-        filtered: &Filtered,
+        gauge: &Gauge<'_, T>,
         at: (usize, usize),
-        psf: &mut [f64],
+        psf: &mut Vec<f64>,
     ) -> Option<MatchedSource> {
+        let Gauge {
+            frame,
+            snr,
+            filtered,
+        } = *gauge;
         let (px, py) = (at.0 as i64, at.1 as i64);
         let value = |dx: i64, dy: i64| snr.get(px + dx, py + dy).map_or(f64::NAN, f64::from);
         let x = at.0 as f64 + vertex(value(-1, 0), value(0, 0), value(1, 0));
         let y = at.1 as f64 + vertex(value(0, -1), value(0, 0), value(0, 1));
         let window = filtered.window(at);
+        psf.resize(window.len(), 0.0);
         self.psf.fill(Placement { x, y, shape: &[] }, window, psf);
         let usable = window.intersection(&frame.data().bounds());
         let (mut sums, mut used, mut n_pixels) = (Sums::default(), 0.0, 0);
@@ -353,7 +351,7 @@ impl<'a> MatchedFinder<'a> {
 }
 
 /// The image filtered.
-struct Filtered {
+pub(super) struct Filtered {
     kernels: Kernels,
     separation: f64,
     /// S/N times `factor`.
