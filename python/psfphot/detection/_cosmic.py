@@ -31,19 +31,21 @@ def detect_cosmic_rays(
     r"""Find hot pixels and cosmic rays: what is sharper than any star.
 
     At each local maximum of 3 by 3 pixels :math:`A P + \mathrm{constant}` is
-    fitted to the pixels around it, without the pixel itself. Of all stars,
-    wherever they lie within the pixel, the one with the brightest pixel there
-    has :math:`q A` above the constant. A pixel :math:`D` is bad where
+    fitted to the pixels around it by least squares, all with one weight, without
+    the pixel itself. Of all stars, wherever they lie within the pixel, the one
+    with the brightest pixel there has :math:`q A` above the constant. A pixel
+    :math:`D` is bad where
 
     .. math::
 
         D - \mathrm{constant} - \mathrm{margin} \cdot q \max(A, 0)
-        > n_\sigma \sqrt{\mathrm{error}^2 + (q \sigma_A / 2)^2}.
+        > n_\sigma \sqrt{\mathrm{error}^2 + (q \sigma_A / 2)^2},
 
-    The same is tried without the eight pixels around it, too, which tells
-    cosmic rays of several pixels from stars. Then the pixels found are left out
-    and the rest is searched again; beside pixels found half of ``n_sigma`` is
-    enough.
+    and where the mean of the eight pixels around it is less beside :math:`D`
+    than any star has it, by ``margin``. The same is tried without the eight
+    pixels, with the sixteen around them in their place, which tells cosmic rays
+    of several pixels from stars. Then the pixels found are left out and the rest
+    is searched again; beside pixels found half of ``n_sigma`` is enough.
 
     Parameters
     ----------

@@ -1,23 +1,23 @@
 //! Hot pixels and cosmic rays: pixels that stand out of what their neighbours
 //! say of a star there.
 
+mod star;
+
 use std::collections::BTreeSet;
 
 use super::finder::setters;
 use super::matched::{Kernels, Sums, deviation};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel, PixelBox};
-use crate::psf::{Placement, Psf};
+use crate::psf::Psf;
 use crate::run::{Run, chunks};
+
+use star::Star;
 
 /// Rows per task.
 const BAND: usize = 32;
 /// Pixels per task of a round that looks at some pixels only.
 const BATCH: usize = 256;
-
-/// Along each axis, the positions of a star within a pixel that are tried; the
-/// first and the last lie on the pixel's edges.
-const PHASES: usize = 9;
 
 /// Finds pixels that no star could make so bright beside its neighbours.
 ///
@@ -28,10 +28,15 @@ const PHASES: usize = 9;
 /// pixel the star lies; q is measured on the PSF at all positions. A pixel D is
 /// bad where
 ///
-/// D − constant − `margin`·q·max(A, 0) > `n_sigma` √(error² + (q σ_A/2)²).
+/// D − constant − `margin`·q·max(A, 0) > `n_sigma` √(error² + (q σ_A/2)²),
 ///
-/// The same is tried without the eight pixels around it, too, which tells
-/// cosmic rays of several pixels from stars. The pixels found are left out, and
+/// and where the mean of the eight pixels around it, above a low level of the
+/// window, is less beside D than any star has it, by `margin`. A neighbour that
+/// spoils the fit makes these pixels only brighter, so that the blends of a
+/// crowded field are no bad pixels.
+///
+/// The same is tried without the eight pixels, with the sixteen around them in
+/// their place, which tells cosmic rays of several pixels from stars. The pixels found are left out, and
 /// the next round looks again for maxima among the others, until none is found
 /// or for so many rounds; from the third round on only beside pixels found.
 ///
@@ -130,58 +135,6 @@ impl<'a> CosmicRays<'a> {
             places.extend(new);
         }
         Ok(search.found)
-    }
-}
-
-/// How bright a star's brightest pixel can be.
-#[derive(Debug, Clone, Copy)]
-struct Star {
-    /// The brightest pixel, from the middle of the window.
-    brightest: (i64, i64),
-    /// Over the amplitude fitted to the others; over that fitted without its
-    /// eight neighbours. Infinite where that amplitude is not positive.
-    ratio: [f64; 2],
-}
-
-impl Star {
-    fn new(psf: &dyn Psf, kernels: &Kernels, (x, y): (f64, f64), kernel: &[f64]) -> Self {
-        let (side, half) = (kernels.side(), kernels.half_width() as i64);
-        let largest = (0..kernel.len()).max_by(|&a, &b| kernel[a].total_cmp(&kernel[b]));
-        let place = |k: usize| ((k % side) as i64 - half, (k / side) as i64 - half);
-        let brightest = largest.map_or((0, 0), place);
-        let window = PixelBox::around(x, y, (side, side));
-        let mut values = vec![0.0; window.len()];
-        let mut ratio = [0.0_f64; 2];
-        let phase = |i: usize| i as f64 / (PHASES - 1) as f64 - 0.5;
-        for k in 0..PHASES * PHASES {
-            let at = Placement {
-                x: x + phase(k % PHASES),
-                y: y + phase(k / PHASES),
-                shape: &[],
-            };
-            psf.fill(at, window, &mut values);
-            for (reach, most) in (0..).zip(&mut ratio) {
-                let mut sums = Sums::default();
-                let mut peak = 0.0;
-                for (i, (value, p)) in values.iter().zip(kernel).enumerate() {
-                    let (dx, dy) = place(i);
-                    let distance = (dx - brightest.0).abs().max((dy - brightest.1).abs());
-                    if distance > reach {
-                        sums.add(1.0, *p, *value);
-                    } else if distance == 0 {
-                        peak = *value;
-                    }
-                }
-                let amplitude = sums.amplitude(true).value();
-                let share = (peak - sums.sky(amplitude)) / amplitude;
-                *most = if amplitude > 0.0 {
-                    most.max(share)
-                } else {
-                    f64::INFINITY
-                };
-            }
-        }
-        Self { brightest, ratio }
     }
 }
 
@@ -297,8 +250,12 @@ impl<T: Pixel> Search<'_, '_, T> {
         let height = amplitude.value().max(0.0);
         let uncertain = 0.5 * ratio * around.error(amplitude.precision) * self.unit;
         let allowed = around.sums.sky(height) + self.settings.margin * ratio * height;
-        // NaN, of too few pixels, is never above.
-        around.coverage > 0.5 && value - allowed > n_sigma * noise.hypot(uncertain)
+        let low = around.low.min(around.sums.sky(height));
+        let ring = (around.ring - low) * self.settings.margin;
+        // NaN, of too few pixels, passes no test.
+        around.coverage > 0.5
+            && ring < star.ring[reach] * (value - low)
+            && value - allowed > n_sigma * noise.hypot(uncertain)
     }
 
     /// The usable pixels of the window with its brightest pixel at `at`, without
@@ -317,6 +274,7 @@ impl<T: Pixel> Search<'_, '_, T> {
         let usable = window.intersection(&self.frame.data().bounds());
         let (mut sums, mut variances) = (Sums::default(), Sums::default());
         let (mut used, mut whole) = (0.0, 0.0);
+        let (mut ring, mut n_ring, mut values) = (0.0, 0.0, Vec::with_capacity(kernel.len()));
         for (k, p) in kernel.iter().enumerate() {
             let (x, y) = (window.x0 + (k % side) as i64, window.y0 + (k / side) as i64);
             whole += if (x - px).abs().max((y - py).abs()) > reach {
@@ -332,8 +290,13 @@ impl<T: Pixel> Search<'_, '_, T> {
             let found = &self.found[y as usize * nx + columns.start..];
             let row = self.frame.row_pixels(y as usize, columns).zip(found);
             for ((x, p), (pixel, found)) in (usable.x0..).zip(&kernel[start..]).zip(row) {
-                let is_apart = (x - px).abs().max((y - py).abs()) > reach;
-                if let (Some((value, weight)), false, true) = (pixel, *found, is_apart) {
+                let distance = (x - px).abs().max((y - py).abs());
+                if let (Some((value, weight)), false, true) = (pixel, *found, distance > reach) {
+                    if distance == reach + 1 {
+                        ring += value;
+                        n_ring += 1.0;
+                    }
+                    values.push(value);
                     sums.add(1.0, *p, value);
                     variances.add(1.0 / weight, *p, 0.0);
                     used += p * p;
@@ -344,6 +307,8 @@ impl<T: Pixel> Search<'_, '_, T> {
             sums,
             variances,
             coverage: used / whole,
+            ring: ring / n_ring,
+            low: lower_quartile(&mut values),
         }
     }
 }
@@ -356,6 +321,19 @@ struct Around {
     variances: Sums,
     /// How much of the squared kernel they hold.
     coverage: f64,
+    /// Mean of the nearest of them.
+    ring: f64,
+    /// The lower quartile of their values.
+    low: f64,
+}
+
+/// NaN of nothing.
+fn lower_quartile(values: &mut [f64]) -> f64 {
+    let quarter = values.len() / 4;
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    *values.select_nth_unstable_by(quarter, f64::total_cmp).1
 }
 
 impl Around {
@@ -389,4 +367,113 @@ fn row_noise<T: Pixel>(data: Image<'_, T>) -> f64 {
         .collect();
     let noise: f64 = deviation(&mut differences) / std::f64::consts::SQRT_2;
     if noise > 0.0 { noise } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psf::{CircularGaussianPrf, MoffatPsf, Placement};
+    use proptest::prelude::*;
+
+    const SHAPE: (usize, usize) = (40, 48);
+
+    /// Stars (x, y, flux) on a sky of 100, and σ = 1 of no noise.
+    fn scene(psf: &dyn Psf, stars: &[(f64, f64, f64)]) -> Vec<f64> {
+        let window = PixelBox::new(0, SHAPE.1 as i64, 0, SHAPE.0 as i64);
+        let mut sum = vec![100.0; window.len()];
+        let mut values = vec![0.0; window.len()];
+        for &(x, y, flux) in stars {
+            psf.fill(Placement { x, y, shape: &[] }, window, &mut values);
+            sum.iter_mut()
+                .zip(&values)
+                .for_each(|(s, v)| *s += flux * v);
+        }
+        sum
+    }
+
+    fn found(psf: &dyn Psf, data: &[f64]) -> Result<Vec<(usize, usize)>, Error> {
+        let frame = Frame::new(Image::new(data, SHAPE)?);
+        let search = CosmicRays::new(psf).with_error(Some(1.0));
+        let mask = search.find(&frame, Run::new())?;
+        assert_eq!(mask, search.find(&frame, Run::new().serial())?);
+        let places = mask.iter().enumerate().filter(|(_, bad)| **bad);
+        Ok(places.map(|(k, _)| (k % SHAPE.1, k / SHAPE.1)).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn no_star_is_bad_at_any_phase_and_flux(
+            dx in -0.5..0.5_f64, dy in -0.5..0.5_f64, magnitude in 1.0..6.5_f64,
+            fwhm in 2.0..4.5_f64, other in 1.0..6.5_f64, distance in 0.0..12.0_f64,
+            angle in 0.0..6.3_f64,
+        ) {
+            let gaussian = CircularGaussianPrf::new(fwhm)?;
+            let moffat = MoffatPsf::new(fwhm, 3.0)?;
+            for psf in [&gaussian as &dyn Psf, &moffat] {
+                let star = (24.0 + dx, 20.0 + dy, 10.0_f64.powf(magnitude));
+                prop_assert!(found(psf, &scene(psf, &[star]))?.is_empty());
+                let (sin, cos) = angle.sin_cos();
+                let second = (
+                    star.0 + distance * cos, star.1 + distance * sin, 10.0_f64.powf(other),
+                );
+                prop_assert!(found(psf, &scene(psf, &[star, second]))?.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn hot_pixels_are_found_alone_and_near_a_star() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let mut data = scene(&psf, &[(24.2, 20.4, 3000.0)]);
+        let bad = [(5, 5), (9, 0), (29, 20), (40, 39), (47, 10)];
+        for (x, y) in bad {
+            data[y * SHAPE.1 + x] += 60.0;
+        }
+        let mut places = found(&psf, &data)?;
+        places.sort_unstable();
+        let mut expected = bad.to_vec();
+        expected.sort_unstable();
+        assert_eq!(places, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn tracks_and_blocks_are_found_whole() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let track: Vec<_> = (0..6).map(|i| (10 + i, 12 + i / 2)).collect();
+        let block = vec![(30, 30), (31, 30), (30, 31), (31, 31)];
+        for bad in [track, block] {
+            let mut data = scene(&psf, &[]);
+            for (k, (x, y)) in bad.iter().enumerate() {
+                data[y * SHAPE.1 + x] += 80.0 + 5.0 * k as f64;
+            }
+            let mut places = found(&psf, &data)?;
+            places.sort_unstable();
+            let mut bad = bad.clone();
+            bad.sort_unstable();
+            assert_eq!(places, bad);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn bad_settings_are_named() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let data = scene(&psf, &[]);
+        let frame = Frame::new(Image::new(&data, SHAPE)?);
+        let refused = |search: CosmicRays<'_>, name: &str| {
+            let message = search.find(&frame, Run::new()).map_err(|e| e.to_string());
+            assert!(
+                message.is_err_and(|message| message.starts_with(name)),
+                "{name}"
+            );
+        };
+        refused(CosmicRays::new(&psf).with_margin(0.9), "margin");
+        refused(CosmicRays::new(&psf).with_n_sigma(0.0), "n_sigma");
+        refused(CosmicRays::new(&psf).with_error(Some(f64::NAN)), "error");
+        refused(CosmicRays::new(&psf).with_half_width(Some(0)), "half_width");
+        Ok(())
+    }
 }

@@ -378,3 +378,117 @@ fn vertex(left: f64, middle: f64, right: f64) -> f64 {
     }
     0.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psf::CircularGaussianPrf;
+
+    const SHAPE: (usize, usize) = (50, 60);
+    const STARS: [(f64, f64, f64); 3] =
+        [(12.2, 9.7, 90.0), (44.9, 20.1, 400.0), (30.4, 38.6, 150.0)];
+
+    fn field(psf: &dyn Psf, stars: &[(f64, f64, f64)]) -> Vec<f64> {
+        let window = PixelBox::new(0, SHAPE.1 as i64, 0, SHAPE.0 as i64);
+        let mut sum = vec![1000.0; window.len()];
+        let mut values = vec![0.0; window.len()];
+        for &(x, y, flux) in stars {
+            psf.fill(Placement { x, y, shape: &[] }, window, &mut values);
+            sum.iter_mut()
+                .zip(&values)
+                .for_each(|(s, v)| *s += flux * v);
+        }
+        sum
+    }
+
+    fn compare(found: &[MatchedSource], tolerance: f64) {
+        assert_eq!(found.len(), STARS.len());
+        for (source, star) in found.iter().zip(STARS) {
+            let distance = (source.x - star.0).hypot(source.y - star.1);
+            assert!(distance < tolerance, "{source:?}");
+            assert!((source.flux / star.2 - 1.0).abs() < tolerance, "{source:?}");
+            assert!((source.sharpness - 1.0).abs() < tolerance, "{source:?}");
+            assert!((source.sky - 1000.0).abs() < 1.0 && source.snr > 5.0);
+        }
+    }
+
+    #[test]
+    fn stars_are_found_on_any_sky_with_their_flux() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let data = field(&psf, &STARS);
+        let frame = Frame::new(Image::new(&data, SHAPE)?);
+        let finder = MatchedFinder::new(&psf, 5.0).with_error(Some(2.0));
+        let found = finder.find(&frame, Run::new())?;
+        assert_eq!(found, finder.find(&frame, Run::new().serial())?);
+        compare(&found.sources, 0.15);
+        let places = STARS.map(|star| (star.0, star.1));
+        assert_eq!(
+            found.sources,
+            finder.measure(&frame, &places, Run::new())?.sources
+        );
+        // Errors of a frame, all the same, are that error.
+        let errors = vec![2.0; data.len()];
+        let frame = frame.with_error(Image::new(&errors, SHAPE)?)?;
+        let same = MatchedFinder::new(&psf, 5.0).find(&frame, Run::new())?;
+        compare(&same.sources, 0.15);
+        assert!((same.sources[1].flux_err / found.sources[1].flux_err - 1.0).abs() < 1e-12);
+        Ok(())
+    }
+
+    #[test]
+    fn a_star_without_its_core_is_found_and_one_without_its_half_is_not() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let mut data = field(&psf, &STARS);
+        for (x, y) in [(12, 10), (45, 20), (30, 39)] {
+            data[y * SHAPE.1 + x] = f64::NAN;
+        }
+        let finder = MatchedFinder::new(&psf, 5.0).with_error(Some(2.0));
+        let frame = Frame::new(Image::new(&data, SHAPE)?);
+        let found = finder.find(&frame, Run::new())?.sources;
+        assert_eq!(found.len(), 3);
+        for (source, star) in found.iter().zip(STARS) {
+            assert!(
+                (source.x - star.0).hypot(source.y - star.1) < 0.5,
+                "{source:?}"
+            );
+            assert!(source.coverage < 0.9);
+        }
+        for y in 17..24 {
+            data[y * SHAPE.1 + 43..y * SHAPE.1 + 47].fill(f64::NAN);
+        }
+        let frame = Frame::new(Image::new(&data, SHAPE)?);
+        assert_eq!(finder.find(&frame, Run::new())?.sources.len(), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn bad_settings_are_named() -> Result<(), Error> {
+        let psf = CircularGaussianPrf::new(2.5)?;
+        let data = field(&psf, &STARS);
+        let frame = Frame::new(Image::new(&data, SHAPE)?);
+        let refused = |finder: MatchedFinder<'_>, name: &str| {
+            let message = finder.find(&frame, Run::new()).map_err(|e| e.to_string());
+            assert!(
+                message.is_err_and(|message| message.starts_with(name)),
+                "{name}"
+            );
+        };
+        let finder = MatchedFinder::new(&psf, 5.0);
+        refused(MatchedFinder::new(&psf, 0.0), "n_sigma");
+        refused(finder.clone().with_error(Some(-1.0)), "error");
+        refused(finder.clone().with_fwhm(Some(f64::NAN)), "fwhm");
+        refused(finder.clone().with_half_width(Some(1000)), "half_width");
+        refused(finder.clone().with_min_coverage(1.1), "min_coverage");
+        let wide = CircularGaussianPrf::new(300.0)?;
+        refused(MatchedFinder::new(&wide, 5.0), "psf_model");
+        // Most pixels are far from any star: nothing to measure the noise of.
+        let sparse: Vec<f64> = field(&psf, &STARS[..1])
+            .iter()
+            .map(|v| v - 1000.0)
+            .collect();
+        let frame = Frame::new(Image::new(&sparse, SHAPE)?);
+        let message = finder.find(&frame, Run::new()).map_err(|e| e.to_string());
+        assert!(message.is_err_and(|message| message.starts_with("error must be given")));
+        Ok(())
+    }
+}
