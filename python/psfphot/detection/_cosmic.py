@@ -45,7 +45,8 @@ def detect_cosmic_rays(
     than any star has it, by ``margin``. The same is tried without the eight
     pixels, with the sixteen around them in their place, which tells cosmic rays
     of several pixels from stars. Then the pixels found are left out and the rest
-    is searched again; beside pixels found half of ``n_sigma`` is enough.
+    is searched again; beside pixels found half of ``n_sigma`` is enough. Pixels
+    with too few usable ones around them, as at the edges, are not judged.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def detect_cosmic_rays(
         model says; at least 1.
     half_width : int or `None`, optional
         Half the width of the windows of ``2 * half_width + 1`` pixels; `None`
-        means twice the PSF's full width at half maximum, rounded up.
+        means twice the PSF's full width at half maximum, rounded.
     max_iterations : int, optional
         The most rounds; the search ends before if a round finds nothing.
     n_threads : int or `None`, optional

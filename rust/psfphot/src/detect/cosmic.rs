@@ -16,6 +16,11 @@ use star::Star;
 
 /// Rows per task.
 const BAND: usize = 32;
+/// How much of the squared kernel must lie on usable pixels: where more is
+/// missing, at the edges of the image above all, a star looks like a bad pixel.
+const LEAST_COVERAGE: f64 = 0.75;
+/// How much must be left of it without the pixels found.
+const LEAST_LEFT: f64 = 0.3;
 /// Pixels per task of a round that looks at some pixels only.
 const BATCH: usize = 256;
 
@@ -39,6 +44,8 @@ const BATCH: usize = 256;
 /// their place, which tells cosmic rays of several pixels from stars. The pixels found are left out, and
 /// the next round looks again for maxima among the others, until none is found
 /// or for so many rounds; from the third round on only beside pixels found.
+///
+/// Pixels at the edges, where a star would be cut, are not judged.
 ///
 /// The idea is that of stars' sharpness (Stetson 1987, PASP 99, 191), and of
 /// the comparison with the sharpest possible star by van Dokkum (2001, PASP
@@ -82,7 +89,7 @@ impl<'a> CosmicRays<'a> {
         fn with_error(error: Option<f64>);
 
         /// Half the width of the windows; `None` for twice the PSF's full width
-        /// at half maximum, rounded up.
+        /// at half maximum, rounded.
         fn with_half_width(half_width: Option<usize>);
 
         /// The most rounds.
@@ -253,7 +260,8 @@ impl<T: Pixel> Search<'_, '_, T> {
         let low = around.low.min(around.sums.sky(height));
         let ring = (around.ring - low) * self.settings.margin;
         // NaN, of too few pixels, passes no test.
-        around.coverage > 0.5
+        around.coverage > LEAST_COVERAGE
+            && around.left > LEAST_LEFT
             && ring < star.ring[reach] * (value - low)
             && value - allowed > n_sigma * noise.hypot(uncertain)
     }
@@ -273,7 +281,7 @@ impl<T: Pixel> Search<'_, '_, T> {
         let window = PixelBox::around(middle.0, middle.1, (side, side));
         let usable = window.intersection(&self.frame.data().bounds());
         let (mut sums, mut variances) = (Sums::default(), Sums::default());
-        let (mut used, mut whole) = (0.0, 0.0);
+        let (mut usable_part, mut used, mut whole) = (0.0, 0.0, 0.0);
         let (mut ring, mut n_ring, mut values) = (0.0, 0.0, Vec::with_capacity(kernel.len()));
         for (k, p) in kernel.iter().enumerate() {
             let (x, y) = (window.x0 + (k % side) as i64, window.y0 + (k / side) as i64);
@@ -291,7 +299,11 @@ impl<T: Pixel> Search<'_, '_, T> {
             let row = self.frame.row_pixels(y as usize, columns).zip(found);
             for ((x, p), (pixel, found)) in (usable.x0..).zip(&kernel[start..]).zip(row) {
                 let distance = (x - px).abs().max((y - py).abs());
-                if let (Some((value, weight)), false, true) = (pixel, *found, distance > reach) {
+                let Some((value, weight)) = pixel.filter(|_| distance > reach) else {
+                    continue;
+                };
+                usable_part += p * p;
+                if !found {
                     if distance == reach + 1 {
                         ring += value;
                         n_ring += 1.0;
@@ -306,7 +318,8 @@ impl<T: Pixel> Search<'_, '_, T> {
         Around {
             sums,
             variances,
-            coverage: used / whole,
+            coverage: usable_part / whole,
+            left: used / whole,
             ring: ring / n_ring,
             low: lower_quartile(&mut values),
         }
@@ -319,8 +332,10 @@ struct Around {
     sums: Sums,
     /// With their variances in the place of weights, of no data.
     variances: Sums,
-    /// How much of the squared kernel they hold.
+    /// How much of the squared kernel they and the pixels found hold.
     coverage: f64,
+    /// How much they alone hold.
+    left: f64,
     /// Mean of the nearest of them.
     ring: f64,
     /// The lower quartile of their values.
@@ -427,7 +442,7 @@ mod tests {
     fn hot_pixels_are_found_alone_and_near_a_star() -> Result<(), Error> {
         let psf = CircularGaussianPrf::new(2.5)?;
         let mut data = scene(&psf, &[(24.2, 20.4, 3000.0)]);
-        let bad = [(5, 5), (9, 0), (29, 20), (40, 39), (47, 10)];
+        let bad = [(5, 5), (9, 1), (29, 20), (40, 38), (46, 10)];
         for (x, y) in bad {
             data[y * SHAPE.1 + x] += 60.0;
         }

@@ -150,7 +150,7 @@ impl<'a> MatchedFinder<'a> {
         fn with_fwhm(fwhm: Option<f64>);
 
         /// Half the width of the windows of 2n + 1 pixels; `None` for twice the
-        /// full width at half maximum, rounded up.
+        /// full width at half maximum, rounded.
         fn with_half_width(half_width: Option<usize>);
 
         /// Whether a constant is fitted with the amplitude (true). Without it

@@ -81,7 +81,7 @@ impl Kernels {
             }
             None => measured_fwhm(psf, ((shape.1 / 2) as f64, (shape.0 / 2) as f64))?,
         };
-        let half_width = half_width.unwrap_or((2.0 * fwhm).ceil() as usize);
+        let half_width = half_width.unwrap_or((2.0 * fwhm).round().max(1.0) as usize);
         if !(1..=LARGEST_HALF_WIDTH).contains(&half_width) {
             let expected = format!("be between 1 and {LARGEST_HALF_WIDTH}");
             return Err(Error::invalid("half_width", expected, half_width));
