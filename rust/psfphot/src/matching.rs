@@ -77,7 +77,10 @@ pub fn near_pairs<const D: usize>(
         for i in range {
             run.check()?;
             near.clear();
-            tree.within(&first[i], radius * radius, near);
+            // The square of a large radius is infinite, and no distance above it.
+            if is_finite(&first[i]) {
+                tree.within(&first[i], radius * radius, near);
+            }
             near.sort_unstable();
             pairs.first.resize(pairs.first.len() + near.len(), i);
             pairs.second.extend_from_slice(near);
@@ -139,9 +142,8 @@ struct Node<const D: usize> {
 
 impl<const D: usize> Tree<D> {
     pub(crate) fn new(points: &[[f64; D]]) -> Self {
-        let finite = |point: &[f64; D]| point.iter().all(|v| v.is_finite());
         let mut nodes: Vec<Node<D>> = (0..points.len())
-            .filter(|&index| finite(&points[index]))
+            .filter(|&index| is_finite(&points[index]))
             .map(|index| Node {
                 point: points[index],
                 index,
@@ -201,6 +203,10 @@ fn widest_axis<const D: usize>(nodes: &[Node<D>]) -> usize {
             if other.1 > widest.1 { other } else { widest }
         })
         .0
+}
+
+fn is_finite<const D: usize>(point: &[f64; D]) -> bool {
+    point.iter().all(|coordinate| coordinate.is_finite())
 }
 
 fn squared_distance<const D: usize>(a: &[f64; D], b: &[f64; D]) -> f64 {
@@ -365,5 +371,16 @@ mod tests {
             near_pairs(&points, &points, 1.0, run),
             Err(Error::Cancelled)
         );
+    }
+
+    #[test]
+    fn points_that_are_not_finite_are_in_no_pair() {
+        let first = [[f64::NAN, 0.0], [0.0, f64::INFINITY], [1.0, 1.0]];
+        // Its square is infinite.
+        let radius = 1e200;
+        let near = near_pairs(&first, &[[0.0, 0.0]], radius, Run::new()).unwrap();
+        assert_eq!((near.first, near.second), (vec![2], vec![0]));
+        let far = near_pairs(&[[0.0, 0.0]], &first, radius, Run::new()).unwrap();
+        assert_eq!((far.first, far.second), (vec![0], vec![2]));
     }
 }
