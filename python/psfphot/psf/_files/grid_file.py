@@ -10,7 +10,8 @@ import re
 import sys
 import warnings
 import zlib
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -152,15 +153,25 @@ def _damaged(name: str, exc: Exception) -> ValueError:
 
 @contextmanager
 def _opened(source: Any, name: str) -> Iterator[fits.HDUList]:
-    given = isinstance(source, fits.HDUList)
-    source = source if given else _openable(source, name)
+    if isinstance(source, fits.HDUList):  # its owner's to close
+        opened: Any = nullcontext(source)
+    else:
+        opened = _opened_fits(_openable(source, name))
     try:
-        # An HDUList is its owner's to close.
-        with nullcontext(source) if given else fits.open(source, memmap=False) as hdus:
+        with opened as hdus:
             yield hdus
     except (KeyError, OverflowError, TypeError, VerifyError) as exc:
         # What astropy makes of a NAXIS1 that is missing, or a word.
         raise _damaged(name, exc) from exc
+
+
+@contextmanager
+def _opened_fits(source: Any) -> Iterator[fits.HDUList]:
+    with ExitStack() as stack:
+        # Where opening fails, astropy leaves a file open that it opened itself.
+        if isinstance(source, str) and Path(source).is_file():
+            source = stack.enter_context(Path(source).open("rb"))
+        yield stack.enter_context(fits.open(source, memmap=False))
 
 
 def _openable(source: Any, name: str) -> Any:
