@@ -8,6 +8,7 @@ from typing import Any
 from astropy.io import fits, registry
 from astropy.utils.data import get_readable_fileobj
 
+from psfphot.psf._files.grid_file import each_hdu
 from psfphot.psf._files.stdpsf import read_stdpsf
 from psfphot.psf._files.stpsf import check_order, read_stpsf
 from psfphot.psf._files.stpsf_writer import write_stpsf
@@ -97,10 +98,11 @@ def _is_stdpsf(origin: str, path: Any, fileobj: Any, *args: Any, **_: Any) -> bo
 
 def _header(path: Any, fileobj: Any, args: tuple[Any, ...]) -> fits.Header:
     """Read the header of the first image; empty if it is no FITS file."""
-    if args and isinstance(args[0], fits.HDUList):
-        images = (hdu for hdu in args[0] if hdu.is_image and hdu.header["NAXIS"])
-        return next((hdu.header for hdu in images), fits.Header())
     try:
+        if args and isinstance(args[0], fits.HDUList):
+            hdus = each_hdu(args[0])
+            images = (hdu for hdu in hdus if hdu.is_image and hdu.header["NAXIS"])
+            return next((hdu.header for hdu in images), fits.Header())
         if fileobj is None:
             with get_readable_fileobj(path, encoding="binary") as opened:
                 return _first_header(opened)

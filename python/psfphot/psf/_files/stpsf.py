@@ -11,7 +11,11 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot.psf._files.grid_file import callers_level, read_grid_file
+from psfphot.psf._files.grid_file import (
+    callers_level,
+    read_grid_file,
+    whole_oversampling,
+)
 from psfphot.psf._models.grid import check_rectangular, sorted_order
 from psfphot.psf._models.sampled import MAX_OVERSAMPLING
 
@@ -103,14 +107,14 @@ def _oversampling(header: fits.Header, name: str) -> int:
         )
         raise ValueError(msg)
     value = header["OVERSAMP"]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and 1 <= value <= MAX_OVERSAMPLING and value == int(value)):
+    oversampling = whole_oversampling(value)
+    if oversampling is None:
         msg = (
             f"{name}: OVERSAMP must be a positive integer up to {MAX_OVERSAMPLING}, "
             f"got {value!r}"
         )
         raise ValueError(msg)
-    return int(value)
+    return oversampling
 
 
 _NUMBER = r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*"
