@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ def fit_with_astropy(
             setup.core_psf,
             starts,
             # The core's own settings of a fit say nothing here.
-            core_settings(setup._replace(fitter=LevenbergMarquardt())),
+            core_settings(replace(setup, fitter=LevenbergMarquardt())),
             fitted,
             errors,
             has_converged,
