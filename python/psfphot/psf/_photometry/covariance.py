@@ -120,6 +120,7 @@ class Covariances:
         parameters: NDArray[np.float64],
     ) -> None:
         self._setup = setup
+        self._settings = core_settings(setup)
         self._starts = starts
         self._parameters = parameters
         self._source: Frame | Kept = frame
@@ -170,7 +171,7 @@ class Covariances:
             *frame.arrays,
             self._setup.core_psf,
             own,
-            core_settings(self._setup),
+            self._settings,
             list(range(len(members))),
             np.ascontiguousarray(self._parameters[members]),
         )
