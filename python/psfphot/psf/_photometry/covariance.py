@@ -8,12 +8,11 @@ import numpy as np
 
 from psfphot import _core
 from psfphot._validate import Frame
-from psfphot.psf._photometry.fitting import core_settings, fit_box
+from psfphot.psf._photometry.fitting import core_call, fit_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from astropy import units as u
+    from astropy.table import QTable
     from numpy.typing import NDArray
 
     from psfphot.psf._photometry.fitting import FitSetup
@@ -91,7 +90,7 @@ class Kept(NamedTuple):
     # Where the matrix of a group begins: the labels are the keys.
     places: dict[int, int]
     # Of the groups that are not among these.
-    pixels: FittedPixels | None
+    pixels: FittedPixels
 
 
 class Covariances:
@@ -106,8 +105,8 @@ class Covariances:
         How the fit was done.
     frame : Frame
         The image.
-    starts : dict
-        The starting values, as the core takes them.
+    init : `~astropy.table.QTable`
+        The starting values.
     parameters : (n, k) array
         The parameters at the end, in the core's order.
     """
@@ -116,12 +115,11 @@ class Covariances:
         self,
         setup: FitSetup,
         frame: Frame,
-        starts: dict[str, NDArray[Any]],
+        init: QTable,
         parameters: NDArray[np.float64],
     ) -> None:
         self._setup = setup
-        self._settings = core_settings(setup)
-        self._starts = starts
+        self._init = init
         self._parameters = parameters
         self._source: Frame | Kept = frame
 
@@ -137,42 +135,38 @@ class Covariances:
         """
         source = self._source
         if isinstance(source, Frame):
-            return self._compute(source, members)
-        place = source.places.get(int(label))
-        if place is not None:
-            order = self._order(members)
-            return source.matrices[place : place + order**2].reshape(order, order)
-        if source.pixels is None:  # no group is without both
-            raise KeyError(label)
-        return self._compute(source.pixels.frame(), members)
+            values = self._compute(source, [members])
+        elif (place := source.places.get(int(label))) is not None:
+            values = source.matrices[place : place + self._order(members) ** 2].copy()
+        else:
+            values = self._compute(source.pixels.frame(), [members])
+        return values.reshape(self._order(members), -1)
 
     def drop_image(self) -> None:
         """Keep what the covariances need, at no change of any bit, and no more."""
         frame = self._source
         if not isinstance(frame, Frame):
             return
-        matrices, places, large = [np.empty(0)], {}, []
-        place = 0
-        for label, members in self._groups():
-            if len(members) > _MOST_MEMBERS:
-                large.append(members)
-                continue
-            matrices.append(self._compute(frame, members).ravel())
-            places[label] = place
-            place += matrices[-1].size
-        pixels = self._pixels(frame, np.concatenate(large)) if large else None
+        groups = self._groups()
+        small = [members for members in groups if len(members) <= _MOST_MEMBERS]
+        large = [members for members in groups if len(members) > _MOST_MEMBERS]
+        labels = np.asarray(self._init["group_id"])
+        places, place = {}, 0
+        for members in small:
+            places[int(labels[members[0]])] = place
+            place += self._order(members) ** 2
         # All at once, for another thread may be reading.
-        self._source = Kept(np.concatenate(matrices), places, pixels)
+        self._source = Kept(
+            self._compute(frame, small), places, self._pixels(frame, large)
+        )
 
-    def _compute(self, frame: Frame, members: NDArray[np.int_]) -> NDArray[np.float64]:
-        # The starts of all others would cost more than the covariance.
-        own = {name: values[members] for name, values in self._starts.items()}
-        return _core.joint_covariance(
-            *frame.arrays,
-            self._setup.core_psf,
-            own,
-            self._settings,
-            list(range(len(members))),
+    def _compute(
+        self, frame: Frame, groups: list[NDArray[np.int_]]
+    ) -> NDArray[np.float64]:
+        members = np.concatenate(groups) if groups else np.empty(0, dtype=int)
+        return _core.joint_covariances(
+            core_call(self._setup, frame, self._init),
+            [one.tolist() for one in groups],
             np.ascontiguousarray(self._parameters[members]),
         )
 
@@ -180,21 +174,20 @@ class Covariances:
         is_free = [not parameter.fixed for parameter in self._setup.parameters()]
         return sum(is_free) * len(members)
 
-    def _groups(self) -> Iterator[tuple[int, NDArray[np.int_]]]:
-        label = self._starts["group_id"]
-        order = np.argsort(label, kind="stable")
-        first = np.flatnonzero(np.diff(label[order])) + 1
-        for members in np.split(order, first):
-            if len(members):
-                yield int(label[members[0]]), members
+    def _groups(self) -> list[NDArray[np.int_]]:
+        """Tell the rows of each group."""
+        labels = np.asarray(self._init["group_id"])
+        order = np.argsort(labels, kind="stable")
+        firsts = np.flatnonzero(np.diff(labels[order])) + 1
+        return [rows for rows in np.split(order, firsts) if len(rows)]
 
-    def _pixels(self, frame: Frame, members: NDArray[np.int_]) -> FittedPixels:
+    def _pixels(self, frame: Frame, groups: list[NDArray[np.int_]]) -> FittedPixels:
         is_used = np.zeros(frame.data.shape, dtype=bool)
-        x, y = self._starts["x"][members], self._starts["y"][members]
-        is_placed = np.isfinite(x) & np.isfinite(y)
-        for centre in zip(x[is_placed], y[is_placed], strict=True):
-            box = fit_box(*centre, self._setup.fit_shape, frame.data.shape)
-            is_used[box] = True
+        for k in (row for rows in groups for row in rows):
+            centre = float(self._init["x_init"][k]), float(self._init["y_init"][k])
+            if np.isfinite(centre).all():
+                box = fit_box(*centre, self._setup.fit_shape, frame.data.shape)
+                is_used[box] = True
         return FittedPixels(frame, is_used)
 
 

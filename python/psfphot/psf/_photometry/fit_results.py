@@ -11,7 +11,6 @@ from psfphot import _core
 from psfphot._validate import values_of
 from psfphot.psf._photometry.covariance import Covariances, in_table_order
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
-from psfphot.psf._photometry.fitting import starting_values
 from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._photometry.model_images import ModelImages
 from psfphot.psf._photometry.results import results_table
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from psfphot._validate import Frame
     from psfphot.psf._photometry.covariance import GroupCovariance
     from psfphot.psf._photometry.fitting import FitSetup
-
-# astropy's fitters call what ended well 1 to 4, and 0 the end of iterations.
-_STATUS = (1, 0, -1, -2, -3, -4)
 
 
 class FitResult:
@@ -55,9 +51,8 @@ class FitResult:
         self._fit = fit
         self._covariances: Covariances | None = None
         if isinstance(setup.fitter, LevenbergMarquardt):
-            starts = starting_values(self._setup, self._init)
             self._covariances = Covariances(
-                self._setup, frame, starts, fit["parameters"]
+                self._setup, frame, self._init, fit["parameters"]
             )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -92,9 +87,9 @@ class FitResult:
         fit = self._fit
         if "fit_info" in fit:
             return list(fit["fit_info"])
-        messages = _core.termination_messages()
+        ends = _core.terminations()
         return [
-            {"status": _STATUS[end], "message": messages[end], "n_iterations": n}
+            {"status": ends[end][0], "message": ends[end][1], "n_iterations": n}
             for end, n in zip(
                 fit["termination"].tolist(), fit["iterations"].tolist(), strict=True
             )
@@ -148,7 +143,7 @@ class FitResult:
         members = np.flatnonzero(np.asarray(self._init["group_id"]) == group_id)
         if len(members) == 0:
             raise ValueError(f"group_id must be one of the results, got {group_id!r}")
-        covariance = self._covariances.of(group_id, members).copy()
+        covariance = self._covariances.of(group_id, members)
         # Those that have no errors have no covariance either.
         no_covariance = PSF_FLAGS.get_bit_value("no_covariance")
         has_none = np.asarray(self._fit["flags"])[members] & no_covariance > 0
