@@ -160,6 +160,7 @@ def test_what_the_user_does_to_the_tables_is_not_done_to_the_result(image, stars
     before = covariances(phot)
     residual = phot.make_residual_image(image)
     flags, starts = phot.decode_flags(), phot.results_to_init_params()
+    info = dict(zip(phot.results["id"], phot.fit_info, strict=True))
     phot.results.sort("flux_fit")
     phot.results.remove_rows([0, 3])
     phot.init_params["x_init"] += 5
@@ -168,6 +169,7 @@ def test_what_the_user_does_to_the_tables_is_not_done_to_the_result(image, stars
     np.testing.assert_array_equal(phot.make_residual_image(image), residual)
     for group_id, one in enumerate(before, 1):
         assert_same([phot.group_covariance(group_id)], [one])
+    assert phot.fit_info == [info[k] for k in phot.results["id"]]
     assert phot.decode_flags() == flags
     np.testing.assert_array_equal(
         phot.results_to_init_params()["x_init"], starts["x_init"]

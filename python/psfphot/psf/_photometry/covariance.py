@@ -121,6 +121,7 @@ class Covariances:
         self._setup = setup
         self._init = init
         self._parameters = parameters
+        self._n_free = sum(not parameter.fixed for parameter in setup.parameters())
         self._source: Frame | Kept = frame
 
     def of(self, label: int, members: NDArray[np.int_]) -> NDArray[np.float64]:
@@ -134,13 +135,14 @@ class Covariances:
             The rows of its sources.
         """
         source = self._source
+        order = self._n_free * len(members)
         if isinstance(source, Frame):
             values = self._compute(source, [members])
         elif (place := source.places.get(int(label))) is not None:
-            values = source.matrices[place : place + self._order(members) ** 2].copy()
+            values = source.matrices[place : place + order**2].copy()
         else:
             values = self._compute(source.pixels.frame(), [members])
-        return values.reshape(self._order(members), -1)
+        return values.reshape(order, order)
 
     def drop_image(self) -> None:
         """Keep what the covariances need, at no change of any bit, and no more."""
@@ -154,7 +156,7 @@ class Covariances:
         places, place = {}, 0
         for members in small:
             places[int(labels[members[0]])] = place
-            place += self._order(members) ** 2
+            place += (self._n_free * len(members)) ** 2
         # All at once, for another thread may be reading.
         self._source = Kept(
             self._compute(frame, small), places, self._pixels(frame, large)
@@ -170,10 +172,6 @@ class Covariances:
             np.ascontiguousarray(self._parameters[members]),
         )
 
-    def _order(self, members: NDArray[np.int_]) -> int:
-        is_free = [not parameter.fixed for parameter in self._setup.parameters()]
-        return sum(is_free) * len(members)
-
     def _groups(self) -> list[NDArray[np.int_]]:
         """Tell the rows of each group."""
         labels = np.asarray(self._init["group_id"])
@@ -183,10 +181,10 @@ class Covariances:
 
     def _pixels(self, frame: Frame, groups: list[NDArray[np.int_]]) -> FittedPixels:
         is_used = np.zeros(frame.data.shape, dtype=bool)
-        for k in (row for rows in groups for row in rows):
-            centre = float(self._init["x_init"][k]), float(self._init["y_init"][k])
-            if np.isfinite(centre).all():
-                box = fit_box(*centre, self._setup.fit_shape, frame.data.shape)
+        centres = np.column_stack([self._init["x_init"], self._init["y_init"]])
+        for x, y in (centre for members in groups for centre in centres[members]):
+            if np.isfinite(x) and np.isfinite(y):
+                box = fit_box(x, y, self._setup.fit_shape, frame.data.shape)
                 is_used[box] = True
         return FittedPixels(frame, is_used)
 

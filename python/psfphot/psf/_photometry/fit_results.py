@@ -63,7 +63,8 @@ class FitResult:
     @property
     def ids(self) -> list[int]:
         """The id of each row."""
-        return list(np.asarray(self._init["id"]).tolist())
+        ids: list[int] = np.asarray(self._init["id"]).tolist()
+        return ids
 
     def table(self) -> QTable:
         """Make a table of the rows, in the columns of the results."""

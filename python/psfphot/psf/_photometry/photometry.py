@@ -315,7 +315,12 @@ class PSFPhotometry:
         negative otherwise), ``message`` and ``n_iterations``; with an astropy
         fitter what that one tells.
         """
-        return [] if self._fit_result is None else self._fit_result.fit_info()
+        fit = self._fit_result
+        if fit is None or self.results is None:
+            return []
+        of_id = dict(zip(fit.ids, fit.fit_info(), strict=True))
+        # The user may have sorted the table, or taken rows out.
+        return [of_id.get(k, {}) for k in np.asarray(self.results["id"]).tolist()]
 
     @property
     def fit_params(self) -> QTable | None:
