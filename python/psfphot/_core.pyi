@@ -54,9 +54,9 @@ def fit_sources(
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, NDArray[Any]]: ...
-def joint_covariance(
+def joint_covariances(
     call: dict[str, Any],
-    members: list[int],
+    groups: list[list[int]],
     fitted: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
 def judge_sources(

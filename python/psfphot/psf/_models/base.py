@@ -10,29 +10,12 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Fittable2DModel, Parameter
 
+from psfphot.psf._models.compiled import Compiled
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot import _core
-
-
-class Compiled:
-    """Holds the compiled form of a model, once that is made.
-
-    The compiled form is immutable, so copies of a model share the holder: the
-    first that needs the splines computes them for all. Pickles leave it out.
-    """
-
-    __slots__ = ("psf",)
-
-    def __init__(self) -> None:
-        self.psf: _core.Psf | None = None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
-        return self
-
-    def __reduce__(self) -> tuple[type[Compiled], tuple[()]]:
-        return Compiled, ()
 
 
 class Points(NamedTuple):

@@ -113,7 +113,7 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         self.meta["oversampling"] = tuple(self._oversampling.tolist())
         self._forget_compiled()
 
-    def _compile(self) -> _core.Psf:
+    def _splines(self) -> _core.Psf:
         positions = np.ascontiguousarray(self._grid_xypos, dtype=np.float64)
         return _core.Psf.gridded(self._data, positions, **self._sampling())
 
