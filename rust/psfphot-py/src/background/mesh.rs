@@ -181,7 +181,10 @@ fn residual_to_python<'py, T: Pixel + Element>(
     background: ResidualBackground<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let excluded = plane(py, background.mesh.shape, background.excluded)?;
-    let sources = background.sources.map(|mask| plane(py, shape, mask)).transpose()?;
+    let sources = background
+        .sources
+        .map(|mask| plane(py, shape, mask))
+        .transpose()?;
     let all = (
         plane(py, shape, background.level)?,
         plane(py, shape, background.scatter)?,

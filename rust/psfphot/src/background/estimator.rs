@@ -221,8 +221,14 @@ mod tests {
         // Deviations of -2, -1, 0, 1 and 7, and a width of 9.
         let u2 = |d: f64| (d / 9.0).powi(2);
         let deviations = [-2.0, -1.0, 0.0, 1.0, 7.0];
-        let above: f64 = deviations.iter().map(|&d| d * d * (1.0 - u2(d)).powi(4)).sum();
-        let below: f64 = deviations.iter().map(|&d| (1.0 - u2(d)) * (1.0 - 5.0 * u2(d))).sum();
+        let above: f64 = deviations
+            .iter()
+            .map(|&d| d * d * (1.0 - u2(d)).powi(4))
+            .sum();
+        let below: f64 = deviations
+            .iter()
+            .map(|&d| (1.0 - u2(d)) * (1.0 - 5.0 * u2(d)))
+            .sum();
         let expected = (5.0 * above).sqrt() / below;
         assert!((scatter(&values, biweight) - expected).abs() < 1e-13);
         assert!(scatter(&[2.0; 4], biweight).abs() < 1e-300);

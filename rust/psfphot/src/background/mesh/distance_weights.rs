@@ -129,9 +129,13 @@ pub fn interpolate_nodes<T: Pixel>(
     let place = |row, column| [centre(row, box_shape.0), centre(column, box_shape.1)];
     let scattered = Scattered::new(nodes, excluded, place, weights);
     let (ny, nx) = shape;
-    let rows = run.map((0..ny).collect(), || (), |(), y: usize| {
-        let row = (0..nx).map(|x| T::from_f64(scattered.at([y as f64, x as f64])));
-        Ok(row.collect::<Vec<T>>())
-    })?;
+    let rows = run.map(
+        (0..ny).collect(),
+        || (),
+        |(), y: usize| {
+            let row = (0..nx).map(|x| T::from_f64(scattered.at([y as f64, x as f64])));
+            Ok(row.collect::<Vec<T>>())
+        },
+    )?;
     Ok(rows.concat())
 }

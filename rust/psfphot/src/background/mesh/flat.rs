@@ -27,19 +27,23 @@ pub fn flat_blocks<T: Pixel>(
         return Ok(flat);
     }
     let tasks: Vec<_> = flat.chunks_mut(BAND * nx).enumerate().collect();
-    run.map(tasks, || (), |(), (band, marks)| {
-        let first = band * BAND;
-        let end = first + marks.len() / nx;
-        for top in (first + 1).saturating_sub(side)..end.min(ny - side + 1) {
-            let rows = top.max(first)..end.min(top + side);
-            for left in starts(image, top, side, limit) {
-                for y in rows.clone() {
-                    marks[(y - first) * nx..][left..left + side].fill(true);
+    run.map(
+        tasks,
+        || (),
+        |(), (band, marks)| {
+            let first = band * BAND;
+            let end = first + marks.len() / nx;
+            for top in (first + 1).saturating_sub(side)..end.min(ny - side + 1) {
+                let rows = top.max(first)..end.min(top + side);
+                for left in starts(image, top, side, limit) {
+                    for y in rows.clone() {
+                        marks[(y - first) * nx..][left..left + side].fill(true);
+                    }
                 }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     Ok(flat)
 }
 
@@ -84,8 +88,7 @@ mod tests {
         let flat = flat_blocks(Image::new(&data, (100, 20))?, 3, 1e6, Run::new())?;
         for (k, is_flat) in flat.iter().enumerate() {
             let (y, x) = (k / 20, k % 20);
-            let expected =
-                (30..34).contains(&y) && (2..5).contains(&x) || y >= 97 && x >= 17;
+            let expected = (30..34).contains(&y) && (2..5).contains(&x) || y >= 97 && x >= 17;
             assert_eq!(*is_flat, expected, "{y} {x}");
         }
         let all = flat_blocks(Image::new(&[0.0; 6], (2, 3))?, 3, 1.0, Run::new())?;

@@ -114,7 +114,11 @@ impl Neighbours {
                                 found.pop();
                             }
                             found.push(-d, i);
-                            limit = if found.len() == k { -found.first() } else { limit };
+                            limit = if found.len() == k {
+                                -found.first()
+                            } else {
+                                limit
+                            };
                         }
                     }
                     match cells.pop() {
@@ -148,7 +152,9 @@ impl Neighbours {
     fn root(&self, place: Point) -> Visit {
         let (low, high) = self.bounds(&self.order);
         let outside = |axis: usize| {
-            let d = (low[axis] - place[axis]).max(place[axis] - high[axis]).max(0.0);
+            let d = (low[axis] - place[axis])
+                .max(place[axis] - high[axis])
+                .max(0.0);
             d * d
         };
         Visit {
@@ -206,7 +212,11 @@ impl<T> Heap<T> {
         let mut k = 0;
         loop {
             let (left, right) = (2 * k + 1, 2 * k + 2);
-            let lower = if self.key(left) > self.key(right) { right } else { left };
+            let lower = if self.key(left) > self.key(right) {
+                right
+            } else {
+                left
+            };
             if self.key(k) <= self.key(lower) {
                 return Some(first);
             }
@@ -294,5 +304,65 @@ fn split_by_median_of_three(order: &mut [usize], key: impl Fn(&usize) -> f64) ->
         }
         order.swap(low, high);
         low += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_nearest_are_those_of_brute_force(
+            // On a small mesh, so that many are equally far and some coincide.
+            points in prop::collection::vec((0..9_u8, 0..9_u8), 1..120),
+            place in (0..20_u8, 0..20_u8),
+            k in 1..15_usize,
+            leaf_size in 1..12_usize,
+        ) {
+            let point = |(y, x): (u8, u8)| [f64::from(y), f64::from(x)];
+            let points: Vec<Point> = points.into_iter().map(point).collect();
+            let place = [point(place)[0] / 2.0, point(place)[1] / 2.0];
+            let found = Neighbours::new(points.clone(), leaf_size).nearest(place, k);
+            let mut expected: Vec<f64> =
+                points.iter().map(|&p| squared_distance(p, place)).collect();
+            expected.sort_by(f64::total_cmp);
+            expected.truncate(k);
+            let distances: Vec<f64> = found.iter().map(|f| f.0).collect();
+            prop_assert_eq!(&distances, &expected);
+            let mut indices: Vec<usize> = found.iter().map(|f| f.1).collect();
+            for (d, i) in found {
+                prop_assert!(d.total_cmp(&squared_distance(points[i], place)).is_eq());
+            }
+            indices.sort_unstable();
+            indices.dedup();
+            prop_assert_eq!(indices.len(), expected.len());
+        }
+
+        #[test]
+        fn selection_puts_one_rank_in_its_place(
+            keys in prop::collection::vec(0..7_u8, 1..60),
+            nth in 0..60_usize,
+        ) {
+            let nth = nth % keys.len();
+            let mut order: Vec<usize> = (0..keys.len()).collect();
+            select(&mut order, nth, |&i| f64::from(keys[i]));
+            let mut sorted = keys.clone();
+            sorted.sort_unstable();
+            let key = |i: &usize| keys[*i];
+            prop_assert_eq!(key(&order[nth]), sorted[nth]);
+            prop_assert!(order[..nth].iter().all(|i| key(i) <= sorted[nth]));
+            prop_assert!(order[nth..].iter().all(|i| key(i) >= sorted[nth]));
+        }
+    }
+
+    #[test]
+    fn no_points_have_no_neighbours() {
+        assert!(
+            Neighbours::new(Vec::new(), 10)
+                .nearest([0.0, 0.0], 3)
+                .is_empty()
+        );
     }
 }

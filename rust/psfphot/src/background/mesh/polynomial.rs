@@ -53,7 +53,11 @@ impl Polynomial {
     /// The value at row `v` and column `u` of the mesh.
     pub(super) fn value(&self, v: f64, u: f64) -> f64 {
         let terms = terms(self.degree, self.shape, (v, u));
-        terms.iter().zip(&self.coefficients).map(|(t, c)| t * c).sum()
+        terms
+            .iter()
+            .zip(&self.coefficients)
+            .map(|(t, c)| t * c)
+            .sum()
     }
 
     fn of_degree(nodes: &[Node], shape: (usize, usize), degree: usize) -> Self {
@@ -138,8 +142,8 @@ fn best_degree(nodes: &[Node], shape: (usize, usize), highest: usize) -> usize {
         values.dedup();
         values.len()
     };
-    let lines = rows_and_columns(&shown, |node| node.row)
-        .min(rows_and_columns(&shown, |node| node.column));
+    let lines =
+        rows_and_columns(&shown, |node| node.row).min(rows_and_columns(&shown, |node| node.column));
     let mut best = (0, miss(&shown, &hidden, shape, 0));
     for degree in 1..=highest {
         if shown.len() < NODES_PER_TERM * n_terms(degree) || lines < 2 * degree + 1 {
@@ -241,7 +245,10 @@ mod tests {
             let fit = Polynomial::fit(&nodes(truth), (12, 15), 5);
             assert_eq!(fit.degree(), degree);
             for (v, u) in [(0.0, 0.0), (-1.0, 15.0), (11.5, 7.2)] {
-                assert!((fit.value(v, u) - truth(v, u)).abs() < 3e-3, "{degree} {v} {u}");
+                assert!(
+                    (fit.value(v, u) - truth(v, u)).abs() < 3e-3,
+                    "{degree} {v} {u}"
+                );
             }
         }
     }

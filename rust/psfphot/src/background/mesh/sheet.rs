@@ -227,12 +227,16 @@ impl Rendered {
             return Ok(image);
         }
         let tasks: Vec<_> = image.chunks_mut(BAND * nx).enumerate().collect();
-        run.map(tasks, || (), |(), (band, rows)| {
-            for (k, row) in rows.chunks_exact_mut(nx).enumerate() {
-                self.clamped_row(band * BAND + k, 0..nx, limits, row);
-            }
-            Ok(())
-        })?;
+        run.map(
+            tasks,
+            || (),
+            |(), (band, rows)| {
+                for (k, row) in rows.chunks_exact_mut(nx).enumerate() {
+                    self.clamped_row(band * BAND + k, 0..nx, limits, row);
+                }
+                Ok(())
+            },
+        )?;
         Ok(image)
     }
 }
@@ -305,4 +309,93 @@ pub(super) fn range(values: &[f64]) -> (f64, f64) {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| {
             (low.min(v), high.max(v))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+    /// Some numbers that no low polynomial fits.
+    fn nodes(n: usize) -> Vec<f64> {
+        (0..n).map(|k| ((k * k * 7919) % 103) as f64).collect()
+    }
+
+    #[test]
+    fn both_splines_go_through_their_nodes() -> Result<(), Error> {
+        for shape in [(1, 1), (1, 4), (2, 3), (7, 5)] {
+            let values = nodes(shape.0 * shape.1);
+            let image = Image::new(&values, shape)?;
+            for sheet in [Sheet::mirrored(image), Sheet::straight(image)] {
+                // Three pixels a node: the middle ones are the nodes.
+                let pixels = (3 * shape.0, 3 * shape.1);
+                let rendered = sheet.render(pixels, (3.0, 3.0));
+                let all: Vec<f64> = rendered.image(EVERYTHING, Run::new())?;
+                for (k, value) in values.iter().enumerate() {
+                    let (y, x) = (k / shape.1, k % shape.1);
+                    let pixel = all[(3 * y + 1) * pixels.1 + 3 * x + 1];
+                    assert!((pixel - value).abs() < 1e-11, "{shape:?} {k}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn polynomials_and_straight_lines_are_kept() -> Result<(), Error> {
+        let quintic = |v: f64, u: f64| v - u.powi(5) / 40.0 + (u * v).powi(2) / 9.0;
+        let plane = |v: f64, u: f64| 3.0 * v - 2.0 * u + 1.0;
+        let values: Vec<f64> = (0..20)
+            .map(|k| plane((k / 5) as f64, (k % 5) as f64))
+            .collect();
+        let straight = Sheet::straight(Image::new(&values, (4, 5))?);
+        let mut sum = Sheet::polynomial((4, 5), plane);
+        sum.add(&straight);
+        let shape = (40, 50);
+        let all: Vec<f64> = sum
+            .render(shape, (10.0, 10.0))
+            .image(EVERYTHING, Run::new())?;
+        for (k, value) in all.iter().enumerate() {
+            let at = |p: usize| (p as f64 + 0.5) / 10.0 - 0.5;
+            assert!((value - 2.0 * plane(at(k / 50), at(k % 50))).abs() < 1e-12);
+        }
+        // A cubic spline is a quintic at the nodes alone.
+        let sheet = Sheet::polynomial((4, 5), quintic).render((4, 5), (1.0, 1.0));
+        let mut row = [0.0; 5];
+        for v in 0..4 {
+            sheet.row(v, 0..5, &mut row);
+            for (u, value) in row.iter().enumerate() {
+                assert!((value - quintic(v as f64, u as f64)).abs() < 1e-11);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_zoom_of_a_step_is_scipys() -> Result<(), Error> {
+        // scipy.ndimage.zoom([[0, 0, 1]], (1, 4), mode='reflect', grid_mode=True)
+        let expected = [
+            0.04687499999999996,
+            0.021874999999999978,
+            -0.02734375,
+            -0.08203124999999997,
+            -0.10546875000000007,
+            -0.06015624999999993,
+            0.08945312500000001,
+            0.3339843750000001,
+            0.6191406249999999,
+            0.8886718749999999,
+            1.0874999999999997,
+        ];
+        let nodes = Image::new(&[0.0, 0.0, 1.0], (1, 3))?;
+        let zoomed: Vec<f64> = zoom(nodes, (1, 4), (1, 11), false, Run::new())?;
+        for (value, expected) in zoomed.iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-12, "{zoomed:?}");
+        }
+        let clipped: Vec<f64> = zoom(nodes, (1, 4), (1, 12), true, Run::new())?;
+        assert_eq!(range(&clipped), (0.0, 1.0));
+        assert!(zoom::<f64>(nodes, (1, 4), (1, 13), true, Run::new()).is_err());
+        Ok(())
+    }
 }

@@ -154,29 +154,40 @@ fn grow(
     let reach = (radius as usize).min(MOST_GROWTH);
     // How far a pixel is from the nearest one seen in its row.
     let mut distances = vec![u8::MAX; ny * nx];
-    let tasks: Vec<_> = distances.chunks_mut(BAND * nx).zip(seen.chunks(BAND * nx)).collect();
-    run.map(tasks, || (), |(), (distances, seen)| {
-        for (distances, seen) in distances.chunks_exact_mut(nx).zip(seen.chunks_exact(nx)) {
-            along_row(distances, seen);
-        }
-        Ok(())
-    })?;
+    let tasks: Vec<_> = distances
+        .chunks_mut(BAND * nx)
+        .zip(seen.chunks(BAND * nx))
+        .collect();
+    run.map(
+        tasks,
+        || (),
+        |(), (distances, seen)| {
+            for (distances, seen) in distances.chunks_exact_mut(nx).zip(seen.chunks_exact(nx)) {
+                along_row(distances, seen);
+            }
+            Ok(())
+        },
+    )?;
     let mut grown = vec![false; ny * nx];
     let tasks: Vec<_> = grown.chunks_mut(BAND * nx).enumerate().collect();
-    run.map(tasks, || (), |(), (band, rows)| {
-        for (k, row) in rows.chunks_exact_mut(nx).enumerate() {
-            let y = band * BAND + k;
-            for other in y.saturating_sub(reach)..ny.min(y + reach + 1) {
-                let dy = other.abs_diff(y) as f64;
-                let width = (radius * radius - dy * dy).max(0.0).sqrt() as usize;
-                let width = width.min(MOST_GROWTH) as u8;
-                for (grown, &d) in row.iter_mut().zip(&distances[other * nx..]) {
-                    *grown |= d <= width;
+    run.map(
+        tasks,
+        || (),
+        |(), (band, rows)| {
+            for (k, row) in rows.chunks_exact_mut(nx).enumerate() {
+                let y = band * BAND + k;
+                for other in y.saturating_sub(reach)..ny.min(y + reach + 1) {
+                    let dy = other.abs_diff(y) as f64;
+                    let width = (radius * radius - dy * dy).max(0.0).sqrt() as usize;
+                    let width = width.min(MOST_GROWTH) as u8;
+                    for (grown, &d) in row.iter_mut().zip(&distances[other * nx..]) {
+                        *grown |= d <= width;
+                    }
                 }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     Ok(grown)
 }
 
@@ -189,7 +200,66 @@ fn along_row(distances: &mut [u8], seen: &[bool]) {
         *d = (*d).min(*distance);
     };
     let mut distance = u8::MAX;
-    distances.iter_mut().zip(seen).for_each(|pair| step(&mut distance, pair));
+    distances
+        .iter_mut()
+        .zip(seen)
+        .for_each(|pair| step(&mut distance, pair));
     distance = u8::MAX;
-    distances.iter_mut().zip(seen).rev().for_each(|pair| step(&mut distance, pair));
+    distances
+        .iter_mut()
+        .zip(seen)
+        .rev()
+        .for_each(|pair| step(&mut distance, pair));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sheet::Sheet;
+    use super::*;
+    use crate::image::Image;
+
+    #[test]
+    fn a_source_is_masked_with_what_lies_within_its_reach() -> Result<(), Error> {
+        let shape = (200, 90);
+        let mut data = vec![10.0; shape.0 * shape.1];
+        data[64 * 90 + 40] = 500.0; // at the border of two tasks
+        data[199 * 90 + 89] = 500.0;
+        data[20 * 90 + 20] = 500.0;
+        data[150 * 90 + 10] = f64::NAN;
+        let mut mask = vec![false; data.len()];
+        mask[20 * 90 + 20] = true;
+        let frame = Frame::new(Image::new(&data, shape)?).with_mask(Image::new(&mask, shape)?)?;
+        let level = Sheet::polynomial((1, 1), |_, _| 10.0).render(shape, (200.0, 90.0));
+        let noise = Sheet::polynomial((1, 1), |_, _| 5.0).render(shape, (200.0, 90.0));
+        let found = source_mask(&frame, (&level, &noise), 3.0, 5.0, Run::new())?;
+        // What the filter sees of 100 sigma, and 3 pixels around it.
+        let filter = filter(3.0);
+        let norm = filter.iter().map(|w| w * w).sum::<f32>();
+        let weight = |d: i64| {
+            let k = (filter.len() / 2) as i64 + d;
+            usize::try_from(k)
+                .ok()
+                .and_then(|k| filter.get(k))
+                .copied()
+                .unwrap_or(0.0)
+        };
+        let is_seen = |(y, x): (i64, i64), at: (i64, i64)| {
+            98.0 * weight(y - at.0) * weight(x - at.1) > 5.0 * norm
+        };
+        let near = |y: i64, x: i64, at: (i64, i64)| {
+            (-3..=3).any(|dy: i64| {
+                (-3..=3).any(|dx: i64| {
+                    let (oy, ox) = (y + dy, x + dx);
+                    let inside = (0..200).contains(&oy) && (0..90).contains(&ox);
+                    dx * dx + dy * dy <= 9 && inside && is_seen((oy, ox), at)
+                })
+            })
+        };
+        for (k, &found) in found.iter().enumerate() {
+            let (y, x) = ((k / 90) as i64, (k % 90) as i64);
+            let expected = near(y, x, (64, 40)) || near(y, x, (199, 89));
+            assert_eq!(found, expected, "{y} {x}");
+        }
+        Ok(())
+    }
 }
