@@ -145,8 +145,9 @@ def zoom_matrix(
     if mode == "constant":
         outside = (position < 0) | (position > n_nodes - 1)
     elif mode == "wrap":
-        period = n_nodes - 1
-        position = np.mod(position, period) if period else np.zeros(n_pixels)
+        last = n_nodes - 1
+        position = np.where(position < 0, position + last, position)
+        position = np.where(position > last, position - last, position)
     spread = np.eye(n_nodes)[np.clip(np.arange(n) - padding, 0, n_nodes - 1)]
     filtered = np.linalg.solve(_basis(np.arange(n), n, order, mode), spread)
     matrix: NDArray[np.float64] = _basis(position + padding, n, order, mode) @ filtered

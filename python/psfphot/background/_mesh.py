@@ -326,18 +326,19 @@ def _as_estimator(estimator: Any, default: Any, name: str) -> Any:
 
 def _warn_of_bad_pixels(arrays: Arrays) -> None:
     data, mask = arrays.frame.data, arrays.frame.mask
-    bad = ~np.isfinite(data)
-    if bad.all():
+    finite = np.isfinite(data)
+    if finite.all():
+        return
+    if not finite.any():
         msg = (
             "Input data contains all nonfinite (NaN or infinity) values. Cannot "
             "compute a background."
         )
         raise ValueError(msg)
-    if mask is not None:
-        bad &= ~mask
-    if bad.any():
+    n_bad = np.count_nonzero(~finite if mask is None else ~(finite | mask))
+    if n_bad > 0:
         msg = (
-            f"{bad.sum()} pixels of data are not finite (NaN or infinity): they take "
-            "no part"
+            f"{n_bad} pixels of data are not finite (NaN or infinity): they take no "
+            "part"
         )
         warnings.warn(msg, AstropyUserWarning, stacklevel=3)

@@ -118,7 +118,7 @@ class ResidualBackground2D(BackgroundMaps):
         coverage_mask: ArrayLike | None = None,
         fill_value: float = 0.0,
         fwhm: float | None = None,
-        source_threshold: float = 5.0,
+        source_threshold: float = 4.0,
         highest_degree: int = 5,
         rounds: int = 2,
         bkg_estimator: BackgroundBase | None = None,

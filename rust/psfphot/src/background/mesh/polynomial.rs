@@ -19,6 +19,9 @@ const COMPARED: usize = 1000;
 /// A higher degree has to predict the nodes left out by so much better.
 const GAIN: f64 = 0.95;
 
+/// The part of the nodes left out that degrees are judged by.
+const KEPT_PART: f64 = 0.9;
+
 /// A node of a mesh.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
@@ -157,17 +160,17 @@ fn best_degree(nodes: &[Node], shape: (usize, usize), highest: usize) -> usize {
     best.0
 }
 
-/// The weighted mean distance of hidden nodes from the surface through those
-/// shown.
+/// The mean distance of hidden nodes from the surface through those shown,
+/// without the farthest, which may be anything.
 fn miss(shown: &[Node], hidden: &[Node], shape: (usize, usize), degree: usize) -> f64 {
     let surface = Polynomial::of_degree(shown, shape, degree);
-    let (mut sum, mut weights) = (0.0, 0.0);
-    for node in hidden {
-        let r = node.value - surface.value(node.row as f64, node.column as f64);
-        sum += node.weight * r.abs();
-        weights += node.weight;
-    }
-    if weights > 0.0 { sum / weights } else { 0.0 }
+    let mut distances: Vec<f64> = hidden
+        .iter()
+        .map(|node| (node.value - surface.value(node.row as f64, node.column as f64)).abs())
+        .collect();
+    distances.sort_by(f64::total_cmp);
+    distances.truncate((KEPT_PART * distances.len() as f64).ceil() as usize);
+    distances.iter().sum::<f64>() / distances.len().max(1) as f64
 }
 
 /// The weighted least-squares solution, by a Cholesky decomposition; terms that

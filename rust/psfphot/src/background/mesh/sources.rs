@@ -30,7 +30,8 @@ pub(super) fn source_mask<T: Pixel>(
     let (ny, nx) = frame.data().shape();
     let filter = filter(fwhm);
     let reach = filter.len() / 2;
-    let noise = filter.iter().map(|w| w * w).sum::<f32>().sqrt();
+    // The root of the sum of squares along both axes.
+    let noise = filter.iter().map(|w| w * w).sum::<f32>();
     let limit = threshold as f32 * noise;
     let mut seen = vec![false; ny * nx];
     let tasks: Vec<_> = seen.chunks_mut(BAND * nx).enumerate().collect();
