@@ -88,7 +88,7 @@ class BkgZoomInterpolator:
             The map, without a unit.
         """
         nodes, dtype = values_of(data), np.dtype(kwargs["dtype"])
-        shape, box_size = tuple(kwargs["shape"]), tuple(map(int, kwargs["box_size"]))
+        shape, box_size = _pair(kwargs["shape"]), _pair(kwargs["box_size"])
         if np.ptp(nodes) == 0:
             return np.full(shape, nodes[0, 0], dtype)
         if (self.order, self.mode) == (3, "reflect"):
@@ -113,6 +113,10 @@ class BkgZoomInterpolator:
         if self.clip:
             zoomed = np.clip(zoomed, nodes.min(), nodes.max())
         return zoomed.astype(dtype, copy=False)
+
+
+def _pair(values: Any) -> tuple[int, int]:
+    return int(values[0]), int(values[1])
 
 
 def zoom_matrix(
@@ -248,8 +252,8 @@ class BkgIDWInterpolator:
         values = _core.interpolate_nodes(
             values_of(data),
             np.ascontiguousarray(kwargs["mesh_nan_mask"], dtype=bool),
-            tuple(map(int, kwargs["box_size"])),
-            tuple(kwargs["shape"]),
+            _pair(kwargs["box_size"]),
+            _pair(kwargs["shape"]),
             (
                 int(self.n_neighbors),
                 float(self.power),

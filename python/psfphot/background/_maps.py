@@ -181,7 +181,11 @@ class BackgroundMaps:
         x, y = (starts + (sizes - 1) / 2).T
         ax.scatter(x, y, s=markersize, marker=marker, color=color, alpha=alpha)
         if outlines:
-            settings = {"fill": False, "edgecolor": color, "alpha": alpha} | kwargs
+            settings: dict[str, Any] = {
+                "fill": False,
+                "edgecolor": color,
+                "alpha": alpha,
+            } | kwargs
             for start, size in zip(starts - 0.5, sizes, strict=True):
                 ax.add_patch(Rectangle(tuple(start), *size, **settings))
 

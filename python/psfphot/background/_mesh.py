@@ -152,7 +152,9 @@ class Background2D(BackgroundMaps):
             raise ValueError(msg)
         self.filter_size = np.array(as_pair(filter_size, "filter_size", lower=1))
         if (self.filter_size % 2 == 0).any():
-            msg = f"filter_size must have an odd value for both axes, got {filter_size}"
+            msg = (
+                f"filter_size must have an odd value for both axes, got {filter_size!r}"
+            )
             raise ValueError(msg)
         self.filter_threshold = filter_threshold
         self.sigma_clip = _as_clip(sigma_clip)
@@ -273,8 +275,8 @@ class Background2D(BackgroundMaps):
         n_rows, n_columns = (len(edges) - 1 for edges in self._edges)
         padded = np.full((n_rows * box[0], n_columns * box[1]), np.nan)
         padded[: values.shape[0], : values.shape[1]] = values
-        boxes = padded.reshape(n_rows, box[0], n_columns, box[1]).swapaxes(1, 2)
-        boxes = boxes.reshape(n_rows, n_columns, -1)
+        blocks = padded.reshape(n_rows, box[0], n_columns, box[1]).swapaxes(1, 2)
+        boxes = blocks.reshape(n_rows, n_columns, -1)
         with warnings.catch_warnings():
             # Of boxes without any value, and of NaN that the clip drops.
             warnings.simplefilter("ignore", RuntimeWarning)
