@@ -10,7 +10,7 @@ import pytest
 import psfphot.background
 from psfphot.background import BkgZoomInterpolator
 
-SCRIPT = Path(__file__).parent / "data" / "golden_mesh.py"
+SCRIPT = Path(__file__).parents[1] / "data" / "golden_mesh.py"
 
 
 @pytest.fixture(scope="module")
