@@ -191,14 +191,14 @@ pub fn box_statistics<T: Pixel>(
     check_box_shape(box_shape)?;
     let shape = frame.data().shape();
     if shape.0 == 0 || shape.1 == 0 {
-        return Ok(BoxStatistics::new((0, 0), Vec::new()));
+        return Ok(BoxStatistics::new((0, 0), &[]));
     }
     let cuts = Cuts::of_size(shape, box_shape);
     let results = cuts.map(run, BoxSpace::default, |space, place| {
         space.collect(frame, None, place, None);
         space.measure(settings)
     })?;
-    Ok(BoxStatistics::new(cuts.shape(), results))
+    Ok(BoxStatistics::new(cuts.shape(), &results))
 }
 
 pub(super) fn check_box_shape(box_shape: (usize, usize)) -> Result<(), Error> {
@@ -210,7 +210,7 @@ pub(super) fn check_box_shape(box_shape: (usize, usize)) -> Result<(), Error> {
 }
 
 impl BoxStatistics {
-    pub(super) fn new(shape: (usize, usize), results: Vec<(f64, f64, usize)>) -> Self {
+    pub(super) fn new(shape: (usize, usize), results: &[(f64, f64, usize)]) -> Self {
         Self {
             shape,
             level: results.iter().map(|r| r.0).collect(),

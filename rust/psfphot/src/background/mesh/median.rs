@@ -13,7 +13,7 @@ pub fn median_filter(
     window: (usize, usize),
     run: Run<'_>,
 ) -> Result<Vec<f64>, Error> {
-    if window.0 % 2 == 0 || window.1 % 2 == 0 {
+    if window.0.is_multiple_of(2) || window.1.is_multiple_of(2) {
         let got = format!("{window:?}");
         return Err(Error::invalid("filter_size", "be odd", got));
     }

@@ -122,8 +122,8 @@ fn terms(degree: usize, shape: (usize, usize), (v, u): (f64, f64)) -> Vec<f64> {
     };
     let (ys, xs) = (chebyshev(v, shape.0), chebyshev(u, shape.1));
     let mut products = Vec::with_capacity(n_terms(degree));
-    for j in 0..=degree {
-        products.extend((0..=degree - j).map(|i| ys[j] * xs[i]));
+    for (j, y) in ys.iter().take(degree + 1).enumerate() {
+        products.extend(xs[..=degree - j].iter().map(|x| y * x));
     }
     products
 }
@@ -131,14 +131,16 @@ fn terms(degree: usize, shape: (usize, usize), (v, u): (f64, f64)) -> Vec<f64> {
 /// The degree whose surface through every other node, as on a chessboard,
 /// misses the rest least.
 fn best_degree(nodes: &[Node], shape: (usize, usize), highest: usize) -> usize {
-    let every = (1..)
-        .find(|k| nodes.len() / (k * k) <= COMPARED)
-        .unwrap_or(1);
-    let is_compared = |node: &&Node| node.row % every == 0 && node.column % every == 0;
+    let every = (nodes.len() as f64 / COMPARED as f64)
+        .sqrt()
+        .ceil()
+        .max(1.0) as usize;
+    let is_compared =
+        |node: &&Node| node.row.is_multiple_of(every) && node.column.is_multiple_of(every);
     let (shown, hidden): (Vec<Node>, Vec<Node>) = nodes
         .iter()
         .filter(is_compared)
-        .partition(|node| (node.row / every + node.column / every) % 2 == 0);
+        .partition(|node| (node.row / every + node.column / every).is_multiple_of(2));
     let rows_and_columns = |nodes: &[Node], along: fn(&Node) -> usize| {
         let mut values: Vec<usize> = nodes.iter().map(along).collect();
         values.sort_unstable();

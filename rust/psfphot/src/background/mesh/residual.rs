@@ -188,7 +188,7 @@ impl<'a, T: Pixel> Work<'a, T> {
             }
             space.measure(&settings)
         })?;
-        Ok(BoxStatistics::new(self.cuts.shape(), results))
+        Ok(BoxStatistics::new(self.cuts.shape(), &results))
     }
 
     /// The boxes with too few pixels; all that have any are taken if there is

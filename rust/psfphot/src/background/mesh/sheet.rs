@@ -146,7 +146,7 @@ impl Sheet {
     }
 }
 
-/// Solves (c_{i−1} + 4 c_i + c_{i+1}) / 6 = f_i, with `end` in place of the 4
+/// Solves `(c_{i−1} + 4 c_i + c_{i+1}) / 6 = f_i`, with `end` in place of the 4
 /// in the first and last equation (its sum with 4, less 4, in the only one) and
 /// known coefficients beyond.
 fn solve(f: &[f64], end: f64, beyond: [f64; 2]) -> Vec<f64> {
