@@ -175,11 +175,11 @@ pub(crate) fn residual_background<'py>(
     })
 }
 
-fn residual_to_python<'py, T: Pixel + Element>(
-    py: Python<'py>,
+fn residual_to_python<T: Pixel + Element>(
+    py: Python<'_>,
     shape: (usize, usize),
     background: ResidualBackground<T>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Bound<'_, PyAny>> {
     let excluded = plane(py, background.mesh.shape, background.excluded)?;
     let sources = background
         .sources
