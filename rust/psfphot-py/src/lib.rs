@@ -21,6 +21,11 @@ mod _core {
     #[pymodule_export]
     use crate::aperture::{aperture_photometry, aperture_sums};
     #[pymodule_export]
+    use crate::background::mesh::{
+        box_statistics, fill_nodes, flat_blocks, interpolate_nodes, median_filter,
+        residual_background, zoom_nodes,
+    };
+    #[pymodule_export]
     use crate::background::{annulus_values, local_background};
     #[pymodule_export]
     use crate::detect::{find_dao_stars, find_iraf_stars, find_kernel_stars, find_peaks};
