@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot._validate import Frame
-    from psfphot.psf._models.convert import ParameterNames
+    from psfphot.psf._models.base import ParameterNames
 
 
 class FitSetup(NamedTuple):
