@@ -9,9 +9,8 @@ import numpy as np
 from astropy import units as u
 
 from psfphot import _core
-from psfphot._validate import as_positive
+from psfphot._validate import as_positive, as_positive_int
 from psfphot.psf._models.base import PSFModel
-from psfphot.psf._photometry.arguments import as_positive_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,13 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._deprecated import old_arguments
-from psfphot._validate import Frame, as_frame, as_n_threads, unpack_nddata
+from psfphot._validate import (
+    Frame,
+    as_frame,
+    as_n_threads,
+    as_positive_int,
+    unpack_nddata,
+)
 from psfphot.psf._models.convert import (
     as_psf_model,
     parameter_names,
@@ -22,7 +28,6 @@ from psfphot.psf._photometry.arguments import (
     as_callable,
     as_fit_shape,
     as_keep_columns,
-    as_positive_int,
     as_radius,
     as_xy_bounds,
 )
