@@ -11,7 +11,7 @@ from astropy.nddata import NDData
 
 from psfphot import _core
 from psfphot.psf._models.airy import AiryDiskPRF, AiryDiskPSF
-from psfphot.psf._models.analytic import DEFAULT_NODES, AnalyticPSF, as_degrees
+from psfphot.psf._models.analytic import DEFAULT_NODES, AnalyticPSF, in_unit
 from psfphot.psf._models.base import ParameterNames, PSFModel
 from psfphot.psf._models.callback import callback_psf
 from psfphot.psf._models.counterparts import from_astropy
@@ -123,7 +123,7 @@ def parameter_value(model: Any, name: str) -> float:
         raise ValueError(msg)
     value = parameter.value
     if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
-        value = as_degrees(parameter.quantity)
+        value = in_unit(parameter.quantity, u.deg)
     return float(np.ravel(value)[0])
 
 
