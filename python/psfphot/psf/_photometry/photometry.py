@@ -11,6 +11,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._deprecated import old_arguments
+from psfphot._repr import make_repr
 from psfphot._validate import (
     Frame,
     as_frame,
@@ -194,8 +195,7 @@ class PSFPhotometry(FitResults, ModelImages):
 
     def __repr__(self) -> str:
         """Show the class with its arguments."""
-        body = ", ".join(f"{k}={v!r}" for k, v in self._settings().items())
-        return f"{type(self).__name__}({body})"
+        return make_repr(self, tuple(self._settings()))
 
     def _settings(self) -> dict[str, Any]:
         names = (
