@@ -116,6 +116,7 @@ def as_count(
     *,
     least: int = 0,
     too_few: str | None = None,
+    too_many: str | None = None,
     always: str | None = None,
 ) -> int:
     """Make an integer that is not below ``least``.
@@ -128,11 +129,11 @@ def as_count(
         The argument, for messages.
     least : int, optional
         The least number that will do.
-    too_few : str, optional
-        The message if it is less.
+    too_few, too_many : str, optional
+        The message if it is less, or above ``MAX_INT``.
     always : str, optional
-        The message of the one error, a ValueError, whatever is wrong but that
-        there are too many.
+        The message of the one error, a ValueError, whatever is wrong that has
+        no message of its own.
 
     Raises
     ------
@@ -147,8 +148,9 @@ def as_count(
         if always is None:
             raise
         raise ValueError(always) from exc
-    usual = f"{name} must be >= {least}, got {value!r}"
-    _check_range(count, value, name, least, always or too_few or usual)
+    too_few = too_few or always or f"{name} must be >= {least}, got {count}"
+    too_many = too_many or always or f"{name} must be <= {MAX_INT}, got {count}"
+    _check_range(count, least, too_few, too_many)
     return count
 
 
@@ -161,7 +163,8 @@ def as_positive_int(value: Any, name: str) -> int:
         If it is not a positive integer up to ``MAX_INT``.
     """
     msg = f"{name} must be a strictly-positive integer, got {value!r}"
-    return as_count(value, name, least=1, always=msg)
+    too_many = f"{name} must be <= {MAX_INT}, got {value!r}"
+    return as_count(value, name, least=1, too_many=too_many, always=msg)
 
 
 def as_whole(value: Any, name: str, *, least: int, too_few: str) -> int:
@@ -178,22 +181,20 @@ def as_whole(value: Any, name: str, *, least: int, too_few: str) -> int:
         msg = f"{name} must be an integer"
         raise TypeError(msg)
     number = as_scalar(value, name, not_scalar=f"{name} must be a scalar value")
-    _check_range(number, value, name, least, too_few)
+    too_many = f"{name} must be <= {MAX_INT}, got {value!r}"
+    _check_range(number, least, too_few, too_many)
     if not number.is_integer():
         msg = f"{name} must be an integer"
         raise ValueError(msg)
     return int(number)
 
 
-def _check_range(
-    number: float, value: Any, name: str, least: int, too_few: str
-) -> None:
+def _check_range(number: float, least: int, too_few: str, too_many: str) -> None:
     # A NaN is too few of anything.
     if not number >= least:
         raise ValueError(too_few)
     if number > MAX_INT:
-        msg = f"{name} must be <= {MAX_INT}, got {value!r}"
-        raise ValueError(msg)
+        raise ValueError(too_many)
 
 
 def _as_index(value: Any, name: str) -> int:
