@@ -127,8 +127,7 @@ class AnalyticPSF(PSFModel):
         """
         lengths, numbers = self._lengths_and_numbers(shape)
         planes = self._derivatives(x, y, flux, x_0, y_0, *lengths, numbers=numbers)
-        by_numbers = range(-len(numbers), 0)
-        for i, unit in zip(by_numbers, self._no_lengths.values(), strict=True):
+        for i, unit in enumerate(self._no_lengths.values(), -len(numbers)):
             if unit is not None and hasattr(shape[i], "unit"):
                 planes[i] = planes[i] * (1 / unit)
         return planes
@@ -137,12 +136,11 @@ class AnalyticPSF(PSFModel):
         self, shape: tuple[Any, ...]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Part the shape parameters, and take units off those that are no lengths."""
-        n_lengths = len(shape) - len(self._no_lengths)
-        units = self._no_lengths.values()
-        return shape[:n_lengths], tuple(
-            value if unit is None else in_unit(value, unit)
-            for value, unit in zip(shape[n_lengths:], units, strict=True)
-        )
+        if not self._no_lengths:
+            return shape, ()
+        first = len(shape) - len(self._no_lengths)
+        pairs = zip(shape[first:], self._no_lengths.values(), strict=True)
+        return shape[:first], tuple([in_unit(*pair) for pair in pairs])
 
     def _parameter_units_for_data_units(
         self, inputs_unit: dict[str, u.UnitBase], outputs_unit: dict[str, u.UnitBase]
@@ -208,9 +206,11 @@ def number_of(values: Any) -> Any:
     return getattr(values, "value", values)
 
 
-def in_unit(value: Any, unit: u.UnitBase) -> Any:
-    """Make a plain number of one with a unit; others are in ``unit``."""
-    return u.Quantity(value).to_value(unit) if hasattr(value, "unit") else value
+def in_unit(value: Any, unit: u.UnitBase | None) -> Any:
+    """Make a plain number of one with a unit; others are in ``unit``, if that is."""
+    if unit is None or not hasattr(value, "unit"):
+        return value
+    return u.Quantity(value).to_value(unit)
 
 
 def _with_names(
