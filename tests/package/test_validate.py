@@ -70,4 +70,4 @@ def test_a_whole_number_may_be_a_float():
         assert message(ValueError, as_whole, bad, "a", **words) == "few"
     assert message(ValueError, as_whole, 1.5, "a", **words) == "a must be an integer"
     assert message(TypeError, as_whole, True, "a", **words) == "a must be an integer"
-    assert message(TypeError, as_whole, [1], "a", **words) == "a must be a scalar value"
+    assert message(TypeError, as_whole, [1], "a", not_scalar="no", **words) == "no"

@@ -70,7 +70,9 @@ def as_image(values: Any, name: str = "data") -> Image:
     return array
 
 
-def as_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+def as_mask(
+    mask: Any, shape: tuple[int, ...], name: str = "mask"
+) -> NDArray[np.bool_] | None:
     """Make a boolean mask of the given shape; `None` stays `None`.
 
     Raises
@@ -84,12 +86,12 @@ def as_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
         return None
     array = np.asarray(mask)
     if array.dtype.kind not in "biu":
-        msg = f"mask must be a boolean array, got dtype {array.dtype}"
+        msg = f"{name} must be a boolean array, got dtype {array.dtype}"
         raise TypeError(msg)
     if array.shape != shape:
         msg = (
-            "data and mask must have the same shape, "
-            f"got data {shape} and mask {array.shape}"
+            f"data and {name} must have the same shape, "
+            f"got data {shape} and {name} {array.shape}"
         )
         raise ValueError(msg)
     return np.ascontiguousarray(array, dtype=bool)

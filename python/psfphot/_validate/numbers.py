@@ -167,8 +167,12 @@ def as_positive_int(value: Any, name: str) -> int:
     return as_count(value, name, least=1, too_many=too_many, always=msg)
 
 
-def as_whole(value: Any, name: str, *, least: int, too_few: str) -> int:
+def as_whole(
+    value: Any, name: str, *, least: int, too_few: str, not_scalar: str | None = None
+) -> int:
     """Make an integer that is not below ``least`` of any number that is whole.
+
+    ``too_few`` and ``not_scalar`` are the messages if it is less, or an array.
 
     Raises
     ------
@@ -180,7 +184,7 @@ def as_whole(value: Any, name: str, *, least: int, too_few: str) -> int:
     if isinstance(value, bool | np.bool_):
         msg = f"{name} must be an integer"
         raise TypeError(msg)
-    number = as_scalar(value, name, not_scalar=f"{name} must be a scalar value")
+    number = as_scalar(value, name, not_scalar=not_scalar)
     too_many = f"{name} must be <= {MAX_INT}, got {value!r}"
     _check_range(number, least, too_few, too_many)
     if not number.is_integer():

@@ -88,17 +88,31 @@ def not_negative(value: Any, name: str) -> float:
     return number
 
 
+def whole(value: Any, name: str, *, least: int, or_else: str) -> int:
+    """Make an integer that is at least ``least``; ``or_else`` is the message.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number without a unit, or boolean.
+    ValueError
+        If it is too small, above ``MAX_INT`` or not an integer.
+    """
+    not_scalar = f"{name} must be a scalar value"
+    return as_whole(value, name, least=least, too_few=or_else, not_scalar=not_scalar)
+
+
 def count_or_none(value: Any, name: str) -> int | None:
     """Make an integer above 0; `None` stays `None`.
 
     Raises
     ------
     TypeError, ValueError
-        If it is something else; see `as_whole`.
+        If it is something else; see `whole`.
     """
     if value is None:
         return None
-    return as_whole(value, name, least=1, too_few=f"{name} must be > 0")
+    return whole(value, name, least=1, or_else=f"{name} must be > 0")
 
 
 def bounds(value: Any, name: str) -> tuple[float, float] | None:

@@ -9,7 +9,6 @@ from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot import _core
 from psfphot._deprecated import SINCE, old_arguments
-from psfphot._validate import as_whole
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import KernelFinder
 
@@ -166,8 +165,8 @@ class IRAFStarFinder(KernelFinder):
         self.xycoords = check.positions(xycoords, "xycoords")
         self.sharpness_range = check.bounds(sharpness_range, "sharpness_range")
         self.roundness_range = check.bounds(roundness_range, "roundness_range")
-        self.min_n_pixels = as_whole(
-            min_n_pixels, "min_n_pixels", least=1, too_few="min_n_pixels must be >= 1"
+        self.min_n_pixels = check.whole(
+            min_n_pixels, "min_n_pixels", least=1, or_else="min_n_pixels must be >= 1"
         )
 
     @old_arguments("mask")
