@@ -69,8 +69,19 @@ def find_arrows(root):
                 each = {f"{source}.{alias.name}" for alias in node.names}
                 # What is no module itself is a name in its package.
                 imported |= {one if one in trees else source for one in each}
-        arrows[name] = {one for one in imported if one in trees and one != name}
+        known = {one for one in imported if one in trees}
+        fronts = {front for one in known for front in find_fronts(one, name)}
+        arrows[name] = (known | fronts) - {name}
     return arrows
+
+
+def find_fronts(imported, importer):
+    """Tell the front pages that run before a module of another package does."""
+    parts = imported.split(".")
+    above = (".".join(parts[:n]) for n in range(2, len(parts)))
+    return {
+        package for package in above if not f"{importer}.".startswith(f"{package}.")
+    }
 
 
 def absolute(node, importer, is_package):
@@ -201,7 +212,7 @@ def test_what_is_wrong_is_found(tmp_path, text):
     arrows = build(tmp_path, HOUSE | {"low.one": text})
     circle = {"house.low", "house.low.one", "house.high.two"}
     assert find_circles(arrows) == {frozenset(circle)}
-    wrong = {"house.low.one -> house.high.two"}
+    wrong = {f"house.low.one -> house.high{each}" for each in ("", ".two")}
     assert find_wrong_arrows(arrows, HOUSE_FLOORS) == wrong
 
 
@@ -210,6 +221,17 @@ def test_an_arrow_up_without_a_circle_is_found(tmp_path):
     assert find_circles(arrows) == set()
     wrong = {"house._ground -> house.high"}
     assert find_wrong_arrows(arrows, HOUSE_FLOORS) == wrong
+
+
+def test_the_front_page_of_a_wing_runs_too(tmp_path):
+    changes = {
+        "high.__init__": "from house.high.top import TOP",
+        "high.top": "from house.low import ONE",
+        "low.one": "from house.high.two import TWO",
+        "high.two": "",
+    }
+    circle = {"house.low", "house.low.one", "house.high", "house.high.top"}
+    assert find_circles(build(tmp_path, HOUSE | changes)) == {frozenset(circle)}
 
 
 def test_neighbours_do_not_know_each_other(tmp_path):
