@@ -131,8 +131,8 @@ def _draw(path: Path, image: Any, run: Any, recovery: Any) -> bool:
     if find_spec("matplotlib") is None:
         click.echo("no figure: matplotlib is not installed (psfphot[plot])", err=True)
         return False
+    from psfphot.cli._recovery_figure import plot_recovery  # noqa: PLC0415
     from psfphot.plotting import save_figure  # noqa: PLC0415
-    from psfphot.plotting._demo import plot_recovery  # noqa: PLC0415
 
     figure = plot_recovery(image.data, run.model, run.sky, recovery, unit=image.unit)
     save_figure(figure, path)

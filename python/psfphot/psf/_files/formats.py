@@ -8,11 +8,14 @@ from typing import Any
 from astropy.io import fits, registry
 from astropy.utils.data import get_readable_fileobj
 
+from psfphot.psf._files.connect import GriddedPSFModelRead, GriddedPSFModelWrite
 from psfphot.psf._files.grid_file import each_hdu
 from psfphot.psf._files.stdpsf import read_stdpsf
-from psfphot.psf._files.stpsf import check_order, read_stpsf
+from psfphot.psf._files.stpsf import read_stpsf
 from psfphot.psf._files.stpsf_writer import write_stpsf
 from psfphot.psf._models.gridded import GriddedPSFModel
+
+_ORDERS = ("auto", "header", "sorted")
 
 _FITS = b"SIMPLE"
 _GZIP = b"\x1f\x8b"
@@ -46,6 +49,7 @@ def _read_stpsf(
     position "(y, x)" of each image of the stack (N, ny, nx).
     """
     del detector_id
+    _check_order(grid_order)
     return GriddedPSFModel(read_stpsf(path, grid_order))
 
 
@@ -78,8 +82,21 @@ def _read_stdpsf(
     The keywords are ``NXPSFS``, ``NYPSFS``, and the positions, counted from 1,
     ``IPSFX01``, ..., ``JPSFY01``, ... or ``IPSFXA5``, ..., ``JPSFYA5``, ...
     """
-    check_order(grid_order)
+    _check_order(grid_order)
     return GriddedPSFModel(read_stdpsf(path, detector_id))
+
+
+def _check_order(grid_order: Any) -> None:
+    """Refuse what is no ``grid_order``.
+
+    Raises
+    ------
+    ValueError
+        Unless it is ``'auto'``, ``'header'`` or ``'sorted'``.
+    """
+    if grid_order not in _ORDERS:
+        msg = f"grid_order must be 'auto', 'header' or 'sorted', got {grid_order!r}"
+        raise ValueError(msg)
 
 
 def _is_stpsf(origin: str, path: Any, fileobj: Any, *args: Any, **_: Any) -> bool:
@@ -128,6 +145,10 @@ def _first_header(file: Any) -> fits.Header:
         header = fits.Header.fromfile(file)
     return header
 
+
+# Models know no files: how they meet the formats is theirs from here.
+GriddedPSFModel.read = registry.UnifiedReadWriteMethod(GriddedPSFModelRead)
+GriddedPSFModel.write = registry.UnifiedReadWriteMethod(GriddedPSFModelWrite)
 
 with registry.delay_doc_updates(GriddedPSFModel):
     for _format in ("stpsf", "webbpsf"):

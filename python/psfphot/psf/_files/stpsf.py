@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from astropy.io import fits
     from numpy.typing import NDArray
 
-ORDERS = ("auto", "header", "sorted")
-
 # The day from which the development version of WebbPSF stored the images
 # sorted (spacetelescope/webbpsf pull request 779), and the releases around it.
 SORTED_SINCE = date(2023, 12, 11)
@@ -63,7 +61,6 @@ def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
         If the file is not such a grid; the message names the file and the
         keyword.
     """
-    check_order(grid_order)
     name, images, header = read_grid_file(source)
     oversampling = _oversampling(header, name)
     stated = header.get("NUM_PSFS", len(images))
@@ -83,19 +80,6 @@ def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
     meta |= {"grid_xypos": positions, "oversampling": oversampling}
     meta["grid_order"] = grid_order
     return NDData(images, meta=meta)
-
-
-def check_order(grid_order: Any) -> None:
-    """Refuse what is no ``grid_order``.
-
-    Raises
-    ------
-    ValueError
-        Unless it is ``'auto'``, ``'header'`` or ``'sorted'``.
-    """
-    if grid_order not in ORDERS:
-        msg = f"grid_order must be 'auto', 'header' or 'sorted', got {grid_order!r}"
-        raise ValueError(msg)
 
 
 def _oversampling(header: fits.Header, name: str) -> int:

@@ -30,6 +30,20 @@ class Points(NamedTuple):
     length_unit: u.UnitBase | None
 
 
+class ParameterNames(NamedTuple):
+    """Which parameter of a model is which."""
+
+    x: str
+    y: str
+    flux: str
+    # In the model's order.
+    shape: tuple[str, ...]
+
+    def in_core_order(self) -> tuple[str, ...]:
+        """Return the names in the order of the core's parameters."""
+        return (self.flux, self.x, self.y, *self.shape)
+
+
 class PSFModel(Fittable2DModel):  # type: ignore[misc]
     """A PSF with the parameters flux, x_0, y_0 and those of its shape.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
 
-    from psfphot.psf._models.convert import ParameterNames
+    from psfphot.psf._models.base import ParameterNames
 
 _NON_FINITE = (
     "Input data contains unmasked non-finite values (NaN or inf), which were "

@@ -11,7 +11,8 @@ from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot._deprecated import old_arguments
-from psfphot._validate import Frame, as_n_threads
+from psfphot._repr import make_repr
+from psfphot._validate import Frame, as_n_threads, as_positive_int
 from psfphot.psf._models.convert import (
     as_psf_model,
     parameter_names,
@@ -22,7 +23,6 @@ from psfphot.psf._photometry.arguments import (
     as_callable,
     as_fit_shape,
     as_keep_columns,
-    as_positive_int,
     as_radius,
     as_xy_bounds,
 )
@@ -191,8 +191,7 @@ class PSFPhotometry:
 
     def __repr__(self) -> str:
         """Show the class with its arguments."""
-        body = ", ".join(f"{k}={v!r}" for k, v in self._settings().items())
-        return f"{type(self).__name__}({body})"
+        return make_repr(self, tuple(self._settings()))
 
     def _settings(self) -> dict[str, Any]:
         names = (
