@@ -6,6 +6,19 @@ import pickle
 import numpy as np
 import pytest
 from astropy.table import QTable, Table
+from cli_field import (
+    FLUX,
+    FWHM,
+    NOISE,
+    SHAPE,
+    SKY,
+    X,
+    Y,
+    assert_matches,
+    fit,
+    tangent,
+    write_field,
+)
 
 from psfphot.io import FileFormatError, Sky, read_image, read_psf
 from psfphot.pipeline import (
@@ -25,19 +38,6 @@ from psfphot.pipeline import (
     start_from_detections,
 )
 from psfphot.psf import CircularGaussianPRF
-from cli_field import (
-    FLUX,
-    FWHM,
-    NOISE,
-    SHAPE,
-    SKY,
-    X,
-    Y,
-    assert_matches,
-    fit,
-    tangent,
-    write_field,
-)
 
 
 @pytest.fixture(scope="module")

@@ -41,5 +41,5 @@ def test_what_is_measured_is_the_truth():
 
 @pytest.mark.parametrize("words", [(96.5, 40), (96, -1), ("96", 40)])
 def test_fields_that_are_none(words):
-    with pytest.raises((TypeError, ValueError), match="size|n_stars"):
+    with pytest.raises((TypeError, ValueError), match=r"size|n_stars"):
         simulate_star_field(PSF, *words)
