@@ -40,9 +40,15 @@ def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
         "max_iterations": 100,
         "step_tolerance": 1e-4,
     }
-    return _core.fit_sources(
-        data, None, None, psf, starts, settings, n_threads=n_threads, progress=progress
-    )
+    call = {
+        "data": data,
+        "error": None,
+        "mask": None,
+        "psf": psf,
+        "starts": starts,
+        "settings": settings,
+    }
+    return _core.fit_sources(call, n_threads=n_threads, progress=progress)
 
 
 def run_python(code, timeout=60):

@@ -236,7 +236,7 @@ class TestPlaces:
         twice = truth[[0, 0, 1]]
         twice["x"][1] += 0.05
         table = PSFPhotometry(psf, SIZE)(data, error=error, init_params=twice)
-        assert list(table["flags"]) == [8192, 8192, 0]
+        assert list(table["flags"]) == [65536, 65536, 0]
 
 
 class TestStarts:

@@ -17,7 +17,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot.psf._photometry.fitter import LevenbergMarquardt, takes_maxiter
-from psfphot.psf._photometry.fitting import core_settings, fit_box, starting_values
+from psfphot.psf._photometry.fitting import core_call, fit_box
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -58,7 +58,9 @@ def fit_with_astropy(
         As from there, and ``fit_info``, the fitter's report for each source.
     """
     n = len(init)
-    starts = starting_values(setup, init)
+    # The core's own settings of a fit say nothing here.
+    call = core_call(setup._replace(fitter=LevenbergMarquardt()), frame, init)
+    starts = call["starts"]
     fitted = np.column_stack(
         [starts["flux"], starts["x"], starts["y"], starts["shape"]]
     )
@@ -68,11 +70,7 @@ def fit_with_astropy(
 
     def judged() -> dict[str, Any]:
         return _core.judge_sources(
-            *frame.arrays,
-            setup.core_psf,
-            starts,
-            # The core's own settings of a fit say nothing here.
-            core_settings(setup._replace(fitter=LevenbergMarquardt())),
+            call,
             fitted,
             errors,
             has_converged,

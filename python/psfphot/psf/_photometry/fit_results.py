@@ -12,7 +12,7 @@ from astropy.utils.exceptions import AstropyDeprecationWarning
 from psfphot import _core
 from psfphot._validate import values_of
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
-from psfphot.psf._photometry.fitting import core_settings, starting_values
+from psfphot.psf._photometry.fitting import core_call
 from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._photometry.model_images import NO_RESULTS
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from psfphot.psf._photometry.fitting import FitSetup
 
 __all__ = ["GroupCovariance"]
-
-# astropy's fitters call what ended well 1 to 4, and 0 the end of iterations.
-_STATUS = (1, 0, -1, -2, -3, -4)
 
 
 class Run(NamedTuple):
@@ -87,9 +84,9 @@ class FitResults:
         fit = self._run.fit
         if "fit_info" in fit:
             return list(fit["fit_info"])
-        messages = _core.termination_messages()
+        ends = _core.terminations()
         return [
-            {"status": _STATUS[end], "message": messages[end], "n_iterations": n}
+            {"status": ends[end][0], "message": ends[end][1], "n_iterations": n}
             for end, n in zip(
                 fit["termination"].tolist(), fit["iterations"].tolist(), strict=True
             )
@@ -224,10 +221,7 @@ class FitResults:
         if len(members) == 0:
             raise ValueError(f"group_id must be one of the results, got {group_id!r}")
         covariance = _core.joint_covariance(
-            *run.frame.arrays,
-            run.setup.core_psf,
-            starting_values(run.setup, run.init),
-            core_settings(run.setup),
+            core_call(run.setup, run.frame, run.init),
             members.tolist(),
             np.ascontiguousarray(run.fit["parameters"][members]),
         )

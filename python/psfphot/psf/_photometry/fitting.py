@@ -111,6 +111,19 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
     }
 
 
+def core_call(setup: FitSetup, frame: Frame, init: QTable) -> dict[str, Any]:
+    """Make a fit, its image and its starting values into what the core takes."""
+    data, error, mask = frame.arrays
+    return {
+        "data": data,
+        "error": error,
+        "mask": mask,
+        "psf": setup.core_psf,
+        "starts": starting_values(setup, init),
+        "settings": core_settings(setup),
+    }
+
+
 def _bounds(parameter: Any) -> tuple[float, float]:
     low, high = (getattr(v, "value", v) for v in parameter.bounds)
     if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
@@ -172,10 +185,7 @@ def fit_with_core(
         len(init), "Fit source", enabled=setup.progress_bar
     ) as progress:
         return _core.fit_sources(
-            *frame.arrays,
-            setup.core_psf,
-            starting_values(setup, init),
-            core_settings(setup),
+            core_call(setup, frame, init),
             n_threads=setup.n_threads,
             progress=progress,
         )
