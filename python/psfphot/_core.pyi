@@ -107,6 +107,19 @@ def find_dao_stars(
 def find_kernel_stars(
     scene: Any, kernel: NDArray[np.float64]
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def find_matched_stars(
+    settings: Any,
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    positions: list[tuple[float, float]] | None,
+) -> tuple[dict[str, NDArray[Any]], int]: ...
+def matched_maps(
+    settings: Any,
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def find_peaks(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

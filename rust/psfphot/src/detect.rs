@@ -16,6 +16,7 @@
 //! | [`iraf`] | [`IrafFinder`], after IRAF's `starfind` |
 //! | [`dao`] | [`DaoFinder`], after DAOPHOT's `FIND` and IRAF's `daofind` |
 //! | [`star`] | [`StarFinder`], with any kernel |
+//! | [`matched`] | [`MatchedFinder`], the matched filter with weights and a free sky |
 //!
 //! ```
 //! use psfphot::Run;
@@ -41,6 +42,7 @@ pub mod dao;
 pub mod iraf;
 pub mod kernel;
 mod marginal;
+pub mod matched;
 pub mod moments;
 pub mod peaks;
 pub mod selection;
@@ -50,6 +52,7 @@ mod ties;
 pub use dao::{DaoFinder, DaoSource};
 pub use iraf::{IrafFinder, IrafSource};
 pub use kernel::Kernel;
+pub use matched::{MatchedFinder, MatchedMaps, MatchedSource};
 pub use peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
 pub use selection::Selection;
 pub use star::{Star, StarFinder};

@@ -1,7 +1,7 @@
 //! What all star finders do alike: the search, the batches, the last filters.
 
 use super::convolve::convolve;
-use super::peaks::{Neighbourhood, PeakSearch, Threshold};
+use super::peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
 use super::{Found, Kernel, Range};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel};
@@ -109,6 +109,28 @@ impl Selection {
         Ok(Candidates { convolved, pixels })
     }
 
+    /// The peaks of a map above `threshold`; the border is `half_width` wide.
+    /// With a separation of 0 a peak need only exceed the pixels next to it.
+    pub(super) fn peaks(
+        &self,
+        map: Image<'_, f64>,
+        threshold: f64,
+        default_separation: f64,
+        half_width: usize,
+        run: Run<'_>,
+    ) -> Result<Vec<Peak>, Error> {
+        let separation = self.min_separation.unwrap_or(default_separation);
+        let neighbourhood = if separation == 0.0 {
+            Neighbourhood::footprint(&[true; 9], (3, 3))?
+        } else {
+            Neighbourhood::disk(separation, map.shape())?
+        };
+        let border = if self.exclude_border { half_width } else { 0 };
+        PeakSearch::new(&neighbourhood, Threshold::Scalar(threshold))
+            .with_border((border, border))
+            .find(map, run)
+    }
+
     /// Filters what was measured, and keeps the brightest.
     pub(super) fn select<S: Measured>(
         &self,
@@ -206,7 +228,7 @@ fn keep_brightest<S: Measured>(sources: &mut Vec<S>, n: Option<usize>) {
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] if a position lies off the image or is not finite.
-fn nearest_pixels(
+pub(super) fn nearest_pixels(
     positions: &[(f64, f64)],
     shape: (usize, usize),
 ) -> Result<Vec<(usize, usize)>, Error> {
