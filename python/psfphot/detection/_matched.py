@@ -12,7 +12,7 @@ from psfphot._repr import make_repr
 from psfphot._validate import as_frame, as_n_threads
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import StarFinderBase, sources_table
-from psfphot.psf._convert import as_psf_model, to_core
+from psfphot.psf._models.convert import as_psf_model, to_core
 
 if TYPE_CHECKING:
     from astropy.table import QTable
