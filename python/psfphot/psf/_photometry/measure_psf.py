@@ -12,6 +12,7 @@ from psfphot._validate import as_frame, as_n_threads, as_positive
 from psfphot.detection import MatchedFilterFinder
 from psfphot.psf._models.gaussian import CircularGaussianPRF
 from psfphot.psf._models.moffat import MoffatPRF
+from psfphot.psf._photometry.arguments import as_positive_int
 from psfphot.utils._exceptions import NoDetectionsWarning
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _GAUSSIAN_BETA = 15.0
 #: The mismatch of a bright star's own profile that its errors do not know.
 _MISMATCH = 0.02
 
-#: Stars that the width is measured on while it still changes.
+#: Stars that the width is measured on while it still changes, one at least.
 _FEW = 15
 
 #: Pixels are integrated by 4 x 4 nodes: 1e-4 of the peak at a FWHM of 2.
@@ -200,6 +201,7 @@ def measure_psf(
         raise ValueError(f"kind must be one of {', '.join(_PROFILES)}, got {kind!r}")
     frame = as_frame(data, error, mask)
     width = _GUESS if fwhm is None else as_positive(fwhm, "fwhm")
+    n_stars = as_positive_int(n_stars, "n_stars")
     search = _Search(frame, _PROFILES[kind], n_stars, as_n_threads(n_threads))
     measured = search.measure(width)
     if measured.beta > _GAUSSIAN_BETA:
@@ -229,12 +231,12 @@ class _Search(NamedTuple):
         few = min(_FEW, self.n_stars)
         for _ in range(8):
             before = fwhm
-            fwhm = float(np.median(self.fit(fwhm, few).fwhm))
+            fwhm = float(np.median(self.fit(fwhm, few, least=1).fwhm))
             if abs(fwhm / before - 1) < 0.02:  # noqa: PLR2004
                 break
         return _summarised(self.fit(fwhm, self.n_stars), self.profile)
 
-    def fit(self, fwhm: float, n_stars: int) -> _Fits:
+    def fit(self, fwhm: float, n_stars: int, least: int = _LEAST_STARS) -> _Fits:
         """Fit the brightest stars that are found at a width."""
         found: list[tuple[float, NDArray[np.float64], tuple[float, float]]] = []
         n_isolated = 0
@@ -246,7 +248,7 @@ class _Search(NamedTuple):
                 found.append((self.profile.fwhm(shape), shape, at))
             if len(found) == n_stars:
                 break
-        if len(found) < _LEAST_STARS:
+        if len(found) < least:
             msg = (
                 f"data must have {_LEAST_STARS} or more bright, isolated, unsaturated "
                 f"stars to measure the PSF's width, got {len(found)} of {n_isolated} "
