@@ -9,7 +9,7 @@ from frames.renderer import Gaussians, Moffat, render
 from psfphot.psf import CircularGaussianPRF, MoffatPRF, measure_psf
 
 
-def field(psf, n_side=6, step=70, flux=20000.0, sky=100.0, noise=3.0):
+def field(psf, *, n_side=6, step=70, flux=20000.0, sky=100.0, noise=3.0):
     """Stars on a jittered lattice, with a sky and noise."""
     rng = np.random.default_rng(3)
     at = np.arange(n_side) * step + step / 2
