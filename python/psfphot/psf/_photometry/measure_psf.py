@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from psfphot import _core
+from psfphot._matched_filter import MatchedFilter
 from psfphot._validate import as_frame, as_n_threads, as_positive, as_positive_int
-from psfphot.detection import MatchedFilterFinder
+from psfphot.psf._models.convert import to_core
 from psfphot.psf._models.gaussian import CircularGaussianPRF
 from psfphot.psf._models.moffat import MoffatPRF
-from psfphot.utils._exceptions import NoDetectionsWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -260,18 +260,12 @@ class _Search(NamedTuple):
 
     def _isolated(self, fwhm: float) -> Iterator[tuple[float, float, float]]:
         """Tell x, y and flux of isolated stars, the brightest first."""
-        psf = CircularGaussianPRF(fwhm=fwhm)
-        finder = MatchedFilterFinder(psf, n_sigma=5, n_threads=self.n_threads)
-        frame = self.frame
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NoDetectionsWarning)
-            stars = finder(frame.data, mask=frame.mask, error=frame.error)
-        if stars is None:
-            return
-        order = np.argsort(-np.asarray(stars["flux"]))
+        psf = to_core(CircularGaussianPRF(fwhm=fwhm))
+        search = MatchedFilter(psf, n_threads=self.n_threads)
+        stars, _ = _core.find_matched_stars(search, *self.frame.arrays, None)
+        order = np.argsort(-stars["flux"])
         x, y, flux, snr = (
-            np.asarray(stars[name], dtype=float)[order]
-            for name in ("x_centroid", "y_centroid", "flux", "snr")
+            stars[name][order] for name in ("x_centroid", "y_centroid", "flux", "snr")
         )
         for k in np.flatnonzero(snr >= _BRIGHT):
             near = np.hypot(x - x[k], y - y[k]) < _ALONE * fwhm
