@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psfphot._files import file_suffix
 from psfphot.cli._errors import UsageFault, require_matplotlib, usage
 from psfphot.io import (
     CATALOG_SUFFIXES,
@@ -15,7 +16,6 @@ from psfphot.io import (
     write_image,
     write_regions,
 )
-from psfphot.io._atomic import file_suffix
 
 if TYPE_CHECKING:
     from pathlib import Path

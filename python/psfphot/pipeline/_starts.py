@@ -11,8 +11,8 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 
+from psfphot._columns import find_column
 from psfphot.io import place_sources, start_column
-from psfphot.psf._photometry.init_params import find_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,8 +16,8 @@ from psfphot.psf._models.gaussian import (
 from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.image import ImagePSF
 from psfphot.psf._models.moffat import MoffatPRF, MoffatPSF
+from psfphot.psf._photometry.covariance import GroupCovariance
 from psfphot.psf._photometry.fit_gaussian import fit_2dgaussian, fit_fwhm
-from psfphot.psf._photometry.fit_results import GroupCovariance
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._photometry.grouping import SourceGrouper, SourceGroups

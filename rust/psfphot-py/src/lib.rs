@@ -21,6 +21,11 @@ mod _core {
     #[pymodule_export]
     use crate::aperture::{aperture_photometry, aperture_sums};
     #[pymodule_export]
+    use crate::background::mesh::{
+        box_statistics, fill_nodes, flat_blocks, interpolate_nodes, median_filter,
+        residual_background, zoom_nodes,
+    };
+    #[pymodule_export]
     use crate::background::{annulus_values, local_background};
     #[pymodule_export]
     use crate::detect::{find_dao_stars, find_iraf_stars, find_kernel_stars, find_peaks};
@@ -32,7 +37,7 @@ mod _core {
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariance, judge_sources, terminations,
+        fit_sources, flag_definitions, joint_covariances, judge_sources, terminations,
     };
     #[pymodule_export]
     use crate::psf::PyPsf;
