@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from astropy import units as u
 
 from psfphot import _core
 from psfphot._repr import make_repr
@@ -15,6 +14,7 @@ from psfphot.detection._base import StarFinderBase, sources_table
 from psfphot.psf._models.convert import as_psf_model, to_core
 
 if TYPE_CHECKING:
+    from astropy import units as u
     from astropy.table import QTable
     from numpy.typing import ArrayLike, NDArray
 

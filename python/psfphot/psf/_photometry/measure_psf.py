@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from psfphot._validate import as_frame, as_n_threads, as_positive
+from psfphot._validate import as_frame, as_n_threads, as_positive, as_positive_int
 from psfphot.detection import MatchedFilterFinder
 from psfphot.psf._models.gaussian import CircularGaussianPRF
 from psfphot.psf._models.moffat import MoffatPRF
-from psfphot.psf._photometry.arguments import as_positive_int
 from psfphot.utils._exceptions import NoDetectionsWarning
 
 if TYPE_CHECKING:
