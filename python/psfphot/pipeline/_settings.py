@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +16,10 @@ from psfphot._defaults import (
     THRESHOLD,
 )
 from psfphot._validate import (
+    as_finite,
     as_n_threads,
     as_pair,
     as_positive,
-    as_scalar,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class Settings:
         _as_not_negative(self.roundness, "roundness")
         as_n_threads(self.n_threads)
         if self.zero_point is not None:
-            _as_finite(self.zero_point, "zero_point")
+            as_finite(self.zero_point, "zero_point")
         checks: dict[str, Callable[[Any, str], object]] = {
             "fwhm": as_positive,
             "min_separation": _as_not_negative,
@@ -216,16 +215,8 @@ def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
 
 
-def _as_finite(value: Any, name: str) -> float:
-    number = as_scalar(value, name)
-    if not math.isfinite(number):
-        msg = f"{name} must be finite, got {value!r}"
-        raise ValueError(msg)
-    return number
-
-
 def _as_not_negative(value: Any, name: str) -> float:
-    number = _as_finite(value, name)
+    number = as_finite(value, name)
     if number < 0:
         msg = f"{name} must not be negative, got {value!r}"
         raise ValueError(msg)
