@@ -62,14 +62,14 @@ fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
     }
     let limit = cells.distance() * cells.distance();
     let first: Vec<[f64; 2]> = few.iter().map(place).collect();
-    let around = Bounds::of(&first);
+    let around = Enclosure::of(&first);
     let second: Vec<[f64; 2]> = many.iter().map(place).collect();
-    let reachable = |bounds: &Bounds, points: Vec<[f64; 2]>| -> Vec<[f64; 2]> {
-        let is_near = |point: &[f64; 2]| bounds.squared_distance(point) <= limit;
+    let reachable = |around: &Enclosure, points: Vec<[f64; 2]>| -> Vec<[f64; 2]> {
+        let is_near = |point: &[f64; 2]| around.squared_distance(point) <= limit;
         points.into_iter().filter(is_near).collect()
     };
     let second = reachable(&around, second);
-    let first = reachable(&Bounds::of(&second), first);
+    let first = reachable(&Enclosure::of(&second), first);
     let tree = Tree::new(&first);
     second
         .iter()
@@ -77,9 +77,9 @@ fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
 }
 
 /// The smallest rectangle around some points: lowest and highest coordinates.
-struct Bounds([(f64, f64); 2]);
+struct Enclosure([(f64, f64); 2]);
 
-impl Bounds {
+impl Enclosure {
     /// Those of no points are far from everything.
     fn of(points: &[[f64; 2]]) -> Self {
         let ends = |axis: usize| {

@@ -34,6 +34,7 @@
 
 pub mod aperture;
 pub mod background;
+mod bands;
 mod cells;
 pub mod detect;
 mod disjoint;
