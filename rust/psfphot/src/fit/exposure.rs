@@ -1,5 +1,7 @@
 //! The planes of one image: what all fits, counts and measures of quality read.
 
+use std::ops::Range;
+
 use crate::bands::{Bands, CACHED};
 use crate::image::{Frame, Pixel, PixelBox, PixelState};
 use crate::{Error, Run};
@@ -11,9 +13,9 @@ const BAD_ERROR: f64 = -0.0;
 /// One image as planes of its residuals and weights, wherever its pixel type
 /// and its bad pixels matter no more.
 ///
-/// There are planes (16 bytes a pixel) only over the bands of rows that hold
-/// some box, and in them values only in the boxes. A [`Frame`] is asked once for
-/// each of these pixels, however many boxes hold it.
+/// There are planes (16 bytes a pixel) only where there is some box, in the bands
+/// of rows that hold one. A [`Frame`] is asked once for each of these pixels,
+/// however many boxes hold it.
 #[derive(Debug)]
 pub(crate) struct Exposure {
     image: PixelBox,
@@ -21,13 +23,24 @@ pub(crate) struct Exposure {
     bands: Vec<Option<Band>>,
 }
 
-/// Some whole rows of the planes.
+/// The pixels of some rows that lie in a box, row by row.
 #[derive(Debug)]
 struct Band {
     /// The data minus all that has been subtracted of them; 0 in bad pixels.
     residual: Vec<f64>,
     /// 1/error² (1 without errors); 0 in bad pixels.
     weight: Vec<f64>,
+    /// The pixels of each row.
+    rows: Vec<Vec<Span>>,
+}
+
+/// Neighbouring pixels of a row.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: usize,
+    end: usize,
+    /// The element of the planes that is the first of them.
+    offset: usize,
 }
 
 /// How many pixels of a box can be used.
@@ -76,19 +89,18 @@ impl Exposure {
     }
 
     /// The rows of a box, from top to bottom: residuals and weights. The weights
-    /// of bad pixels are 0 or −0.
+    /// of bad pixels are 0 or −0. What lies in none of the boxes that the planes
+    /// were made for is left out.
     pub(crate) fn rows(&self, window: PixelBox) -> impl Iterator<Item = (&[f64], &[f64])> {
-        let (columns, width) = (window.columns(), self.image.width());
+        let columns = window.columns();
         let rows = if columns.is_empty() {
             0..0
         } else {
             window.y0 as usize..window.y1 as usize
         };
         rows.filter_map(move |y| {
-            let band = self.bands[y / CACHED].as_ref()?;
-            let first = y % CACHED * width;
-            let range = first + columns.start..first + columns.end;
-            Some((&band.residual[range.clone()], &band.weight[range]))
+            let band = self.bands.get(y / CACHED)?.as_ref()?;
+            band.row(y % CACHED, columns.clone())
         })
     }
 
@@ -106,42 +118,64 @@ impl Exposure {
 }
 
 impl Band {
-    /// The rows of `window`, filled in its `parts`.
+    /// The rows of `window`, in its `parts`.
     fn new<T: Pixel>(frame: &Frame<'_, T>, window: PixelBox, mut parts: Vec<PixelBox>) -> Self {
-        // Zeroed memory costs nothing before it is written to.
-        let mut band = Self {
-            residual: vec![0.0; window.len()],
-            weight: vec![0.0; window.len()],
-        };
         parts.sort_unstable_by_key(|part| part.x0);
-        // Up to where each row is filled, as the parts come from left to right.
-        let mut filled = vec![0; window.height()];
+        let mut rows: Vec<Vec<Span>> = vec![Vec::new(); window.height()];
         for part in parts {
+            let Range { start, end } = part.columns();
             for y in part.y0..part.y1 {
-                let row = (y - window.y0) as usize;
-                let columns = part.columns().start.max(filled[row])..part.columns().end;
-                if !columns.is_empty() {
-                    filled[row] = columns.end;
-                    let first = row * window.width() + columns.start;
-                    band.fill(first, frame.row_states(y as usize, columns));
+                let spans = &mut rows[(y - window.y0) as usize];
+                match spans.last_mut() {
+                    // Those that touch are one too: a box may hold parts of both.
+                    Some(last) if start <= last.end => last.end = last.end.max(end),
+                    _ => spans.push(Span {
+                        start,
+                        end,
+                        offset: 0,
+                    }),
                 }
             }
         }
-        band
-    }
-
-    /// Fills pixels of a row.
-    fn fill(&mut self, first: usize, states: impl Iterator<Item = PixelState>) {
-        let planes = self.residual[first..]
-            .iter_mut()
-            .zip(&mut self.weight[first..]);
-        for ((residual, plane), state) in planes.zip(states) {
-            match state {
-                PixelState::Good { value, weight } => (*residual, *plane) = (value, weight),
-                PixelState::BadError => *plane = BAD_ERROR,
-                PixelState::Outside | PixelState::Masked | PixelState::NonFinite => {}
+        let mut n = 0;
+        for span in rows.iter_mut().flatten() {
+            span.offset = n;
+            n += span.end - span.start;
+        }
+        let (mut residual, mut weight) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        for (y, spans) in (window.y0 as usize..).zip(&rows) {
+            for span in spans {
+                for state in frame.row_states(y, span.start..span.end) {
+                    let (value, w) = match state {
+                        PixelState::Good { value, weight } => (value, weight),
+                        PixelState::BadError => (0.0, BAD_ERROR),
+                        PixelState::Outside | PixelState::Masked | PixelState::NonFinite => {
+                            (0.0, 0.0)
+                        }
+                    };
+                    residual.push(value);
+                    weight.push(w);
+                }
             }
         }
+        Self {
+            residual,
+            weight,
+            rows,
+        }
+    }
+
+    /// Residuals and weights in some columns of a row.
+    fn row(&self, row: usize, columns: Range<usize>) -> Option<(&[f64], &[f64])> {
+        let spans = self.rows.get(row)?;
+        let after = spans.partition_point(|span| span.start <= columns.start);
+        let span = spans.get(after.checked_sub(1)?)?;
+        if columns.end > span.end {
+            return None;
+        }
+        let first = span.offset + (columns.start - span.start);
+        let range = first..first + columns.len();
+        Some((self.residual.get(range.clone())?, self.weight.get(range)?))
     }
 }
 
@@ -191,9 +225,10 @@ mod tests {
             let exposure = Exposure::new(&frame, &boxes, Run::new()).unwrap();
             for &pixels in &boxes {
                 let mut expected = Count::default();
-                let planes = exposure.rows(pixels).flat_map(|(r, w)| r.iter().zip(w));
-                prop_assert_eq!(planes.clone().count(), pixels.len());
-                for ((x, y), (&residual, &weight)) in pixels.pixels().zip(planes) {
+                let rows = exposure.rows(pixels).flat_map(|(r, w)| r.iter().zip(w));
+                let planes: Vec<_> = rows.collect();
+                prop_assert_eq!(planes.len(), pixels.len());
+                for ((x, y), &(&residual, &weight)) in pixels.pixels().zip(&planes) {
                     match frame.pixel(x, y) {
                         PixelState::Good { value, weight: w } => {
                             expected.good += 1;
@@ -211,13 +246,25 @@ mod tests {
     }
 
     #[test]
-    fn only_bands_with_a_box_have_planes() -> Result<(), Error> {
+    fn planes_are_where_the_boxes_are() -> Result<(), Error> {
         let data = vec![1.0; SHAPE.0 * SHAPE.1];
         let frame = Frame::new(Image::new(&data, SHAPE)?);
-        let boxes = [PixelBox::new(2, 7, 62, 66), PixelBox::default()];
+        let boxes = [
+            PixelBox::new(2, 7, 62, 66),
+            PixelBox::new(3, 8, 62, 66),
+            PixelBox::default(),
+        ];
         let exposure = Exposure::new(&frame, &boxes, Run::new())?;
         let has_planes: Vec<_> = exposure.bands.iter().map(Option::is_some).collect();
         assert_eq!(has_planes, [false, true, true, false]);
+        let n: usize = exposure
+            .bands
+            .iter()
+            .flatten()
+            .map(|b| b.weight.len())
+            .sum();
+        assert_eq!(n, 4 * 6);
+        assert_eq!(exposure.rows(PixelBox::new(7, 9, 62, 66)).count(), 0);
         Ok(())
     }
 }

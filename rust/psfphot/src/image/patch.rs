@@ -62,7 +62,7 @@ mod tests {
             [1.0, 11.5, 21.5, 1.0],
             [1.0, 31.5, 41.5, 1.0],
         ];
-        assert_eq!(pixels, expected.concat()[..]);
+        assert_eq!(pixels.to_vec(), expected.concat());
     }
 
     #[test]
