@@ -47,7 +47,7 @@ instructions:
 
 docs: $(VENV)/.developed
 	cargo doc -p psfphot --no-deps
-	$(BIN)/pytest tests/test_docs.py
+	$(BIN)/pytest tests/documents/test_docs.py
 
 packages:
 	tests/packages.sh $(PYTHON)

@@ -26,5 +26,5 @@ import psfphot.psf, psfphot.detection, psfphot.datasets, psfphot.background, psf
 import psfphot.aperture, psfphot.matching, psfphot.utils
 assert "tqdm" not in sys.modules
 '
-  (cd "$work" && "$venv/bin/psfphot" --version && "$venv/bin/pytest" -q tests --ignore=tests/test_docs.py)
+  (cd "$work" && "$venv/bin/psfphot" --version && "$venv/bin/pytest" -q tests --ignore=tests/documents/test_docs.py)
 done

@@ -49,38 +49,23 @@ class Psf:
     def support(self, x_0: float, y_0: float) -> tuple[int, int, int, int]: ...
 
 def fit_sources(
-    data: NDArray[np.float32] | NDArray[np.float64],
-    error: NDArray[np.float32] | NDArray[np.float64] | None,
-    mask: NDArray[np.bool_] | None,
-    psf: Psf,
-    starts: dict[str, Any],
-    settings: dict[str, Any],
+    call: dict[str, Any],
     *,
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, NDArray[Any]]: ...
 def joint_covariance(
-    data: NDArray[np.float32] | NDArray[np.float64],
-    error: NDArray[np.float32] | NDArray[np.float64] | None,
-    mask: NDArray[np.bool_] | None,
-    psf: Psf,
-    starts: dict[str, Any],
-    settings: dict[str, Any],
+    call: dict[str, Any],
     members: list[int],
     fitted: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
 def judge_sources(
-    data: NDArray[np.float32] | NDArray[np.float64],
-    error: NDArray[np.float32] | NDArray[np.float64] | None,
-    mask: NDArray[np.bool_] | None,
-    psf: Psf,
-    starts: dict[str, Any],
-    settings: dict[str, Any],
+    call: dict[str, Any],
     fitted: NDArray[np.float64],
     errors: NDArray[np.float64],
     has_converged: list[bool],
 ) -> dict[str, NDArray[Any]]: ...
-def termination_messages() -> list[str]: ...
+def terminations() -> list[tuple[int, str]]: ...
 def flag_definitions() -> list[tuple[int, str, str]]: ...
 def find_iraf_stars(
     scene: Any,

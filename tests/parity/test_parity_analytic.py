@@ -5,7 +5,7 @@ import pytest
 from astropy import units as u
 
 from psfphot import psf
-from psfphot.psf._convert import to_core
+from psfphot.psf._models.convert import to_core
 
 theirs = pytest.importorskip("photutils.psf")
 pytestmark = pytest.mark.parity

@@ -7,7 +7,7 @@ from astropy.io import fits
 from astropy.nddata import NDData
 
 from psfphot import psf
-from psfphot.psf._convert import to_core
+from psfphot.psf._models.convert import to_core
 
 theirs = pytest.importorskip("photutils.psf")
 pytestmark = pytest.mark.parity

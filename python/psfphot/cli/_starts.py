@@ -13,7 +13,7 @@ from astropy.utils.masked import Masked
 
 from psfphot.io import place_sources, start_column
 from psfphot.psf import SourceGrouper
-from psfphot.psf._init_params import find_column
+from psfphot.psf._photometry.init_params import find_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

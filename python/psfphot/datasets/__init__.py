@@ -7,7 +7,7 @@ from psfphot.datasets._simulation import (
     make_random_models_table,
     params_table_to_models,
 )
-from psfphot.psf._model_image import make_model_image
+from psfphot.psf._rendering.model_image import make_model_image
 
 __all__ = [
     "apply_poisson_noise",

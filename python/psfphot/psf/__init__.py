@@ -4,25 +4,25 @@ The models are astropy models whose values and derivatives are computed in Rust.
 """
 
 # Imported to register the file formats of PSF grids.
-from psfphot.psf import _formats  # noqa: F401
-from psfphot.psf._airy import AiryDiskPRF, AiryDiskPSF
-from psfphot.psf._elliptical import GaussianPRF, GaussianPSF
-from psfphot.psf._fit_gaussian import fit_2dgaussian, fit_fwhm
-from psfphot.psf._fit_results import GroupCovariance
-from psfphot.psf._fitter import LevenbergMarquardt
-from psfphot.psf._flags import PSF_FLAGS, decode_psf_flags
-from psfphot.psf._gaussian import (
+from psfphot.psf._files import formats  # noqa: F401
+from psfphot.psf._files.stdpsf_grid import STDPSFGrid
+from psfphot.psf._models.airy import AiryDiskPRF, AiryDiskPSF
+from psfphot.psf._models.elliptical import GaussianPRF, GaussianPSF
+from psfphot.psf._models.gaussian import (
     CircularGaussianPRF,
     CircularGaussianPSF,
     CircularGaussianSigmaPRF,
 )
-from psfphot.psf._gridded import GriddedPSFModel
-from psfphot.psf._grouping import SourceGrouper, SourceGroups
-from psfphot.psf._image import ImagePSF
-from psfphot.psf._moffat import MoffatPRF, MoffatPSF
-from psfphot.psf._photometry import PSFPhotometry
-from psfphot.psf._simulation import make_psf_model_image
-from psfphot.psf._stdpsf_grid import STDPSFGrid
+from psfphot.psf._models.gridded import GriddedPSFModel
+from psfphot.psf._models.image import ImagePSF
+from psfphot.psf._models.moffat import MoffatPRF, MoffatPSF
+from psfphot.psf._photometry.fit_gaussian import fit_2dgaussian, fit_fwhm
+from psfphot.psf._photometry.fit_results import GroupCovariance
+from psfphot.psf._photometry.fitter import LevenbergMarquardt
+from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
+from psfphot.psf._photometry.grouping import SourceGrouper, SourceGroups
+from psfphot.psf._photometry.photometry import PSFPhotometry
+from psfphot.psf._rendering.simulation import make_psf_model_image
 
 __all__ = [
     "PSF_FLAGS",

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::{AnyImage, Floats, frame, with_frame};
 use crate::door::{self, Options};
-use crate::errors::to_python;
+use crate::errors::CallResult;
 
 type Values<'py> = Bound<'py, PyArray1<f64>>;
 
@@ -28,7 +28,7 @@ pub(crate) fn aperture_sums<'py>(
     y: Floats<'py>,
     radius: f64,
     n_threads: Option<usize>,
-) -> PyResult<(Values<'py>, Values<'py>)> {
+) -> CallResult<(Values<'py>, Values<'py>)> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (x, y) = (x.as_slice()?, y.as_slice()?);
     let options = Options::new(n_threads, None)?;
@@ -56,17 +56,16 @@ pub(crate) fn aperture_photometry<'py>(
     method: &str,
     subpixels: u32,
     n_threads: Option<usize>,
-) -> PyResult<(Values<'py>, Values<'py>, Values<'py>)> {
+) -> CallResult<(Values<'py>, Values<'py>, Values<'py>)> {
     let frame = frame(&data, error.as_ref(), mask.as_ref())?;
     let (x, y) = (x.as_slice()?, y.as_slice()?);
     let method = method_named(method, subpixels)?;
     let aperture = if radii.0 > 0.0 {
-        Aperture::annulus(radii.0, radii.1)
+        Aperture::annulus(radii.0, radii.1)?
     } else {
-        Aperture::circle(radii.1)
+        Aperture::circle(radii.1)?
     }
-    .and_then(|aperture| aperture.with_method(method))
-    .map_err(|error| to_python(&error))?;
+    .with_method(method)?;
     let options = Options::new(n_threads, None)?;
     let sums = with_frame!(frame, frame => door::enter(py, &options, move |run| {
         aperture::aperture_sums(frame, x, y, &aperture, run)

@@ -8,7 +8,7 @@ use psfphot::image::{Frame, Image, Pixel};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::errors::to_python;
+use crate::errors::CallResult;
 
 /// A two-dimensional image of either pixel type.
 #[derive(FromPyObject)]
@@ -41,9 +41,9 @@ pub(crate) use with_frame;
 /// The view of one array.
 pub(crate) fn image<'a, T: Copy + Element>(
     array: &'a PyReadonlyArray2<'_, T>,
-) -> PyResult<Image<'a, T>> {
+) -> CallResult<Image<'a, T>> {
     let shape = array.shape();
-    Image::new(array.as_slice()?, (shape[0], shape[1])).map_err(|e| to_python(&e))
+    Ok(Image::new(array.as_slice()?, (shape[0], shape[1]))?)
 }
 
 /// The frame of data, error and mask.
@@ -51,7 +51,7 @@ pub(crate) fn frame<'a>(
     data: &'a AnyImage<'_>,
     error: Option<&'a AnyImage<'_>>,
     mask: Option<&'a PyReadonlyArray2<'_, bool>>,
-) -> PyResult<AnyFrame<'a>> {
+) -> CallResult<AnyFrame<'a>> {
     match (data, error) {
         (AnyImage::F32(data), None) => Ok(AnyFrame::F32(typed_frame(data, None, mask)?)),
         (AnyImage::F64(data), None) => Ok(AnyFrame::F64(typed_frame(data, None, mask)?)),
@@ -61,7 +61,7 @@ pub(crate) fn frame<'a>(
         (AnyImage::F64(data), Some(AnyImage::F64(error))) => {
             Ok(AnyFrame::F64(typed_frame(data, Some(error), mask)?))
         }
-        _ => Err(PyTypeError::new_err("data and error must have one dtype")),
+        _ => Err(PyTypeError::new_err("data and error must have one dtype").into()),
     }
 }
 
@@ -69,13 +69,13 @@ fn typed_frame<'a, T: Pixel + Element>(
     data: &'a PyReadonlyArray2<'_, T>,
     error: Option<&'a PyReadonlyArray2<'_, T>>,
     mask: Option<&'a PyReadonlyArray2<'_, bool>>,
-) -> PyResult<Frame<'a, T>> {
+) -> CallResult<Frame<'a, T>> {
     let mut frame = Frame::new(image(data)?);
     if let Some(error) = error {
-        frame = frame.with_error(image(error)?).map_err(|e| to_python(&e))?;
+        frame = frame.with_error(image(error)?)?;
     }
     if let Some(mask) = mask {
-        frame = frame.with_mask(image(mask)?).map_err(|e| to_python(&e))?;
+        frame = frame.with_mask(image(mask)?)?;
     }
     Ok(frame)
 }

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::{AnyImage, Floats, frame, with_frame};
 use crate::door::{self, Options};
-use crate::errors::to_python;
+use crate::errors::CallResult;
 
 /// An estimator's name and its numbers.
 type NamedLevel = (String, Vec<f64>);
@@ -35,10 +35,10 @@ pub(crate) fn local_background<'py>(
     level: NamedLevel,
     clip: Option<NamedClip>,
     n_threads: Option<usize>,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+) -> CallResult<Bound<'py, PyArray1<f64>>> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (x, y) = (x.as_slice()?, y.as_slice()?);
-    let annulus = Annulus::new(radii.0, radii.1).map_err(|error| to_python(&error))?;
+    let annulus = Annulus::new(radii.0, radii.1)?;
     let estimator = Estimator {
         level: level_named(&level.0, &level.1)?,
         clip: clip.map(clip_named).transpose()?,
@@ -58,9 +58,9 @@ pub(crate) fn annulus_values<'py>(
     mask: Option<PyReadonlyArray2<'py, bool>>,
     position: (f64, f64),
     radii: (f64, f64),
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+) -> CallResult<Bound<'py, PyArray1<f64>>> {
     let frame = frame(&data, None, mask.as_ref())?;
-    let annulus = Annulus::new(radii.0, radii.1).map_err(|error| to_python(&error))?;
+    let annulus = Annulus::new(radii.0, radii.1)?;
     let options = Options::new(Some(1), None)?;
     let values = with_frame!(frame, frame => door::enter(py, &options, move |_| {
         Ok(annulus.values(frame, position))

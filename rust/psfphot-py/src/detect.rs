@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 
 use crate::arrays::{AnyFrame, AnyImage, frame, image, with_frame};
 use crate::door::{Options, enter};
-use crate::errors::to_python;
+use crate::errors::CallResult;
 
 type Range = Option<(f64, f64)>;
 type Positions = Option<Vec<(f64, f64)>>;
@@ -28,7 +28,7 @@ pub(crate) enum AnyThreshold<'py> {
 }
 
 impl AnyThreshold<'_> {
-    fn view(&self) -> PyResult<Threshold<'_>> {
+    fn view(&self) -> CallResult<Threshold<'_>> {
         Ok(match self {
             Self::Map(map) => Threshold::Map(image(map)?),
             Self::Scalar(value) => Threshold::Scalar(*value),
@@ -58,7 +58,7 @@ pub(crate) struct Scene<'py> {
 }
 
 impl Scene<'_> {
-    fn frame(&self) -> PyResult<AnyFrame<'_>> {
+    fn frame(&self) -> CallResult<AnyFrame<'_>> {
         frame(&self.data, None, self.mask.as_ref())
     }
 
@@ -77,7 +77,7 @@ impl Scene<'_> {
 
 /// The columns of the sources by name, and the number of positions that could
 /// be measured.
-type Answer<'py> = PyResult<(Bound<'py, PyDict>, usize)>;
+type Answer<'py> = CallResult<(Bound<'py, PyDict>, usize)>;
 
 /// `IRAFStarFinder`.
 #[pyfunction]
@@ -182,8 +182,7 @@ pub(crate) fn find_kernel_stars<'py>(
     kernel: PyReadonlyArray2<'py, f64>,
 ) -> Answer<'py> {
     let values = image(&kernel)?;
-    let kernel =
-        Kernel::from_values(values.as_slice(), values.shape()).map_err(|e| to_python(&e))?;
+    let kernel = Kernel::from_values(values.as_slice(), values.shape())?;
     let finder = StarFinder::new(kernel).with_selection(scene.selection());
     let (frame, threshold) = (scene.frame()?, scene.threshold.view()?);
     let options = scene.options()?;
@@ -220,7 +219,7 @@ pub(crate) fn find_peaks<'py>(
     min_separation: Option<f64>,
     border_width: (usize, usize),
     n_threads: Option<usize>,
-) -> PyResult<(Indices<'py>, Indices<'py>)> {
+) -> CallResult<(Indices<'py>, Indices<'py>)> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (footprint, threshold) = (image(&footprint)?, threshold.view()?);
     let options = Options::new(n_threads, None)?;

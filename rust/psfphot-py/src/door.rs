@@ -20,8 +20,7 @@ use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::callback::CallbackPsf;
-use crate::errors::{InternalError, to_python};
-use crate::psf::PyPsf;
+use crate::errors::{CallResult, InternalError};
 
 /// Long enough to cost nothing, short enough to feel immediate.
 const POLL: Duration = Duration::from_millis(100);
@@ -72,10 +71,10 @@ fn default_threads() -> usize {
 }
 
 /// What the worker thread hands back.
-type Outcome<T> = Result<PyResult<T>, Box<dyn Any + Send>>;
+type Outcome<T> = Result<CallResult<T>, Box<dyn Any + Send>>;
 
 /// Runs `work` without the interpreter lock.
-pub(crate) fn enter<T, W>(py: Python<'_>, options: &Options<'_>, work: W) -> PyResult<T>
+pub(crate) fn enter<T, W>(py: Python<'_>, options: &Options<'_>, work: W) -> CallResult<T>
 where
     T: Send,
     W: FnOnce(Run<'_>) -> Result<T, psfphot::Error> + Send,
@@ -96,19 +95,19 @@ where
     })
 }
 
-/// Runs `work` that evaluates `psf`: as [`enter`], but where the PSF is a
-/// Python object on the calling thread, which keeps the interpreter lock.
+/// Runs `work` that evaluates a PSF: as [`enter`], but where this is a Python
+/// object (`callback`) on the calling thread, which keeps the interpreter lock.
 pub(crate) fn enter_with_psf<T, W>(
     py: Python<'_>,
     options: &Options<'_>,
-    psf: &PyPsf,
+    callback: Option<&CallbackPsf>,
     work: W,
-) -> PyResult<T>
+) -> CallResult<T>
 where
     T: Send,
     W: FnOnce(Run<'_>) -> Result<T, psfphot::Error> + Send,
 {
-    let Some(callback) = psf.callback() else {
+    let Some(callback) = callback else {
         return enter(py, options, work);
     };
     let watch = Attached::new(options, callback);
@@ -116,12 +115,9 @@ where
     let result = catch_unwind(AssertUnwindSafe(|| work(run)));
     // What stopped the work goes before how it ended.
     if let Some(error) = callback.take_failure().or_else(|| watch.failure()) {
-        return Err(error);
+        return Err(error.into());
     }
-    let value = result
-        .map_err(|panic| panic_error(&*panic))?
-        .map_err(|error| to_python(&error))?;
-    Ok(value)
+    Ok(result.map_err(|panic| panic_error(&*panic))??)
 }
 
 /// Watches work on the calling thread.
@@ -188,7 +184,7 @@ impl Monitor for Attached<'_> {
 }
 
 /// Runs `work` where `n_threads` says; on the worker thread.
-fn run_on<T, W>(n_threads: usize, progress: &Progress, work: W) -> PyResult<T>
+fn run_on<T, W>(n_threads: usize, progress: &Progress, work: W) -> CallResult<T>
 where
     T: Send,
     W: FnOnce(Run<'_>) -> Result<T, psfphot::Error> + Send,
@@ -199,7 +195,7 @@ where
     } else {
         pool(n_threads)?.install(|| work(run))
     };
-    result.map_err(|error| to_python(&error))
+    Ok(result?)
 }
 
 /// Waits for the worker; signals and progress are the calling thread's.
@@ -208,7 +204,7 @@ fn watch<T: Send>(
     options: &Options<'_>,
     progress: &Progress,
     mut receiver: Receiver<Outcome<T>>,
-) -> PyResult<T> {
+) -> CallResult<T> {
     let mut interruption = None;
     let outcome = loop {
         let message;
@@ -219,7 +215,7 @@ fn watch<T: Send>(
         match message {
             Ok(outcome) => break outcome,
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(InternalError::new_err("the worker thread vanished"));
+                return Err(InternalError::new_err("the worker thread vanished").into());
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -234,9 +230,9 @@ fn watch<T: Send>(
         }
     };
     if let Some(error) = interruption {
-        return Err(error);
+        return Err(error.into());
     }
-    let value = outcome.unwrap_or_else(|panic| Err(panic_error(&*panic)))?;
+    let value = outcome.unwrap_or_else(|panic| Err(panic_error(&*panic).into()))?;
     report(options.progress.as_ref(), progress)?;
     Ok(value)
 }
@@ -297,7 +293,7 @@ fn pool(n_threads: usize) -> PyResult<Arc<ThreadPool>> {
 #[cfg(feature = "panic-test")]
 #[pyfunction]
 #[pyo3(name = "_panic_for_tests", signature = (*, n_threads=None))]
-pub(crate) fn panic_for_tests(py: Python<'_>, n_threads: Option<usize>) -> PyResult<()> {
+pub(crate) fn panic_for_tests(py: Python<'_>, n_threads: Option<usize>) -> CallResult<()> {
     let options = Options::new(n_threads, None)?;
     enter(py, &options, |_run| -> Result<(), psfphot::Error> {
         panic!("injected")

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::Floats;
 use crate::door::{self, Options};
+use crate::errors::CallResult;
 
 /// Group numbers from 1 by first appearance; see the core's `group`.
 #[pyfunction]
@@ -19,7 +20,7 @@ pub(crate) fn group_sources<'py>(
     x: Floats<'py>,
     y: Floats<'py>,
     min_separation: f64,
-) -> PyResult<Bound<'py, PyArray1<i64>>> {
+) -> CallResult<Bound<'py, PyArray1<i64>>> {
     let (x, y) = (x.as_slice()?, y.as_slice()?);
     let options = Options::new(Some(1), None)?;
     let ids = door::enter(py, &options, move |run| {
@@ -36,7 +37,7 @@ pub(crate) fn thin_sources<'py>(
     x: Floats<'py>,
     y: Floats<'py>,
     min_separation: f64,
-) -> PyResult<Bound<'py, PyArray1<bool>>> {
+) -> CallResult<Bound<'py, PyArray1<bool>>> {
     let (x, y) = (x.as_slice()?, y.as_slice()?);
     let options = Options::new(Some(1), None)?;
     let stays = door::enter(py, &options, move |run| {

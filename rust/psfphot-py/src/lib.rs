@@ -32,7 +32,7 @@ mod _core {
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariance, judge_sources, termination_messages,
+        fit_sources, flag_definitions, joint_covariance, judge_sources, terminations,
     };
     #[pymodule_export]
     use crate::psf::PyPsf;

@@ -12,9 +12,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::door::{self, Options};
+use crate::errors::CallResult;
 
 /// Indices into the two catalogues.
-type Indices<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
+type IndexPairs<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
 
 /// Mutual nearest neighbours of points in 2 or 3 dimensions; see the core's
 /// `match_points`.
@@ -26,7 +27,7 @@ pub(crate) fn match_points<'py>(
     second: PyReadonlyArray2<'py, f64>,
     radius: f64,
     n_threads: Option<usize>,
-) -> PyResult<Indices<'py>> {
+) -> CallResult<IndexPairs<'py>> {
     let options = Options::new(n_threads, None)?;
     match (first.shape()[1], second.shape()[1]) {
         (2, 2) => pair::<2>(py, &options, &first, &second, |a, b, run| {
@@ -35,9 +36,10 @@ pub(crate) fn match_points<'py>(
         (3, 3) => pair::<3>(py, &options, &first, &second, |a, b, run| {
             matching::match_points(a, b, radius, run)
         }),
-        (a, b) => Err(PyValueError::new_err(format!(
-            "points must have 2 or 3 coordinates, got {a} and {b}"
-        ))),
+        (a, b) => {
+            let message = format!("points must have 2 or 3 coordinates, got {a} and {b}");
+            Err(PyValueError::new_err(message).into())
+        }
     }
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn near_pairs<'py>(
     second: PyReadonlyArray2<'py, f64>,
     radius: f64,
     n_threads: Option<usize>,
-) -> PyResult<Indices<'py>> {
+) -> CallResult<IndexPairs<'py>> {
     let options = Options::new(n_threads, None)?;
     pair::<2>(py, &options, &first, &second, |a, b, run| {
         matching::near_pairs(a, b, radius, run)
@@ -64,7 +66,7 @@ fn pair<'py, const D: usize>(
     first: &PyReadonlyArray2<'py, f64>,
     second: &PyReadonlyArray2<'py, f64>,
     find: impl FnOnce(&[[f64; D]], &[[f64; D]], Run<'_>) -> Result<Pairs, Error> + Send,
-) -> PyResult<Indices<'py>> {
+) -> CallResult<IndexPairs<'py>> {
     let (first, _) = first.as_slice()?.as_chunks::<D>();
     let (second, _) = second.as_slice()?.as_chunks::<D>();
     let pairs = door::enter(py, options, move |run| find(first, second, run))?;

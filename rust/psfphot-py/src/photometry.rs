@@ -1,15 +1,20 @@
 //! `psfphot::photometry`: fits, as arrays.
 
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "pyo3 hands a function its arguments by value"
+)]
+
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use psfphot::fit::{FitSettings, Parameters, Termination};
 use psfphot::flags::FLAGS;
 use psfphot::photometry::{FittedSource, Judged, Photometry, Starts};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arrays::{AnyImage, Floats, frame, with_frame};
+use crate::arrays::{AnyFrame, AnyImage, Floats, frame, with_frame};
 use crate::door::{Options, enter_with_psf};
-use crate::errors::to_python;
+use crate::errors::CallResult;
 use crate::psf::PyPsf;
 
 /// The starting values of a fit.
@@ -25,18 +30,21 @@ pub(crate) struct PyStarts<'py> {
 }
 
 impl PyStarts<'_> {
-    fn core(&self, psf: &PyPsf) -> PyResult<Starts<'_>> {
+    fn core(&self, psf: &PyPsf) -> CallResult<Starts<'_>> {
         let groups = self.group_id.as_ref().map(|g| g.as_slice()).transpose()?;
         let (background, shape) = (self.local_bkg.as_slice()?, self.shape.as_slice()?);
-        Starts::new(
+        let (x, y, flux) = (
             self.x.as_slice()?,
             self.y.as_slice()?,
             self.flux.as_slice()?,
-        )
-        .and_then(|s| s.with_local_background(background))
-        .and_then(|s| s.with_shape(shape, psf.psf()))
-        .and_then(|s| groups.map_or(Ok(s), |g| s.with_groups(g)))
-        .map_err(|e| to_python(&e))
+        );
+        let starts = Starts::new(x, y, flux)?
+            .with_local_background(background)?
+            .with_shape(shape, psf.psf())?;
+        Ok(match groups {
+            Some(groups) => starts.with_groups(groups)?,
+            None => starts,
+        })
     }
 }
 
@@ -65,37 +73,65 @@ impl PySettings {
     }
 }
 
-/// Fits sources; returns a dictionary of arrays, one element per source.
-#[pyfunction]
-#[pyo3(signature = (data, error, mask, psf, starts, settings, *, n_threads=None, progress=None))]
-#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // pyo3 passes values
-pub(crate) fn fit_sources<'py>(
-    py: Python<'py>,
+/// An image, its sources and how to fit them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct FitCall<'py> {
     data: AnyImage<'py>,
     error: Option<AnyImage<'py>>,
     mask: Option<PyReadonlyArray2<'py, bool>>,
-    psf: &PyPsf,
+    psf: Py<PyPsf>,
     starts: PyStarts<'py>,
     settings: PySettings,
+}
+
+/// The core's view of a [`FitCall`].
+struct Prepared<'a> {
+    photometry: Photometry,
+    frame: AnyFrame<'a>,
+    psf: &'a PyPsf,
+    starts: Starts<'a>,
+    n_parameters: usize,
+}
+
+impl FitCall<'_> {
+    fn prepared(&self) -> CallResult<Prepared<'_>> {
+        let psf = self.psf.get();
+        Ok(Prepared {
+            photometry: self.settings.photometry()?,
+            starts: self.starts.core(psf)?,
+            frame: frame(&self.data, self.error.as_ref(), self.mask.as_ref())?,
+            psf,
+            n_parameters: self.settings.is_fixed.len(),
+        })
+    }
+}
+
+/// Fits sources; returns a dictionary of arrays, one element per source.
+#[pyfunction]
+#[pyo3(signature = (call, *, n_threads=None, progress=None))]
+pub(crate) fn fit_sources<'py>(
+    py: Python<'py>,
+    call: FitCall<'py>,
     n_threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> CallResult<Bound<'py, PyDict>> {
     let options = Options::new(n_threads, progress)?;
-    let photometry = settings.photometry().map_err(|e| to_python(&e))?;
-    let core_starts = starts.core(psf)?;
-    let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
-    let model = psf.psf();
-    let sources = with_frame!(any_frame, frame => {
-        enter_with_psf(py, &options, psf, |run| photometry.fit(model, frame, &core_starts, run))
+    let fit = call.prepared()?;
+    let (psf, starts) = (fit.psf.psf(), &fit.starts);
+    let sources = with_frame!(fit.frame, frame => {
+        enter_with_psf(py, &options, fit.psf.callback(), |run| {
+            fit.photometry.fit(psf, frame, starts, run)
+        })
     })?;
-    columns(py, &sources, settings.is_fixed.len())
+    columns(py, &sources, fit.n_parameters)
 }
 
 fn columns<'py>(
     py: Python<'py>,
     sources: &[FittedSource],
     n_parameters: usize,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> CallResult<Bound<'py, PyDict>> {
     let columns = PyDict::new(py);
     let parameters = matrix(py, sources, n_parameters, |s| &s.parameters)?;
     columns.set_item("parameters", parameters)?;
@@ -120,54 +156,37 @@ fn columns<'py>(
 /// The joint covariance of fitted sources, see the core's
 /// `Photometry::covariance`; `fitted` has a row of parameters for each member.
 #[pyfunction]
-#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // as `fit_sources`
 pub(crate) fn joint_covariance<'py>(
     py: Python<'py>,
-    data: AnyImage<'py>,
-    error: Option<AnyImage<'py>>,
-    mask: Option<PyReadonlyArray2<'py, bool>>,
-    psf: &PyPsf,
-    starts: PyStarts<'py>,
-    settings: PySettings,
+    call: FitCall<'py>,
     members: Vec<usize>,
     fitted: PyReadonlyArray2<'py, f64>,
-) -> PyResult<Bound<'py, PyArray2<f64>>> {
+) -> CallResult<Bound<'py, PyArray2<f64>>> {
     let options = Options::new(Some(1), None)?;
-    let photometry = settings.photometry().map_err(|e| to_python(&e))?;
-    let core_starts = starts.core(psf)?;
-    let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
-    let model = psf.psf();
-    let fitted = parameters(&fitted);
-    let covariance = with_frame!(any_frame, frame => {
-        enter_with_psf(py, &options, psf, |run| {
-            photometry.covariance(model, frame, &core_starts, &members, &fitted, run)
+    let fit = call.prepared()?;
+    let (psf, starts, fitted) = (fit.psf.psf(), &fit.starts, parameters(&fitted));
+    let covariance = with_frame!(fit.frame, frame => {
+        enter_with_psf(py, &options, fit.psf.callback(), |run| {
+            fit.photometry.covariance(psf, frame, starts, &members, &fitted, run)
         })
     })?;
     let order = covariance.len().isqrt();
-    numpy::PyArrayMethods::reshape(&covariance.to_pyarray(py), [order, order])
+    Ok(covariance.to_pyarray(py).reshape([order, order])?)
 }
 
 /// Rows for parameters fitted elsewhere, see the core's `Photometry::judge`:
 /// the same dictionary as `fit_sources`.
 #[pyfunction]
-#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // as `fit_sources`
 pub(crate) fn judge_sources<'py>(
     py: Python<'py>,
-    data: AnyImage<'py>,
-    error: Option<AnyImage<'py>>,
-    mask: Option<PyReadonlyArray2<'py, bool>>,
-    psf: &PyPsf,
-    starts: PyStarts<'py>,
-    settings: PySettings,
+    call: FitCall<'py>,
     fitted: PyReadonlyArray2<'py, f64>,
     errors: PyReadonlyArray2<'py, f64>,
     has_converged: Vec<bool>,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> CallResult<Bound<'py, PyDict>> {
     let options = Options::new(Some(1), None)?;
-    let photometry = settings.photometry().map_err(|e| to_python(&e))?;
-    let core_starts = starts.core(psf)?;
-    let any_frame = frame(&data, error.as_ref(), mask.as_ref())?;
-    let model = psf.psf();
+    let fit = call.prepared()?;
+    let (psf, starts) = (fit.psf.psf(), &fit.starts);
     let judged: Vec<Judged> = parameters(&fitted)
         .into_iter()
         .zip(parameters(&errors))
@@ -178,12 +197,12 @@ pub(crate) fn judge_sources<'py>(
             has_converged,
         })
         .collect();
-    let sources = with_frame!(any_frame, frame => {
-        enter_with_psf(py, &options, psf, |run| {
-            photometry.judge(model, frame, &core_starts, &judged, run)
+    let sources = with_frame!(fit.frame, frame => {
+        enter_with_psf(py, &options, fit.psf.callback(), |run| {
+            fit.photometry.judge(psf, frame, starts, &judged, run)
         })
     })?;
-    columns(py, &sources, settings.is_fixed.len())
+    columns(py, &sources, fit.n_parameters)
 }
 
 /// The rows of an array as parameters; those beyond its columns are 0.
@@ -205,19 +224,20 @@ fn matrix<'py>(
     sources: &[FittedSource],
     n: usize,
     value: impl Fn(&FittedSource) -> &Parameters,
-) -> PyResult<Bound<'py, PyArray2<f64>>> {
+) -> CallResult<Bound<'py, PyArray2<f64>>> {
     let flat: Vec<f64> = sources
         .iter()
         .flat_map(|s| &value(s)[..n])
         .copied()
         .collect();
-    numpy::PyArrayMethods::reshape(&flat.to_pyarray(py), [sources.len(), n])
+    Ok(flat.to_pyarray(py).reshape([sources.len(), n])?)
 }
 
-/// What each value of the column `termination` says.
+/// (status, message) for each value of the column `termination`.
 #[pyfunction]
-pub(crate) fn termination_messages() -> Vec<&'static str> {
-    Termination::ALL.iter().map(|t| t.message()).collect()
+pub(crate) fn terminations() -> Vec<(i32, &'static str)> {
+    let ends = Termination::ALL.iter();
+    ends.map(|end| (end.status(), end.message())).collect()
 }
 
 /// (bit, name, description) of every flag.

@@ -24,7 +24,7 @@ use pyo3::prelude::*;
 use crate::arrays::{AnyImage, Floats, image};
 use crate::callback::CallbackPsf;
 use crate::door::{self, Options};
-use crate::errors::to_python;
+use crate::errors::CallResult;
 
 /// From this many nodes on (about 2 ms) a call goes through the door.
 const LONG: usize = 20_000;
@@ -116,7 +116,7 @@ fn grid<T: Pixel + Element>(
     positions: &[(f64, f64)],
     sampling: Sampling,
     options: &Options<'_>,
-) -> PyResult<GriddedPsf> {
+) -> CallResult<GriddedPsf> {
     let shape = (planes.shape()[1], planes.shape()[2]);
     let planes = planes.as_slice()?;
     door::enter(py, options, move |run| {
@@ -148,12 +148,12 @@ fn at_points<T: Send>(
     psf: &PyPsf,
     points: usize,
     work: impl FnOnce() -> Result<T, Error> + Send,
-) -> PyResult<T> {
+) -> CallResult<T> {
     if points.saturating_mul(psf.nodes) < LONG && psf.callback().is_none() {
-        return work().map_err(|error| to_python(&error));
+        return Ok(work()?);
     }
     let options = Options::new(Some(1), None)?;
-    door::enter_with_psf(py, &options, psf, move |_: Run<'_>| work())
+    door::enter_with_psf(py, &options, psf.callback(), move |_: Run<'_>| work())
 }
 
 #[pymethods]
@@ -165,13 +165,12 @@ impl PyPsf {
         data: AnyImage<'_>,
         oversampling: (f64, f64),
         origin: Option<(f64, f64)>,
-    ) -> PyResult<Self> {
+    ) -> CallResult<Self> {
         let sampling = sampling(oversampling, origin);
         let psf = match &data {
-            AnyImage::F32(data) => SampledPsf::new(image(data)?, sampling),
-            AnyImage::F64(data) => SampledPsf::new(image(data)?, sampling),
+            AnyImage::F32(data) => SampledPsf::new(image(data)?, sampling)?,
+            AnyImage::F64(data) => SampledPsf::new(image(data)?, sampling)?,
         };
-        let psf = psf.map_err(|error| to_python(&error))?;
         Ok(Self::core(Arc::new(psf), 1))
     }
 
@@ -185,7 +184,7 @@ impl PyPsf {
         oversampling: (f64, f64),
         origin: Option<(f64, f64)>,
         n_threads: Option<usize>,
-    ) -> PyResult<Self> {
+    ) -> CallResult<Self> {
         let sampling = sampling(oversampling, origin);
         let options = Options::new(n_threads, None)?;
         let positions = pairs(&positions)?;
@@ -200,14 +199,14 @@ impl PyPsf {
     /// is that of the models that are integrated by nodes.
     #[staticmethod]
     #[pyo3(signature = (kind, shape, n_nodes=9))]
-    fn analytic(kind: &str, shape: Vec<f64>, n_nodes: usize) -> PyResult<Self> {
-        let psf = analytic(kind, &shape, n_nodes).map_err(|error| to_python(&error))?;
+    fn analytic(kind: &str, shape: Vec<f64>, n_nodes: usize) -> CallResult<Self> {
+        let psf = analytic(kind, &shape, n_nodes)?;
         let is_integrated = matches!(kind, "MoffatPRF" | "AiryDiskPRF");
         let nodes = if is_integrated { n_nodes * n_nodes } else { 1 };
         let psf = psf.map(|psf| Self::core(psf, nodes));
         psf.ok_or_else(|| {
             let message = format!("there is no {kind} with the shape {shape:?}");
-            PyValueError::new_err(message)
+            PyValueError::new_err(message).into()
         })
     }
 
@@ -234,7 +233,7 @@ impl PyPsf {
         x: Floats<'py>,
         y: Floats<'py>,
         parameters: Vec<Parameter<'py>>,
-    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    ) -> CallResult<Bound<'py, PyArray1<f64>>> {
         let source = point_source(&parameters)?;
         let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, self.psf());
         let values = at_points(py, self, xs.len(), || evaluate_points(psf, xs, ys, &source))?;
@@ -249,12 +248,12 @@ impl PyPsf {
         x: Floats<'py>,
         y: Floats<'py>,
         parameters: Vec<Parameter<'py>>,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    ) -> CallResult<Bound<'py, PyArray2<f64>>> {
         let source = point_source(&parameters)?;
         let (xs, ys, psf) = (x.as_slice()?, y.as_slice()?, self.psf());
         let planes = at_points(py, self, xs.len(), || gradient_points(psf, xs, ys, &source))?;
         let rows = 3 + psf.shape_names().len();
-        PyArray1::from_vec(py, planes).reshape([rows, xs.len()])
+        Ok(PyArray1::from_vec(py, planes).reshape([rows, xs.len()])?)
     }
 
     /// The pixels of the support: first column, end of columns, first row, end

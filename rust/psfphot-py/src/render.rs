@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::Floats;
 use crate::door::{self, Options};
+use crate::errors::CallResult;
 use crate::psf::PyPsf;
 
 /// Adds sources to `image` in place and returns how many were skipped, for a
@@ -33,7 +34,7 @@ pub(crate) fn render_sources<'py>(
     psf_shapes: Option<PyReadonlyArray2<'py, f64>>,
     n_threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
-) -> PyResult<(usize, usize)> {
+) -> CallResult<(usize, usize)> {
     let mut sources: Vec<_> = points(&x, &y, &flux)?.collect();
     if let Some(background) = &background {
         check_rows("background", background.len(), sources.len())?;
@@ -51,7 +52,7 @@ pub(crate) fn render_sources<'py>(
     let shape = (image.shape()[0], image.shape()[1]);
     let (pixels, model) = (image.as_slice_mut()?, psf.get());
     let options = Options::new(n_threads, progress)?;
-    let skipped = door::enter_with_psf(py, &options, model, move |run| {
+    let skipped = door::enter_with_psf(py, &options, model.callback(), move |run| {
         render(pixels, shape, model.psf(), &sources, window_shape, run)
     })?;
     Ok((skipped.not_finite, skipped.off_image))
@@ -62,7 +63,7 @@ fn points<'a>(
     x: &'a Floats<'_>,
     y: &'a Floats<'_>,
     flux: &'a Floats<'_>,
-) -> PyResult<impl Iterator<Item = RenderSource<'a>>> {
+) -> CallResult<impl Iterator<Item = RenderSource<'a>>> {
     check_rows("y", y.len(), x.len())?;
     check_rows("flux", flux.len(), x.len())?;
     let positions = x.as_slice()?.iter().zip(y.as_slice()?);

@@ -12,6 +12,7 @@
 //! | [`convolve`] | direct convolution with a kernel |
 //! | [`peaks`] | local maxima within a [`Neighbourhood`], above a [`Threshold`] |
 //! | [`moments`] | the image moments of a star |
+//! | `finder` | the traits of finders, and the loops that all share |
 //! | [`selection`] | the [`Selection`] that all finders share |
 //! | [`iraf`] | [`IrafFinder`], after IRAF's `starfind` |
 //! | [`dao`] | [`DaoFinder`], after DAOPHOT's `FIND` and IRAF's `daofind` |
@@ -38,6 +39,7 @@
 
 pub mod convolve;
 pub mod dao;
+mod finder;
 pub mod iraf;
 pub mod kernel;
 mod marginal;

@@ -142,6 +142,27 @@ impl Termination {
         Self::NotFitted,
     ];
 
+    /// Whether the fit has converged.
+    #[must_use]
+    pub fn was_successful(self) -> bool {
+        self == Self::Converged
+    }
+
+    /// Its number among the ends that astropy's and scipy's fitters report:
+    /// positive for a success, 0 where the iterations ran out, negative for
+    /// every other end.
+    #[must_use]
+    pub fn status(self) -> i32 {
+        match self {
+            Self::Converged => 1,
+            Self::MaxIterations => 0,
+            Self::Stalled => -1,
+            Self::Singular => -2,
+            Self::NonFinite => -3,
+            Self::NotFitted => -4,
+        }
+    }
+
     /// What it says of the fit, in a sentence.
     #[must_use]
     pub fn message(self) -> &'static str {
@@ -211,4 +232,19 @@ pub(crate) fn is_rounding(parameter: usize, value: f64, step: f64) -> bool {
         value.abs()
     };
     step.abs() <= 1e-11 * scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_termination_has_its_index_and_a_status_that_tells_success() {
+        for (index, end) in Termination::ALL.into_iter().enumerate() {
+            assert_eq!(end as usize, index);
+            assert_eq!(end.was_successful(), end.status() > 0, "{end:?}");
+            let same = |other: &&Termination| other.status() == end.status();
+            assert_eq!(Termination::ALL.iter().filter(same).count(), 1);
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! The flags of a fitted source: one table for code, decoder and docs.
 
 /// A flag of a fitted source.
+///
+/// Bits up to 2¹² are photutils'; the package's own start at 2¹⁶, so that later
+/// ones of photutils' find room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flag {
     /// Its bit, a power of two.
@@ -51,8 +54,14 @@ flags! {
         "the local background is not finite: none was subtracted";
     4096 POSITION_OUTSIDE_FIT_REGION "position_outside_fit_region"
         "the fitted position is outside the box of fitted pixels";
-    8192 DUPLICATE_SOURCE "duplicate_source"
+    0x1_0000 DUPLICATE_SOURCE "duplicate_source"
         "at the fitted position of a source of another group: the same light, fitted twice";
+    0x2_0000 SATURATED "saturated"
+        "pixels of the star's core are full or lost: it was fitted to its wings";
+    0x4_0000 NEAR_SATURATED "near_saturated"
+        "within reach of what is left of a saturated star";
+    0x40_0000 LOW_SNR "low_snr"
+        "less significant than the detection threshold allows";
 }
 
 #[cfg(test)]
@@ -61,8 +70,10 @@ mod tests {
 
     #[test]
     fn bits_are_distinct_powers_of_two_in_order() {
-        for (k, flag) in FLAGS.iter().enumerate() {
-            assert_eq!(flag.bit, 1 << k, "{}", flag.name);
-        }
+        assert!(FLAGS.iter().all(|flag| flag.bit.is_power_of_two()));
+        assert!(FLAGS.windows(2).all(|pair| pair[0].bit < pair[1].bit));
+        let photutils = FLAGS.iter().take_while(|flag| flag.bit < 1 << 13);
+        assert_eq!(photutils.map(|flag| flag.bit).sum::<u32>(), (1 << 13) - 1);
+        assert!(FLAGS[13..].iter().all(|flag| flag.bit >= 1 << 16));
     }
 }

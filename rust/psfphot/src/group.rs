@@ -1,8 +1,8 @@
 //! Groups of sources that are close enough to be fitted together.
 
-use crate::cells::Cells;
-use crate::disjoint::DisjointSets;
-use crate::matching::Tree;
+use crate::near::cells::Cells;
+use crate::near::disjoint::DisjointSets;
+use crate::near::tree::Tree;
 use crate::{Error, Run};
 
 /// The groups of sources that are linked by steps of at most `min_separation`.
@@ -62,14 +62,14 @@ fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
     }
     let limit = cells.distance() * cells.distance();
     let first: Vec<[f64; 2]> = few.iter().map(place).collect();
-    let around = Enclosure::of(&first);
+    let around = Extent::of(&first);
     let second: Vec<[f64; 2]> = many.iter().map(place).collect();
-    let reachable = |around: &Enclosure, points: Vec<[f64; 2]>| -> Vec<[f64; 2]> {
-        let is_near = |point: &[f64; 2]| around.squared_distance(point) <= limit;
+    let reachable = |extent: &Extent, points: Vec<[f64; 2]>| -> Vec<[f64; 2]> {
+        let is_near = |point: &[f64; 2]| extent.squared_distance(point) <= limit;
         points.into_iter().filter(is_near).collect()
     };
     let second = reachable(&around, second);
-    let first = reachable(&Enclosure::of(&second), first);
+    let first = reachable(&Extent::of(&second), first);
     let tree = Tree::new(&first);
     second
         .iter()
@@ -77,9 +77,9 @@ fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
 }
 
 /// The smallest rectangle around some points: lowest and highest coordinates.
-struct Enclosure([(f64, f64); 2]);
+struct Extent([(f64, f64); 2]);
 
-impl Enclosure {
+impl Extent {
     /// Those of no points are far from everything.
     fn of(points: &[[f64; 2]]) -> Self {
         let ends = |axis: usize| {

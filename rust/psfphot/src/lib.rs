@@ -35,15 +35,14 @@
 pub mod aperture;
 pub mod background;
 mod bands;
-mod cells;
 pub mod detect;
-mod disjoint;
 pub mod error;
 pub mod fit;
 pub mod flags;
 pub mod group;
 pub mod image;
 pub mod matching;
+mod near;
 pub mod photometry;
 mod positions;
 pub mod psf;

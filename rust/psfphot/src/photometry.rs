@@ -127,7 +127,7 @@ impl Photometry {
         (x, y): (Option<f64>, Option<f64>),
     ) -> Result<Self, Error> {
         for reach in [x, y].into_iter().flatten() {
-            Error::check_positive("xy_bounds", reach)?;
+            Error::check_positive("position_bounds", reach)?;
         }
         self.reach = [x, y];
         Ok(self)

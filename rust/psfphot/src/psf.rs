@@ -1,6 +1,7 @@
 //! The point spread functions: one trait and its models.
 
 mod airy;
+mod ellipse;
 mod elliptical;
 mod gaussian;
 mod gridded;
@@ -172,6 +173,16 @@ macro_rules! delegate_psf {
                 self.0.value_and_gradient(at, px, py, gradient)
             }
 
+            fn continued(
+                &self,
+                at: $crate::psf::Placement<'_>,
+                px: f64,
+                py: f64,
+                gradient: &mut [f64],
+            ) -> f64 {
+                self.0.continued(at, px, py, gradient)
+            }
+
             fn fill(
                 &self,
                 at: $crate::psf::Placement<'_>,
@@ -194,3 +205,117 @@ macro_rules! delegate_psf {
     };
 }
 use delegate_psf;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whose every method answers as no default does.
+    #[derive(Debug)]
+    struct Odd;
+
+    #[derive(Debug)]
+    struct Wrapped(Odd);
+
+    delegate_psf!(Wrapped);
+
+    impl Psf for Odd {
+        fn shape_names(&self) -> &'static [&'static str] {
+            &["odd"]
+        }
+
+        fn shape(&self) -> &[f64] {
+            &[1.0]
+        }
+
+        fn check_shape(&self, _shape: &[f64]) -> Result<(), Error> {
+            Err(Error::Cancelled)
+        }
+
+        fn limit_shape_step(&self, _index: usize, _value: f64, _step: f64) -> f64 {
+            2.0
+        }
+
+        fn support(&self, _at: Placement<'_>) -> PixelBox {
+            PixelBox::new(3, 4, 5, 6)
+        }
+
+        fn value(&self, _at: Placement<'_>, _px: f64, _py: f64) -> f64 {
+            7.0
+        }
+
+        fn value_and_gradient(
+            &self,
+            _at: Placement<'_>,
+            _px: f64,
+            _py: f64,
+            _gradient: &mut [f64],
+        ) -> f64 {
+            8.0
+        }
+
+        fn continued(&self, _at: Placement<'_>, _px: f64, _py: f64, _gradient: &mut [f64]) -> f64 {
+            9.0
+        }
+
+        fn fill(&self, _at: Placement<'_>, _window: PixelBox, values: &mut [f64]) {
+            values.fill(10.0);
+        }
+
+        fn fill_with_gradient(
+            &self,
+            _at: Placement<'_>,
+            _window: PixelBox,
+            values: &mut [f64],
+            gradient: &mut [f64],
+        ) {
+            values.fill(11.0);
+            gradient.fill(12.0);
+        }
+    }
+
+    /// What all methods answer.
+    fn answers(psf: &dyn Psf) -> String {
+        let at = Placement {
+            x: 0.0,
+            y: 0.0,
+            shape: &[],
+        };
+        let (mut filled, mut values, mut planes) = ([0.0], [0.0], [0.0; 3]);
+        let window = PixelBox::new(0, 1, 0, 1);
+        psf.fill(at, window, &mut filled);
+        psf.fill_with_gradient(at, window, &mut values, &mut planes);
+        let numbers = [
+            psf.limit_shape_step(0, 0.0, 0.0),
+            psf.value(at, 0.0, 0.0),
+            psf.value_and_gradient(at, 0.0, 0.0, &mut planes.clone()),
+            psf.continued(at, 0.0, 0.0, &mut planes.clone()),
+        ];
+        let shape = (psf.shape_names(), psf.shape(), psf.check_shape(&[0.0]));
+        format!(
+            "{shape:?} {:?} {numbers:?} {filled:?} {values:?} {planes:?}",
+            psf.support(at)
+        )
+    }
+
+    #[test]
+    fn a_wrapped_psf_answers_as_the_psf_itself() {
+        assert_eq!(answers(&Wrapped(Odd)), answers(&Odd));
+    }
+
+    #[test]
+    fn every_method_of_the_trait_is_delegated() {
+        let names_after = |start: &str| -> Vec<&str> {
+            let source = include_str!("psf.rs");
+            let body = &source[source.find(start).unwrap()..];
+            let body = &body[..body.find("\n}\n").unwrap()];
+            let names = body
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("fn "));
+            names.filter_map(|line| line.split('(').next()).collect()
+        };
+        let methods = names_after("pub trait Psf");
+        assert!(methods.contains(&"continued"));
+        assert_eq!(names_after("macro_rules! delegate_psf"), methods);
+    }
+}

@@ -2,8 +2,12 @@
 //!
 //! A kernel is written once, as an `#[inline(always)]` function generic over
 //! `const FMA: bool`, in plain safe code that the compiler vectorises.
-//! [`dispatch!`](crate::simd::dispatch) compiles it twice, once with AVX2 and
-//! FMA, and calls the version that the processor has.
+//! [`dispatch!`](crate::simd::dispatch) calls it with FMA where every processor
+//! of the target has it. On x86-64 it compiles it twice, once with AVX2 and FMA,
+//! and calls the version that the processor has.
+
+/// Whether all processors of the target have FMA.
+pub(crate) const HAS_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 /// `a * b + c`, fused where the kernel is compiled with FMA (elsewhere
 /// `mul_add` would be a library call).
@@ -37,8 +41,34 @@ macro_rules! dispatch {
                     return unsafe { with_avx2($($arg),*) };
                 }
             }
-            $kernel::<false $(, $($param)*)?>($($arg),*)
+            $kernel::<{ $crate::simd::HAS_FMA } $(, $($param)*)?>($($arg),*)
         }
     };
 }
 pub(crate) use dispatch;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    dispatch! {
+        fn product_and_sum(a: f64, b: f64, c: f64) -> f64 = kernel
+    }
+
+    fn kernel<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
+        mul_add::<FMA>(a, b, c)
+    }
+
+    #[test]
+    fn products_are_fused_where_the_processor_can() {
+        #[cfg(target_arch = "x86_64")]
+        let is_fused = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        #[cfg(not(target_arch = "x86_64"))]
+        let is_fused = cfg!(target_arch = "aarch64");
+        // a² is 1 + 2⁻²⁹ + 2⁻⁶⁰, of which f64 holds all but the last.
+        let a = 1.0 + 2.0_f64.powi(-30);
+        let left = product_and_sum(a, a, -(a * a));
+        let expected = if is_fused { 2.0_f64.powi(-60) } else { 0.0 };
+        assert_eq!(left.to_bits(), expected.to_bits());
+    }
+}

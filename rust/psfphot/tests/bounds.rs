@@ -134,7 +134,10 @@ fn bounds_that_are_none_are_refused() -> Result<(), Error> {
     assert!(message(&[(0.0, 1.0); 7])?.contains("at most 6 elements"));
     for reach in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let refused = photometry()?.with_position_bounds((None, Some(reach)));
-        assert!(refused.is_err_and(|e| e.to_string().starts_with("xy_bounds must be positive")));
+        assert!(refused.is_err_and(|e| {
+            e.to_string()
+                .starts_with("position_bounds must be positive")
+        }));
     }
     Ok(())
 }

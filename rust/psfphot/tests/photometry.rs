@@ -377,7 +377,7 @@ fn a_group_too_large_for_memory_is_refused() -> Result<(), Error> {
     let starts = Starts::new(&x, &y, &flux)?.with_groups(&groups)?;
     let result = Photometry::new((3, 3))?.fit(&psf(), &frame, &starts, Run::new());
     let message = result.err().map(|e| e.to_string()).unwrap_or_default();
-    let expected = "group_id must make groups of at most 4000 sources, got a group of 5000";
+    let expected = "groups must make groups of at most 4000 sources, got a group of 5000";
     assert_eq!(message, expected);
     Ok(())
 }

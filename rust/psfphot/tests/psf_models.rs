@@ -269,7 +269,7 @@ fn bad_input_is_named() {
     };
     let four = Sampling::new((4.0, 4.0));
     let diagonal = [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0)];
-    assert!(grid(&diagonal, four).contains("grid_xypos must form a rectangular grid"));
+    assert!(grid(&diagonal, four).contains("positions must form a rectangular grid"));
     assert!(grid(&diagonal[..2], four).contains("data must have the shape [32], got [48]"));
     let row = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0)];
     assert_eq!(grid(&row, four), "");

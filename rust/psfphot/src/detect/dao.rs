@@ -1,14 +1,15 @@
 //! The star finder of DAOPHOT's `FIND` and IRAF's `daofind`.
 
-use super::kernel::{Ellipse, Kernel};
+use super::finder::{
+    self, ConvolvedImage, Finder, KernelFinder, Measured, check_range, in_range, setters,
+};
+use super::kernel::{Kernel, QuadraticForm};
 use super::marginal::{Axis, Marginal};
 use super::peaks::Threshold;
-use super::selection::{
-    Candidates, Measured, Selection, check_range, in_range, measure_all, on_image,
-};
+use super::selection::Selection;
 use super::{Found, Range};
 use crate::Error;
-use crate::image::{Frame, Image, Pixel};
+use crate::image::{Frame, Pixel};
 use crate::psf::SIGMA_PER_FWHM;
 use crate::run::Run;
 
@@ -70,6 +71,9 @@ impl DaoSource {
 }
 
 impl Measured for DaoSource {
+    fn position(&self) -> (f64, f64) {
+        (self.x, self.y)
+    }
     fn peak(&self) -> f64 {
         self.peak
     }
@@ -104,42 +108,24 @@ impl DaoFinder {
         self
     }
 
-    /// Radius at which the kernel ends, in σ of its Gaussian (1.5).
-    #[must_use]
-    pub fn with_sigma_radius(mut self, sigma_radius: f64) -> Self {
-        self.sigma_radius = sigma_radius;
-        self
-    }
+    setters! {
+        /// Radius at which the kernel ends, in σ of its Gaussian (1.5).
+        fn with_sigma_radius(sigma_radius: f64);
 
-    /// The settings that all finders share. Peaks lie 2.5 `fwhm` apart by
-    /// default; with a separation of 0 the finder finds what DAOPHOT's finds.
-    #[must_use]
-    pub fn with_selection(mut self, selection: Selection) -> Self {
-        self.selection = selection;
-        self
-    }
+        /// The settings that all finders share. Peaks lie 2.5 `fwhm` apart by
+        /// default; with a separation of 0 the finder finds what DAOPHOT's finds.
+        fn with_selection(selection: Selection);
 
-    /// Whether the threshold is meant for the pixels, and is multiplied by the
-    /// relative error of the convolved image ([`Kernel::relative_error`]), as
-    /// in DAOPHOT (true).
-    #[must_use]
-    pub fn with_scale_threshold(mut self, scale_threshold: bool) -> Self {
-        self.scale_threshold = scale_threshold;
-        self
-    }
+        /// Whether the threshold is meant for the pixels, and is multiplied by the
+        /// relative error of the convolved image ([`Kernel::relative_error`]), as
+        /// in DAOPHOT (true).
+        fn with_scale_threshold(scale_threshold: bool);
 
-    /// The accepted sharpness (0.2 to 1).
-    #[must_use]
-    pub fn with_sharpness_range(mut self, range: Range) -> Self {
-        self.sharpness = range;
-        self
-    }
+        /// The accepted sharpness (0.2 to 1).
+        fn with_sharpness_range(sharpness: Range);
 
-    /// What both roundnesses may be (−1 to 1).
-    #[must_use]
-    pub fn with_roundness_range(mut self, range: Range) -> Self {
-        self.roundness = range;
-        self
+        /// What both roundnesses may be (−1 to 1).
+        fn with_roundness_range(roundness: Range);
     }
 
     /// Finds the stars of an image.
@@ -157,112 +143,127 @@ impl DaoFinder {
         threshold: Threshold<'_>,
         run: Run<'_>,
     ) -> Result<Found<DaoSource>, Error> {
-        let gauge = self.gauge(threshold)?;
-        let separation = 2.5 * self.fwhm;
-        let scaled = (threshold, gauge.scale);
-        let candidates = self
-            .selection
-            .search(frame, &gauge.kernel, scaled, separation, run)?;
-        self.measure_candidates(frame.data(), &gauge, &candidates, run)
+        finder::find(self, frame, threshold, run)
     }
 
-    /// Measures the stars at given (x, y) positions, rounded to pixels, in the
+    /// Measures the stars at given `centers` (x, y), rounded to pixels, in the
     /// place of a search; the filters apply.
     ///
     /// # Errors
-    /// As [`DaoFinder::find`]; also where a position is off the image.
+    /// As [`DaoFinder::find`]; also where a centre is off the image.
     pub fn measure<T: Pixel>(
         &self,
         frame: &Frame<'_, T>,
         threshold: Threshold<'_>,
-        positions: &[(f64, f64)],
+        centers: &[(f64, f64)],
         run: Run<'_>,
     ) -> Result<Found<DaoSource>, Error> {
-        let gauge = self.gauge(threshold)?;
-        threshold.check(frame.data().shape())?;
-        let candidates = Candidates::given(frame.data(), &gauge.kernel, positions, run)?;
-        self.measure_candidates(frame.data(), &gauge, &candidates, run)
+        finder::measure(self, frame, threshold, centers, run)
+    }
+}
+
+impl Finder for DaoFinder {
+    type Gauge<'a, T: Pixel> = Gauge<'a, T>;
+    type Cutouts = Cutouts;
+    type Source = DaoSource;
+
+    fn selection(&self) -> &Selection {
+        &self.selection
     }
 
-    /// What stars are measured with, once all settings are found usable.
-    fn gauge<'a>(&self, threshold: Threshold<'a>) -> Result<Gauge<'a>, Error> {
-        let kernel = Kernel::elliptical(self.fwhm, self.ratio, self.theta, self.sigma_radius)?;
-        self.selection.check()?;
-        check_range("sharpness_range", self.sharpness)?;
-        check_range("roundness_range", self.roundness)?;
-        let ellipse = Ellipse::new(self.fwhm, self.ratio, self.theta);
-        let sigma = self.fwhm * SIGMA_PER_FWHM;
-        Ok(Gauge {
-            x: Marginal::new(&kernel, ellipse, sigma, Axis::X),
-            y: Marginal::new(&kernel, ellipse, sigma * self.ratio, Axis::Y),
-            scale: if self.scale_threshold {
-                kernel.relative_error()
-            } else {
-                1.0
-            },
-            threshold,
-            kernel,
-        })
-    }
-
-    fn measure_candidates<T: Pixel>(
+    fn measure_one<T: Pixel>(
         &self,
-        image: Image<'_, T>,
-        gauge: &Gauge<'_>,
-        candidates: &Candidates<T>,
-        run: Run<'_>,
-    ) -> Result<Found<DaoSource>, Error> {
-        let convolved = Image::new(&candidates.convolved, image.shape())?;
-        let measure = |work: &mut Cutouts, at: (usize, usize)| {
-            gauge.kernel.fill_cutout(image, at, &mut work.data);
-            gauge.kernel.fill_cutout(convolved, at, &mut work.convolved);
-            gauge.measure(work, at)
-        };
-        let sources = measure_all(&candidates.pixels, measure, run)?;
-        Ok(self.selection.select(sources, |source: &DaoSource| {
-            on_image(source.x, source.y, image.shape())
-                && in_range(self.sharpness, source.sharpness)
-                && in_range(self.roundness, source.roundness1)
-                && in_range(self.roundness, source.roundness2)
-        }))
+        gauge: &Gauge<'_, T>,
+        at: (usize, usize),
+        work: &mut Cutouts,
+    ) -> Option<DaoSource> {
+        gauge.measure(work, at)
+    }
+
+    fn accepts(&self, source: &DaoSource) -> bool {
+        in_range(self.sharpness, source.sharpness)
+            && in_range(self.roundness, source.roundness1)
+            && in_range(self.roundness, source.roundness2)
+    }
+}
+
+impl KernelFinder for DaoFinder {
+    fn kernel(&self) -> Result<Kernel, Error> {
+        Kernel::elliptical(self.fwhm, self.ratio, self.theta, self.sigma_radius)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_range("sharpness_range", self.sharpness)?;
+        check_range("roundness_range", self.roundness)
+    }
+
+    fn separation(&self) -> f64 {
+        2.5 * self.fwhm
+    }
+
+    fn scale(&self, kernel: &Kernel) -> f64 {
+        if self.scale_threshold {
+            kernel.relative_error()
+        } else {
+            1.0
+        }
+    }
+
+    fn gauge<'a, T: Pixel>(
+        &self,
+        image: ConvolvedImage<'a, T>,
+        threshold: Threshold<'a>,
+    ) -> Gauge<'a, T> {
+        let form = QuadraticForm::new(self.fwhm, self.ratio, self.theta);
+        let sigma = self.fwhm * SIGMA_PER_FWHM;
+        Gauge {
+            x: Marginal::new(image.kernel, form, sigma, Axis::X),
+            y: Marginal::new(image.kernel, form, sigma * self.ratio, Axis::Y),
+            scale: self.scale(image.kernel),
+            threshold,
+            image,
+        }
     }
 }
 
 /// A thread's buffers.
 #[derive(Debug, Default)]
-struct Cutouts {
+pub(super) struct Cutouts {
     data: Vec<f64>,
     convolved: Vec<f64>,
     marginal: Vec<f64>,
 }
 
 /// What a star is measured with.
-struct Gauge<'a> {
-    kernel: Kernel,
+pub(super) struct Gauge<'a, T> {
+    image: ConvolvedImage<'a, T>,
     x: Marginal,
     y: Marginal,
     threshold: Threshold<'a>,
     scale: f64,
 }
 
-impl Gauge<'_> {
+impl<T: Pixel> Gauge<'_, T> {
     /// Measures the star at the pixel `at`; `None` where a fit fails or a
     /// statistic is not finite.
     fn measure(&self, work: &mut Cutouts, at: (usize, usize)) -> Option<DaoSource> {
+        let kernel = self.image.kernel;
+        kernel.fill_cutout(self.image.data, at, &mut work.data);
+        kernel.fill_cutout(self.image.convolved, at, &mut work.convolved);
         let fit_x = self.x.fit(&work.data, &mut work.marginal)?;
         let fit_y = self.y.fit(&work.data, &mut work.marginal)?;
         let center = work.data.len() / 2;
         let (peak, height) = (work.data[center], work.convolved[center]);
-        let footprint = work.data.iter().zip(self.kernel.footprint());
+        let footprint = work.data.iter().zip(kernel.footprint());
         let inside = footprint.filter(|(_, inside)| **inside);
         let flux: f64 = inside.map(|(value, _)| value).sum();
-        let others = (flux - peak) / (self.kernel.n_pixels() - 1) as f64;
+        let others = (flux - peak) / (kernel.n_pixels() - 1) as f64;
         let threshold = self.threshold.at(at.0, at.1) * self.scale;
         let source = DaoSource {
             x: at.0 as f64 + fit_x.offset,
             y: at.1 as f64 + fit_y.offset,
             sharpness: (peak - others) / height,
-            roundness1: quadrant_roundness(&work.convolved, self.kernel.shape()),
+            roundness1: quadrant_roundness(&work.convolved, kernel.shape()),
             roundness2: 2.0 * (fit_x.height - fit_y.height) / (fit_x.height + fit_y.height),
             n_pixels: work.data.len(),
             peak,
@@ -313,6 +314,7 @@ fn quadrant_roundness(cutout: &[f64], (ny, nx): (usize, usize)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Image;
     use proptest::prelude::*;
 
     const SHAPE: (usize, usize) = (48, 64);

@@ -1,13 +1,14 @@
 //! The star finder of IRAF's `starfind` task.
 
+use super::finder::{
+    self, ConvolvedImage, Finder, KernelFinder, Measured, check_range, in_range, setters,
+};
 use super::moments::Moments;
 use super::peaks::Threshold;
-use super::selection::{
-    Candidates, Measured, Selection, check_range, in_range, measure_all, on_image,
-};
+use super::selection::Selection;
 use super::{Found, Kernel, Range};
 use crate::Error;
-use crate::image::{Frame, Image, Pixel};
+use crate::image::{Frame, Pixel};
 use crate::run::Run;
 
 /// Finds stars by the image moments of the peaks of the convolved image, as
@@ -76,40 +77,22 @@ impl IrafFinder {
         }
     }
 
-    /// Radius at which the kernel ends, in σ of its Gaussian (1.5).
-    #[must_use]
-    pub fn with_sigma_radius(mut self, sigma_radius: f64) -> Self {
-        self.sigma_radius = sigma_radius;
-        self
-    }
+    setters! {
+        /// Radius at which the kernel ends, in σ of its Gaussian (1.5).
+        fn with_sigma_radius(sigma_radius: f64);
 
-    /// The settings that all finders share. Peaks lie 2.5 `fwhm` apart by
-    /// default, and `peak_max` is above the sky.
-    #[must_use]
-    pub fn with_selection(mut self, selection: Selection) -> Self {
-        self.selection = selection;
-        self
-    }
+        /// The settings that all finders share. Peaks lie 2.5 `fwhm` apart by
+        /// default, and `peak_max` is above the sky.
+        fn with_selection(selection: Selection);
 
-    /// The accepted sharpness (0.5 to 2).
-    #[must_use]
-    pub fn with_sharpness_range(mut self, range: Range) -> Self {
-        self.sharpness = range;
-        self
-    }
+        /// The accepted sharpness (0.5 to 2).
+        fn with_sharpness_range(sharpness: Range);
 
-    /// The accepted roundness (0 to 0.2).
-    #[must_use]
-    pub fn with_roundness_range(mut self, range: Range) -> Self {
-        self.roundness = range;
-        self
-    }
+        /// The accepted roundness (0 to 0.2).
+        fn with_roundness_range(roundness: Range);
 
-    /// The least number of positive pixels (5, as in IRAF).
-    #[must_use]
-    pub fn with_min_n_pixels(mut self, min_n_pixels: usize) -> Self {
-        self.min_n_pixels = min_n_pixels;
-        self
+        /// The least number of positive pixels (5, as in IRAF).
+        fn with_min_n_pixels(min_n_pixels: usize);
     }
 
     /// Finds the stars of an image without a background.
@@ -128,76 +111,91 @@ impl IrafFinder {
         threshold: Threshold<'_>,
         run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
-        let kernel = self.checked_kernel()?;
-        let separation = 2.5 * self.fwhm;
-        let candidates =
-            self.selection
-                .search(frame, &kernel, (threshold, 1.0), separation, run)?;
-        self.measure_candidates(frame.data(), &kernel, &candidates, run)
+        finder::find(self, frame, threshold, run)
     }
 
-    /// Measures the stars at given (x, y) positions, rounded to pixels, in the
+    /// Measures the stars at given `centers` (x, y), rounded to pixels, in the
     /// place of a search; the filters apply.
     ///
     /// # Errors
-    /// As [`IrafFinder::find`]; also where a position is off the image.
+    /// As [`IrafFinder::find`]; also where a centre is off the image.
     pub fn measure<T: Pixel>(
         &self,
         frame: &Frame<'_, T>,
-        positions: &[(f64, f64)],
+        centers: &[(f64, f64)],
         run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
-        let kernel = self.checked_kernel()?;
-        let candidates = Candidates::given(frame.data(), &kernel, positions, run)?;
-        self.measure_candidates(frame.data(), &kernel, &candidates, run)
-    }
-
-    /// The kernel, once all settings are found usable.
-    fn checked_kernel(&self) -> Result<Kernel, Error> {
-        let kernel = Kernel::circular(self.fwhm, self.sigma_radius)?;
-        self.selection.check()?;
-        if self.min_n_pixels == 0 {
-            return Err(Error::invalid("min_n_pixels", "be >= 1", 0));
-        }
-        check_range("sharpness_range", self.sharpness)?;
-        check_range("roundness_range", self.roundness)?;
-        Ok(kernel)
-    }
-
-    fn measure_candidates<T: Pixel>(
-        &self,
-        image: Image<'_, T>,
-        kernel: &Kernel,
-        candidates: &Candidates<T>,
-        run: Run<'_>,
-    ) -> Result<Found<IrafSource>, Error> {
-        let convolved = Image::new(&candidates.convolved, image.shape())?;
-        let measure = |cutout: &mut Vec<f64>, (x, y): (usize, usize)| {
-            kernel.fill_cutout(image, (x, y), cutout);
-            let sky = sky(cutout, kernel, convolved.row(y)[x].into());
-            measure(cutout, kernel, sky, self.fwhm)
-                .filter(|source| source.n_pixels >= self.min_n_pixels)
-                .map(|source| IrafSource {
-                    x: source.x + x as f64,
-                    y: source.y + y as f64,
-                    ..source
-                })
-        };
-        let sources = measure_all(&candidates.pixels, measure, run)?;
-        Ok(self.selection.select(sources, |source: &IrafSource| {
-            on_image(source.x, source.y, image.shape())
-                && in_range(self.sharpness, source.sharpness)
-                && in_range(self.roundness, source.roundness)
-        }))
+        // The threshold is for the search alone.
+        finder::measure(self, frame, Threshold::Scalar(0.0), centers, run)
     }
 }
 
 impl Measured for IrafSource {
+    fn position(&self) -> (f64, f64) {
+        (self.x, self.y)
+    }
     fn peak(&self) -> f64 {
         self.peak
     }
     fn flux(&self) -> f64 {
         self.flux
+    }
+}
+
+impl Finder for IrafFinder {
+    type Gauge<'a, T: Pixel> = ConvolvedImage<'a, T>;
+    type Cutouts = Vec<f64>;
+    type Source = IrafSource;
+
+    fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    fn measure_one<T: Pixel>(
+        &self,
+        image: &ConvolvedImage<'_, T>,
+        (x, y): (usize, usize),
+        cutout: &mut Vec<f64>,
+    ) -> Option<IrafSource> {
+        image.kernel.fill_cutout(image.data, (x, y), cutout);
+        let sky = sky(cutout, image.kernel, image.convolved.row(y)[x].into());
+        measure(cutout, image.kernel, sky, self.fwhm)
+            .filter(|source| source.n_pixels >= self.min_n_pixels)
+            .map(|source| IrafSource {
+                x: source.x + x as f64,
+                y: source.y + y as f64,
+                ..source
+            })
+    }
+
+    fn accepts(&self, source: &IrafSource) -> bool {
+        in_range(self.sharpness, source.sharpness) && in_range(self.roundness, source.roundness)
+    }
+}
+
+impl KernelFinder for IrafFinder {
+    fn kernel(&self) -> Result<Kernel, Error> {
+        Kernel::circular(self.fwhm, self.sigma_radius)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.min_n_pixels == 0 {
+            return Err(Error::invalid("min_n_pixels", "be >= 1", 0));
+        }
+        check_range("sharpness_range", self.sharpness)?;
+        check_range("roundness_range", self.roundness)
+    }
+
+    fn separation(&self) -> f64 {
+        2.5 * self.fwhm
+    }
+
+    fn gauge<'a, T: Pixel>(
+        &self,
+        image: ConvolvedImage<'a, T>,
+        _threshold: Threshold<'a>,
+    ) -> ConvolvedImage<'a, T> {
+        image
     }
 }
 
@@ -253,6 +251,7 @@ fn measure(cutout: &mut [f64], kernel: &Kernel, sky: f64, fwhm: f64) -> Option<I
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Image;
 
     const SHAPE: (usize, usize) = (50, 60);
 
@@ -346,7 +345,7 @@ mod tests {
     #[test]
     fn a_footprint_that_fills_the_rectangle_has_its_sky_from_the_fit() -> Result<(), Error> {
         let finder = IrafFinder::new(4.5);
-        let kernel = finder.checked_kernel()?;
+        let kernel = finder.kernel()?;
         assert!(kernel.footprint().iter().all(|&inside| inside));
         let found = find(&finder.with_sharpness_range(None), &field(&STARS, 100.0))?;
         // A star narrower than the kernel is fitted with too large a height.

@@ -32,13 +32,13 @@ pub struct Kernel {
 /// The quadratic form E = a·dx² + 2b·dx·dy + c·dy² of an elliptical Gaussian
 /// exp(−E), per pixel².
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ellipse {
+pub(super) struct QuadraticForm {
     a: f64,
     b: f64,
     c: f64,
 }
 
-impl Ellipse {
+impl QuadraticForm {
     pub(super) fn new(fwhm: f64, ratio: f64, theta: f64) -> Self {
         let sigma_x = fwhm * SIGMA_PER_FWHM;
         let sigma_y = sigma_x * ratio;
@@ -92,9 +92,9 @@ impl Kernel {
         if !theta.is_finite() {
             return Err(Error::invalid("theta", "be finite", theta));
         }
-        let ellipse = Ellipse::new(fwhm, ratio, theta);
+        let form = QuadraticForm::new(fwhm, ratio, theta);
         let level = sigma_radius * sigma_radius / 2.0;
-        let (reach_y, reach_x) = ellipse.reach(level);
+        let (reach_y, reach_x) = form.reach(level);
         if !(reach_y <= MAX_RADIUS && reach_x <= MAX_RADIUS) {
             return Err(Error::invalid(
                 "fwhm",
@@ -109,7 +109,7 @@ impl Kernel {
             reach_y.max(LEAST_RADIUS) as usize,
             reach_x.max(LEAST_RADIUS) as usize,
         );
-        Self::sampled(ellipse, level, radius).ok_or_else(|| {
+        Self::sampled(form, level, radius).ok_or_else(|| {
             Error::invalid(
                 "fwhm",
                 "give, with sigma_radius, a kernel that is not flat",
@@ -118,12 +118,12 @@ impl Kernel {
         })
     }
 
-    fn sampled(ellipse: Ellipse, level: f64, radius: (usize, usize)) -> Option<Self> {
+    fn sampled(form: QuadraticForm, level: f64, radius: (usize, usize)) -> Option<Self> {
         let (ry, rx) = (radius.0 as i64, radius.1 as i64);
         let offsets = (-ry..=ry).flat_map(|dy| (-rx..=rx).map(move |dx| (dx as f64, dy as f64)));
         let (mut values, mut footprint) = (Vec::new(), Vec::new());
         for (dx, dy) in offsets {
-            let exponent = ellipse.at(dx, dy);
+            let exponent = form.at(dx, dy);
             let inside = exponent <= level || dx * dx + dy * dy <= LEAST_RADIUS * LEAST_RADIUS;
             footprint.push(inside);
             values.push(if inside { (-exponent).exp() } else { 0.0 });
@@ -378,12 +378,12 @@ mod tests {
             let scale: f64 = kernel.values().iter().map(|v| v.abs()).sum();
             prop_assert!(kernel.values().iter().sum::<f64>().abs() < 1e-12 * scale);
             let (ry, rx) = (kernel.center().0 as i64, kernel.center().1 as i64);
-            let ellipse = Ellipse::new(fwhm, ratio, theta);
+            let form = QuadraticForm::new(fwhm, ratio, theta);
             let mut height = 0.0;
             let mut pixels = kernel.values().iter();
             for dy in -ry..=ry {
                 for dx in -rx..=rx {
-                    let gaussian = (-ellipse.at(dx as f64, dy as f64)).exp();
+                    let gaussian = (-form.at(dx as f64, dy as f64)).exp();
                     height += pixels.next().unwrap_or(&0.0) * (gaussian + 7.0);
                 }
             }

@@ -1,6 +1,6 @@
 //! One-dimensional fits of a Gaussian to the marginal sums of a star.
 
-use super::kernel::{Ellipse, Kernel};
+use super::kernel::{Kernel, QuadraticForm};
 
 /// The two axes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) struct MarginalFit {
 
 impl Marginal {
     /// `sigma` is the width that the offset is computed with.
-    pub(super) fn new(kernel: &Kernel, ellipse: Ellipse, sigma: f64, axis: Axis) -> Self {
+    pub(super) fn new(kernel: &Kernel, form: QuadraticForm, sigma: f64, axis: Axis) -> Self {
         let (ny, nx) = kernel.shape();
         let (cy, cx) = kernel.center();
         let triangle = |n: usize, c: usize| -> Vec<f64> {
@@ -68,7 +68,7 @@ impl Marginal {
         let gaussian: Vec<f64> = (0..ny * nx)
             .map(|k| {
                 let (dx, dy) = ((k % nx) as f64 - cx as f64, (k / nx) as f64 - cy as f64);
-                (-ellipse.at(dx, dy)).exp()
+                (-form.at(dx, dy)).exp()
             })
             .collect();
         let center = (weights.len() / 2) as f64;
@@ -160,14 +160,14 @@ mod tests {
         cutout: impl Fn(f64, f64) -> f64,
     ) -> Result<[Option<MarginalFit>; 2], Error> {
         let kernel = Kernel::circular(fwhm, 1.5)?;
-        let ellipse = Ellipse::new(fwhm, 1.0, 0.0);
+        let form = QuadraticForm::new(fwhm, 1.0, 0.0);
         let sigma = fwhm * crate::psf::SIGMA_PER_FWHM;
         let (ny, nx) = kernel.shape();
         let (cy, cx) = (kernel.center().0 as f64, kernel.center().1 as f64);
         let values: Vec<f64> = (0..ny * nx)
             .map(|k| cutout((k % nx) as f64 - cx, (k / nx) as f64 - cy))
             .collect();
-        let fit = |axis| Marginal::new(&kernel, ellipse, sigma, axis).fit(&values, &mut Vec::new());
+        let fit = |axis| Marginal::new(&kernel, form, sigma, axis).fit(&values, &mut Vec::new());
         Ok([fit(Axis::X), fit(Axis::Y)])
     }
 
@@ -180,8 +180,8 @@ mod tests {
             height in 0.1..1e4_f64,
             sky in -100.0..100.0_f64,
         ) {
-            let ellipse = Ellipse::new(fwhm, 1.0, 0.0);
-            let star = |x: f64, y: f64| height * (-ellipse.at(x - dx, y - dy)).exp() + sky;
+            let form = QuadraticForm::new(fwhm, 1.0, 0.0);
+            let star = |x: f64, y: f64| height * (-form.at(x - dx, y - dy)).exp() + sky;
             let [x, y] = fits(fwhm, star)?;
             let (Some(x), Some(y)) = (x, y) else {
                 return Err(TestCaseError::fail("no fit"));

@@ -1,14 +1,9 @@
-//! What all star finders do alike: the search, the batches, the last filters.
+//! The settings that all star finders share.
 
-use super::convolve::convolve;
+use super::finder::{Measured, setters};
 use super::peaks::{Neighbourhood, PeakSearch, Threshold};
-use super::{Found, Kernel, Range};
+use super::{Found, Kernel};
 use crate::Error;
-use crate::image::{Frame, Image, Pixel};
-use crate::run::{Run, chunks};
-
-/// Positions per task: enough that handing tasks out costs nothing beside them.
-const BATCH: usize = 256;
 
 /// The settings that all star finders share.
 ///
@@ -33,33 +28,19 @@ impl Selection {
         Self::default()
     }
 
-    /// How far peaks must lie apart, pixels; `None` is the finder's default.
-    /// With 0 a peak need only be the largest pixel of the kernel's footprint.
-    #[must_use]
-    pub fn with_min_separation(mut self, min_separation: Option<f64>) -> Self {
-        self.min_separation = min_separation;
-        self
-    }
+    setters! {
+        /// How far peaks must lie apart, pixels; `None` is the finder's default.
+        /// With 0 a peak need only be the largest pixel of the kernel's footprint.
+        fn with_min_separation(min_separation: Option<f64>);
 
-    /// Leaves out peaks within half the kernel's size of the edges.
-    #[must_use]
-    pub fn with_exclude_border(mut self, exclude_border: bool) -> Self {
-        self.exclude_border = exclude_border;
-        self
-    }
+        /// Leaves out peaks within half the kernel's size of the edges.
+        fn with_exclude_border(exclude_border: bool);
 
-    /// The largest accepted peak.
-    #[must_use]
-    pub fn with_peak_max(mut self, peak_max: Option<f64>) -> Self {
-        self.peak_max = peak_max;
-        self
-    }
+        /// The largest accepted peak.
+        fn with_peak_max(peak_max: Option<f64>);
 
-    /// Keeps only so many sources, those of the largest flux.
-    #[must_use]
-    pub fn with_n_brightest(mut self, n_brightest: Option<usize>) -> Self {
-        self.n_brightest = n_brightest;
-        self
+        /// Keeps only so many sources, those of the largest flux.
+        fn with_n_brightest(n_brightest: Option<usize>);
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -75,38 +56,37 @@ impl Selection {
         Ok(())
     }
 
-    /// The pixels to be measured: the peaks of the convolved image above the
-    /// threshold times `scale`.
-    pub(super) fn search<T: Pixel>(
+    /// Where a peak must be the largest pixel; `default` is how far peaks lie
+    /// apart otherwise, and `shape` that of the image.
+    pub(super) fn neighbourhood(
         &self,
-        frame: &Frame<'_, T>,
         kernel: &Kernel,
-        (threshold, scale): (Threshold<'_>, f64),
-        default_separation: f64,
-        run: Run<'_>,
-    ) -> Result<Candidates<T>, Error> {
-        let image = frame.data();
-        let separation = self.min_separation.unwrap_or(default_separation);
+        default: f64,
+        shape: (usize, usize),
+    ) -> Result<Neighbourhood, Error> {
+        let separation = self.min_separation.unwrap_or(default);
         // Any other value than 0 that is too small for a disk has one pixel.
-        let neighbourhood = if separation == 0.0 {
-            Neighbourhood::footprint(kernel.footprint(), kernel.shape())?
+        if separation == 0.0 {
+            Neighbourhood::footprint(kernel.footprint(), kernel.shape())
         } else {
-            Neighbourhood::disk(separation, image.shape())?
-        };
+            Neighbourhood::disk(separation, shape)
+        }
+    }
+
+    /// The search for peaks in the convolved image.
+    pub(super) fn search<'a>(
+        &self,
+        kernel: &Kernel,
+        neighbourhood: &'a Neighbourhood,
+        threshold: Threshold<'a>,
+    ) -> PeakSearch<'a> {
         let (ny, nx) = kernel.shape();
         let border = if self.exclude_border {
             ((ny - 1) / 2, (nx - 1) / 2)
         } else {
             (0, 0)
         };
-        let search = PeakSearch::new(&neighbourhood, threshold)
-            .with_scale(scale)
-            .with_mask(frame.mask())
-            .with_border(border);
-        let convolved = convolve(image, kernel, run)?;
-        let peaks = search.find(Image::new(&convolved, image.shape())?, run)?;
-        let pixels = peaks.iter().map(|peak| (peak.x, peak.y)).collect();
-        Ok(Candidates { convolved, pixels })
+        PeakSearch::new(neighbourhood, threshold).with_border(border)
     }
 
     /// Filters what was measured, and keeps the brightest.
@@ -126,73 +106,6 @@ impl Selection {
     }
 }
 
-/// The convolved image, and the pixels (x, y) where there may be stars.
-pub(super) struct Candidates<T> {
-    pub(super) convolved: Vec<T>,
-    pub(super) pixels: Vec<(usize, usize)>,
-}
-
-impl<T: Pixel> Candidates<T> {
-    /// The pixels that hold given (x, y) positions.
-    pub(super) fn given(
-        image: Image<'_, T>,
-        kernel: &Kernel,
-        positions: &[(f64, f64)],
-        run: Run<'_>,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            pixels: nearest_pixels(positions, image.shape())?,
-            convolved: convolve(image, kernel, run)?,
-        })
-    }
-}
-
-/// What the filters ask of a measured star.
-pub(super) trait Measured: Send {
-    fn peak(&self) -> f64;
-    fn flux(&self) -> f64;
-}
-
-/// Measures at all pixels, in order; `measure` gives `None` where there is no
-/// star. Its first argument is a workspace.
-pub(super) fn measure_all<W: Default, S: Measured + Clone>(
-    pixels: &[(usize, usize)],
-    measure: impl Fn(&mut W, (usize, usize)) -> Option<S> + Sync + Send,
-    run: Run<'_>,
-) -> Result<Vec<S>, Error> {
-    let batches = run.map(
-        chunks(pixels.len(), BATCH),
-        W::default,
-        |work: &mut W, batch| {
-            let measured = pixels[batch].iter().filter_map(|&at| measure(work, at));
-            Ok(measured.collect::<Vec<_>>())
-        },
-    )?;
-    Ok(batches.concat())
-}
-
-pub(super) fn in_range(range: Range, value: f64) -> bool {
-    range.is_none_or(|(lowest, highest)| value >= lowest && value <= highest)
-}
-
-/// A NaN bound would silently refuse everything.
-pub(super) fn check_range(argument: &'static str, range: Range) -> Result<(), Error> {
-    match range {
-        Some((lowest, highest)) if lowest.is_nan() || highest.is_nan() => Err(Error::invalid(
-            argument,
-            "be a pair of numbers (lower, upper)",
-            format!("({lowest}, {highest})"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the position (x, y) lies on an image of `shape = (ny, nx)`.
-pub(super) fn on_image(x: f64, y: f64, shape: (usize, usize)) -> bool {
-    let within = |at: f64, n: usize| (-0.5..=n as f64 - 0.5).contains(&at);
-    within(x, shape.1) && within(y, shape.0)
-}
-
 /// Keeps the `n` sources of the largest flux, brightest first; equal ones keep
 /// their order.
 fn keep_brightest<S: Measured>(sources: &mut Vec<S>, n: Option<usize>) {
@@ -200,30 +113,6 @@ fn keep_brightest<S: Measured>(sources: &mut Vec<S>, n: Option<usize>) {
         sources.sort_by(|a, b| b.flux().total_cmp(&a.flux()));
         sources.truncate(n);
     }
-}
-
-/// The pixels that hold given (x, y) positions.
-///
-/// # Errors
-/// [`Error::InvalidArgument`] if a position lies off the image or is not finite.
-fn nearest_pixels(
-    positions: &[(f64, f64)],
-    shape: (usize, usize),
-) -> Result<Vec<(usize, usize)>, Error> {
-    let within = |value: f64, n: usize| value > -0.5 && value < n as f64 - 0.5;
-    positions
-        .iter()
-        .map(|&(x, y)| {
-            if within(x, shape.1) && within(y, shape.0) {
-                return Ok((x.round() as usize, y.round() as usize));
-            }
-            Err(Error::invalid(
-                "xycoords",
-                format!("be within the bounds of the input data with shape {shape:?}"),
-                format!("({x}, {y})"),
-            ))
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -234,6 +123,9 @@ mod tests {
     struct Star(usize, f64);
 
     impl Measured for Star {
+        fn position(&self) -> (f64, f64) {
+            (0.0, 0.0)
+        }
         fn peak(&self) -> f64 {
             self.1
         }
@@ -251,29 +143,5 @@ mod tests {
         assert_eq!(found.n_measured, 4);
         let faint = Selection::new().with_peak_max(Some(2.0));
         assert_eq!(faint.select(stars, |star| star.0 > 0).sources.len(), 2);
-    }
-
-    #[test]
-    fn positions_round_away_from_zero_and_must_lie_on_the_image() {
-        assert_eq!(
-            nearest_pixels(&[(2.5, 0.4), (-0.4, 1.4)], (2, 4)),
-            Ok(vec![(3, 0), (0, 1)])
-        );
-        for bad in [
-            (3.5, 0.0),
-            (-0.5, 0.0),
-            (0.0, 1.5),
-            (f64::NAN, 0.0),
-            (1e300, 0.0),
-        ] {
-            assert!(nearest_pixels(&[bad], (2, 4)).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn ranges_include_their_ends() {
-        assert!(in_range(Some((0.5, 2.0)), 0.5) && in_range(Some((0.5, 2.0)), 2.0));
-        assert!(!in_range(Some((0.5, 2.0)), 2.1) && in_range(None, 1e9));
-        assert!(check_range("sharpness_range", Some((f64::NAN, 1.0))).is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! The star finder with a kernel of any form.
 
+use super::finder::{self, ConvolvedImage, Finder, KernelFinder, Measured, setters};
 use super::moments::Moments;
 use super::peaks::Threshold;
-use super::selection::{Measured, Selection, measure_all};
+use super::selection::Selection;
 use super::{Found, Kernel};
 use crate::Error;
 use crate::image::{Frame, Pixel};
@@ -51,6 +52,9 @@ impl Star {
 }
 
 impl Measured for Star {
+    fn position(&self) -> (f64, f64) {
+        (self.x, self.y)
+    }
     fn peak(&self) -> f64 {
         self.max_value
     }
@@ -69,12 +73,10 @@ impl StarFinder {
         }
     }
 
-    /// The settings that all finders share. By default peaks lie apart by 2.5
-    /// times half the smaller size of the kernel, rounded down.
-    #[must_use]
-    pub fn with_selection(mut self, selection: Selection) -> Self {
-        self.selection = selection;
-        self
+    setters! {
+        /// The settings that all finders share. By default peaks lie apart by 2.5
+        /// times half the smaller size of the kernel, rounded down.
+        fn with_selection(selection: Selection);
     }
 
     /// Finds the stars of an image without a background.
@@ -92,22 +94,50 @@ impl StarFinder {
         threshold: Threshold<'_>,
         run: Run<'_>,
     ) -> Result<Found<Star>, Error> {
-        self.selection.check()?;
-        let (kernel, image) = (&self.kernel, frame.data());
-        let separation = 2.5 * (kernel.shape().0.min(kernel.shape().1) / 2) as f64;
-        let candidates = self
-            .selection
-            .search(frame, kernel, (threshold, 1.0), separation, run)?;
-        let measure = |cutout: &mut Vec<f64>, (x, y): (usize, usize)| {
-            kernel.fill_cutout(image, (x, y), cutout);
-            measure(cutout, kernel).map(|star| Star {
-                x: star.x + x as f64,
-                y: star.y + y as f64,
-                ..star
-            })
-        };
-        let stars = measure_all(&candidates.pixels, measure, run)?;
-        Ok(self.selection.select(stars, |_| true))
+        finder::find(self, frame, threshold, run)
+    }
+}
+
+impl Finder for StarFinder {
+    type Gauge<'a, T: Pixel> = ConvolvedImage<'a, T>;
+    type Cutouts = Vec<f64>;
+    type Source = Star;
+
+    fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    fn measure_one<T: Pixel>(
+        &self,
+        image: &ConvolvedImage<'_, T>,
+        (x, y): (usize, usize),
+        cutout: &mut Vec<f64>,
+    ) -> Option<Star> {
+        image.kernel.fill_cutout(image.data, (x, y), cutout);
+        measure(cutout, image.kernel).map(|star| Star {
+            x: star.x + x as f64,
+            y: star.y + y as f64,
+            ..star
+        })
+    }
+}
+
+impl KernelFinder for StarFinder {
+    fn kernel(&self) -> Result<Kernel, Error> {
+        Ok(self.kernel.clone())
+    }
+
+    fn separation(&self) -> f64 {
+        let (ny, nx) = self.kernel.shape();
+        2.5 * (ny.min(nx) / 2) as f64
+    }
+
+    fn gauge<'a, T: Pixel>(
+        &self,
+        image: ConvolvedImage<'a, T>,
+        _threshold: Threshold<'a>,
+    ) -> ConvolvedImage<'a, T> {
+        image
     }
 }
 

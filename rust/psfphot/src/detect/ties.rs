@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::Peak;
-use crate::disjoint::DisjointSets;
+use crate::near::disjoint::DisjointSets;
 
 /// Resolves ties among `peaks`, which are sorted row by row.
 ///

@@ -1,8 +1,8 @@
 //! Sources that have been fitted to the same light.
 
-use crate::cells::Cells;
 use crate::fit::{Termination, X, Y};
 use crate::flags;
+use crate::near::cells::Cells;
 use crate::run::chunks;
 use crate::{Error, Run};
 

@@ -119,7 +119,7 @@ fn check_groups(tasks: &[Task], n_free: usize) -> Result<(), Error> {
             Task::Jointly(members) if members.len() > most => {
                 let expected = format!("make groups of at most {most} sources");
                 let got = format!("a group of {}", members.len());
-                return Err(Error::invalid("group_id", expected, got));
+                return Err(Error::invalid("groups", expected, got));
             }
             _ => {}
         }

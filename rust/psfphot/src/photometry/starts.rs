@@ -41,7 +41,7 @@ impl<'a> Starts<'a> {
     /// # Errors
     /// [`Error::ShapeMismatch`] if the lengths differ.
     pub fn with_local_background(mut self, background: &'a [f64]) -> Result<Self, Error> {
-        Error::check_len("local_bkg", self.len(), background.len())?;
+        Error::check_len("local_background", self.len(), background.len())?;
         self.local_background = Some(background);
         Ok(self)
     }
@@ -51,7 +51,7 @@ impl<'a> Starts<'a> {
     /// # Errors
     /// [`Error::ShapeMismatch`] if the lengths differ.
     pub fn with_groups(mut self, groups: &'a [i64]) -> Result<Self, Error> {
-        Error::check_len("group_id", self.len(), groups.len())?;
+        Error::check_len("groups", self.len(), groups.len())?;
         self.groups = Some(groups);
         Ok(self)
     }

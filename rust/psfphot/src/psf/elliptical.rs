@@ -3,9 +3,10 @@
 use crate::Error;
 use crate::image::PixelBox;
 
-use super::gaussian::{Axis, REACH, SIGMA_PER_FWHM, Strip, limit_width_step};
+use super::ellipse::Ellipse;
+use super::gaussian::{PixelValue, limit_width_step};
 use super::rectangle::{BLOCK, Block, Rotated};
-use super::{Placement, Psf, offset, positive};
+use super::{Placement, Psf, offset};
 
 /// An elliptical Gaussian at the pixel centres.
 ///
@@ -28,156 +29,6 @@ pub struct GaussianPsf {
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianPrf {
     shape: [f64; 3],
-}
-
-/// `x_fwhm`, `y_fwhm` and `theta`, ready for use.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ellipse {
-    pub(super) sigma_x: f64,
-    pub(super) sigma_y: f64,
-    pub(super) cos: f64,
-    pub(super) sin: f64,
-}
-
-/// The derivatives of a Gaussian's pixel by the elements of its covariance.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ByCovariance {
-    pub(super) xx: f64,
-    pub(super) yy: f64,
-    pub(super) xy: f64,
-}
-
-impl Ellipse {
-    fn new(own: &[f64; 3], at: Placement<'_>) -> Self {
-        let get = |k: usize| at.shape.get(k).copied().unwrap_or(own[k]);
-        let (sin, cos) = sin_cos_degrees(get(2));
-        Self {
-            sigma_x: SIGMA_PER_FWHM * positive(get(0)),
-            sigma_y: SIGMA_PER_FWHM * positive(get(1)),
-            cos,
-            sin,
-        }
-    }
-
-    /// The standard deviations along x and y.
-    pub(super) fn marginal_sigmas(&self) -> (f64, f64) {
-        (
-            (self.sigma_x * self.cos).hypot(self.sigma_y * self.sin),
-            (self.sigma_x * self.sin).hypot(self.sigma_y * self.cos),
-        )
-    }
-
-    /// The covariance of x and y, pixels².
-    pub(super) fn covariance(&self) -> f64 {
-        self.variance_difference() * self.cos * self.sin
-    }
-
-    fn variance_difference(&self) -> f64 {
-        (self.sigma_x - self.sigma_y) * (self.sigma_x + self.sigma_y)
-    }
-
-    /// Whether the Gaussian is a product of functions of x and of y.
-    fn is_aligned(&self) -> bool {
-        self.cos == 0.0 || self.sin == 0.0 || self.sigma_x.to_bits() == self.sigma_y.to_bits()
-    }
-
-    fn support(&self, at: Placement<'_>, axis: Axis) -> PixelBox {
-        let (sigma_x, sigma_y) = self.marginal_sigmas();
-        let reach = |sigma: f64| REACH * sigma + axis.half_pixel();
-        PixelBox::spanning(
-            (at.x - reach(sigma_x), at.x + reach(sigma_x)),
-            (at.y - reach(sigma_y), at.y + reach(sigma_y)),
-        )
-    }
-
-    /// The derivatives by the shape parameters from those by the covariance.
-    pub(super) fn by_shape(&self, by: ByCovariance) -> [f64; 3] {
-        let (c2, s2, cs) = (
-            self.cos * self.cos,
-            self.sin * self.sin,
-            self.cos * self.sin,
-        );
-        let by_sigma_x = 2.0 * self.sigma_x * (c2 * by.xx + s2 * by.yy + cs * by.xy);
-        let by_sigma_y = 2.0 * self.sigma_y * (s2 * by.xx + c2 * by.yy - cs * by.xy);
-        let turn = 2.0 * cs * (by.yy - by.xx) + (c2 - s2) * by.xy;
-        [
-            SIGMA_PER_FWHM * by_sigma_x,
-            SIGMA_PER_FWHM * by_sigma_y,
-            self.variance_difference() * turn.to_radians(),
-        ]
-    }
-
-    /// [`Ellipse::by_shape`] of an aligned Gaussian.
-    fn by_shape_of_strips(&self, x: Strip, y: Strip) -> [f64; 3] {
-        let (sigma_x, sigma_y) = self.marginal_sigmas();
-        // A Gaussian's derivative by its covariance is ∂²/∂x∂y.
-        self.by_shape(ByCovariance {
-            xx: x.by_sigma * y.value / (2.0 * sigma_x),
-            yy: x.value * y.by_sigma / (2.0 * sigma_y),
-            xy: x.by_position * y.by_position,
-        })
-    }
-
-    fn strips(&self, axis: Axis, at: Placement<'_>, px: f64, py: f64) -> (Strip, Strip) {
-        let (sigma_x, sigma_y) = self.marginal_sigmas();
-        let along_x = axis.strip(offset(px, at.x), sigma_x);
-        (along_x, axis.strip(offset(py, at.y), sigma_y))
-    }
-
-    fn aligned_gradient(
-        &self,
-        axis: Axis,
-        at: Placement<'_>,
-        (px, py): (f64, f64),
-        gradient: &mut [f64],
-    ) -> f64 {
-        let (x, y) = self.strips(axis, at, px, py);
-        gradient[0] = x.by_position * y.value;
-        gradient[1] = x.value * y.by_position;
-        gradient[2..5].copy_from_slice(&self.by_shape_of_strips(x, y));
-        x.value * y.value
-    }
-
-    /// The density at (dx, dy) from the centre, and the offsets along the
-    /// ellipse's axes in units of σ.
-    fn density(&self, dx: f64, dy: f64) -> (f64, f64, f64) {
-        let along_x = (dx * self.cos + dy * self.sin) / self.sigma_x;
-        let along_y = (dy * self.cos - dx * self.sin) / self.sigma_y;
-        let exponent = -0.5 * (along_x * along_x + along_y * along_y);
-        let norm = 2.0 * std::f64::consts::PI * self.sigma_x * self.sigma_y;
-        (exponent.exp() / norm, along_x, along_y)
-    }
-
-    /// The density and its derivatives by x, y and the shape parameters.
-    fn density_gradient(&self, dx: f64, dy: f64) -> (f64, [f64; 5]) {
-        let (value, u, v) = self.density(dx, dy);
-        if value == 0.0 {
-            return (value, [0.0; 5]);
-        }
-        let (by_u, by_v) = (u / self.sigma_x, v / self.sigma_y);
-        let turn = u * v * self.variance_difference() / (self.sigma_x * self.sigma_y);
-        let gradient = [
-            by_u * self.cos - by_v * self.sin,
-            by_u * self.sin + by_v * self.cos,
-            SIGMA_PER_FWHM * (u * u - 1.0) / self.sigma_x,
-            SIGMA_PER_FWHM * (v * v - 1.0) / self.sigma_y,
-            turn.to_radians(),
-        ];
-        (value, gradient.map(|derivative| value * derivative))
-    }
-}
-
-/// Sine and cosine of an angle in degrees, exact at multiples of 90.
-fn sin_cos_degrees(theta: f64) -> (f64, f64) {
-    let theta = theta % 360.0;
-    let quarter = (theta / 90.0).round();
-    let (sin, cos) = (theta - 90.0 * quarter).to_radians().sin_cos();
-    match (quarter as i64).rem_euclid(4) {
-        0 => (sin, cos),
-        1 => (cos, -sin),
-        2 => (-sin, -cos),
-        _ => (-cos, sin),
-    }
 }
 
 const NAMES: [&str; 3] = ["x_fwhm", "y_fwhm", "theta"];
@@ -248,7 +99,7 @@ impl Psf for GaussianPsf {
     }
 
     fn support(&self, at: Placement<'_>) -> PixelBox {
-        Ellipse::new(&self.shape, at).support(at, Axis::Density)
+        Ellipse::new(&self.shape, at).support(at, PixelValue::Density)
     }
 
     fn value(&self, at: Placement<'_>, px: f64, py: f64) -> f64 {
@@ -267,7 +118,7 @@ impl Psf for GaussianPsf {
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            Axis::Density.fill(at, ellipse.marginal_sigmas(), window, values);
+            PixelValue::Density.fill(at, ellipse.marginal_sigmas(), window, values);
             return;
         }
         for (value, (x, y)) in values.iter_mut().zip(window.pixels()) {
@@ -287,7 +138,7 @@ impl Psf for GaussianPsf {
             let sigmas = ellipse.marginal_sigmas();
             let by_shape = |x, y| ellipse.by_shape_of_strips(x, y);
             let planes = (values, gradient);
-            Axis::Density.fill_with_gradient(at, sigmas, window, planes, by_shape);
+            PixelValue::Density.fill_with_gradient(at, sigmas, window, planes, by_shape);
             return;
         }
         let n = window.len();
@@ -320,7 +171,7 @@ impl Psf for GaussianPrf {
     }
 
     fn support(&self, at: Placement<'_>) -> PixelBox {
-        Ellipse::new(&self.shape, at).support(at, Axis::Integral)
+        Ellipse::new(&self.shape, at).support(at, PixelValue::Integral)
     }
 
     fn value(&self, at: Placement<'_>, px: f64, py: f64) -> f64 {
@@ -328,7 +179,8 @@ impl Psf for GaussianPrf {
         let (dx, dy) = (offset(px, at.x), offset(py, at.y));
         if ellipse.is_aligned() {
             let (sigma_x, sigma_y) = ellipse.marginal_sigmas();
-            return Axis::Integral.value(dx, sigma_x) * Axis::Integral.value(dy, sigma_y);
+            return PixelValue::Integral.value(dx, sigma_x)
+                * PixelValue::Integral.value(dy, sigma_y);
         }
         Block::of_one(dx, dy).values(&Rotated::new(&ellipse))[0][0]
     }
@@ -336,7 +188,7 @@ impl Psf for GaussianPrf {
     fn value_and_gradient(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64 {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            return ellipse.aligned_gradient(Axis::Integral, at, (px, py), gradient);
+            return ellipse.aligned_gradient(PixelValue::Integral, at, (px, py), gradient);
         }
         let rotated = Rotated::new(&ellipse);
         let block = Block::of_one(offset(px, at.x), offset(py, at.y));
@@ -349,7 +201,7 @@ impl Psf for GaussianPrf {
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            Axis::Integral.fill(at, ellipse.marginal_sigmas(), window, values);
+            PixelValue::Integral.fill(at, ellipse.marginal_sigmas(), window, values);
             return;
         }
         let rotated = Rotated::new(&ellipse);
@@ -373,7 +225,7 @@ impl Psf for GaussianPrf {
             let sigmas = ellipse.marginal_sigmas();
             let by_shape = |x, y| ellipse.by_shape_of_strips(x, y);
             let planes = (values, gradient);
-            Axis::Integral.fill_with_gradient(at, sigmas, window, planes, by_shape);
+            PixelValue::Integral.fill_with_gradient(at, sigmas, window, planes, by_shape);
             return;
         }
         let (rotated, n) = (Rotated::new(&ellipse), window.len());
@@ -402,38 +254,5 @@ fn each_block(at: Placement<'_>, window: PixelBox, mut work: impl FnMut(&Block, 
             let first = (y0 - window.y0) as usize * window.width() + (x0 - window.x0) as usize;
             work(&Block::new(at, pixels), first);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn right_angles_are_exact() {
-        for (theta, expected) in [
-            (0.0, (0.0, 1.0)),
-            (90.0, (1.0, 0.0)),
-            (-90.0, (-1.0, 0.0)),
-            (180.0, (0.0, -1.0)),
-            (270.0, (-1.0, 0.0)),
-            (-720.0, (0.0, 1.0)),
-        ] {
-            assert_eq!(sin_cos_degrees(theta), expected, "{theta}");
-        }
-        for theta in [-400.0, -91.0, 12.5, 45.0, 133.0, 200.0, 359.0] {
-            let (sin, cos) = sin_cos_degrees(theta);
-            let (s, c) = theta.to_radians().sin_cos();
-            assert!(
-                (sin - s).abs() < 1e-14 && (cos - c).abs() < 1e-14,
-                "{theta}"
-            );
-        }
-    }
-
-    #[test]
-    fn angles_that_are_no_numbers_make_no_number() {
-        assert!(sin_cos_degrees(f64::NAN).0.is_nan());
-        assert!(sin_cos_degrees(f64::INFINITY).1.is_nan());
     }
 }

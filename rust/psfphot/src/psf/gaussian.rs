@@ -45,7 +45,7 @@ impl CircularGaussianPrf {
     /// # Errors
     /// [`Error::InvalidArgument`] unless `fwhm` is positive and finite.
     pub fn new(fwhm: f64) -> Result<Self, Error> {
-        Circular::new(&["fwhm"], fwhm, SIGMA_PER_FWHM, Axis::Integral).map(Self)
+        Circular::new(&["fwhm"], fwhm, SIGMA_PER_FWHM, PixelValue::Integral).map(Self)
     }
 }
 
@@ -55,7 +55,7 @@ impl CircularGaussianSigmaPrf {
     /// # Errors
     /// [`Error::InvalidArgument`] unless `sigma` is positive and finite.
     pub fn new(sigma: f64) -> Result<Self, Error> {
-        Circular::new(&["sigma"], sigma, 1.0, Axis::Integral).map(Self)
+        Circular::new(&["sigma"], sigma, 1.0, PixelValue::Integral).map(Self)
     }
 }
 
@@ -65,7 +65,7 @@ impl CircularGaussianPsf {
     /// # Errors
     /// [`Error::InvalidArgument`] unless `fwhm` is positive and finite.
     pub fn new(fwhm: f64) -> Result<Self, Error> {
-        Circular::new(&["fwhm"], fwhm, SIGMA_PER_FWHM, Axis::Density).map(Self)
+        Circular::new(&["fwhm"], fwhm, SIGMA_PER_FWHM, PixelValue::Density).map(Self)
     }
 }
 
@@ -73,9 +73,9 @@ delegate_psf!(CircularGaussianPrf);
 delegate_psf!(CircularGaussianSigmaPrf);
 delegate_psf!(CircularGaussianPsf);
 
-/// What a Gaussian is along one axis.
+/// What the value of a pixel is, along one axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Axis {
+pub(super) enum PixelValue {
     /// Its density at the pixel's centre.
     Density,
     /// Its integral over the pixel.
@@ -112,8 +112,8 @@ pub(super) fn normal_between(low: f64, high: f64) -> f64 {
     half_erf_difference(low * FRAC_1_SQRT_2, high * FRAC_1_SQRT_2)
 }
 
-impl Axis {
-    /// Half the extent in pixels of what one of its values stands for.
+impl PixelValue {
+    /// Half the extent in pixels of what a value stands for.
     pub(super) fn half_pixel(self) -> f64 {
         match self {
             Self::Density => 0.0,
@@ -132,7 +132,7 @@ impl Axis {
         }
     }
 
-    /// As [`Axis::value`], with the derivatives.
+    /// As [`PixelValue::value`], with the derivatives.
     pub(super) fn strip(self, offset: f64, sigma: f64) -> Strip {
         match self {
             Self::Density => {
@@ -194,7 +194,7 @@ impl Axis {
         }
     }
 
-    /// As [`Axis::fill`], with the planes of the derivatives by x, y and the N
+    /// As [`PixelValue::fill`], with the planes of the derivatives by x, y and the N
     /// shape parameters, which `by_shape` makes of the two strips.
     pub(super) fn fill_with_gradient<const N: usize>(
         self,
@@ -243,7 +243,7 @@ struct Circular {
     names: &'static [&'static str],
     width: [f64; 1],
     sigma_per_width: f64,
-    axis: Axis,
+    per_pixel: PixelValue,
 }
 
 impl Circular {
@@ -251,14 +251,14 @@ impl Circular {
         names: &'static [&'static str; 1],
         width: f64,
         sigma_per_width: f64,
-        axis: Axis,
+        per_pixel: PixelValue,
     ) -> Result<Self, Error> {
         Error::check_positive(names[0], width)?;
         Ok(Self {
             names,
             width: [width],
             sigma_per_width,
-            axis,
+            per_pixel,
         })
     }
 
@@ -299,19 +299,20 @@ impl Psf for Circular {
     }
 
     fn support(&self, at: Placement<'_>) -> PixelBox {
-        let reach = REACH * self.sigma(at) + self.axis.half_pixel();
+        let reach = REACH * self.sigma(at) + self.per_pixel.half_pixel();
         PixelBox::spanning((at.x - reach, at.x + reach), (at.y - reach, at.y + reach))
     }
 
     fn value(&self, at: Placement<'_>, px: f64, py: f64) -> f64 {
         let sigma = self.sigma(at);
-        self.axis.value(offset(px, at.x), sigma) * self.axis.value(offset(py, at.y), sigma)
+        self.per_pixel.value(offset(px, at.x), sigma)
+            * self.per_pixel.value(offset(py, at.y), sigma)
     }
 
     fn value_and_gradient(&self, at: Placement<'_>, px: f64, py: f64, gradient: &mut [f64]) -> f64 {
         let sigma = self.sigma(at);
-        let x = self.axis.strip(offset(px, at.x), sigma);
-        let y = self.axis.strip(offset(py, at.y), sigma);
+        let x = self.per_pixel.strip(offset(px, at.x), sigma);
+        let y = self.per_pixel.strip(offset(py, at.y), sigma);
         gradient[0] = x.by_position * y.value;
         gradient[1] = x.value * y.by_position;
         gradient[2] = self.by_width(x, y);
@@ -320,7 +321,7 @@ impl Psf for Circular {
 
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let sigma = self.sigma(at);
-        self.axis.fill(at, (sigma, sigma), window, values);
+        self.per_pixel.fill(at, (sigma, sigma), window, values);
     }
 
     fn fill_with_gradient(
@@ -332,7 +333,7 @@ impl Psf for Circular {
     ) {
         let sigma = self.sigma(at);
         let by_shape = |x, y| [self.by_width(x, y)];
-        self.axis
+        self.per_pixel
             .fill_with_gradient(at, (sigma, sigma), window, (values, gradient), by_shape);
     }
 }

@@ -63,7 +63,7 @@ impl GriddedPsf {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] or [`Error::ShapeMismatch`] naming `data`,
-    /// `oversampling`, `origin` or `grid_xypos`; [`Error::Cancelled`].
+    /// `oversampling`, `origin` or `positions`; [`Error::Cancelled`].
     pub fn new<T: Pixel>(
         planes: &[T],
         shape: (usize, usize),
@@ -118,7 +118,7 @@ impl GriddedPsf {
 
 /// The distinct x and y of a complete rectangular grid.
 fn nodes(positions: &[(f64, f64)]) -> Result<(Vec<f64>, Vec<f64>), Error> {
-    let invalid = |got: String| Error::invalid("grid_xypos", "form a rectangular grid", got);
+    let invalid = |got: String| Error::invalid("positions", "form a rectangular grid", got);
     let distinct = |values: Vec<f64>| {
         let mut values = values;
         values.sort_by(f64::total_cmp);

@@ -49,8 +49,8 @@ impl PointSource<'_> {
         let n = xs.len();
         Error::check_len("y", n, ys.len())?;
         self.flux.check("flux", n)?;
-        self.x.check("x_0", n)?;
-        self.y.check("y_0", n)?;
+        self.x.check("source.x", n)?;
+        self.y.check("source.y", n)?;
         let names = psf.shape_names();
         if self.shape.len() > names.len() {
             return Err(Error::invalid(
@@ -304,7 +304,7 @@ mod tests {
                 .err()
                 .unwrap_or_default()
         };
-        assert!(message(&source, &[0.0, 0.0]).starts_with("x_0 must"));
+        assert!(message(&source, &[0.0, 0.0]).starts_with("source.x must"));
         assert!(message(&source, &[0.0]).starts_with("y must"));
         source.x = PerPoint::Same(0.0);
         source.shape = vec![PerPoint::Same(1.0); 2];

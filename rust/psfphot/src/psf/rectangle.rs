@@ -19,7 +19,7 @@
 
 use crate::image::PixelBox;
 
-use super::elliptical::{ByCovariance, Ellipse};
+use super::ellipse::{ByCovariance, Ellipse};
 use super::gaussian::{REACH, density, normal_between};
 use super::{Placement, offset};
 

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::image::{Image, Pixel, PixelBox};
 
 use super::spline::{MIN_SAMPLES, SplineImage};
-use super::stencil::{Axis, Blend, Geometry};
+use super::stencil::{Blend, Geometry, SampleAxis};
 use super::{Placement, Psf};
 
 /// More samples per pixel are a mistake, and could leave the range in which
@@ -66,7 +66,7 @@ impl Sampling {
                 format!("{origin:?}"),
             ));
         }
-        let axis = |n, oversampling, origin| Axis {
+        let axis = |n, oversampling, origin| SampleAxis {
             n,
             oversampling,
             origin,

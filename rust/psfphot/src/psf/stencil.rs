@@ -17,7 +17,7 @@ use super::spline::{weight_derivatives, weights};
 
 /// One direction of a sampled PSF.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Axis {
+pub(crate) struct SampleAxis {
     /// Number of samples.
     pub(crate) n: usize,
     /// Samples per detector pixel.
@@ -35,7 +35,7 @@ struct Phase {
     offset: f64,
 }
 
-impl Axis {
+impl SampleAxis {
     /// The detector pixels (first, last) whose centres fall on the samples of
     /// a source at `position`, give or take rounding.
     pub(crate) fn reach(&self, position: f64) -> (f64, f64) {
@@ -137,9 +137,9 @@ pub(crate) struct Blend<'a, const K: usize> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Geometry {
     /// Along x.
-    pub(crate) x: Axis,
+    pub(crate) x: SampleAxis,
     /// Along y.
-    pub(crate) y: Axis,
+    pub(crate) y: SampleAxis,
 }
 
 /// What the kernels need to know of a walk over pixels.
@@ -280,7 +280,7 @@ impl Geometry {
         (nx, ny): (usize, usize),
         out: (usize, usize),
     ) -> Walk {
-        let by_position = |phase: Phase, axis: &Axis| {
+        let by_position = |phase: Phase, axis: &SampleAxis| {
             weight_derivatives(phase.offset).map(|w| -axis.oversampling * w)
         };
         Walk {

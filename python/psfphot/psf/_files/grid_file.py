@@ -1,0 +1,216 @@
+"""FITS files of PSF images: opening one, what to call it, what must hold for it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import sys
+import warnings
+import zlib
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits.verify import VerifyError, VerifyWarning
+
+from psfphot.psf._models.sampled import MIN_SAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+_GZIP = b"\x1f\x8b"
+
+# Keywords without which a grid cannot be read.
+_NEEDED = re.compile(
+    r"OVERSAMP|NUM_PSFS|DET_YX\d+|N[XY]PSFS|IPSFX\w\w|JPSFY\w\w|BSCALE|BZERO"
+)
+
+
+class GridFile(NamedTuple):
+    """What was read of a file: what messages call it, images and header."""
+
+    name: str
+    images: NDArray[Any]
+    header: fits.Header
+
+
+def file_path(source: Any) -> str | None:
+    """Tell the path of a file, where it has one.
+
+    Parameters
+    ----------
+    source : path-like, file object or `~astropy.io.fits.HDUList`
+        The file.
+
+    Returns
+    -------
+    str or None
+        The path as it was given to whoever opened the file.
+    """
+    if isinstance(source, fits.HDUList):
+        source = source.filename()
+    elif hasattr(source, "read"):
+        source = getattr(source, "name", None)
+    try:
+        return os.fsdecode(source)
+    except TypeError:  # no name, or the number of a descriptor
+        return None
+
+
+def file_name(source: Any) -> str:
+    """Tell what messages call the file."""
+    return file_path(source) or f"<{type(source).__name__}>"
+
+
+def read_grid_file(source: Any) -> GridFile:
+    """Read the first image of a FITS file, and its header.
+
+    Parameters
+    ----------
+    source : path-like, file object or `~astropy.io.fits.HDUList`
+        The file, which may be compressed. File objects are read from their
+        start, where they can go there.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    TypeError
+        If ``source`` is no such thing, or a file object that gives text.
+    ValueError
+        If it is not FITS, damaged, or without a finite stack (N, ny, nx) of
+        images; the message names the file and the keyword.
+    """
+    name = file_name(source)
+    try:
+        with warnings.catch_warnings():
+            # Said below, as an error, where it matters.
+            warnings.filterwarnings("ignore", "File may have been truncated")
+            # Old Fortran writers bend the standard: STDPSF files of NIRCam.
+            warnings.simplefilter("ignore", VerifyWarning)
+            with _opened(source, name) as hdus:
+                hdu = next((h for h in hdus if h.is_image and h.header["NAXIS"]), None)
+                if hdu is None:
+                    msg = f"{name}: no image in any extension (NAXIS is 0)"
+                    raise ValueError(msg)
+                images, header = _load(hdu, name), _readable(hdu.header, name)
+    except (OSError, EOFError, zlib.error) as exc:
+        if getattr(exc, "errno", None) is not None:  # the operating system's
+            raise
+        raise _damaged(name, exc) from exc
+    images = images.astype(images.dtype.newbyteorder("="))  # FITS is big-endian
+    return GridFile(name, _stack(images, name), header)
+
+
+def read_content(file: Any) -> bytes:
+    """Read all bytes of a file object, from its start where it can go there.
+
+    Raises
+    ------
+    TypeError
+        If it gives text.
+    """
+    if getattr(file, "seekable", lambda: False)():
+        file.seek(0)
+    content = file.read()
+    if not isinstance(content, bytes):
+        msg = f"{file_name(file)}: the file must be opened in binary mode, 'rb'"
+        raise TypeError(msg)
+    return content
+
+
+def _damaged(name: str, exc: Exception) -> ValueError:
+    return ValueError(f"{name}: not a FITS file, or a damaged one ({exc})")
+
+
+@contextmanager
+def _opened(source: Any, name: str) -> Iterator[fits.HDUList]:
+    given = isinstance(source, fits.HDUList)
+    source = source if given else _openable(source, name)
+    try:
+        # An HDUList is its owner's to close.
+        with nullcontext(source) if given else fits.open(source, memmap=False) as hdus:
+            yield hdus
+    except (KeyError, OverflowError, TypeError, VerifyError) as exc:
+        # What astropy makes of a NAXIS1 that is missing, or a word.
+        raise _damaged(name, exc) from exc
+
+
+def _openable(source: Any, name: str) -> Any:
+    """Make what astropy opens."""
+    if hasattr(source, "read"):
+        content = read_content(source)
+        # By its content: a file called .gz may have been unpacked already.
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        return io.BytesIO(content)
+    if not isinstance(source, str | bytes | os.PathLike):
+        msg = f"path must be a path, a file object or an HDUList, got {source!r}"
+        raise TypeError(msg)
+    return os.path.expanduser(name)  # noqa: PTH111  (it may be a URL)
+
+
+def _load(hdu: Any, name: str) -> Any:
+    try:
+        images = hdu.data
+    except (TypeError, ValueError) as exc:  # what astropy makes of missing bytes
+        msg = f"{name}: the file ends before the image that NAXIS tells of ({exc})"
+        raise ValueError(msg) from exc
+    if images is None:
+        raise ValueError(f"{name}: the image has no values, by its NAXIS1, NAXIS2...")
+    return images
+
+
+def _readable(header: fits.Header, name: str) -> fits.Header:
+    """Copy a header without the cards whose values cannot be told."""
+    readable = header.copy()
+    # From the end, so that what is deleted moves none that are to come.
+    for i, card in reversed([*enumerate(header.cards)]):
+        try:
+            card.value  # noqa: B018  (parsed at first use)
+        except VerifyError as exc:
+            if _NEEDED.fullmatch(card.keyword):
+                msg = f"{name}: the value of {card.keyword} cannot be read ({exc})"
+                raise ValueError(msg) from exc
+            del readable[i]
+    return readable
+
+
+def _stack(images: Any, name: str) -> Any:
+    """Make the images a stack (N, ny, nx), and check them."""
+    if images.ndim == 2:  # noqa: PLR2004  (one image, without an axis for it)
+        images = images[np.newaxis]
+    if images.ndim != 3:  # noqa: PLR2004
+        msg = f"{name}: NAXIS must be 3 (or 2 for one PSF), got {images.ndim}"
+        raise ValueError(msg)
+    if min(images.shape) < 1 or min(images.shape[1:]) < MIN_SAMPLES:
+        msg = (
+            f"{name}: NAXIS1 and NAXIS2 must both be at least {MIN_SAMPLES}, "
+            f"got images of {images.shape[2]} x {images.shape[1]}"
+        )
+        raise ValueError(msg)
+    bad = ~np.isfinite(images).all(axis=(1, 2))
+    if bad.any():
+        msg = f"{name}: image {int(bad.argmax())} has NaN or infinite values"
+        raise ValueError(msg)
+    return images
+
+
+def callers_level() -> int:
+    """Tell the stack level of who called psfphot, from whoever calls this.
+
+    Between them are astropy's registry and whatever led to it.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in ("psfphot", "astropy")

@@ -1,0 +1,191 @@
+"""The fit of all sources of an image by the compiled core."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from psfphot import _core
+from psfphot._progress import progress_callback
+from psfphot._validate import values_of
+from psfphot.psf._models.convert import parameter_value, to_core
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from numpy.typing import NDArray
+
+    from psfphot._validate import Frame
+    from psfphot.psf._models.convert import ParameterNames
+
+
+class FitSetup(NamedTuple):
+    """What a fit is to do, besides the image and the starting values."""
+
+    psf_model: Any
+    core_psf: _core.Psf
+    names: ParameterNames
+    fit_shape: tuple[int, int]
+    fitter: Any
+    max_iterations: int
+    # Half-widths in x and y.
+    xy_bounds: tuple[float | None, float | None]
+    n_threads: int | None
+    progress_bar: bool
+
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        # The compiled PSF is made again, of the model.
+        fields = self._asdict()
+        del fields["core_psf"]
+        return _with_core, (fields,)
+
+    def parameters(self) -> list[Any]:
+        """Return the model's parameters in the core's order."""
+        return [getattr(self.psf_model, name) for name in self.names.in_core_order()]
+
+    def free_shape(self) -> list[str]:
+        """Return the names of the shape parameters that are fitted."""
+        shape = self.names.shape
+        return [name for name in shape if not getattr(self.psf_model, name).fixed]
+
+
+def _with_core(fields: dict[str, Any]) -> FitSetup:
+    return FitSetup(core_psf=to_core(fields["psf_model"]), **fields)
+
+
+def check_constraints(setup: FitSetup) -> None:
+    """Refuse what cannot be fitted.
+
+    Raises
+    ------
+    ValueError
+        If no parameter is free.
+    NotImplementedError
+        If a free parameter is tied to others.
+    """
+    parameters = setup.parameters()
+    if all(parameter.fixed for parameter in parameters):
+        msg = (
+            "psf_model has no free parameters to fit. At least one model "
+            "parameter must not be fixed."
+        )
+        raise ValueError(msg)
+    for parameter in parameters:
+        if parameter.tied and not parameter.fixed:
+            msg = (
+                f"tied psf_model parameters are not supported: {parameter.name} is tied"
+            )
+            raise NotImplementedError(msg)
+
+
+def starting_values(setup: FitSetup, init: QTable) -> dict[str, Any]:
+    """Make the table of starting values into what the core takes."""
+    names = setup.names
+    shape = np.empty((len(init), len(names.shape)))
+    for k, name in enumerate(names.shape):
+        is_free = f"{name}_init" in init.colnames
+        model_value = parameter_value(setup.psf_model, name)
+        shape[:, k] = init[f"{name}_init"] if is_free else model_value
+    return {
+        "x": np.ascontiguousarray(init["x_init"], dtype=float),
+        "y": np.ascontiguousarray(init["y_init"], dtype=float),
+        "flux": values_of(init["flux_init"]),
+        "local_bkg": values_of(init["local_bkg"]),
+        "group_id": np.ascontiguousarray(init["group_id"]),
+        "shape": shape,
+    }
+
+
+def core_settings(setup: FitSetup) -> dict[str, Any]:
+    """Make the setup into what the core takes."""
+    parameters = setup.parameters()
+    most = setup.fitter.max_iterations
+    return {
+        "fit_shape": setup.fit_shape,
+        "is_fixed": [bool(parameter.fixed) for parameter in parameters],
+        "bounds": [_bounds(parameter) for parameter in parameters],
+        "xy_bounds": setup.xy_bounds,
+        "max_iterations": setup.max_iterations if most is None else most,
+        "step_tolerance": setup.fitter.step_tolerance,
+    }
+
+
+def core_call(setup: FitSetup, frame: Frame, init: QTable) -> dict[str, Any]:
+    """Make a fit, its image and its starting values into what the core takes."""
+    data, error, mask = frame.arrays
+    return {
+        "data": data,
+        "error": error,
+        "mask": mask,
+        "psf": setup.core_psf,
+        "starts": starting_values(setup, init),
+        "settings": core_settings(setup),
+    }
+
+
+def _bounds(parameter: Any) -> tuple[float, float]:
+    low, high = (getattr(v, "value", v) for v in parameter.bounds)
+    if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
+        # The core's angles are degrees.
+        to_degrees = parameter.unit.to("deg")
+        low, high = (v if v is None else v * to_degrees for v in (low, high))
+    low = -math.inf if low is None else float(low)
+    high = math.inf if high is None else float(high)
+    if not low <= high:
+        msg = (
+            f"bounds of psf_model parameters must be (lower, upper): {parameter.name} "
+            f"has the bounds {parameter.bounds}"
+        )
+        raise ValueError(msg)
+    return low, high
+
+
+def fit_box(
+    x: float, y: float, fit_shape: tuple[int, int], image_shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a source's fit box that are on the image.
+
+    They are those of the core, and of astropy's
+    `~astropy.nddata.overlap_slices`; empty where there is no overlap.
+    """
+    rows, columns = (
+        _pixels(float(centre), size, n)
+        for centre, size, n in zip((y, x), fit_shape, image_shape, strict=True)
+    )
+    return rows, columns
+
+
+def _pixels(centre: float, size: int, n: int) -> slice:
+    first = math.ceil(centre - size / 2)
+    start = min(max(first, 0), n)
+    return slice(start, max(min(first + size, n), start))
+
+
+def fit_with_core(
+    setup: FitSetup, frame: Frame, init: QTable
+) -> dict[str, NDArray[Any]]:
+    """Fit the sources with our own fitter.
+
+    Parameters
+    ----------
+    setup : FitSetup
+        What to do.
+    frame : Frame
+        The image.
+    init : `~astropy.table.QTable`
+        The starting values, complete.
+
+    Returns
+    -------
+    dict of ndarray
+        One element (of ``parameters`` and ``errors``: one row) per source.
+    """
+    with progress_callback(
+        len(init), "Fit source", enabled=setup.progress_bar
+    ) as progress:
+        return _core.fit_sources(
+            core_call(setup, frame, init),
+            n_threads=setup.n_threads,
+            progress=progress,
+        )
