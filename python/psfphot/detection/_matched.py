@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from astropy import units as u
 
 from psfphot import _core
+from psfphot._matched_filter import MatchedFilter
 from psfphot._repr import make_repr
 from psfphot._validate import as_frame, as_n_threads
 from psfphot.detection import _arguments as check
@@ -15,6 +15,7 @@ from psfphot.detection._base import StarFinderBase, sources_table
 from psfphot.psf._models.convert import as_psf_model, to_core
 
 if TYPE_CHECKING:
+    from astropy import units as u
     from astropy.table import QTable
     from numpy.typing import ArrayLike, NDArray
 
@@ -34,22 +35,6 @@ class MatchedFilterMaps(NamedTuple):
     error: NDArray[np.float64] | u.Quantity
     #: The amplitude over its error.
     snr: NDArray[np.float64]
-
-
-class _Settings(NamedTuple):
-    """How an image is filtered, as the core takes it."""
-
-    psf: _core.Psf
-    n_sigma: float
-    error: float | None
-    fwhm: float | None
-    half_width: int | None
-    sky: bool
-    min_coverage: float
-    min_separation: float | None
-    peak_max: float | None
-    n_brightest: int | None
-    n_threads: int | None
 
 
 def frame_and_level(data: Any, mask: Any, error: Any) -> tuple[Frame, float | None]:
@@ -322,14 +307,14 @@ class MatchedFilterFinder(StarFinderBase):
             amplitude, noise = amplitude << frame.unit, noise << frame.unit
         return MatchedFilterMaps(amplitude, noise, snr)
 
-    def _prepare(self, data: Any, mask: Any, error: Any) -> tuple[Frame, _Settings]:
+    def _prepare(self, data: Any, mask: Any, error: Any) -> tuple[Frame, MatchedFilter]:
         """Make what the core takes of an image and the finder's settings."""
         check.check_units(data=data, peak_max=self.peak_max)
         frame, level = frame_and_level(
             data, mask, self.error if error is None else error
         )
         peak_max = getattr(self.peak_max, "value", self.peak_max)
-        settings = _Settings(
+        settings = MatchedFilter(
             psf=to_core(self.psf_model),
             n_sigma=self.n_sigma,
             error=level,
