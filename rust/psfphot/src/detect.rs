@@ -50,6 +50,7 @@ pub mod matched;
 pub mod moments;
 pub mod peaks;
 pub mod selection;
+mod setters;
 pub mod star;
 mod ties;
 

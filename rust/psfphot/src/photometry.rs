@@ -8,6 +8,7 @@ mod plan;
 mod quality;
 mod row;
 mod starts;
+mod tasks;
 
 use crate::fit::bounds::Bounds;
 use crate::fit::{FitSettings, MAX_PARAMETERS, Parameters, SHAPE, X, Y};
@@ -164,7 +165,7 @@ impl Photometry {
     ) -> Result<Vec<FittedSource>, Error> {
         let free = free_parameters(self, psf)?;
         let all = 0..starts.len();
-        plan::fit_all(&Plan::new(self, &free, psf, frame, starts, all, run)?)
+        tasks::fit_all(&Plan::new(self, &free, psf, frame, starts, all, run)?)
     }
 }
 

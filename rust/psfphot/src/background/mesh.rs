@@ -7,6 +7,7 @@
 //! meshes leave, for skies that are steep within a box.
 
 mod boxes;
+mod cuts;
 mod distance_weights;
 mod flat;
 mod median;

@@ -5,8 +5,8 @@ mod star;
 
 use std::collections::BTreeSet;
 
-use super::finder::setters;
 use super::matched::{Kernels, Sums, deviation};
+use super::setters::setters;
 use crate::Error;
 use crate::image::{Frame, Image, Pixel, PixelBox};
 use crate::psf::Psf;
@@ -33,7 +33,7 @@ const BATCH: usize = 256;
 /// pixel the star lies; q is measured on the PSF at all positions. A pixel D is
 /// bad where
 ///
-/// D − constant − `margin`·q·max(A, 0) > `n_sigma` √(error² + (q σ_A/2)²),
+/// D − constant − `margin`·q·max(A, 0) > `n_sigma` √(error² + (`q·σ_A/2`)²),
 ///
 /// and where the mean of the eight pixels around it, above a low level of the
 /// window, is less beside D than any star has it, by `margin`. A neighbour that

@@ -1,12 +1,11 @@
 //! The star finder of DAOPHOT's `FIND` and IRAF's `daofind`.
 
-use super::finder::{
-    self, ConvolvedImage, Finder, KernelFinder, Measured, check_range, in_range, setters,
-};
+use super::finder::{self, ConvolvedImage, Finder, KernelFinder, check_range, in_range};
 use super::kernel::{Kernel, QuadraticForm};
 use super::marginal::{Axis, Marginal};
 use super::peaks::Threshold;
-use super::selection::Selection;
+use super::selection::{Measured, Selection};
+use super::setters::setters;
 use super::{Found, Range};
 use crate::Error;
 use crate::image::{Frame, Pixel};

@@ -2,7 +2,7 @@
 //! batches, the last filters.
 
 use super::peaks::Threshold;
-use super::selection::Selection;
+use super::selection::{Measured, Selection};
 use super::{Found, Kernel, Range, convolve::convolve};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel};
@@ -63,14 +63,6 @@ pub(super) trait KernelFinder: Finder {
         image: ConvolvedImage<'a, T>,
         threshold: Threshold<'a>,
     ) -> Self::Gauge<'a, T>;
-}
-
-/// What the filters ask of a measured star.
-pub(super) trait Measured: Send {
-    /// (x, y), pixels.
-    fn position(&self) -> (f64, f64);
-    fn peak(&self) -> f64;
-    fn flux(&self) -> f64;
 }
 
 /// An image, and what the kernel makes of it.
@@ -206,21 +198,6 @@ pub(super) fn nearest_pixels(
         })
         .collect()
 }
-
-/// Methods that set a field of `self` and return it.
-macro_rules! setters {
-    ($($(#[$doc:meta])* fn $setter:ident($field:ident: $type:ty);)*) => {
-        $(
-            $(#[$doc])*
-            #[must_use]
-            pub fn $setter(mut self, $field: $type) -> Self {
-                self.$field = $field;
-                self
-            }
-        )*
-    };
-}
-pub(super) use setters;
 
 #[cfg(test)]
 mod tests {

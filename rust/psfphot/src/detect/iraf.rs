@@ -1,11 +1,10 @@
 //! The star finder of IRAF's `starfind` task.
 
-use super::finder::{
-    self, ConvolvedImage, Finder, KernelFinder, Measured, check_range, in_range, setters,
-};
+use super::finder::{self, ConvolvedImage, Finder, KernelFinder, check_range, in_range};
 use super::moments::Moments;
 use super::peaks::Threshold;
-use super::selection::Selection;
+use super::selection::{Measured, Selection};
+use super::setters::setters;
 use super::{Found, Kernel, Range};
 use crate::Error;
 use crate::image::{Frame, Pixel};

@@ -1,11 +1,19 @@
 //! The settings that all star finders share.
 
-use super::finder::{Measured, setters};
 use super::peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
+use super::setters::setters;
 use super::{Found, Kernel};
 use crate::Error;
 use crate::image::Image;
 use crate::run::Run;
+
+/// What the filters ask of a measured star.
+pub(super) trait Measured: Send {
+    /// (x, y), pixels.
+    fn position(&self) -> (f64, f64);
+    fn peak(&self) -> f64;
+    fn flux(&self) -> f64;
+}
 
 /// The settings that all star finders share.
 ///

@@ -1,9 +1,10 @@
 //! The star finder with a kernel of any form.
 
-use super::finder::{self, ConvolvedImage, Finder, KernelFinder, Measured, setters};
+use super::finder::{self, ConvolvedImage, Finder, KernelFinder};
 use super::moments::Moments;
 use super::peaks::Threshold;
-use super::selection::Selection;
+use super::selection::{Measured, Selection};
+use super::setters::setters;
 use super::{Found, Kernel};
 use crate::Error;
 use crate::image::{Frame, Pixel};

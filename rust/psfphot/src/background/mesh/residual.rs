@@ -5,7 +5,8 @@
 //! meshes of what is left are added to it: within a box nothing remains but
 //! noise and stars, and beyond its edge the mesh goes on in a straight line.
 
-use super::boxes::{BoxSettings, BoxSpace, BoxStatistics, Cuts, check_box_shape};
+use super::boxes::{BoxSettings, BoxSpace, BoxStatistics};
+use super::cuts::{Cuts, check_box_shape};
 use super::distance_weights::{DistanceWeights, fill_nodes};
 use super::median::median_filter;
 use super::polynomial::{Node, Polynomial};

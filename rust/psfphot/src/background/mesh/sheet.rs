@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use super::cuts::check_box_shape;
 use crate::image::{Image, Pixel};
 use crate::psf::cubic_weights;
 use crate::simd::{dispatch, mul_add};
@@ -280,7 +281,7 @@ pub fn zoom<T: Pixel>(
     clip: bool,
     run: Run<'_>,
 ) -> Result<Vec<T>, Error> {
-    super::boxes::check_box_shape(box_shape)?;
+    check_box_shape(box_shape)?;
     let (ny, nx) = (shape.0.div_ceil(box_shape.0), shape.1.div_ceil(box_shape.1));
     if nodes.shape() != (ny, nx) {
         return Err(Error::ShapeMismatch {

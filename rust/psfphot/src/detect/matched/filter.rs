@@ -33,7 +33,7 @@ pub(super) trait Kept: Copy + Send {
     fn of(amplitude: Amplitude) -> Self;
 }
 
-/// A/σ_A. Single precision is enough to find a maximum, and half the memory.
+/// `A/σ_A`. Single precision is enough to find a maximum, and half the memory.
 impl Kept for f32 {
     const NOTHING: Self = 0.0;
     #[inline]
@@ -42,7 +42,7 @@ impl Kept for f32 {
     }
 }
 
-/// A and σ_A.
+/// A and `σ_A`.
 impl Kept for [f64; 2] {
     const NOTHING: Self = [0.0; 2];
     #[inline]

@@ -1,0 +1,174 @@
+//! A plan cut into tasks, chunks of isolated sources and groups, and each fitted.
+
+use crate::fit::model::Model;
+use crate::fit::pixels::Pixels;
+use crate::fit::source::{Solution, Source};
+use crate::fit::{FLUX, MAX_GROUP_PARAMETERS, X, Y, group, isolated};
+use crate::{Error, bands};
+
+use super::duplicates::flag_duplicates;
+use super::plan::{Plan, members_of_groups};
+use super::quality::Quality;
+use super::row::FittedSource;
+use super::starts::Starts;
+
+/// Isolated sources per task: some 0.1 ms of work, so that handing out tasks
+/// costs nothing and the last one is not waited for.
+const CHUNK: usize = 64;
+
+/// One task: rows of sources that are fitted alone, or one group.
+enum Task {
+    Alone(Vec<usize>),
+    Jointly(Vec<usize>),
+}
+
+/// Reusable memory of one thread.
+#[derive(Default)]
+struct Scratch {
+    pixels: Pixels,
+    buffers: isolated::Buffers,
+}
+
+/// Fits all sources of a plan; the rows come in their order.
+pub(super) fn fit_all(plan: &Plan<'_>) -> Result<Vec<FittedSource>, Error> {
+    let (starts, run) = (plan.starts, plan.fitter.run);
+    let tasks = tasks(starts);
+    check_groups(&tasks, plan.fitter.free.len())?;
+    let rows = run.map(tasks, Scratch::default, |scratch, task| {
+        let rows = match task {
+            Task::Alone(indices) => plan.fit_each(&indices, scratch),
+            Task::Jointly(indices) => plan.fit_jointly(&indices, scratch),
+        }?;
+        run.advance(rows.len());
+        Ok(rows)
+    })?;
+    let mut sources = vec![FittedSource::not_fitted(0); starts.len()];
+    for (index, row) in rows.into_iter().flatten() {
+        sources[index] = row;
+    }
+    flag_duplicates(&mut sources, starts, run)?;
+    Ok(sources)
+}
+
+/// The sources by label; the largest groups first, as they take longest, and
+/// those alone as neighbours share the cache.
+fn tasks(starts: &Starts<'_>) -> Vec<Task> {
+    let (x, y) = starts.positions();
+    let mut alone = bands::order(x, y);
+    let mut joint = Vec::new();
+    if starts.groups().is_some() {
+        let mut is_alone = vec![false; starts.len()];
+        for members in members_of_groups(starts) {
+            match members[..] {
+                [one] => is_alone[one] = true,
+                _ => joint.push(members),
+            }
+        }
+        alone.retain(|&i| is_alone[i]);
+    }
+    joint.sort_by_key(|members| std::cmp::Reverse(members.len()));
+    let alone = alone.chunks(CHUNK).map(|c| Task::Alone(c.to_vec()));
+    joint.into_iter().map(Task::Jointly).chain(alone).collect()
+}
+
+/// Refuses groups whose matrix would not fit into memory.
+fn check_groups(tasks: &[Task], n_free: usize) -> Result<(), Error> {
+    let most = MAX_GROUP_PARAMETERS / n_free;
+    for task in tasks {
+        match task {
+            Task::Jointly(members) if members.len() > most => {
+                let expected = format!("make groups of at most {most} sources");
+                let got = format!("a group of {}", members.len());
+                return Err(Error::invalid("groups", expected, got));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Plan<'_> {
+    /// Whether flux, x and y are what is free: such a star alone has a faster
+    /// way than a group of one.
+    fn is_plain(&self) -> bool {
+        self.fitter.free == [FLUX, X, Y]
+    }
+
+    /// The sources that can be fitted, and the rows of the others.
+    pub(super) fn sort_out(&self, indices: &[usize]) -> (Vec<Source>, Vec<(usize, FittedSource)>) {
+        let (mut sources, mut rows) = (Vec::new(), Vec::new());
+        for &index in indices {
+            match self.source(index) {
+                Ok(source) => sources.push(source),
+                Err(reason) => rows.push((index, self.not_fitted(&reason))),
+            }
+        }
+        (sources, rows)
+    }
+
+    fn fit_each(
+        &self,
+        indices: &[usize],
+        scratch: &mut Scratch,
+    ) -> Result<Vec<(usize, FittedSource)>, Error> {
+        let mut rows = Vec::with_capacity(indices.len());
+        for &index in indices {
+            match self.source(index) {
+                Ok(source) if self.is_plain() => {
+                    rows.push((index, self.fit_alone(&source, scratch)?));
+                }
+                Ok(source) => rows.extend(self.fit_group(&[source])?),
+                Err(reason) => rows.push((index, self.not_fitted(&reason))),
+            }
+        }
+        Ok(rows)
+    }
+
+    fn fit_alone(&self, source: &Source, scratch: &mut Scratch) -> Result<FittedSource, Error> {
+        let pixels = &mut scratch.pixels;
+        pixels.clear();
+        pixels.gather(
+            &self.exposure,
+            source.window,
+            std::iter::repeat(source.background),
+        );
+        let solution = isolated::fit(&self.fitter, source, pixels, &mut scratch.buffers)?;
+        let flux = solution.parameters[FLUX];
+        let residuals = pixels.data.iter().zip(scratch.buffers.profile());
+        let residuals = residuals.map(|(data, profile)| data - flux * profile);
+        let quality = Quality::of_pixels(source, residuals.zip(pixels.weights.iter().copied()));
+        Ok(self.row(source, &solution, &quality))
+    }
+
+    fn fit_jointly(
+        &self,
+        indices: &[usize],
+        scratch: &mut Scratch,
+    ) -> Result<Vec<(usize, FittedSource)>, Error> {
+        let (sources, mut rows) = self.sort_out(indices);
+        match &sources[..] {
+            [] => {}
+            [only] if self.is_plain() => rows.push((only.index, self.fit_alone(only, scratch)?)),
+            _ => rows.extend(self.fit_group(&sources)?),
+        }
+        Ok(rows)
+    }
+
+    fn fit_group(&self, sources: &[Source]) -> Result<Vec<(usize, FittedSource)>, Error> {
+        let (solutions, model) = group::fit(&self.fitter, &self.exposure, sources)?;
+        Ok(self.rows(sources, &solutions, &model).collect())
+    }
+
+    /// The rows of sources that were fitted jointly.
+    pub(super) fn rows(
+        &self,
+        sources: &[Source],
+        solutions: &[Solution],
+        model: &Model,
+    ) -> impl Iterator<Item = (usize, FittedSource)> {
+        sources.iter().zip(solutions).map(|(source, solution)| {
+            let quality = Quality::of_member(source, &self.exposure, model);
+            (source.index, self.row(source, solution, &quality))
+        })
+    }
+}
