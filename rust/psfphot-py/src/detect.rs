@@ -17,6 +17,7 @@ use crate::psf::PyPsf;
 
 type Range = Option<(f64, f64)>;
 type Positions = Option<Vec<(f64, f64)>>;
+type Map<'py> = Bound<'py, PyArray2<f64>>;
 type Indices<'py> = Bound<'py, PyArray1<i64>>;
 
 /// A threshold for all pixels, or one for each.
@@ -291,7 +292,7 @@ pub(crate) fn matched_maps<'py>(
     data: AnyImage<'py>,
     error: Option<AnyImage<'py>>,
     mask: Option<PyReadonlyArray2<'py, bool>>,
-) -> CallResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
+) -> CallResult<(Map<'py>, Map<'py>)> {
     let frame = frame(&data, error.as_ref(), mask.as_ref())?;
     let finder = settings.finder();
     let options = Options::new(settings.n_threads, None)?;

@@ -26,14 +26,15 @@ pub(super) use sums::Sums;
 ///
 /// At each pixel A·P + constant is fitted to the pixels D of a window around it
 /// by weighted least squares, with the weights w = 1/error² and P the PSF
-/// averaged over the positions within a pixel. A and its error σ_A follow from
+/// averaged over the positions within a pixel. A and its error `σ_A` follow from
 /// the sums of w, wP, wP², wD and wDP over the window. Pixels that are masked,
 /// not finite or without a usable error have the weight 0, as those beyond the
 /// edges of the image: nothing is filled in for them. Stars are the local
-/// maxima of A/σ_A, the S/N of the filtered image, above `n_sigma`.
+/// maxima of `A/σ_A`, the S/N of the filtered image, above `n_sigma`.
 ///
 /// The filter has the largest S/N of all linear ones (North 1943; Stetson 1987,
-/// PASP 99, 191 uses it with equal weights; Zackay & Ofek 2017, ApJ 836, 187).
+/// PASP 99, 191 uses it with equal weights; Zackay & Ofek 2017, Astrophysical
+/// Journal 836, 187).
 ///
 /// The sums are correlations with the first terms of the singular value
 /// decompositions of P and P²: P to within 0.1 % of its peak. Where the PSF
@@ -111,12 +112,12 @@ impl Measured for MatchedSource {
 pub struct MatchedMaps {
     /// The amplitude A, the flux of a star there.
     pub amplitude: Vec<f64>,
-    /// Its error σ_A.
+    /// Its error `σ_A`.
     pub error: Vec<f64>,
 }
 
 impl MatchedMaps {
-    /// A/σ_A.
+    /// `A/σ_A`.
     #[must_use]
     pub fn snr(&self) -> Vec<f64> {
         let pairs = self.amplitude.iter().zip(&self.error);

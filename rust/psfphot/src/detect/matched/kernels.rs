@@ -41,7 +41,9 @@ impl PsfKernel {
         let values = kernel.values();
         let squares: Vec<f64> = values.iter().map(|v| v * v).collect();
         let mut whole = Sums::default();
-        values.iter().for_each(|v| whole.add(1.0, *v, 0.0));
+        for value in &values {
+            whole.add(1.0, *value, 0.0);
+        }
         Self {
             square: Separable::new(&squares, side, TRUNCATION_OF_SQUARE),
             values,
@@ -57,7 +59,7 @@ pub(crate) struct Kernels {
     pub(super) half_width: usize,
     pub(super) rows: Vec<Range<usize>>,
     pub(super) columns: Vec<Range<usize>>,
-    kernels: Vec<PsfKernel>,
+    of_blocks: Vec<PsfKernel>,
 }
 
 impl Kernels {
@@ -102,17 +104,17 @@ impl Kernels {
         let n = n_blocks(psf, half_width, shape);
         let (rows, columns) = (blocks(shape.0, n), blocks(shape.1, n));
         let side = 2 * half_width + 1;
-        let mut kernels = Vec::new();
+        let mut of_blocks = Vec::new();
         for (x, y) in centres(&rows, &columns) {
             let values = averaged(psf, half_width, (x, y));
             check(&values, (x, y))?;
-            kernels.push(PsfKernel::new(&values, side));
+            of_blocks.push(PsfKernel::new(&values, side));
         }
         Ok(Self {
             half_width,
             rows,
             columns,
-            kernels,
+            of_blocks,
         })
     }
 
@@ -123,7 +125,7 @@ impl Kernels {
 
     /// That of a block, by the numbers of its row and column.
     pub(super) fn block(&self, row: usize, column: usize) -> &PsfKernel {
-        &self.kernels[row * self.columns.len() + column]
+        &self.of_blocks[row * self.columns.len() + column]
     }
 
     /// Half the width of the windows.
@@ -138,14 +140,14 @@ impl Kernels {
             number.min(ranges.len() - 1)
         };
         let k = number(&self.rows, y) * self.columns.len() + number(&self.columns, x);
-        (k, &self.kernels[k].values)
+        (k, &self.of_blocks[k].values)
     }
 
     /// Something of each kernel, from its place (x, y) and its values.
     pub(crate) fn map<R>(&self, of: impl Fn((f64, f64), &[f64]) -> R) -> Vec<R> {
         let places = centres(&self.rows, &self.columns);
         places
-            .zip(&self.kernels)
+            .zip(&self.of_blocks)
             .map(|(place, kernel)| of(place, &kernel.values))
             .collect()
     }
@@ -160,7 +162,7 @@ fn blocks(n: usize, parts: usize) -> Vec<Range<usize>> {
 }
 
 fn middle(range: &Range<usize>) -> f64 {
-    ((range.start + range.end) / 2) as f64
+    usize::midpoint(range.start, range.end) as f64
 }
 
 /// The middle pixels (x, y) of all blocks, row by row.

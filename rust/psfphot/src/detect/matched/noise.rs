@@ -55,7 +55,7 @@ pub(super) fn sample(n: usize, nx: usize) -> impl Iterator<Item = usize> {
     const MOST: usize = 1 << 18;
     let least = n.div_ceil(MOST).max(1);
     let is_even = |step: &usize| greatest_divisor(*step, nx.max(1)) == 1;
-    let step = (least..2 * least + 1).find(is_even).unwrap_or(least);
+    let step = (least..=2 * least).find(is_even).unwrap_or(least);
     (0..n).step_by(step)
 }
 
@@ -101,7 +101,9 @@ fn measured(snr: &mut Vec<f64>) -> Result<f64, Error> {
     let Some(centre) = middle_value(snr) else {
         return Ok(1.0);
     };
-    snr.iter_mut().for_each(|v| *v = (*v - centre).abs());
+    for value in snr.iter_mut() {
+        *value = (*value - centre).abs();
+    }
     let noise = deviation(snr);
     // With weights of about 1/D² less is the rounding of the sums, and what is
     // larger must be something.

@@ -115,7 +115,9 @@ fn strongest_term(matrix: &[f64], side: usize) -> Option<Term> {
         if !(length > 0.0 && length.is_finite()) {
             return None;
         }
-        column.iter_mut().for_each(|c| *c /= length);
+        for c in &mut column {
+            *c /= length;
+        }
         row.fill(0.0);
         for (c, values) in column.iter().zip(rows()) {
             row.iter_mut().zip(values).for_each(|(r, v)| *r += c * v);

@@ -16,7 +16,8 @@ pub(crate) struct Sums {
     pub(crate) wdp: f64,
 }
 
-/// Of A·P + constant: A = `numerator`/`precision`, and `precision` is 1/σ_A².
+/// Of A·P + constant: A = `numerator`/`precision`, and `precision` is the
+/// inverse of its variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Amplitude {
     pub(crate) numerator: f64,
@@ -86,13 +87,13 @@ impl Amplitude {
         self.numerator / self.precision
     }
 
-    /// σ_A.
+    /// `σ_A`.
     #[inline]
     pub(crate) fn error(&self) -> f64 {
         1.0 / self.precision.sqrt()
     }
 
-    /// A/σ_A.
+    /// `A/σ_A`.
     #[inline]
     pub(crate) fn snr(&self) -> f64 {
         self.numerator * (1.0 / self.precision.sqrt())
