@@ -17,8 +17,8 @@ use crate::psf::PyPsf;
 
 type Range = Option<(f64, f64)>;
 type Positions = Option<Vec<(f64, f64)>>;
-type Indices<'py> = Bound<'py, PyArray1<i64>>;
 type Map<'py> = Bound<'py, PyArray2<f64>>;
+type Indices<'py> = Bound<'py, PyArray1<i64>>;
 
 /// A threshold for all pixels, or one for each.
 #[derive(FromPyObject)]

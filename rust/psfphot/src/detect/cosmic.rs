@@ -21,6 +21,9 @@ const BAND: usize = 32;
 const LEAST_COVERAGE: f64 = 0.75;
 /// How much must be left of it without the pixels found.
 const LEAST_LEFT: f64 = 0.3;
+/// By how many sigma a pixel may be too bright beside the mean of those around
+/// it.
+const RING_SIGMA: f64 = 2.0;
 /// Pixels per task of a round that looks at some pixels only.
 const BATCH: usize = 256;
 
@@ -30,10 +33,10 @@ const BATCH: usize = 256;
 /// the pixels around it by least squares, without the pixel itself; all with one
 /// weight, for then q is the same in every star: with 1/error² the wings would
 /// count more the brighter a star is. A star's brightest pixel is at most q·A above the constant, wherever in the
-/// pixel the star lies; q is measured on the PSF at all positions. A pixel D is
+/// pixel the star lies; q is measured on the PSF at all positions, and s is the error of A. A pixel D is
 /// bad where
 ///
-/// D − constant − `margin`·q·max(A, 0) > `n_sigma` √(error² + (`q·σ_A/2`)²),
+/// D − constant − `margin`·q·max(A, 0) > `n_sigma` √(error² + (q·s/2)²),
 ///
 /// and where the mean of the eight pixels around it, above a low level of the
 /// window, is less beside D than any star has it, by `margin`. A neighbour that
@@ -262,7 +265,7 @@ impl<T: Pixel> Search<'_, '_, T> {
         // NaN, of too few pixels, passes no test.
         around.coverage > LEAST_COVERAGE
             && around.left > LEAST_LEFT
-            && ring < star.ring[reach] * (value - low)
+            && ring < star.ring[reach] * (value - RING_SIGMA * noise - low)
             && value - allowed > n_sigma * noise.hypot(uncertain)
     }
 

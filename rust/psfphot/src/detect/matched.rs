@@ -34,7 +34,8 @@ pub(super) use sums::Sums;
 /// maxima of `A/σ_A`, the S/N of the filtered image, above `n_sigma`.
 ///
 /// The filter has the largest S/N of all linear ones (North 1943; Stetson 1987,
-/// PASP 99, 191 uses it with equal weights; Zackay & Ofek 2017, ApJ 836, 187).
+/// PASP 99, 191 uses it with equal weights; Zackay & Ofek 2017, Astrophysical
+/// Journal 836, 187).
 ///
 /// The sums are correlations with the first terms of the singular value
 /// decompositions of P and P²: P to within 0.1 % of its peak. Where the PSF

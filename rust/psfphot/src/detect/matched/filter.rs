@@ -33,7 +33,7 @@ pub(super) trait Kept: Copy + Send {
     fn of(amplitude: Amplitude) -> Self;
 }
 
-/// `A/σ_A`. Single precision is enough to find a maximum, and half the memory.
+/// The S/N. Single precision is enough to find a maximum, and half the memory.
 impl Kept for f32 {
     const NOTHING: Self = 0.0;
     #[inline]
@@ -42,7 +42,7 @@ impl Kept for f32 {
     }
 }
 
-/// A and `σ_A`.
+/// The amplitude and its error.
 impl Kept for [f64; 2] {
     const NOTHING: Self = [0.0; 2];
     #[inline]
@@ -371,7 +371,7 @@ mod tests {
         }
     }
 
-    /// A and σ_A by the normal equations of the straight fit in a window.
+    /// A and `σ_A` by the normal equations of the straight fit in a window.
     fn direct(
         frame: &Frame<'_, f64>,
         kernels: &Kernels,
@@ -468,7 +468,9 @@ mod tests {
                 shape: &[],
             };
             star.fill(at, window, &mut values);
-            values.iter_mut().for_each(|v| *v *= 4.0);
+            for value in &mut values {
+                *value *= 4.0;
+            }
             Ok(values)
         };
         let planes = [plane(2.0)?, plane(2.6)?, plane(2.3)?, plane(3.4)?].concat();

@@ -59,7 +59,7 @@ pub(crate) struct Kernels {
     pub(super) half_width: usize,
     pub(super) rows: Vec<Range<usize>>,
     pub(super) columns: Vec<Range<usize>>,
-    each: Vec<PsfKernel>,
+    of_blocks: Vec<PsfKernel>,
 }
 
 impl Kernels {
@@ -104,17 +104,17 @@ impl Kernels {
         let n = n_blocks(psf, half_width, shape);
         let (rows, columns) = (blocks(shape.0, n), blocks(shape.1, n));
         let side = 2 * half_width + 1;
-        let mut kernels = Vec::new();
+        let mut of_blocks = Vec::new();
         for (x, y) in centres(&rows, &columns) {
             let values = averaged(psf, half_width, (x, y));
             check(&values, (x, y))?;
-            kernels.push(PsfKernel::new(&values, side));
+            of_blocks.push(PsfKernel::new(&values, side));
         }
         Ok(Self {
             half_width,
             rows,
             columns,
-            each: kernels,
+            of_blocks,
         })
     }
 
@@ -125,7 +125,7 @@ impl Kernels {
 
     /// That of a block, by the numbers of its row and column.
     pub(super) fn block(&self, row: usize, column: usize) -> &PsfKernel {
-        &self.each[row * self.columns.len() + column]
+        &self.of_blocks[row * self.columns.len() + column]
     }
 
     /// Half the width of the windows.
@@ -140,14 +140,14 @@ impl Kernels {
             number.min(ranges.len() - 1)
         };
         let k = number(&self.rows, y) * self.columns.len() + number(&self.columns, x);
-        (k, &self.each[k].values)
+        (k, &self.of_blocks[k].values)
     }
 
     /// Something of each kernel, from its place (x, y) and its values.
     pub(crate) fn map<R>(&self, of: impl Fn((f64, f64), &[f64]) -> R) -> Vec<R> {
         let places = centres(&self.rows, &self.columns);
         places
-            .zip(&self.each)
+            .zip(&self.of_blocks)
             .map(|(place, kernel)| of(place, &kernel.values))
             .collect()
     }

@@ -115,8 +115,8 @@ fn strongest_term(matrix: &[f64], side: usize) -> Option<Term> {
         if !(length > 0.0 && length.is_finite()) {
             return None;
         }
-        for value in &mut column {
-            *value /= length;
+        for c in &mut column {
+            *c /= length;
         }
         row.fill(0.0);
         for (c, values) in column.iter().zip(rows()) {

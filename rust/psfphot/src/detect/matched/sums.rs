@@ -16,7 +16,8 @@ pub(crate) struct Sums {
     pub(crate) wdp: f64,
 }
 
-/// Of A·P + constant: A = `numerator`/`precision`, and `precision` is `1/σ_A²`.
+/// Of A·P + constant: A = `numerator`/`precision`, and `precision` is the
+/// inverse of its variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Amplitude {
     pub(crate) numerator: f64,
