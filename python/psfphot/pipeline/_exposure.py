@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from psfphot.io import Sky
+    from psfphot.pipeline._sky_maps import SkyMaps
 
 
 class Exposure:
@@ -62,10 +62,11 @@ class Exposure:
         self.psf = _as_psf(psf)
         self.settings: ResolvedSettings = settings.resolve(self.psf.fwhm)
         self.masks = PixelMasks(image.mask, image.n_masked)
-        self._sky: Sky | None = None
+        self._sky: SkyMaps | None = None
+        self._error: NDArray[Any] | None = image.error
 
     @property
-    def sky(self) -> Sky:
+    def sky(self) -> SkyMaps:
         """The background; it must have been set.
 
         Raises
@@ -79,7 +80,7 @@ class Exposure:
         return self._sky
 
     @sky.setter
-    def sky(self, sky: Sky) -> None:
+    def sky(self, sky: SkyMaps) -> None:
         self._sky = sky
 
     @property
@@ -89,8 +90,22 @@ class Exposure:
 
     @property
     def error(self) -> NDArray[Any] | None:
-        """2D float array of the pixels' 1-sigma errors, or `None`."""
-        return self.image.error
+        """2D float array of the pixels' 1-sigma errors, or `None`.
+
+        They are the image's own where it has some; what is set otherwise, as by
+        `pixel_errors`.
+        """
+        return self._error
+
+    @error.setter
+    def error(self, error: NDArray[Any] | None) -> None:
+        self._error = error
+
+    @property
+    def gain(self) -> float | None:
+        """Electrons in one unit of the image, if the header tells."""
+        found = self.image.gain
+        return None if found is None else found.value
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -110,15 +125,19 @@ class Exposure:
         data : 2D float array
             A new array, of the image's type.
         """
-        data: NDArray[Any] = self.image.data - self.sky.level
+        data: NDArray[Any] = self.image.data - self.sky.background
         return data
 
     @property
     def error_source(self) -> str:
         """What the catalogue's errors come from, for people."""
+        if self.image.error is not None:
+            return f"from {self.image.error_source}"
         if self.error is None:
             return "from the scatter of each fit's own residuals (no ERR is used)"
-        return f"from {self.image.error_source}"
+        if self.gain is None:
+            return "from the sky's noise; the stars' photons are left out (no gain)"
+        return f"from the sky's noise and the stars' photons, gain {self.image.gain}"
 
     def __repr__(self) -> str:
         ny, nx = self.shape

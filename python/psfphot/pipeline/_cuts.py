@@ -1,0 +1,123 @@
+"""Which of the fitted detections are no stars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psfphot.psf import PSF_FLAGS
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from numpy.typing import NDArray
+
+    from psfphot.pipeline._exposure import Exposure
+
+#: A star's flux is above this part of the threshold in units of the sky's noise:
+#: what was found at the threshold is as often a little below as above it.
+_PART_OF_THRESHOLD = 0.8
+
+#: And above so many of its own errors, which know its neighbours.
+_LEAST_SNR = 3.0
+
+#: Of rows nearer to each other than this, in FWHM, only the brightest is kept.
+_ONE_STAR = 0.5
+
+#: A star's residuals, as a part of its flux, beyond those that noise alone makes
+#: (0.8 sigma a pixel on average): fixed limits would take all faint stars.
+_QFIT, _QFIT_OF_NOISE = 0.6, 1.5 * 0.8
+
+
+def find_no_stars(
+    table: QTable, exposure: Exposure, noise_area: float
+) -> dict[str, NDArray[np.bool_]]:
+    """Tell which rows are no stars, by what shows it.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        What `fit_stars` returns.
+    exposure : `Exposure`
+        The image with its sky and settings.
+    noise_area : float
+        The PSF's noise-equivalent area, pixels.
+
+    Returns
+    -------
+    rows : dict of bool array
+        The rows that each rule speaks against; a row may be in several.
+    """
+    settings, rms = exposure.settings, exposure.sky.rms
+    x, y, flux, error, qfit = (
+        np.asarray(table[name], dtype=float)
+        for name in ("x_fit", "y_fit", "flux_fit", "flux_err", "qfit")
+    )
+    ny, nx = exposure.shape
+    inside = np.isfinite(x) & np.isfinite(y)
+    column = np.clip(np.where(inside, np.round(x), 0), 0, nx - 1).astype(int)
+    row = np.clip(np.where(inside, np.round(y), 0), 0, ny - 1).astype(int)
+    noise = rms[row, column]
+    n_pixels = np.asarray(table["n_pixels_fit"])
+    positive = np.isfinite(flux) & (flux > 0)
+    off = ~inside | (x < -0.5) | (y < -0.5) | (x > nx - 0.5) | (y > ny - 0.5)  # noqa: PLR2004
+    with np.errstate(invalid="ignore", divide="ignore"):
+        least = _PART_OF_THRESHOLD * settings.threshold * noise * np.sqrt(noise_area)
+        of_noise = _QFIT_OF_NOISE * noise * n_pixels / flux
+        return {
+            "flux not positive": ~positive,
+            "off the image": off & positive,
+            "below the threshold": positive & ~(flux > least),
+            "below 3 errors": positive & ~(flux > _LEAST_SNR * error),
+            "no PSF": positive & (qfit > _QFIT + of_noise),
+            "second row of a star": positive & _seconds(x, y, flux, settings.fwhm),
+        }
+
+
+def _seconds(x: Any, y: Any, flux: Any, fwhm: float) -> NDArray[np.bool_]:
+    """Tell the rows that have a brighter one within half a FWHM."""
+    second = np.zeros(len(x), dtype=bool)
+    order = np.argsort(y, kind="stable")
+    order = order[np.isfinite(x[order]) & np.isfinite(y[order])]
+    ahead = np.searchsorted(y[order], y[order] + _ONE_STAR * fwhm, side="right")
+    for k in np.flatnonzero(ahead > np.arange(len(order)) + 1):
+        one = order[k]
+        for other in order[k + 1 : ahead[k]]:
+            if np.hypot(x[one] - x[other], y[one] - y[other]) < _ONE_STAR * fwhm:
+                second[one if flux[one] < flux[other] else other] = True
+    return second
+
+
+def flag_low(table: QTable, rows: NDArray[np.bool_]) -> None:
+    """Flag rows as no significant stars, in place."""
+    table["flags"][rows] |= PSF_FLAGS.LOW_SNR
+
+
+def noise_area(model: Any, fwhm: float) -> float:
+    """Compute the noise-equivalent area of a PSF: one over the sum of its squares.
+
+    Parameters
+    ----------
+    model : `~astropy.modeling.Fittable2DModel`
+        The PSF; one that varies is taken in its middle.
+    fwhm : float
+        Its full width at half maximum, pixels.
+
+    Returns
+    -------
+    area : float
+        Pixels; King 1983, PASP, 95, 163.
+    """
+    psf = model.copy()
+    x, y = (0.0, 0.0)
+    if hasattr(psf, "grid_xypos"):
+        x, y = np.mean(np.asarray(psf.grid_xypos, dtype=float), axis=0)
+    reach = int(np.ceil(4 * fwhm)) + 1
+    at = np.arange(-reach, reach + 1)
+    psf.flux = 1.0
+    squares = []
+    for phase_x, phase_y in ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5)):
+        psf.x_0, psf.y_0 = np.round(x) + phase_x, np.round(y) + phase_y
+        values = psf(np.round(x) + at[None, :], np.round(y) + at[:, None])
+        squares.append(np.sum(np.asarray(values) ** 2))
+    return float(1 / np.mean(squares))
