@@ -1,0 +1,264 @@
+"""Saturated stars, measured by their wings."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import QTable, vstack
+
+from psfphot import _core
+from psfphot._validate import as_frame, as_positive
+from psfphot.pipeline._blobs import lowest_of_component
+from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
+from psfphot.pipeline._cores import find_cores
+from psfphot.pipeline._wings import Wings
+from psfphot.psf import PSF_FLAGS, PSFPhotometry
+from psfphot.psf._models.convert import to_core
+from psfphot.psf._rendering.rendering import render_model_image, rendering_box
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from psfphot.pipeline._saturation import Saturation
+
+# How often all stars are fitted, the others' wings subtracted.
+ROUNDS = 2
+
+# The fits go this many FWHM beyond a core.
+REACH = 2.0
+
+# A star's wings end where they are this part of the noise.
+FAINT = 0.1
+
+
+@dataclass(frozen=True)
+class SaturatedStars:
+    """What `fit_saturated_stars` found.
+
+    Attributes
+    ----------
+    table : `~astropy.table.QTable`
+        One row for each star, with the columns of `~psfphot.psf.PSFPhotometry`;
+        all are flagged ``saturated``. A star that could not be fitted has NaN.
+    model : 2D ndarray
+        Their image, over the whole support of the PSF.
+    is_near : 2D ndarray of bool
+        Where what is left of a star after its subtraction may be above the
+        noise: other stars there are to be flagged ``near_saturated``.
+    """
+
+    table: QTable
+    model: NDArray[np.float64]
+    is_near: NDArray[np.bool_]
+
+
+def fit_saturated_stars(
+    data: ArrayLike,
+    psf_model: Any,
+    saturation: Saturation,
+    *,
+    noise: ArrayLike,
+    fwhm: float,
+    error: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    mismatch: float = 0.02,
+    n_threads: int | None = None,
+) -> SaturatedStars:
+    """Measure the saturated stars of an image by their wings.
+
+    Each saturated blob is split into the cores of stars. The starting position
+    of each is that of a raster of whole pixels about the core's centroid where the
+    PSF and a constant fit the wings best; then `~psfphot.psf.PSFPhotometry` fits
+    position and flux, jointly where boxes overlap, in a box that goes 2 FWHM
+    beyond the core. That is done again with better weights; stars of a blob that
+    the wings do not ask for are taken out, and such that they do ask for are put
+    in.
+
+    Parameters
+    ----------
+    data : 2D array_like
+        The image without its sky.
+    psf_model : PSF model
+        A model of `psfphot.psf`.
+    saturation : Saturation
+        The saturated pixels, as `find_saturation` finds them.
+    noise : float or 2D array_like
+        The noise of the sky (1 sigma).
+    fwhm : float
+        The full width at half maximum of the PSF, pixels.
+    error : 2D array_like, optional
+        The errors (1 sigma) of the pixels; ``noise`` if not given.
+    mask : 2D array_like of bool, optional
+        `True` for pixels without data. Saturated ones need not be among them.
+    mismatch : float, optional
+        By which part of its value the PSF may be wrong: an error that is added
+        to those of the pixels.
+    n_threads : int or None, optional
+        How many threads to use; `None` for all processors. The result does not
+        depend on it.
+
+    Returns
+    -------
+    SaturatedStars
+        Their table and images.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+    ValueError
+        If shapes do not go together, or ``fwhm`` or ``mismatch`` is not positive.
+    """
+    noise = np.broadcast_to(np.asarray(noise, float), np.shape(data))
+    frame = as_frame(data, noise if error is None else error, mask)
+    bad = ~np.isfinite(frame.data) | ~(np.asarray(frame.error) > 0)
+    bad |= ~np.isfinite(np.asarray(frame.error))
+    if frame.mask is not None:
+        bad |= frame.mask
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = frame.data / noise
+    cores = find_cores(saturation.pixels, bad | saturation.pixels, above)
+    wings = Wings(
+        np.where(bad, 0.0, frame.data),
+        np.where(bad, 1.0, np.asarray(frame.error, float)),
+        bad | saturation.mask,
+        psf_model,
+        fwhm=as_positive(fwhm, "fwhm"),
+        mismatch=as_positive(mismatch, "mismatch"),
+    )
+    error_map = np.where(bad, 1.0, np.asarray(frame.error, float))
+    fitter = _Fitter(wings, error_map, noise, mismatch, n_threads)
+    stars = start_stars(wings, cores)
+    if not len(stars):
+        return SaturatedStars(QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool))
+    stars = decide_stars(wings, stars, cores, fitter.image(stars))
+    for _ in range(ROUNDS):
+        table = fitter.fit(stars)
+        stars = stars.moved_to(table)
+    model = fitter.image(stars)
+    with np.errstate(invalid="ignore"):
+        is_near = 2 * mismatch * model > noise
+    return SaturatedStars(table, model, is_near)
+
+
+class _Fitter:
+    """Joint fits of all stars, whose far wings are subtracted."""
+
+    def __init__(
+        self,
+        wings: Wings,
+        error: NDArray[np.float64],
+        noise: NDArray[np.float64],
+        mismatch: float,
+        n_threads: int | None,
+    ) -> None:
+        self.wings = wings
+        self.error = error
+        self.noise = float(np.median(noise[np.isfinite(noise)]))
+        self.mismatch = mismatch
+        self.n_threads = n_threads
+        self.core_psf = to_core(wings.psf_model)
+        self.smallest_box = np.array(
+            [side + 1 - side % 2 for side in rendering_box(wings.psf_model)]
+        )
+
+    def image(self, stars: StarList, boxes: NDArray[np.int64] | None = None) -> Any:
+        """Render the stars over the whole PSF, or each in a box of its own."""
+        shape = self.wings.data.shape
+        if boxes is None:
+            boxes = self._supports(stars)
+        some = np.isfinite(stars.flux)
+        if not some.any():
+            return np.zeros(shape)
+        return render_model_image(
+            shape,
+            self.core_psf,
+            stars.x[some],
+            stars.y[some],
+            stars.flux[some],
+            box_shape=boxes[some],
+            n_threads=self.n_threads,
+        )
+
+    def _supports(self, stars: StarList) -> NDArray[np.int64]:
+        """Return boxes beyond which the wings are below the noise."""
+        boxes = np.tile(self.smallest_box, (len(stars), 1))
+        largest = max(self.wings.data.shape)
+        for k in np.flatnonzero(np.isfinite(stars.flux)):
+            side = int(boxes[k].max())
+            while side < 2 * largest and self._edge(stars, k, side) > FAINT:
+                side = 2 * side + 1
+                boxes[k] = side
+        return boxes
+
+    def _edge(self, stars: StarList, k: int, side: int) -> float:
+        """Return a star's light at the edge of a box, in units of the noise."""
+        x, y = round(stars.x[k]) + side // 2 + 1, round(stars.y[k])
+        window = slice(y, y + 1), slice(x, x + 1)
+        star = self.wings.stamp(stars.x[k], stars.y[k], window)
+        return float(stars.flux[k] * star[0, 0] / self.noise)
+
+    def fit(self, stars: StarList) -> QTable:
+        """Fit all stars once, from where they are."""
+        half = np.ceil(stars.radius + REACH * self.wings.fwhm).astype(int)
+        groups, half = _groups_of_boxes(stars, half)
+        sides = np.repeat((2 * half + 1)[:, None], 2, axis=1)
+        model = self.image(stars)
+        far = model - self.image(stars, sides)
+        data = self.wings.data - far
+        error = np.hypot(self.error, self.mismatch * model)
+        tables = []
+        for size in np.unique(half):
+            chosen = np.flatnonzero(half == size)
+            init = QTable()
+            init["id"] = chosen + 1
+            init["group_id"] = groups[chosen]
+            init["x_init"], init["y_init"] = stars.x[chosen], stars.y[chosen]
+            init["flux_init"] = stars.flux[chosen]
+            photometry = PSFPhotometry(
+                self.wings.psf_model,
+                (2 * int(size) + 1,) * 2,
+                xy_bounds=float(np.max(stars.radius[chosen])) + 1,
+                n_threads=self.n_threads,
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tables.append(
+                    photometry(
+                        data, error=error, mask=self.wings.excluded, init_params=init
+                    )
+                )
+        table = vstack(tables, metadata_conflicts="silent")
+        table.sort("id")
+        table["flags"] |= PSF_FLAGS.SATURATED
+        return table
+
+
+def _groups_of_boxes(
+    stars: StarList, half: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Group the stars whose boxes overlap; a group has the size of its largest box.
+
+    Returns the groups, from 1, and half of each one's box.
+    """
+    x, y = np.round(stars.x), np.round(stars.y)
+    root = np.arange(x.size)
+    while True:
+        first, second = _core.near_pairs(
+            np.column_stack([x, y]),
+            np.column_stack([x, y]),
+            1.5 * (2 * float(half.max()) + 2),
+        )
+        apart = np.maximum(
+            np.abs(x[first] - x[second]), np.abs(y[first] - y[second])
+        )
+        touch = apart <= half[first] + half[second] + 1
+        root = lowest_of_component(x.size, first[touch], second[touch])
+        largest = half.copy()
+        np.maximum.at(largest, root, half)
+        if np.array_equal(largest[root], half):
+            return root + 1, half
+        half = largest[root]
