@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from psfphot import _core
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -35,7 +38,7 @@ MOST_PLACES = 300
 
 @dataclass(frozen=True)
 class StarList:
-    """Saturated stars.
+    """Saturated stars, and others that shine into their boxes.
 
     Attributes
     ----------
@@ -44,7 +47,7 @@ class StarList:
     radius : 1D ndarray
         Half of the width of each core, pixels.
     blob : 1D ndarray of int
-        The blob that each is in.
+        The blob that each is in; -1 for a companion, which is in none.
     """
 
     x: NDArray[np.float64]
@@ -56,6 +59,23 @@ class StarList:
     def __len__(self) -> int:
         """Return the number of stars."""
         return len(self.x)
+
+    @property
+    def is_saturated(self) -> NDArray[np.bool_]:
+        """Which stars are in a blob."""
+        return self.blob >= 0
+
+    def select(self, chosen: NDArray[Any]) -> StarList:
+        """Keep some of the stars."""
+        return StarList(*(values[chosen] for values in self._columns()))
+
+    def __add__(self, others: StarList) -> StarList:
+        """Append others."""
+        pairs = zip(self._columns(), others._columns(), strict=True)
+        return StarList(*(np.concatenate(pair) for pair in pairs))
+
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        return self.x, self.y, self.flux, self.radius, self.blob
 
     def moved_to(self, table: Table) -> StarList:
         """Take fitted positions and fluxes, where they are finite."""
@@ -87,8 +107,9 @@ def start_stars(wings: Wings, cores: Cores) -> StarList:
     x, y, flux = cores.x.copy(), cores.y.copy(), np.full(cores.x.size, np.nan)
     image = wings.data.copy()
     order = np.argsort(-cores.radius, kind="stable")
+    crowded = _have_neighbours(cores, wings.fwhm)
     for again in range(ROUNDS):
-        for k in order:
+        for k in order[crowded[order]] if again else order:
             reach = 2 * (cores.radius[k] + 2 * wings.fwhm)
             window = wings.window(cores.x[k], cores.y[k], reach)
             if again and np.isfinite(flux[k]):
@@ -99,6 +120,16 @@ def start_stars(wings: Wings, cores: Cores) -> StarList:
             if np.isfinite(flux[k]):
                 image[window] -= flux[k] * wings.stamp(x[k], y[k], window)
     return StarList(x, y, flux, cores.radius, cores.blob)
+
+
+def _have_neighbours(cores: Cores, fwhm: float) -> NDArray[np.bool_]:
+    """Tell which cores have another within reach of their wings."""
+    if not cores.x.size:
+        return np.zeros(0, bool)
+    at = np.column_stack([cores.x, cores.y])
+    first, second = _core.near_pairs(at, at, 4 * (cores.radius.max() + 2 * fwhm))
+    others = first != second
+    return np.bincount(first[others], minlength=cores.x.size) > 0
 
 
 def decide_stars(
@@ -123,34 +154,12 @@ def decide_stars(
         The stars.
     """
     rest = wings.data - model
-    chosen = []
-    for blob in np.unique(stars.blob):
-        members = np.flatnonzero(stars.blob == blob)
-        found = _Blob(wings, stars, members, cores.blobs[blob], rest).decide()
-        radius = stars.radius[members]
-        extra = max(found.x.size - members.size, 0)
-        nearest = np.argmin(
-            np.hypot(
-                found.x[:, None] - stars.x[members], found.y[:, None] - stars.y[members]
-            ),
-            axis=1,
-        )
-        del extra
-        chosen.append(
-            StarList(
-                found.x,
-                found.y,
-                found.flux,
-                radius[nearest],
-                np.full(found.x.size, blob),
-            )
-        )
-    return StarList(
-        *(
-            np.concatenate([getattr(one, name) for one in chosen])
-            for name in ("x", "y", "flux", "radius", "blob")
-        )
-    )
+    decided = stars.select(~stars.is_saturated)
+    for blob in np.unique(stars.blob[stars.is_saturated]):
+        members = stars.select(stars.blob == blob)
+        found = _Blob(wings, members, cores.blobs[blob], rest).decide()
+        decided = found + decided
+    return decided
 
 
 class _Blob:
@@ -159,27 +168,26 @@ class _Blob:
     def __init__(
         self,
         wings: Wings,
-        stars: StarList,
-        members: NDArray[np.int64],
+        members: StarList,
         pixels: Pixels,
         rest: NDArray[np.float64],
     ) -> None:
         self.wings = wings
+        self.members = members
         self.pixels = pixels
         y, x = pixels
         self.window: Window = wings.window(x, y, 2 * wings.fwhm)
-        self.values = rest[self.window].copy()
-        placed = members[np.isfinite(stars.flux[members])]
-        for k in placed:
-            self.values += stars.flux[k] * wings.stamp(
-                stars.x[k], stars.y[k], self.window
-            )
-        self.lost = stars, members[~np.isfinite(stars.flux[members])]
-        self.start = stars.x[placed], stars.y[placed], stars.flux[placed]
-        self.full = self._level()
+        self.rest = rest[self.window]
 
-    def _level(self) -> float:
-        """Return what a saturated star's peak is at least."""
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """The pixels of the window without the light of other stars."""
+        placed = self._placed()
+        return self.rest + self._light(placed.x, placed.y, placed.flux)
+
+    @cached_property
+    def full(self) -> float:
+        """What the peak of a saturated star is at least."""
         y, x = self.pixels
         inside = self.wings.data[y, x]
         around = self.values[~self.wings.excluded[self.window]]
@@ -188,11 +196,18 @@ class _Blob:
     def _fit(self, x: Any, y: Any, flux: Any) -> WingFit:
         return self.wings.fit(self.values, self.window, x, y, flux)
 
-    def decide(self) -> WingFit:
+    def _placed(self) -> StarList:
+        return self.members.select(np.isfinite(self.members.flux))
+
+    def decide(self) -> StarList:
         """Add the stars that the wings ask for, and drop those they do not."""
-        best = self._fit(*self.start)
+        placed = self._placed()
+        alone = len(self.members) == 1
+        if not len(placed) or (alone and not self._is_bad()):
+            return self.members
+        best = self._fit(placed.x, placed.y, placed.flux)
         if not np.isfinite(best.chi2):
-            return best
+            return self.members
         for _ in range(MOST_ADDED):
             more = self._with_one_more(best)
             if more is None:
@@ -203,12 +218,31 @@ class _Blob:
             if less is None:
                 break
             best = less
-        return best
+        return self._as_stars(best)
+
+    def _is_bad(self) -> bool:
+        """Tell whether the wings are not those of the stars."""
+        return (
+            self.wings.reduced_chi2(self.rest, self.window, len(self.members))
+            > BAD_WINGS
+        )
+
+    def _as_stars(self, fit: WingFit) -> StarList:
+        """Give each star the core that it is nearest to."""
+        cores = self.members
+        apart = np.hypot(fit.x[:, None] - cores.x, fit.y[:, None] - cores.y)
+        return StarList(
+            fit.x,
+            fit.y,
+            fit.flux,
+            cores.radius[np.argmin(apart, axis=1)],
+            np.full(fit.x.size, cores.blob[0]),
+        )
 
     def _with_one_more(self, best: WingFit) -> WingFit | None:
         if best.reduced_chi2 < BAD_WINGS:
             return None
-        values = self.values - self._light(best)
+        values = self.values - self._light(best.x, best.y, best.flux)
         y, x = self.pixels
         every = max(1, x.size // MOST_PLACES)
         x_more, y_more, flux = self.wings.best_of(
@@ -236,10 +270,13 @@ class _Blob:
         allowed = NEEDED * best.chi2 + 3
         return less if less.chi2 < allowed else None
 
-    def _light(self, fit: WingFit) -> Any:
+    def _light(self, x: Any, y: Any, flux: Any) -> Any:
         return sum(
-            flux * self.wings.stamp(x, y, self.window)
-            for x, y, flux in zip(fit.x, fit.y, fit.flux, strict=True)
+            (
+                one * self.wings.stamp(a, b, self.window)
+                for a, b, one in zip(x, y, flux, strict=True)
+            ),
+            np.zeros(self.rest.shape),
         )
 
     def _is_full(self, fit: WingFit) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from psfphot import _core
 from psfphot._validate import as_frame, as_positive
 from psfphot.pipeline._blobs import lowest_of_component
 from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
+from psfphot.pipeline._companions import find_companions
 from psfphot.pipeline._cores import find_cores
 from psfphot.pipeline._wings import Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from psfphot.pipeline._saturation import Saturation
-
-# How often all stars are fitted, the others' wings subtracted.
-ROUNDS = 2
 
 # The fits go this many FWHM beyond a core.
 REACH = 2.0
@@ -134,10 +132,13 @@ def fit_saturated_stars(
     stars = start_stars(wings, cores)
     if not len(stars):
         return SaturatedStars(QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool))
+    stars = fitter.with_companions(fitter.fit(stars)[0])
+    stars = fitter.fit(stars)[0]
     stars = decide_stars(wings, stars, cores, fitter.image(stars))
-    for _ in range(ROUNDS):
-        table = fitter.fit(stars)
-        stars = stars.moved_to(table)
+    stars = fitter.with_companions(fitter.fit(stars)[0])
+    stars, table = fitter.fit(stars)
+    stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
+    table["id"] = np.arange(len(table)) + 1
     model = fitter.image(stars)
     with np.errstate(invalid="ignore"):
         is_near = 2 * mismatch * model > noise
@@ -201,9 +202,20 @@ class _Fitter:
         star = self.wings.stamp(stars.x[k], stars.y[k], window)
         return float(stars.flux[k] * star[0, 0] / self.noise)
 
-    def fit(self, stars: StarList) -> QTable:
+    def with_companions(self, stars: StarList) -> StarList:
+        """Add the stars that are seen in the boxes once all others are subtracted."""
+        stars = stars.select(stars.is_saturated | (stars.flux > 0))
+        model = self.image(stars)
+        rest = self.wings.data - model
+        with np.errstate(invalid="ignore"):
+            above = rest / np.hypot(self.error, self.mismatch * model)
+        above[self.wings.excluded] = 0
+        return stars + find_companions(above, rest, stars, self.wings)
+
+    def fit(self, stars: StarList) -> tuple[StarList, QTable]:
         """Fit all stars once, from where they are."""
-        half = np.ceil(stars.radius + REACH * self.wings.fwhm).astype(int)
+        reach = np.where(stars.is_saturated, REACH, 1.0) * self.wings.fwhm
+        half = np.ceil(stars.radius + reach).astype(int)
         groups, half = _groups_of_boxes(stars, half)
         sides = np.repeat((2 * half + 1)[:, None], 2, axis=1)
         model = self.image(stars)
@@ -233,8 +245,8 @@ class _Fitter:
                 )
         table = vstack(tables, metadata_conflicts="silent")
         table.sort("id")
-        table["flags"] |= PSF_FLAGS.SATURATED
-        return table
+        table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
+        return stars.moved_to(table), table
 
 
 def _groups_of_boxes(

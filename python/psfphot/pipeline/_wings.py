@@ -177,6 +177,20 @@ class Wings:
     def _weight(self, window: Window) -> NDArray[np.float64]:
         return np.where(self.excluded[window], 0.0, self.error[window] ** -2)
 
+    def reduced_chi2(
+        self, rest: NDArray[np.float64], window: Window, n_stars: int
+    ) -> float:
+        """Return the chi-squared per degree of freedom of a window's residuals.
+
+        A constant is taken off first.
+        """
+        weight = self._weight(window)
+        total = weight.sum()
+        if total == 0:
+            return 0.0
+        chi2 = (weight * (rest - (weight * rest).sum() / total) ** 2).sum()
+        return float(chi2 / max((weight > 0).sum() - 3 * n_stars - 1, 1))
+
     def fit(
         self,
         values: NDArray[np.float64],
