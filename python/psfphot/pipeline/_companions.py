@@ -18,18 +18,16 @@ CLEAR = 8.0
 
 
 def find_companions(
-    above: NDArray[Any], rest: NDArray[Any], stars: StarList, wings: Wings
+    stars: StarList, model: NDArray[np.float64], wings: Wings
 ) -> StarList:
     """Find stars near saturated ones in what is left of an image.
 
     Parameters
     ----------
-    above : 2D ndarray
-        What is left, in standard deviations; 0 for pixels that do not count.
-    rest : 2D ndarray
-        What is left.
     stars : StarList
-        The stars, which are subtracted.
+        The stars.
+    model : 2D ndarray
+        Their image.
     wings : Wings
         The image.
 
@@ -42,7 +40,9 @@ def find_companions(
     for k in np.flatnonzero(stars.is_saturated & np.isfinite(stars.flux)):
         reach = stars.radius[k] + 2 * wings.fwhm
         rows, columns = window = wings.window(stars.x[k], stars.y[k], reach)
-        peaks = _peaks(above[window])
+        rest = wings.data[window] - model[window]
+        above = np.where(wings.excluded[window], 0.0, rest / wings.error[window])
+        peaks = _peaks(above)
         if not peaks[0].size:
             continue
         at = round(stars.x[k]), round(stars.y[k])
@@ -53,7 +53,7 @@ def find_companions(
             others = [(stars.x, stars.y), *((a, b) for a, b, _ in found)]
             nearest = min(np.min(np.hypot(a - x, b - y)) for a, b in others)
             if nearest > wings.fwhm:
-                found.append((x, y, float(rest[window][j, i] / peak)))
+                found.append((x, y, float(rest[j, i] / peak)))
     x, y, flux = np.array(found).reshape(-1, 3).T
     n = len(found)
     return StarList(x, y, flux, np.zeros(n), np.full(n, -1))

@@ -153,13 +153,28 @@ def decide_stars(
     StarList
         The stars.
     """
-    rest = wings.data - model
+    stars = _with_their_blobs(stars, cores)
     decided = stars.select(~stars.is_saturated)
-    for blob in np.unique(stars.blob[stars.is_saturated]):
+    for blob in np.unique(cores.blob):
         members = stars.select(stars.blob == blob)
-        found = _Blob(wings, members, cores.blobs[blob], rest).decide()
-        decided = found + decided
+        if len(members):
+            found = _Blob(wings, members, cores.blobs[blob], model).decide()
+            decided = found + decided
     return decided
+
+
+def _with_their_blobs(stars: StarList, cores: Cores) -> StarList:
+    """Let companions that are in a blob be stars of it."""
+    blob = stars.blob.copy()
+    radius = stars.radius.copy()
+    companions = np.flatnonzero(~stars.is_saturated)
+    inside = np.stack([np.round(stars.y), np.round(stars.x)], axis=1)
+    for k in companions:
+        for number, core in zip(cores.blob, cores.radius, strict=True):
+            y, x = cores.blobs[number]
+            if ((y == inside[k, 0]) & (x == inside[k, 1])).any():
+                blob[k], radius[k] = number, core
+    return replace(stars, blob=blob, radius=radius)
 
 
 class _Blob:
@@ -170,14 +185,14 @@ class _Blob:
         wings: Wings,
         members: StarList,
         pixels: Pixels,
-        rest: NDArray[np.float64],
+        model: NDArray[np.float64],
     ) -> None:
         self.wings = wings
         self.members = members
         self.pixels = pixels
         y, x = pixels
         self.window: Window = wings.window(x, y, 2 * wings.fwhm)
-        self.rest = rest[self.window]
+        self.rest = wings.data[self.window] - model[self.window]
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
@@ -231,12 +246,16 @@ class _Blob:
         """Give each star the core that it is nearest to."""
         cores = self.members
         apart = np.hypot(fit.x[:, None] - cores.x, fit.y[:, None] - cores.y)
+        # The last star of a blob stays, whatever it is.
+        is_full = self._is_full(fit)
+        if not is_full.any():
+            is_full[np.argmax(fit.flux)] = True
         return StarList(
             fit.x,
             fit.y,
             fit.flux,
             cores.radius[np.argmin(apart, axis=1)],
-            np.full(fit.x.size, cores.blob[0]),
+            np.where(is_full, cores.blob[0], -1),
         )
 
     def _with_one_more(self, best: WingFit) -> WingFit | None:

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 # The fits go this many FWHM beyond a core.
 REACH = 2.0
 
+# How often all stars are fitted before the last time, and companions and the stars
+# of each blob decided.
+ROUNDS = 2
+
+# For the median noise of an image every so many rows and columns do.
+SPARSE = 8
+
 # A star's wings end where they are this part of the noise.
 FAINT = 0.1
 
@@ -128,14 +135,13 @@ def fit_saturated_stars(
         mismatch=as_positive(mismatch, "mismatch"),
     )
     error_map = np.where(bad, 1.0, np.asarray(frame.error, float))
-    fitter = _Fitter(wings, error_map, noise, mismatch, n_threads)
+    fitter = _Fitter(wings, error_map, noise, n_threads)
     stars = start_stars(wings, cores)
     if not len(stars):
         return SaturatedStars(QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool))
-    stars = fitter.with_companions(fitter.fit(stars)[0])
-    stars = fitter.fit(stars)[0]
-    stars = decide_stars(wings, stars, cores, fitter.image(stars))
-    stars = fitter.with_companions(fitter.fit(stars)[0])
+    for _ in range(ROUNDS):
+        stars = fitter.with_companions(fitter.fit(stars)[0])
+        stars = decide_stars(wings, stars, cores, fitter.image(stars))
     stars, table = fitter.fit(stars)
     stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
     table["id"] = np.arange(len(table)) + 1
@@ -153,24 +159,21 @@ class _Fitter:
         wings: Wings,
         error: NDArray[np.float64],
         noise: NDArray[np.float64],
-        mismatch: float,
         n_threads: int | None,
     ) -> None:
         self.wings = wings
         self.error = error
-        self.noise = float(np.median(noise[np.isfinite(noise)]))
-        self.mismatch = mismatch
+        self.noise = float(np.median(noise[::SPARSE, ::SPARSE]))
         self.n_threads = n_threads
         self.core_psf = to_core(wings.psf_model)
-        self.smallest_box = np.array(
-            [side + 1 - side % 2 for side in rendering_box(wings.psf_model)]
-        )
+        self._data, self._error = wings.data.copy(), error.copy()
+        self._boxes, self._edges = self._supports()
 
     def image(self, stars: StarList, boxes: NDArray[np.int64] | None = None) -> Any:
         """Render the stars over the whole PSF, or each in a box of its own."""
         shape = self.wings.data.shape
         if boxes is None:
-            boxes = self._supports(stars)
+            boxes = self._boxes_of(stars)
         some = np.isfinite(stars.flux)
         if not some.any():
             return np.zeros(shape)
@@ -184,33 +187,30 @@ class _Fitter:
             n_threads=self.n_threads,
         )
 
-    def _supports(self, stars: StarList) -> NDArray[np.int64]:
-        """Return boxes beyond which the wings are below the noise."""
-        boxes = np.tile(self.smallest_box, (len(stars), 1))
-        largest = max(self.wings.data.shape)
-        for k in np.flatnonzero(np.isfinite(stars.flux)):
-            side = int(boxes[k].max())
-            while side < 2 * largest and self._edge(stars, k, side) > FAINT:
-                side = 2 * side + 1
-                boxes[k] = side
-        return boxes
+    def _supports(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return boxes of the PSF, and the light at their edges for a flux of 1."""
+        box = np.array([side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)])
+        ny, nx = self.wings.data.shape
+        boxes, edges = [], []
+        while True:
+            boxes.append(box)
+            x = nx // 2 + int(box.max()) // 2 + 1
+            pixel = slice(ny // 2, ny // 2 + 1), slice(x, x + 1)
+            edges.append(float(self.wings.stamp(nx // 2, ny // 2, pixel)[0, 0]))
+            if edges[-1] <= 0 or box.max() > 2 * max(ny, nx):
+                return np.array(boxes), np.array(edges)
+            box = 2 * (3 * box // 4) + 1
 
-    def _edge(self, stars: StarList, k: int, side: int) -> float:
-        """Return a star's light at the edge of a box, in units of the noise."""
-        x, y = round(stars.x[k]) + side // 2 + 1, round(stars.y[k])
-        window = slice(y, y + 1), slice(x, x + 1)
-        star = self.wings.stamp(stars.x[k], stars.y[k], window)
-        return float(stars.flux[k] * star[0, 0] / self.noise)
+    def _boxes_of(self, stars: StarList) -> NDArray[np.int64]:
+        """Return boxes beyond which the wings are below the noise."""
+        flux = np.where(np.isfinite(stars.flux), stars.flux, 0)
+        bright = flux[:, None] * self._edges > FAINT * self.noise
+        return self._boxes[np.minimum(bright.sum(axis=1), len(self._boxes) - 1)]
 
     def with_companions(self, stars: StarList) -> StarList:
         """Add the stars that are seen in the boxes once all others are subtracted."""
         stars = stars.select(stars.is_saturated | (stars.flux > 0))
-        model = self.image(stars)
-        rest = self.wings.data - model
-        with np.errstate(invalid="ignore"):
-            above = rest / np.hypot(self.error, self.mismatch * model)
-        above[self.wings.excluded] = 0
-        return stars + find_companions(above, rest, stars, self.wings)
+        return stars + find_companions(stars, self.image(stars), self.wings)
 
     def fit(self, stars: StarList) -> tuple[StarList, QTable]:
         """Fit all stars once, from where they are."""
@@ -218,10 +218,7 @@ class _Fitter:
         half = np.ceil(stars.radius + reach).astype(int)
         groups, half = _groups_of_boxes(stars, half)
         sides = np.repeat((2 * half + 1)[:, None], 2, axis=1)
-        model = self.image(stars)
-        far = model - self.image(stars, sides)
-        data = self.wings.data - far
-        error = np.hypot(self.error, self.mismatch * model)
+        data, error = self._without_far_wings(stars, half, sides)
         tables = []
         for size in np.unique(half):
             chosen = np.flatnonzero(half == size)
@@ -247,6 +244,23 @@ class _Fitter:
         table.sort("id")
         table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
         return stars.moved_to(table), table
+
+
+    def _without_far_wings(
+        self, stars: StarList, half: NDArray[np.int64], sides: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Subtract the stars' light outside their boxes; only boxes are made.
+
+        Returns the image and its errors, with those of the PSF.
+        """
+        model, near = self.image(stars), self.image(stars, sides)
+        for x, y, reach in zip(stars.x, stars.y, half, strict=True):
+            box = self.wings.window(x, y, int(reach) + 2)
+            self._data[box] = self.wings.data[box] - (model[box] - near[box])
+            self._error[box] = np.hypot(
+                self.error[box], self.wings.mismatch * model[box]
+            )
+        return self._data, self._error
 
 
 def _groups_of_boxes(

@@ -79,6 +79,7 @@ class Wings:
         self.excluded = excluded
         self.psf_model = psf_model
         self.fwhm = fwhm
+        self.mismatch = mismatch
         self.error = np.sqrt(error**2 + (mismatch * np.maximum(data, 0)) ** 2)
         self._unit_star = psf_model.copy()
         self._unit_star.flux = 1.0
