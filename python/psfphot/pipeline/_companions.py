@@ -1,0 +1,71 @@
+"""Stars that shine into the boxes of saturated ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psfphot.pipeline._core_stars import StarList
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot.pipeline._wings import Wings
+
+# A companion stands so many standard deviations above what is left.
+CLEAR = 8.0
+
+
+def find_companions(
+    stars: StarList, model: NDArray[np.float64], wings: Wings
+) -> StarList:
+    """Find stars near saturated ones in what is left of an image.
+
+    Parameters
+    ----------
+    stars : StarList
+        The stars.
+    model : 2D ndarray
+        Their image.
+    wings : Wings
+        The image.
+
+    Returns
+    -------
+    StarList
+        The companions, none within 1 FWHM of another star.
+    """
+    found: list[tuple[float, float, float]] = []
+    for k in np.flatnonzero(stars.is_saturated & np.isfinite(stars.flux)):
+        reach = stars.radius[k] + 2 * wings.fwhm
+        rows, columns = window = wings.window(stars.x[k], stars.y[k], reach)
+        rest = wings.data[window] - model[window]
+        above = np.where(wings.excluded[window], 0.0, rest / wings.error[window])
+        peaks = _peaks(above)
+        if not peaks[0].size:
+            continue
+        at = round(stars.x[k]), round(stars.y[k])
+        pixel = slice(at[1], at[1] + 1), slice(at[0], at[0] + 1)
+        peak = wings.stamp(*at, pixel)[0, 0]
+        for j, i in zip(*peaks, strict=True):
+            x, y = float(columns.start + i), float(rows.start + j)
+            others = [(stars.x, stars.y), *((a, b) for a, b, _ in found)]
+            nearest = min(np.min(np.hypot(a - x, b - y)) for a, b in others)
+            if nearest > wings.fwhm:
+                found.append((x, y, float(rest[j, i] / peak)))
+    x, y, flux = np.array(found).reshape(-1, 3).T
+    n = len(found)
+    return StarList(x, y, flux, np.zeros(n), np.full(n, -1))
+
+
+def _peaks(above: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the highest of each 3 x 3 pixels that is clear, the highest first."""
+    padded = np.pad(above, 1)
+    ny, nx = above.shape
+    highest = np.max(
+        [padded[j : j + ny, i : i + nx] for j in range(3) for i in range(3)], axis=0
+    )
+    y, x = np.nonzero((above >= highest) & (above > CLEAR))
+    order = np.argsort(-above[y, x])
+    return y[order], x[order]
