@@ -10,7 +10,13 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 from cli_field import X, Y, fit, run, tangent, write_field
 
-from psfphot.io import place_sources, read_image, read_sources, write_catalog
+from psfphot.io import (
+    place_sources,
+    read_image,
+    read_sources,
+    rounded,
+    write_catalog,
+)
 
 
 def distorted():
@@ -71,7 +77,8 @@ def test_parquet_round_trip(tmp_path):
     ecsv = QTable.read(tmp_path / "c.ecsv")
     assert again.colnames == ecsv.colnames
     for name in again.colnames:
-        np.testing.assert_array_equal(again[name], ecsv[name])
+        # (text is rounded)
+        np.testing.assert_array_equal(rounded(again)[name], Table(ecsv)[name])
         assert again[name].dtype == ecsv[name].dtype
     assert again["flux_fit"].unit == u.nJy
     assert again["mag"].info.description == ecsv["mag"].info.description

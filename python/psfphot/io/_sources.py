@@ -11,17 +11,16 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io.registry import IORegistryError
 from astropy.table import QTable
-from astropy.wcs.utils import proj_plane_pixel_scales
 
 from psfphot._validate import split_mask
 from psfphot.io._catalogs import require_parquet
+from psfphot.io._coordinates import to_pixels
 from psfphot.io._errors import FileFormatError
 from psfphot.psf._photometry.init_params import find_column
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from astropy.wcs import WCS
     from numpy.typing import NDArray
 
     from psfphot.io._images import FitsImage
@@ -40,10 +39,6 @@ _SKY_NAMES = (
     ("ra_deg", "dec_deg"),
     ("alpha_j2000", "delta_j2000"),
 )
-
-#: Farther than this many pixels from where it should be, a source's position
-#: on the image is none: distortions are polynomials and true nowhere else.
-_LARGEST_MISS = 0.5
 
 
 @dataclass(frozen=True)
@@ -152,7 +147,7 @@ def place_sources(
     pixel = [start_column(sources, axis) for axis in ("x", "y")]
     if sky and image.wcs is not None:
         columns = " and ".join(sky)
-        x, y = _to_pixels(_sky_of(sources, sky, f"{name}: {columns}"), image.wcs)
+        x, y = to_pixels(image.wcs, _sky_of(sources, sky, f"{name}: {columns}"))
         return PlacedSources(x, y, columns)
     if None not in pixel and coordinates != "sky":
         x, y = (_numbers(sources[column], f"{name}: {column}") for column in pixel)
@@ -223,25 +218,3 @@ def _numbers(column: Any, what: str) -> Values:
     if mask is not None:
         numbers[mask] = np.nan
     return numbers
-
-
-def _to_pixels(sky: SkyCoord, wcs: WCS) -> tuple[Values, Values]:
-    """Turn sky coordinates into pixels; NaN where the WCS does not reach."""
-    x, y = np.full(len(sky), np.nan), np.full(len(sky), np.nan)
-    known = np.isfinite(sky.icrs.ra.deg) & np.isfinite(sky.icrs.dec.deg)
-    if not known.any():
-        return x, y
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        frame = wcs.pixel_to_world(0.0, 0.0).frame
-        native = sky[known].transform_to(frame).spherical
-        degrees = [native.lon.deg, native.lat.deg]
-        # Of distorted images the inverse is found by iteration, which need not
-        # end where it should, far from the image.
-        inside = wcs.all_world2pix(*degrees, 0, quiet=True)
-        back = wcs.pixel_to_world(*inside)
-        miss = back.separation(sky[known].transform_to(frame)).deg
-        scale = np.mean(proj_plane_pixel_scales(wcs))
-        reached = miss <= _LARGEST_MISS * scale
-    x[known], y[known] = (np.where(reached, values, np.nan) for values in inside)
-    return x, y
