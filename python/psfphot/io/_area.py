@@ -146,7 +146,7 @@ class _DistortionArea:
             return [b - a for a, b in zip(first, last, strict=True)]
 
         (xx, yx), (xy, yy) = derivative(0.5, 0.0), derivative(0.0, 0.5)
-        return np.abs(xx * yy - xy * yx) * self._linear
+        return np.asarray(np.abs(xx * yy - xy * yx) * self._linear)
 
 
 def _is_brightness(unit: u.UnitBase | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from astropy import units as u
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from psfphot.io._gwcs import GeneralizedWCS
 
     Values = NDArray[np.float64]
-    SkyMap = WCS | GeneralizedWCS
+    SkyMap: TypeAlias = WCS | GeneralizedWCS
 
 #: Farther than this many pixels from where it should be, a source's position
 #: on the image is none: distortions are polynomials and true nowhere else.

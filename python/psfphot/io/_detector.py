@@ -13,7 +13,7 @@ from psfphot.psf import GriddedPSFModel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from psfphot.io._images import FitsImage
+    from psfphot.io._fits_image import FitsImage
     from psfphot.io._psfs import Psf
 
 #: Words in FILTER and PUPIL that are no filter.

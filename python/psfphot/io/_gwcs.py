@@ -26,6 +26,9 @@ INSTALL = "pip install 'psfphot[jwst]'"
 #: Newton's iterations. On a JWST-like distortion of degree 5 four leave 9e-9 px.
 _ITERATIONS = 8
 
+#: The last step in pixels: what is left after it is far smaller.
+_SMALL_STEP = 1e-6
+
 #: Half of the step of the derivatives, in pixels.
 _STEP = 0.5
 
@@ -89,12 +92,13 @@ class GeneralizedWCS:
                 break
             dx, dy = (self._derivative(origin, xy, axis) for axis in (0, 1))
             det = dx[0] * dy[1] - dx[1] * dy[0]
-            step = (
+            move = (
                 miss[0] * dy[1] - miss[1] * dy[0],
                 dx[0] * miss[1] - dx[1] * miss[0],
             )
-            xy = xy + np.array(step) / det
-            if np.nanmax(np.abs(np.array(step) / det), initial=0) < 1e-6:
+            step = np.array(move) / det
+            xy = xy + step
+            if np.nanmax(np.abs(step), initial=0) < _SMALL_STEP:
                 break
         return xy[0], xy[1]
 

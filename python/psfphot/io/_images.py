@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +38,8 @@ from psfphot.io._weights import (
 )
 
 if TYPE_CHECKING:
+    import os
+
     from astropy import units as u
     from numpy.typing import NDArray
 
@@ -67,7 +68,7 @@ def read_image(
     dq: str | None = None,
     dq_bits: str | None = None,
     weight: str | None = None,
-    weight_type: str = "exposure",
+    weight_type: str | None = None,
 ) -> FitsImage:
     """Read an image, its errors, mask, unit and coordinates from FITS.
 
@@ -103,8 +104,8 @@ def read_image(
         negative have no data; the errors are made of the others. By default the
         WHT extension, if there is one, tells the pixels without data alone.
     weight_type : {"exposure", "ivar"}, optional
-        What ``weight`` is: relative, scaled to the measured noise, or the
-        inverse variance.
+        What ``weight`` is: relative, the default, which is scaled to the
+        measured noise; or the inverse variance.
 
     Returns
     -------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from astropy.table import Table
 
-    from psfphot.io._images import FitsImage
+    from psfphot.io._fits_image import FitsImage
 
 #: Of magnitudes per relative flux.
 _POGSON = 2.5 / np.log(10)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from psfphot.io._images import FitsImage
+    from psfphot.io._fits_image import FitsImage
 
     Values = NDArray[np.float64]
 

@@ -62,8 +62,8 @@ def find_coordinates(header: fits.Header, hdus: fits.HDUList, name: str) -> Coor
     """
     fits_wcs = _celestial_wcs(header, hdus, name)
     lookup = " with lookup tables" if lookup_tables(header, hdus) else ""
-    kind = "" if fits_wcs is None else "-".join(fits_wcs.wcs.ctype[0].split("-")[-1:])
-    said = Coordinates(fits_wcs, fits_wcs and f"the header ({kind}{lookup})" or "")
+    kind = "" if fits_wcs is None else f"the header, {fits_wcs.wcs.ctype[0]}{lookup}"
+    said = Coordinates(fits_wcs, kind)
     # Resampled images have no distortion: their header is exact.
     if fits_wcs is not None and fits_wcs.sip is None:
         return said

@@ -25,15 +25,15 @@ WEIGHT_TYPES = ("exposure", "ivar")
 _WEIGHT, _CONTEXT = "WHT", ("CON", "CTX")
 
 
-def check_weight_type(weight_type: str) -> None:
+def check_weight_type(weight_type: str | None) -> None:
     """Refuse a kind of weight that there is not.
 
     Raises
     ------
     ValueError
-        If it is neither "exposure" nor "ivar".
+        If it is neither "exposure" nor "ivar", nor `None`.
     """
-    if weight_type not in WEIGHT_TYPES:
+    if weight_type is not None and weight_type not in WEIGHT_TYPES:
         known = " or ".join(repr(known) for known in WEIGHT_TYPES)
         msg = f"weight_type must be {known}, got {weight_type!r}"
         raise ValueError(msg)
@@ -100,11 +100,14 @@ def find_unexposed(owner: Owner) -> Plane | None:
 
 def no_weight(weight: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which pixels have no data: weight not finite, 0 or negative."""
-    return ~(np.isfinite(weight) & (weight > 0))
+    return np.asarray(~(np.isfinite(weight) & (weight > 0)))
 
 
 def error_of_weight(
-    data: NDArray[Any], weight: Plane, weight_type: str, mask: NDArray[np.bool_]
+    data: NDArray[Any],
+    weight: Plane,
+    weight_type: str | None,
+    mask: NDArray[np.bool_],
 ) -> Plane:
     """Make 1-sigma errors of weights.
 
@@ -114,9 +117,9 @@ def error_of_weight(
         The image.
     weight : `~psfphot.io._planes.Plane`
         Its weights.
-    weight_type : {"exposure", "ivar"}
-        "ivar": the errors are 1/sqrt(weight), in the image's unit. "exposure":
-        they are k/sqrt(weight) with the k that makes the noise of
+    weight_type : {"exposure", "ivar"}, optional
+        "ivar": the errors are 1/sqrt(weight), in the image's unit. "exposure",
+        the default: they are k/sqrt(weight) with the k that makes the noise of
         data/error, measured as `psfphot.io.estimate_sky` does, equal to 1. Either
         has the sky's noise, and that of the stars if whoever made the weights
         put it there.
