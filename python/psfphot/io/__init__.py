@@ -33,7 +33,8 @@ from psfphot.io._planes import check_bits, check_error
 from psfphot.io._psfs import Psf, measure_fwhm, read_psf
 from psfphot.io._rounding import rounded
 from psfphot.io._sky import Sky, estimate_sky
-from psfphot.io._sources import PlacedSources, place_sources, read_sources, start_column
+from psfphot.io._sources import PlacedSources, place_sources, start_column
+from psfphot.io._tables import read_sources
 from psfphot.io._weights import WEIGHT_TYPES
 
 __all__ = [

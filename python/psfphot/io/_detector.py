@@ -9,9 +9,11 @@ import numpy as np
 from astropy.nddata import NDData
 
 from psfphot.psf import GriddedPSFModel
+from psfphot.psf._files.stdpsf import find_mosaic, read_stdpsf_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from psfphot.io._fits_image import FitsImage
     from psfphot.io._psfs import Psf
@@ -172,6 +174,29 @@ def find_detector(
         (1 / scales[0], 1 / scales[1]),
         drizzled,
     )
+
+
+def choose_detector_id(path: Path, detector: Detector) -> int | None:
+    """Choose the detector of an STDPSF file that an image is of.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        A file of PSFs.
+    detector : `Detector`
+        The image's: CCDCHIP chooses between two chips, DETECTOR else.
+
+    Returns
+    -------
+    detector_id : int or `None`
+        `None` where the file holds one detector, or the image is of none of its.
+    """
+    try:
+        mosaic = find_mosaic(read_stdpsf_grid(path))
+    except (ValueError, OSError):  # of another kind, or what its reader will tell
+        return None
+    found = detector.detector_id
+    return found if mosaic is not None and found in mosaic.names else None
 
 
 def check_detector(image: FitsImage, psf: Psf) -> DetectorCheck:
