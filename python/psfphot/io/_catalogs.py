@@ -13,7 +13,7 @@ from astropy.io.votable import from_table
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
-from psfphot.io._atomic import file_suffix, replacing
+from psfphot._files import file_suffix, replacing
 from psfphot.io._coordinates import sky_errors, to_sky
 from psfphot.io._errors import MissingPackageError
 from psfphot.io._fits import as_path

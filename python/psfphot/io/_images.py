@@ -9,8 +9,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot._files import replacing
 from psfphot.io._area import find_pixel_area
-from psfphot.io._atomic import replacing
 from psfphot.io._detector import find_detector
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io.fits.verify import VerifyError
 from astropy.io.registry import IORegistryError
 
 from psfphot.io._aperture_correction import (
@@ -20,6 +21,7 @@ from psfphot.io._detector import choose_detector_id
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import is_image, open_fits
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
+from psfphot.psf._files.grid_file import whole_oversampling
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -269,9 +271,12 @@ def _normalisation(total: float, target: int) -> tuple[float, str]:
 
 def _oversampling(path: Path, header: fits.Header) -> int:
     for key in _OVERSAMPLING_KEYS:
-        value = header.get(key)
-        if isinstance(value, int | float) and value >= 1 and value == int(value):
-            return int(value)
+        try:
+            samples = whole_oversampling(header.get(key))
+        except VerifyError:  # astropy parses a card when it is asked for
+            continue
+        if samples is not None:
+            return samples
     keys = ", ".join(_OVERSAMPLING_KEYS)
     msg = (
         f"{path}: the header does not say how much the PSF is oversampled "

@@ -10,10 +10,10 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import Angle, SkyCoord
 
+from psfphot._columns import find_column
 from psfphot._validate import split_mask
 from psfphot.io._coordinates import to_pixels
 from psfphot.io._errors import FileFormatError
-from psfphot.psf._photometry.init_params import find_column
 
 if TYPE_CHECKING:
     from astropy.table import QTable
