@@ -15,12 +15,7 @@ from psfphot.io._catalogs import (
     write_catalog,
     write_regions,
 )
-from psfphot.io._detector import (
-    Detector,
-    DetectorCheck,
-    check_detector,
-    place_psf,
-)
+from psfphot.io._detector import Detector
 from psfphot.io._errors import FileFormatError, MissingPackageError
 from psfphot.io._fits import science_extensions, split_extension
 from psfphot.io._fits_image import FitsImage
@@ -29,6 +24,7 @@ from psfphot.io._images import IMAGE_SUFFIXES, read_image, write_image
 from psfphot.io._levels import HeaderValue
 from psfphot.io._magnitudes import ZeroPoint, add_magnitudes, find_zero_point
 from psfphot.io._masks import parse_mask
+from psfphot.io._placement import DetectorCheck, check_detector, place_psf
 from psfphot.io._planes import check_bits, check_error
 from psfphot.io._psfs import Psf, measure_fwhm, read_psf
 from psfphot.io._rounding import rounded
