@@ -190,9 +190,10 @@ def _choose_image(hdus: fits.HDUList, ext: str | None, path: Path) -> Any:
     if ext is None:
         images = [hdu for hdu in hdus if is_image(hdu)]
         flat = [h for h in images if sum(n > 1 for n in h.shape) <= 2]  # noqa: PLR2004
-        science = [hdu for hdu in flat if hdu.name == "SCI"]
-        if science or flat or images:
-            return (science or flat or images)[0]
+        science = [hdu for hdu in images if hdu.name == "SCI"]
+        if images:
+            flat_science = [hdu for hdu in flat if hdu.name == "SCI"]
+            return (flat_science or science or flat or images)[0]
         msg = f"{path}: has no image; it has {_listing(hdus)}"
         raise FileFormatError(msg)
     name, _, version = ext.partition(",")

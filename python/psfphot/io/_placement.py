@@ -62,6 +62,7 @@ def check_detector(image: FitsImage, psf: Psf) -> DetectorCheck:
     Returns
     -------
     check : `DetectorCheck`
+        Of a resampled or binned image no offset.
     """
     own, model = image.detector, psf.model
     if not isinstance(model, GriddedPSFModel):
@@ -77,10 +78,7 @@ def check_detector(image: FitsImage, psf: Psf) -> DetectorCheck:
         filters = " and ".join(own.filters)
         said.append(f"the PSFs are of filter {filter_name}, the image of {filters}")
     if own.resampled:
-        said.append(
-            "the image is resampled: its pixels are no detector's, and the PSF of "
-            "a place on it is not known; the grid's positions are taken as they are"
-        )
+        # Its pixels are no detector's, and no place on one is known.
         return DetectorCheck(tuple(said), (0.0, 0.0))
     if any(abs(one - 1) > _BINNED for one in own.binning):
         said.append(
