@@ -35,7 +35,9 @@ def lookup_table(version, value):
     table = fits.ImageHDU(
         np.full((10, 11), value, np.float32), name="WCSDVARR", ver=version
     )
-    table.header.update({f"{key}{axis}": 1.0 for key in ("CRPIX", "CRVAL") for axis in (1, 2)})
+    table.header.update(
+        {f"{key}{axis}": 1.0 for key in ("CRPIX", "CRVAL") for axis in (1, 2)}
+    )
     table.header.update({"CDELT1": 9.0, "CDELT2": 9.0})
     return table
 
@@ -50,7 +52,9 @@ def flc_hdus(data, chip=2, sip=None, **keywords):
     primary = fits.PrimaryHDU()
     primary.header.update({"TELESCOP": "HST", "INSTRUME": "ACS", "DETECTOR": "WFC"})
     primary.header.update({"FILTER1": "CLEAR1L", "FILTER2": "F814W", "EXPTIME": 500.0})
-    primary.header.update({"ATODGNA": 2.0, "ATODGNB": 2.1, "READNSEA": 4.0, "READNSEB": 4.4})
+    primary.header.update(
+        {"ATODGNA": 2.0, "ATODGNB": 2.1, "READNSEA": 4.0, "READNSEB": 4.4}
+    )
     return [
         primary,
         fits.ImageHDU(data.astype(np.float32), header, name="SCI"),
@@ -67,7 +71,9 @@ def cal_hdus(data, area=None, sip=None, **keywords):
     header = tangent_header(nx, ny, sip=sip)
     header.update({"BUNIT": "MJy/sr", "PIXAR_SR": 9.31e-14})
     primary = fits.PrimaryHDU()
-    primary.header.update({"TELESCOP": "JWST", "INSTRUME": "NIRCAM", "DETECTOR": "NRCB1"})
+    primary.header.update(
+        {"TELESCOP": "JWST", "INSTRUME": "NIRCAM", "DETECTOR": "NRCB1"}
+    )
     primary.header.update({"FILTER": "F200W", "PUPIL": "CLEAR", **keywords})
     area = np.ones(data.shape) if area is None else area
     return [
