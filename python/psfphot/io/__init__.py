@@ -20,7 +20,7 @@ from psfphot.io._errors import FileFormatError, MissingPackageError
 from psfphot.io._fits import science_extensions, split_extension
 from psfphot.io._fits_image import FitsImage
 from psfphot.io._gwcs import GeneralizedWCS
-from psfphot.io._images import IMAGE_SUFFIXES, read_image, write_image
+from psfphot.io._images import IMAGE_SUFFIXES, read_detector, read_image, write_image
 from psfphot.io._levels import HeaderValue
 from psfphot.io._magnitudes import ZeroPoint, add_magnitudes, find_zero_point
 from psfphot.io._masks import parse_mask
@@ -63,6 +63,7 @@ __all__ = [
     "parse_mask",
     "place_psf",
     "place_sources",
+    "read_detector",
     "read_image",
     "read_psf",
     "read_sources",

@@ -11,7 +11,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._files import replacing
 from psfphot.io._area import find_pixel_area
-from psfphot.io._detector import find_detector
+from psfphot.io._detector import Detector, find_detector
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
     as_path,
@@ -200,6 +200,28 @@ def read_image(
         wcs_source=coordinates.source,
         tables=tuple(tables),
     )
+
+
+def read_detector(path: str | os.PathLike[str], ext: str | None = None) -> Detector:
+    """Read from the headers alone which detector an image is of.
+
+    Parameters
+    ----------
+    path, ext
+        As for `read_image`.
+
+    Returns
+    -------
+    detector : `Detector`
+        One that says nothing where the file cannot be read.
+    """
+    try:
+        with open_fits(as_path(path)) as hdus:
+            hdu, _ = choose_image(hdus, ext, as_path(path))
+            header, primary = hdu.header, hdus[0].header
+            return find_detector(lambda key: header.get(key, primary.get(key)))
+    except (OSError, FileFormatError):
+        return Detector()
 
 
 def write_image(

@@ -29,12 +29,13 @@ _ERRORS = {
     "dec": ("dec_err", 1 / 3.6e6),
 }
 
-#: Digits after the point of degrees without an error: a microarcsecond.
-_DEGREES = 10
+#: Digits after the point of positions without an error, which are somebody's: of
+#: degrees a microarcsecond.
+_OF_POSITIONS = {"ra": 10, "dec": 10, "x_fit": 9, "y_fit": 9}
 
 #: The own columns of a catalogue that are rounded; a user's are left alone.
 _OTHERS = (
-    *("x_init", "y_init", "flux_init", "local_bkg", "snr", "pixel_area"),
+    *("local_bkg", "snr", "pixel_area"),
     *("qfit", "cfit", "reduced_chi2"),
     *(error for error, _ in _ERRORS.values()),
 )
@@ -49,7 +50,7 @@ def rounded(table: Table) -> Table:
         The catalogue; not changed. Values with an error (``x_fit``,
         ``flux_fit``, ``mag``, ``ra``, ...) are rounded to the third significant
         digit of the error, each row by its own; others of its own to 6
-        significant digits; a user's columns stay.
+        significant digits; where fits started, and a user's columns, stay.
 
     Returns
     -------
@@ -78,8 +79,8 @@ def _decimals(table: Table, name: str) -> NDArray[np.int64] | None:
     error, unit = _ERRORS.get(name, ("", 1.0))
     if not error:
         return others
-    if name in {"ra", "dec"}:
-        others = np.full(len(values), _DEGREES)
+    if name in _OF_POSITIONS:
+        others = np.full(len(values), _OF_POSITIONS[name])
     if error not in table.colnames:
         return others
     sizes = np.asarray(table[error], dtype=np.float64) * unit
