@@ -41,6 +41,11 @@ _OTHERS = (
 )
 
 
+#: Where fits started, and what a catalogue's meta says where a finder chose it.
+_STARTS = ("x_init", "y_init", "flux_init")
+_FROM_FINDER = "from the finder"
+
+
 def rounded(table: Table) -> Table:
     """Round a catalogue's own columns, for text.
 
@@ -50,7 +55,8 @@ def rounded(table: Table) -> Table:
         The catalogue; not changed. Values with an error (``x_fit``,
         ``flux_fit``, ``mag``, ``ra``, ...) are rounded to the third significant
         digit of the error, each row by its own; others of its own to 6
-        significant digits; where fits started, and a user's columns, stay.
+        significant digits, where fits started only if a finder chose it; a
+        user's columns stay.
 
     Returns
     -------
@@ -70,7 +76,8 @@ def rounded(table: Table) -> Table:
 
 def _decimals(table: Table, name: str) -> NDArray[np.int64] | None:
     """Tell how many digits after the point each row keeps; `None`: all."""
-    if name not in _ERRORS and name not in _OTHERS:
+    started = name in _STARTS and table.meta.get("positions") == _FROM_FINDER
+    if name not in _ERRORS and name not in _OTHERS and not started:
         return None
     if table[name].dtype.kind != "f" or table[name].ndim != 1:
         return None
