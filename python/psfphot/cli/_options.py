@@ -80,6 +80,12 @@ _OPTIONS = (
         help="Widen the PSF of a file by a Gaussian of this sigma in pixels, for an "
         "image whose resampling widened the stars.",
     ),
+    _psf(
+        "--aperture-correction",
+        metavar="FRACTION|FILE",
+        help="Make fluxes total with a PSF normalised within a radius (STDPSF): the "
+        "fraction of the light within it, or a table of radius and ee.",
+    ),
     _input(
         "--ext",
         multiple=True,
@@ -101,8 +107,23 @@ _OPTIONS = (
     ),
     _input(
         "--mask",
-        metavar="FILE|[EXT]",
-        help="Leave out the pixels where this image is not 0.",
+        metavar="FILE|[EXT]|'EXT OP NUMBER'",
+        help="Leave out the pixels where this image is not 0, or where a comparison is "
+        "true: 'WHT==0'.",
+    ),
+    _input(
+        "--weight",
+        metavar="EXT|FILE|none",
+        show_default="WHT, if there is one, for what was exposed",
+        help="Weights of the pixels, of which errors are made; 0, negative and NaN: no "
+        "data.",
+    ),
+    _input(
+        "--weight-type",
+        type=click.Choice(["exposure", "ivar"]),
+        show_default="exposure",
+        help="What --weight is: relative, scaled to the measured noise, or the inverse "
+        "variance.",
     ),
     _input(
         "--dq",

@@ -28,6 +28,7 @@ class FitWords:
     detector_id: int | None
     grid_order: str
     psf_blur: float | None
+    aperture_correction: str | None
     # The image
     ext: tuple[str, ...]
     all_ext: bool
@@ -35,6 +36,8 @@ class FitWords:
     mask: str | None
     dq: str | None
     dq_bits: str | None
+    weight: str | None
+    weight_type: Literal["exposure", "ivar"] | None
     # Which stars
     catalog: str | None
     forced: bool
@@ -83,6 +86,9 @@ class FitWords:
             if given is not None and off:
                 msg = f"--{option} and --no-{option} exclude each other; give one"
                 raise UsageFault(msg)
+        if self.weight_type is not None and self.weight is None:
+            msg = "--weight-type needs the weights: give --weight EXT|FILE"
+            raise UsageFault(msg)
         if self.forced and self.catalog is None:
             msg = "--forced needs the positions: give --catalog FILE"
             raise UsageFault(msg)

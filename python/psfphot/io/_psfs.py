@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,12 @@ import numpy as np
 from astropy.io.fits.verify import VerifyError
 from astropy.io.registry import IORegistryError
 
+from psfphot.io._aperture_correction import (
+    find_aperture_correction,
+    normalisation_radius,
+)
 from psfphot.io._blur import blur
+from psfphot.io._detector import choose_detector_id
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import is_image, open_fits
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
@@ -20,6 +26,8 @@ from psfphot.psf._files.grid_file import whole_oversampling
 if TYPE_CHECKING:
     from astropy.io import fits
     from numpy.typing import NDArray
+
+    from psfphot.io._detector import Detector
 
 #: Where PSF makers put the oversampling; the first one present counts.
 _OVERSAMPLING_KEYS = ("OVERSAMP", "OVERSAMPLING", "DET_SAMP")
@@ -54,18 +62,20 @@ class Psf:
 
 
 def read_psf(
-    spec: str,
+    spec: str | os.PathLike[str],
     *,
     oversampling: int | None = None,
     grid_order: str = "auto",
     detector_id: int | None = None,
     blur_sigma: float | None = None,
+    aperture_correction: Any = None,
+    detector: Detector | None = None,
 ) -> Psf:
     """Make the PSF model that a word describes.
 
     Parameters
     ----------
-    spec : str
+    spec : str or path-like
         ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
         file: a grid of ePSFs of any format that
         `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), or one
@@ -81,6 +91,14 @@ def read_psf(
     blur_sigma : float, optional
         Convolve the PSF of a file with a Gaussian of this standard deviation
         in image pixels, where resampling has widened the image's stars.
+    aperture_correction : float, table or path-like, optional
+        Makes fluxes total with a PSF that is normalised within a radius, as
+        those of STDPSF files are: the fraction of the light that the PSF's own
+        normalisation holds, in (0, 1]; or a table of encircled energies, see
+        `find_aperture_correction`, taken at that radius.
+    detector : `Detector`, optional
+        The image's, as `FitsImage.detector`: chooses the detector of a file that
+        holds several, where ``detector_id`` does not.
 
     Returns
     -------
@@ -94,6 +112,10 @@ def read_psf(
     is, since a finite stamp lacks a little of the wings; any other is scaled
     so that the stamp itself sums to oversampling².
 
+    The PSFs of STDPSF files hold a flux of 1 within 5.0 pixels (WFC3/UVIS and
+    ACS) or 5.5 pixels (WFC3/IR), so that fluxes are those within this radius, a
+    few per cent less than total ones; ``aperture_correction`` makes them total.
+
     Raises
     ------
     ValueError
@@ -103,6 +125,7 @@ def read_psf(
     FileFormatError
         If it holds no PSF, or its oversampling is unknown.
     """
+    spec = os.fspath(spec)
     gaussian = _GAUSSIAN.fullmatch(spec)
     if gaussian:
         _refuse("a Gaussian", oversampling=oversampling, detector_id=detector_id)
@@ -111,6 +134,8 @@ def read_psf(
         path = Path(spec)
         data, header = _psf_image(path)
         if data is None:
+            if detector_id is None and detector is not None:
+                detector_id = choose_detector_id(path, detector)
             model, description = _grid(path, grid_order, detector_id)
             _refuse("a grid, whose file says it", oversampling=oversampling)
         else:
@@ -119,6 +144,10 @@ def read_psf(
     if blur_sigma is not None:
         model = blur(model, blur_sigma)
         description += f", blurred by a Gaussian of sigma {blur_sigma:g} px"
+    if aperture_correction is not None:
+        correction = find_aperture_correction(aperture_correction, model)
+        model = correction.apply(model)
+        description += f", {correction.description}"
     return Psf(model, description, measure_fwhm(model))
 
 
@@ -184,6 +213,9 @@ def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, st
         raise FileFormatError(msg) from exc
     n_psfs, samples = len(model.data), int(np.max(model.oversampling))
     description = f"grid of {n_psfs} ePSFs, {samples}x oversampled, used as it is"
+    radius = normalisation_radius(model)
+    if radius is not None:
+        description += f" (flux 1 within {radius:g} px: fluxes are not total)"
     return model, description
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from psfphot.io import FitsImage, Psf, measure_fwhm
+from astropy.utils.exceptions import AstropyUserWarning
+
+from psfphot.io import FitsImage, Psf, check_detector, measure_fwhm, place_psf
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._settings import ResolvedSettings, Settings
 
@@ -33,7 +36,8 @@ class Exposure:
     image : `~psfphot.io.FitsImage`
         The image as it was read.
     psf : `~psfphot.io.Psf`
-        The PSF.
+        The PSF; a grid's positions are those on the image, which may be a part of
+        the detector.
     settings : `ResolvedSettings`
         The settings in pixels.
     masks : `PixelMasks`
@@ -43,6 +47,11 @@ class Exposure:
     ------
     TypeError
         If an argument is of another type.
+
+    Warns
+    -----
+    AstropyUserWarning
+        If a grid of PSFs is of another detector or filter than the image.
     """
 
     def __init__(
@@ -59,7 +68,7 @@ class Exposure:
             msg = f"settings must be Settings, got {type(settings).__name__}"
             raise TypeError(msg)
         self.image = image
-        self.psf = _as_psf(psf)
+        self.psf = _placed(_as_psf(psf), image)
         self.settings: ResolvedSettings = settings.resolve(self.psf.fwhm)
         self.masks = PixelMasks(image.mask, image.n_masked)
         self._sky: SkyMaps | None = None
@@ -142,6 +151,14 @@ class Exposure:
     def __repr__(self) -> str:
         ny, nx = self.shape
         return f"<Exposure({self.image.name}: {nx} x {ny}, {self.psf.description})>"
+
+
+def _placed(psf: Psf, image: FitsImage) -> Psf:
+    """Move a grid of PSFs to where on the detector the image is, or say why not."""
+    check = check_detector(image, psf)
+    for said in check.warnings:
+        warnings.warn(f"{image.name}: {said}", AstropyUserWarning, stacklevel=4)
+    return place_psf(psf, check.offset)
 
 
 def _as_psf(psf: Any) -> Psf:
