@@ -245,14 +245,15 @@ def _settings(words: FitWords) -> Settings:
     else:
         max_shift = words.max_shift if math.isfinite(words.max_shift) else None
     return Settings(
+        finder=words.finder,
         threshold=words.threshold,
         fwhm=_or_auto(words.fwhm),
-        roundness=words.roundness,
+        keep_all=words.keep_all,
         min_separation=_or_auto(words.min_separation),
         fit_shape=_or_auto(words.fit_shape),
         aperture_radius=_or_auto(words.aperture_radius),
         group_separation=None if words.no_group else _or_auto(words.group),
-        local_bkg=None if words.no_local_bkg else _or_auto(words.local_bkg),
+        local_bkg=words.local_bkg,
         max_shift=max_shift,
         forced=words.forced,
         zero_point=words.zero_point,

@@ -42,9 +42,9 @@ class FitWords:
     catalog: str | None
     forced: bool
     catalog_coords: Literal["auto", "sky", "pixel"]
+    finder: Literal["matched", "dao", "iraf"]
     threshold: float
     fwhm: float | None
-    roundness: float
     min_separation: float | None
     # The fit
     fit_shape: tuple[int, int] | None
@@ -53,7 +53,7 @@ class FitWords:
     group: float | None
     no_group: bool
     local_bkg: tuple[float, float] | None
-    no_local_bkg: bool
+    keep_all: bool
     zero_point: float | None
     # Output
     residual: str | None
@@ -79,13 +79,9 @@ class FitWords:
             inner, outer = annulus
             msg = f"--local-bkg needs INNER below OUTER, got {inner:g} {outer:g}"
             raise UsageFault(msg)
-        for option, given, off in (
-            ("group", self.group, self.no_group),
-            ("local-bkg", self.local_bkg, self.no_local_bkg),
-        ):
-            if given is not None and off:
-                msg = f"--{option} and --no-{option} exclude each other; give one"
-                raise UsageFault(msg)
+        if self.group is not None and self.no_group:
+            msg = "--group and --no-group exclude each other; give one"
+            raise UsageFault(msg)
         if self.weight_type is not None and self.weight is None:
             msg = "--weight-type needs the weights: give --weight EXT|FILE"
             raise UsageFault(msg)

@@ -54,11 +54,14 @@ class Psf:
         What it is and how it was normalised, for people.
     fwhm : float
         The full width at half maximum in image pixels, measured on the model.
+    is_guess : bool
+        Whether it is a formula that somebody typed, and no PSF of a file.
     """
 
     model: Any
     description: str
     fwhm: float
+    is_guess: bool = True
 
 
 def read_psf(
@@ -148,7 +151,9 @@ def read_psf(
         correction = find_aperture_correction(aperture_correction, model)
         model = correction.apply(model)
         description += f", {correction.description}"
-    return Psf(model, description, measure_fwhm(model))
+    return Psf(
+        model, description, measure_fwhm(model), is_guess=bool(gaussian)
+    )
 
 
 def measure_fwhm(model: Any) -> float:

@@ -70,9 +70,9 @@ def make_catalog(
     }
     if positions is None:
         catalog.meta |= {
+            "finder": settings.finder,
             "threshold_sigma": settings.threshold,
             "finder_fwhm": settings.fwhm,
-            "finder_roundness": settings.roundness,
             "finder_min_separation": settings.min_separation,
         }
     if zero_point.value is not None:
