@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.io.votable import from_table
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
@@ -151,6 +150,9 @@ def _write_csv(path: Path, table: Table) -> None:
 
 
 def _write_votable(path: Path, table: Table) -> None:
+    # (takes a while to be imported, and few need it)
+    from astropy.io.votable import from_table  # noqa: PLC0415
+
     lines = _meta_lines(table)
     table.meta.clear()
     with warnings.catch_warnings():
