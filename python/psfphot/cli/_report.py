@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def describe_psf(psf: Psf) -> list[str]:
     """Describe the PSF in one line."""
-    return [_line("PSF", f"{psf.description}; FWHM {psf.fwhm:.2f} px")]
+    width = "" if psf.model is None else f"; FWHM {psf.fwhm:.2f} px in the image"
+    return [_line("PSF", f"{psf.description}{width}")]
 
 
 def describe_image(image: FitsImage) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from psfphot.io._blur import blur
 from psfphot.io._detector import choose_detector_id
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import is_image, open_fits
-from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
+from psfphot.io._psf_words import MEASURED, as_formula
+from psfphot.psf import GriddedPSFModel, ImagePSF
 from psfphot.psf._files.grid_file import whole_oversampling
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ _GRID_KEYS = frozenset({"DET_YX0", "NXPSFS"})
 #: a finite stamp holds less than the whole flux.
 _SUM_TOLERANCE = 0.2
 
-_GAUSSIAN = re.compile(r"gaussian:(?P<fwhm>.*)", re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class Psf:
@@ -54,14 +53,18 @@ class Psf:
         What it is and how it was normalised, for people.
     fwhm : float
         The full width at half maximum in image pixels, measured on the model.
-    is_guess : bool
-        Whether it is a formula that somebody typed, and no PSF of a file.
+    is_formula : bool
+        Whether it is a formula, and no PSF of a file.
+    measured_as : str or `None`
+        ``"gaussian"`` or ``"moffat"`` where the width is to be measured on the
+        image; then ``model`` is `None` and ``fwhm`` NaN.
     """
 
     model: Any
     description: str
     fwhm: float
-    is_guess: bool = True
+    is_formula: bool = True
+    measured_as: str | None = None
 
 
 def read_psf(
@@ -79,10 +82,11 @@ def read_psf(
     Parameters
     ----------
     spec : str or path-like
-        ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
-        file: a grid of ePSFs of any format that
-        `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), or one
-        ePSF image (2D).
+        ``gaussian:FWHM``, ``moffat:FWHM[,BETA]`` or ``airy:FWHM`` (in pixels,
+        before it is integrated over the pixel); ``gaussian`` or ``moffat`` alone,
+        whose width is to be measured on the image; or a FITS file: a grid of
+        ePSFs of any format that `psfphot.psf.GriddedPSFModel.read` recognises
+        (STPSF, STDPSF), or one ePSF image (2D).
     oversampling : int, optional
         PSF pixels per image pixel, for a 2D image whose header does not say
         (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
@@ -129,10 +133,15 @@ def read_psf(
         If it holds no PSF, or its oversampling is unknown.
     """
     spec = os.fspath(spec)
-    gaussian = _GAUSSIAN.fullmatch(spec)
-    if gaussian:
-        _refuse("a Gaussian", oversampling=oversampling, detector_id=detector_id)
-        model, description = _gaussian(gaussian["fwhm"])
+    if spec.lower() in MEASURED:
+        _refuse("a formula", oversampling=oversampling, detector_id=detector_id)
+        kind = spec.lower()
+        described = f"{kind.capitalize()}, its width measured on the image"
+        return Psf(None, described, math.nan, is_formula=True, measured_as=kind)
+    formula = as_formula(spec)
+    if formula is not None:
+        _refuse("a formula", oversampling=oversampling, detector_id=detector_id)
+        model, description = formula
     else:
         path = Path(spec)
         data, header = _psf_image(path)
@@ -151,9 +160,7 @@ def read_psf(
         correction = find_aperture_correction(aperture_correction, model)
         model = correction.apply(model)
         description += f", {correction.description}"
-    return Psf(
-        model, description, measure_fwhm(model), is_guess=bool(gaussian)
-    )
+    return Psf(model, description, measure_fwhm(model), is_formula=formula is not None)
 
 
 def measure_fwhm(model: Any) -> float:
@@ -194,17 +201,6 @@ def _refuse(kind: str, **options: int | None) -> None:
         if value is not None:
             msg = f"--{name.replace('_', '-')} is not for {kind}; leave it out"
             raise ValueError(msg)
-
-
-def _gaussian(text: str) -> tuple[Any, str]:
-    try:
-        fwhm = float(text)
-    except ValueError:
-        fwhm = np.nan
-    if not (np.isfinite(fwhm) and fwhm > 0):
-        msg = f"gaussian:FWHM needs a width in pixels above 0, got {text!r}"
-        raise ValueError(msg)
-    return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
 
 
 def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, str]:

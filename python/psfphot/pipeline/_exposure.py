@@ -27,7 +27,7 @@ class Exposure:
         The image, as `psfphot.io.read_image` reads it. It is not changed.
     psf : `~psfphot.io.Psf` or `~astropy.modeling.Fittable2DModel`
         The PSF, as `psfphot.io.read_psf` makes it, or a model of
-        `psfphot.psf`, whose width is measured.
+        `psfphot.psf`. Where it says so its width is measured on the image.
     settings : `Settings`, optional
         How to measure; by default the defaults of all.
 

@@ -43,7 +43,9 @@ def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
 def highest_neighbour(image: NDArray[Any]) -> Any:
     """Tell the largest of each pixel and the eight around it."""
     for axis in (0, 1):
-        padded = np.pad(image, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], "edge")
+        padded = np.pad(
+            image, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], "edge"
+        )
         n = image.shape[axis]
         parts = [np.take(padded, range(k, k + n), axis) for k in range(3)]
         image = np.maximum(np.maximum(parts[0], parts[1]), parts[2])
@@ -52,7 +54,9 @@ def highest_neighbour(image: NDArray[Any]) -> Any:
 
 def _mean_of_neighbours(image: NDArray[Any]) -> Any:
     for axis in (0, 1):
-        padded = np.pad(image, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], "edge")
+        padded = np.pad(
+            image, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], "edge"
+        )
         n = image.shape[axis]
         parts = [np.take(padded, range(k, k + n), axis) for k in range(3)]
         image = (parts[0] + parts[1] + parts[2]) / 3

@@ -95,7 +95,7 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
         The image with its sky.
     """
     psf, settings = exposure.psf, exposure.settings
-    if psf.fwhm < _SAMPLED and psf.is_guess:
+    if psf.fwhm < _SAMPLED and psf.is_formula:
         return
     found = detect_cosmic_rays(
         exposure.subtract_sky(),

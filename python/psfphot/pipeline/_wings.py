@@ -125,9 +125,7 @@ class Wings:
         star = self.stamp(x, y, wide)
         ny, nx = rows.stop - rows.start, columns.stop - columns.start
         steps = [
-            (j, i)
-            for j in range(-reach, reach + 1)
-            for i in range(-reach, reach + 1)
+            (j, i) for j in range(-reach, reach + 1) for i in range(-reach, reach + 1)
         ]
         stars = np.array(
             [
