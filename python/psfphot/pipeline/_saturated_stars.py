@@ -13,7 +13,7 @@ from psfphot import _core
 from psfphot._validate import as_frame, as_positive
 from psfphot.pipeline._blobs import lowest_of_component
 from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
-from psfphot.pipeline._companions import find_companions
+from psfphot.pipeline._companions import find_companions, without_merged
 from psfphot.pipeline._cores import find_cores
 from psfphot.pipeline._wings import Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
@@ -34,6 +34,9 @@ ROUNDS = 2
 
 # For the median noise of an image every so many rows and columns do.
 SPARSE = 8
+
+# How far a fit may go from where it starts, in pixels.
+FARTHEST = 2.0
 
 # A star's wings end where they are this part of the noise.
 FAINT = 0.1
@@ -209,7 +212,7 @@ class _Fitter:
 
     def with_companions(self, stars: StarList) -> StarList:
         """Add the stars that are seen in the boxes once all others are subtracted."""
-        stars = stars.select(stars.is_saturated | (stars.flux > 0))
+        stars = without_merged(stars, self.wings.fwhm)
         return stars + find_companions(stars, self.image(stars), self.wings)
 
     def fit(self, stars: StarList) -> tuple[StarList, QTable]:
@@ -230,7 +233,7 @@ class _Fitter:
             photometry = PSFPhotometry(
                 self.wings.psf_model,
                 (2 * int(size) + 1,) * 2,
-                xy_bounds=float(np.max(stars.radius[chosen])) + 1,
+                xy_bounds=FARTHEST,
                 n_threads=self.n_threads,
             )
             with warnings.catch_warnings():
