@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # A companion stands so many standard deviations above what is left.
 CLEAR = 8.0
 
+# A companion that comes so near to a brighter star, in FWHM, is none.
+MERGED = 0.5
+
 
 def find_companions(
     stars: StarList, model: NDArray[np.float64], wings: Wings
@@ -57,6 +60,16 @@ def find_companions(
     x, y, flux = np.array(found).reshape(-1, 3).T
     n = len(found)
     return StarList(x, y, flux, np.zeros(n), np.full(n, -1))
+
+
+def without_merged(stars: StarList, fwhm: float) -> StarList:
+    """Drop companions that fits have taken to a brighter star, or left no flux."""
+    keep = stars.is_saturated | (stars.flux > 0)
+    flux = np.nan_to_num(stars.flux)
+    for k in np.flatnonzero(keep & ~stars.is_saturated):
+        near = np.hypot(stars.x - stars.x[k], stars.y - stars.y[k]) < MERGED * fwhm
+        keep[k] = not (near & keep & (flux > flux[k])).any()
+    return stars.select(keep)
 
 
 def _peaks(above: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,8 +12,8 @@ from astropy.table import QTable, vstack
 from psfphot import _core
 from psfphot._validate import as_frame, as_positive
 from psfphot.pipeline._blobs import lowest_of_component
-from psfphot.pipeline._companions import find_companions
 from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
+from psfphot.pipeline._companions import find_companions, without_merged
 from psfphot.pipeline._cores import find_cores
 from psfphot.pipeline._wings import Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
@@ -34,6 +34,9 @@ ROUNDS = 2
 
 # For the median noise of an image every so many rows and columns do.
 SPARSE = 8
+
+# How far a fit may go from where it starts, in pixels.
+FARTHEST = 2.0
 
 # A star's wings end where they are this part of the noise.
 FAINT = 0.1
@@ -138,9 +141,7 @@ def fit_saturated_stars(
     fitter = _Fitter(wings, error_map, noise, n_threads)
     stars = start_stars(wings, cores)
     if not len(stars):
-        return SaturatedStars(
-            QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool)
-        )
+        return SaturatedStars(QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool))
     for _ in range(ROUNDS):
         stars = fitter.with_companions(fitter.fit(stars)[0])
         stars = decide_stars(wings, stars, cores, fitter.image(stars))
@@ -191,9 +192,7 @@ class _Fitter:
 
     def _supports(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return boxes of the PSF, and the light at their edges for a flux of 1."""
-        box = np.array(
-            [side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)]
-        )
+        box = np.array([side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)])
         ny, nx = self.wings.data.shape
         boxes, edges = [], []
         while True:
@@ -213,7 +212,7 @@ class _Fitter:
 
     def with_companions(self, stars: StarList) -> StarList:
         """Add the stars that are seen in the boxes once all others are subtracted."""
-        stars = stars.select(stars.is_saturated | (stars.flux > 0))
+        stars = without_merged(stars, self.wings.fwhm)
         return stars + find_companions(stars, self.image(stars), self.wings)
 
     def fit(self, stars: StarList) -> tuple[StarList, QTable]:
@@ -234,7 +233,7 @@ class _Fitter:
             photometry = PSFPhotometry(
                 self.wings.psf_model,
                 (2 * int(size) + 1,) * 2,
-                xy_bounds=float(np.max(stars.radius[chosen])) + 1,
+                xy_bounds=FARTHEST,
                 n_threads=self.n_threads,
             )
             with warnings.catch_warnings():
@@ -248,6 +247,7 @@ class _Fitter:
         table.sort("id")
         table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
         return stars.moved_to(table), table
+
 
     def _without_far_wings(
         self, stars: StarList, half: NDArray[np.int64], sides: NDArray[np.int64]
@@ -281,7 +281,9 @@ def _groups_of_boxes(
             np.column_stack([x, y]),
             1.5 * (2 * float(half.max()) + 2),
         )
-        apart = np.maximum(np.abs(x[first] - x[second]), np.abs(y[first] - y[second]))
+        apart = np.maximum(
+            np.abs(x[first] - x[second]), np.abs(y[first] - y[second])
+        )
         touch = apart <= half[first] + half[second] + 1
         root = lowest_of_component(x.size, first[touch], second[touch])
         largest = half.copy()
