@@ -168,7 +168,7 @@ def stdpsf_of(tmp_path, name, wide):
 def test_encircled_energies_make_fluxes_total(tmp_path):
     path, inside = stdpsf_of(tmp_path, "WFC3IR", 0.2)
     within = read_psf(path)
-    assert "flux 1 within 5.5 px: fluxes are not total" in within.description
+    assert "flux 1 within 5.5 px, so fluxes are not total" in within.description
     table = QTable({"radius": [9.0, 2.0, 5.0, 6.0], "EE": [0.99, 0.7, inside, inside]})
     table.write(tmp_path / "ee.ecsv")
     for given in (inside, table, tmp_path / "ee.ecsv", str(tmp_path / "ee.ecsv")):
@@ -178,6 +178,7 @@ def test_encircled_energies_make_fluxes_total(tmp_path):
         star = total.model.evaluate(x, y, 1000.0, 20.0, 20.0)
         assert star.sum() == pytest.approx(1000, rel=2e-3)
         assert "times the encircled energy" in total.description
+        assert "not total" not in total.description
         np.testing.assert_allclose(
             star, within.model.evaluate(x, y, 1000.0 * inside, 20.0, 20.0)
         )

@@ -224,12 +224,13 @@ def find_quality(owner: Owner, ext: str | None, bits: str | None) -> Quality | N
     if bits is None:
         bits = _JWST_BAD if owner.telescope == "JWST" else _ALL
     chosen = check_bits(bits)
-    bad = flags != 0 if chosen is None else (flags.astype(np.int64) & chosen) != 0
-    said = "any bit" if chosen is None else f"bits {bits}"
     full = _SATURATED_BITS.get(_camera(owner))
+    if chosen is not None or full is not None:
+        flags = flags.astype(np.int64, copy=False)
+    bad = flags != 0 if chosen is None else (flags & chosen) != 0
+    said = "any bit" if chosen is None else f"bits {bits}"
     saturated = None
     if full is not None:
-        flags = flags.astype(np.int64)
         saturated = Plane(
             np.any([(flags & bit) == bit for bit in full], axis=0),
             f"{label} (bits {', '.join(map(str, full))})",

@@ -160,6 +160,8 @@ def read_psf(
         correction = find_aperture_correction(aperture_correction, model)
         model = correction.apply(model)
         description += f", {correction.description}"
+    elif hasattr(model, "meta") and normalisation_radius(model) is not None:
+        description += ", so fluxes are not total"
     return Psf(model, description, measure_fwhm(model), is_formula=formula is not None)
 
 
@@ -216,7 +218,7 @@ def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, st
     description = f"grid of {n_psfs} ePSFs, {samples}x oversampled, used as it is"
     radius = normalisation_radius(model)
     if radius is not None:
-        description += f" (flux 1 within {radius:g} px: fluxes are not total)"
+        description += f", of flux 1 within {radius:g} px"
     return model, description
 
 

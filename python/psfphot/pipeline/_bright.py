@@ -12,12 +12,14 @@ from psfphot.pipeline._saturated_stars import SaturatedStars, fit_saturated_star
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._saturation import Saturation
 
 
 def measure_saturated(
-    exposure: Exposure, saturation: Saturation
+    exposure: Exposure, saturation: Saturation, no_data: NDArray[np.bool_]
 ) -> SaturatedStars | None:
     """Measure the saturated stars of an exposure; `None` where there are none.
 
@@ -27,6 +29,8 @@ def measure_saturated(
         The image with its sky and masks.
     saturation : `Saturation`
         Its saturated pixels.
+    no_data : 2D bool array
+        Pixels that are masked for other reasons.
     """
     if not saturation.pixels.any():
         return None
@@ -37,7 +41,7 @@ def measure_saturated(
         noise=exposure.sky.rms,
         fwhm=exposure.psf.fwhm,
         error=pixel_errors(exposure),
-        mask=exposure.mask,
+        mask=no_data,
         n_threads=exposure.settings.n_threads,
     )
     return found if len(found.table) else None

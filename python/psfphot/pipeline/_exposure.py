@@ -9,6 +9,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.io import FitsImage, Psf, check_detector, measure_fwhm, place_psf
 from psfphot.pipeline._masks import PixelMasks
+from psfphot.pipeline._psf_width import measure_image_psf
 from psfphot.pipeline._settings import ResolvedSettings, Settings
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class Exposure:
             msg = f"settings must be Settings, got {type(settings).__name__}"
             raise TypeError(msg)
         self.image = image
-        self.psf = _placed(_as_psf(psf), image)
+        known = measure_image_psf(image, _as_psf(psf), settings.n_threads)
+        self.psf = _placed(known, image)
         self.settings: ResolvedSettings = settings.resolve(self.psf.fwhm)
         self.masks = PixelMasks(image.mask, image.n_masked)
         self._sky: SkyMaps | None = None

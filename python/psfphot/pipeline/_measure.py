@@ -108,13 +108,13 @@ def measure_exposure(
     with clock.step("sky"):
         zero_point = find_zero_point(exposure.image, exposure.settings.zero_point)
         mask_unexposed(exposure)
-        saturation = prepare_sky(exposure)
+        saturation, no_data = prepare_sky(exposure)
     if sources is not None:
         return _measure_known(exposure, sources, zero_point, clock, progress_bar)
     with clock.step("masks"):
         mask_cosmic_rays(exposure)
     with clock.step("saturated"):
-        saturated = measure_saturated(exposure, saturation)
+        saturated = measure_saturated(exposure, saturation, no_data)
     data = exposure.subtract_sky()
     light = None
     if saturated is not None:

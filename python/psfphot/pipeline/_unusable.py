@@ -13,6 +13,8 @@ from psfphot.pipeline._saturation import Saturation, find_saturation
 from psfphot.pipeline._sky import measure_sky
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from psfphot.pipeline._exposure import Exposure
 
 #: Below this FWHM, pixels, stars look like cosmic rays unless the PSF is a real
@@ -57,7 +59,7 @@ def mask_unexposed(exposure: Exposure) -> None:
             exposure.masks.add(_CAUSES[cause], new)
 
 
-def prepare_sky(exposure: Exposure) -> Saturation:
+def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
     """Measure the sky and mask what is saturated.
 
     Parameters
@@ -69,7 +71,10 @@ def prepare_sky(exposure: Exposure) -> Saturation:
     -------
     saturation : `Saturation`
         The saturated pixels.
+    no_data : 2D bool array
+        The pixels that were masked before them.
     """
+    no_data = exposure.mask
     image = exposure.image
     exposure.sky = measure_sky(exposure)
     saturation = find_saturation(
@@ -83,7 +88,7 @@ def prepare_sky(exposure: Exposure) -> Saturation:
     if saturation.pixels.any():
         exposure.masks.add("saturated", saturation.mask)
         exposure.sky = measure_sky(exposure)
-    return saturation
+    return saturation, no_data
 
 
 def mask_cosmic_rays(exposure: Exposure) -> None:
