@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from astropy.nddata import NDData
 
-from psfphot.psf import GriddedPSFModel, ImagePSF
+from psfphot.psf import GriddedPSFModel, ImagePSF, PolynomialPSFModel
 
 
 def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel:
