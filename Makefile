@@ -6,7 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi')
 
-.PHONY: demo test test-rust test-python build lint format bench instructions docs packages check clean
+# How long each fuzz target runs by hand, in seconds.
+FUZZ_SECONDS ?= 120
+FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+
+.PHONY: demo test test-rust test-python build lint format bench instructions fuzz docs packages check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/psfphot demo --output-dir demo-output
@@ -44,6 +48,16 @@ bench: $(VENV)/.developed
 
 instructions:
 	benches/instructions.sh
+
+# Needs a nightly compiler and `cargo install cargo-fuzz`. (Its own profile: the
+# release's takes long to link with the sanitizer.)
+fuzz: export CARGO_PROFILE_RELEASE_LTO := off
+fuzz: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
+fuzz:
+	set -e; for target in $(FUZZ_TARGETS); do \
+	  cargo +nightly fuzz run --features libfuzzer $$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=600; \
+	done
 
 docs: $(VENV)/.developed
 	cargo doc -p psfphot --no-deps

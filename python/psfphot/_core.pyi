@@ -63,9 +63,9 @@ def fit_sources(
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, NDArray[Any]]: ...
-def joint_covariance(
+def joint_covariances(
     call: dict[str, Any],
-    members: list[int],
+    groups: list[list[int]],
     fitted: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
 def judge_sources(
@@ -101,6 +101,32 @@ def find_dao_stars(
 def find_kernel_stars(
     scene: Any, kernel: NDArray[np.float64]
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def detect_cosmic_rays(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    *,
+    n_sigma: float,
+    margin: float,
+    noise: float | None,
+    half_width: int | None,
+    max_iterations: int,
+    n_threads: int | None,
+) -> NDArray[np.bool_]: ...
+def find_matched_stars(
+    settings: Any,
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    positions: list[tuple[float, float]] | None,
+) -> tuple[dict[str, NDArray[Any]], int]: ...
+def matched_maps(
+    settings: Any,
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def find_peaks(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
@@ -141,6 +167,74 @@ def aperture_sums(
 def group_sources(
     x: NDArray[np.float64], y: NDArray[np.float64], min_separation: float
 ) -> NDArray[np.int64]: ...
+def box_statistics(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    box_shape: tuple[int, int],
+    level: tuple[str, list[float]],
+    scatter: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
+    *,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]: ...
+def fill_nodes(
+    nodes: NDArray[np.float64],
+    excluded: NDArray[np.bool_],
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]: ...
+def flat_blocks(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    side: int,
+    limit: float,
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.bool_]: ...
+def interpolate_nodes(
+    nodes: NDArray[np.float64],
+    excluded: NDArray[np.bool_],
+    box_shape: tuple[int, int],
+    shape: tuple[int, int],
+    weights: tuple[int, float, float, int],
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]: ...
+def median_filter(
+    nodes: NDArray[np.float64],
+    window: tuple[int, int],
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]: ...
+def residual_background(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    box_shape: tuple[int, int],
+    level: tuple[str, list[float]],
+    scatter: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
+    *,
+    highest_degree: int,
+    rounds: int,
+    fwhm: float | None,
+    threshold: float,
+    n_threads: int | None = None,
+) -> tuple[
+    NDArray[Any],
+    NDArray[Any],
+    tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]],
+    NDArray[np.bool_],
+    int,
+    NDArray[np.bool_] | None,
+]: ...
+def zoom_nodes(
+    nodes: NDArray[np.float64],
+    box_shape: tuple[int, int],
+    shape: tuple[int, int],
+    clip: bool,
+    dtype: str,
+    *,
+    n_threads: int | None = None,
+) -> NDArray[Any]: ...
 def local_background(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

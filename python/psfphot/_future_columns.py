@@ -5,6 +5,7 @@ The package itself imports this module, which therefore must not import astropy.
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -51,7 +52,8 @@ def use_future_column_names(enabled: bool = True) -> Iterator[None]:
 
 def has_future_column_names() -> bool:
     """Tell what holds here: the ``with`` block's choice or the package's."""
-    import psfphot  # noqa: PLC0415 (it imports this module)
-
     chosen = _future_column_names.get()
-    return psfphot.future_column_names if chosen is None else chosen
+    if chosen is not None:
+        return chosen
+    # The package's choice is an attribute of the package, which imports this module.
+    return bool(sys.modules["psfphot"].future_column_names)

@@ -15,6 +15,6 @@ def make_repr(instance: Any, names: tuple[str, ...]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if np.ndim(value) == 2:  # noqa: PLR2004
-        return f"<array; shape={np.shape(value)}>"
+    if isinstance(value, np.ndarray) and value.ndim == 2:  # noqa: PLR2004
+        return f"<array; shape={value.shape}>"
     return repr(value)

@@ -19,6 +19,7 @@ from pathlib import Path
 import golden_detection
 import golden_flags
 import golden_images
+import golden_mesh
 import golden_models
 import golden_photometry
 import golden_stages
@@ -50,6 +51,7 @@ def main():
     golden_photometry.background_golden(directory, image)
     golden_flags.flags_golden(directory)
     golden_stages.stages_golden(directory, image)
+    golden_mesh.mesh_golden(directory)
 
     for path in sorted(directory.glob("*.*")):
         if path.suffix in {".npz", ".txt", ".fits"}:

@@ -1,7 +1,7 @@
 """The tutorial's cells run, and what its text says is what they compute.
 
-``python tests/documents/test_tutorial.py DIRECTORY`` writes its figures there, named after their
-cells, and renews the guide's pictures in ``docs/images``.
+``python tests/documents/test_tutorial.py DIRECTORY`` writes its figures there, named
+after their cells, and renews the guide's pictures in ``docs/images``.
 """
 
 import ast

@@ -12,7 +12,7 @@ import numpy as np
 from astropy.units import Quantity
 
 from psfphot import _core
-from psfphot._validate import MAX_INT, as_float_array, as_frame, as_positive
+from psfphot._validate import as_count, as_float_array, as_frame, as_positive
 from psfphot.aperture._bounding_box import BoundingBox
 
 if TYPE_CHECKING:
@@ -402,8 +402,5 @@ def _has_unit(positions: Any) -> bool:
 
 
 def _as_subpixels(subpixels: Any) -> int:
-    is_integer = isinstance(subpixels, int | np.integer)
-    if isinstance(subpixels, bool) or not is_integer or not 0 < subpixels <= MAX_INT:
-        msg = f"subpixels must be a strictly positive integer, got {subpixels!r}"
-        raise ValueError(msg)
-    return int(subpixels)
+    msg = f"subpixels must be a strictly positive integer, got {subpixels!r}"
+    return as_count(subpixels, "subpixels", least=1, always=msg)

@@ -1,4 +1,4 @@
-"""Estimators of the level and the scatter of a background."""
+"""Estimators of the level of a background, and their base."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from psfphot._repr import make_repr
 from psfphot._validate import as_float_array, as_scalar, split_mask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, NDArray
 
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
     Clip = tuple[float, float, int | None, str, str]
 
 # Stands for a clip of its own for each estimator.
-_DEFAULT_CLIP = SigmaClip(sigma=3.0, maxiters=10)
+DEFAULT_CLIP = SigmaClip(sigma=3.0, maxiters=10)
 
 
-class BackgroundBase(ABC):
-    """Base of the estimators: clip, then reduce.
+class Estimator(ABC):
+    """Base of what makes one number of many: clip, then reduce.
 
     Parameters
     ----------
@@ -43,8 +45,8 @@ class BackgroundBase(ABC):
 
     _parameters: ClassVar[tuple[str, ...]] = ("sigma_clip",)
 
-    def __init__(self, sigma_clip: SigmaClip | None = _DEFAULT_CLIP) -> None:
-        if sigma_clip is _DEFAULT_CLIP:
+    def __init__(self, sigma_clip: SigmaClip | None = DEFAULT_CLIP) -> None:
+        if sigma_clip is DEFAULT_CLIP:
             sigma_clip = SigmaClip(sigma=3.0, maxiters=10)
         if sigma_clip is not None and not isinstance(sigma_clip, SigmaClip):
             msg = (
@@ -56,6 +58,57 @@ class BackgroundBase(ABC):
 
     def __repr__(self) -> str:
         return make_repr(self, self._parameters)
+
+    def _estimate(self, data: ArrayLike | Quantity, axis: Axis, masked: bool) -> Any:
+        """Clip and reduce an array with or without mask and unit."""
+        data, mask = split_mask(data)
+        unit = getattr(data, "unit", None)
+        values = as_float_array(data, "data").astype(np.float64)
+        values = values.reshape(np.shape(data))
+        if mask is not None:
+            values[mask] = np.nan
+        with warnings.catch_warnings():
+            # Of slices without any value, and of NaN that the clip drops.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", AstropyUserWarning)
+            result = self._reduce(self._clipped(values, axis), axis)
+        if masked and isinstance(result, np.ndarray):
+            return np.ma.masked_where(np.isnan(result), result)
+        return result if unit is None else result << unit
+
+    def _clipped(self, values: Any, axis: Axis) -> Any:
+        """Replace outliers by NaN, or drop them."""
+        if self.sigma_clip is None:
+            return values
+        if axis is None and core_clip(self.sigma_clip) is not None:
+            # Many times as fast as without an axis, and what photutils does: the few
+            # values that differ are those that a later, wider round takes back.
+            return self.sigma_clip(np.ravel(values), axis=0, masked=False)
+        return self.sigma_clip(values, axis=axis, masked=False)
+
+    @abstractmethod
+    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
+        """Estimate the number of values; NaN do not take part."""
+
+    def _core_name(self) -> Level | None:
+        """Name and numbers by which the core knows the estimator, or `None`."""
+        return None
+
+
+class BackgroundBase(Estimator):
+    """Base of the estimators of a level: clip, then reduce.
+
+    Parameters
+    ----------
+    sigma_clip : `~astropy.stats.SigmaClip` or None, optional
+        How outliers are left out; `None` for not at all. By default at 3
+        standard deviations from the median, in up to 10 rounds.
+
+    Raises
+    ------
+    TypeError
+        If ``sigma_clip`` is neither.
+    """
 
     def __call__(
         self, data: ArrayLike | Quantity, axis: Axis = None, masked: bool = False
@@ -87,38 +140,7 @@ class BackgroundBase(ABC):
         TypeError
             If the values are complex or not numeric.
         """
-        data, mask = split_mask(data)
-        unit = getattr(data, "unit", None)
-        values = as_float_array(data, "data").astype(np.float64)
-        values = values.reshape(np.shape(data))
-        if mask is not None:
-            values[mask] = np.nan
-        with warnings.catch_warnings():
-            # Of slices without any value, and of NaN that the clip drops.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            warnings.simplefilter("ignore", AstropyUserWarning)
-            result = self._reduce(self._clipped(values, axis), axis)
-        if masked and isinstance(result, np.ndarray):
-            return np.ma.masked_where(np.isnan(result), result)
-        return result if unit is None else result << unit
-
-    def _clipped(self, values: Any, axis: Axis) -> Any:
-        """Replace outliers by NaN, or drop them."""
-        if self.sigma_clip is None:
-            return values
-        if axis is None and core_clip(self.sigma_clip) is not None:
-            # Many times as fast as without an axis, and what photutils does: the few
-            # values that differ are those that a later, wider round takes back.
-            return self.sigma_clip(np.ravel(values), axis=0, masked=False)
-        return self.sigma_clip(values, axis=axis, masked=False)
-
-    @abstractmethod
-    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
-        """Estimate the level of values; NaN do not take part."""
-
-    def _core_level(self) -> Level | None:
-        """Name and numbers by which the core knows the level, or `None`."""
-        return None
+        return self._estimate(data, axis, masked)
 
 
 class MeanBackground(BackgroundBase):
@@ -139,7 +161,7 @@ class MeanBackground(BackgroundBase):
     def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
         return np.nanmean(values, axis=axis)
 
-    def _core_level(self) -> Level:
+    def _core_name(self) -> Level:
         return "mean", []
 
 
@@ -161,7 +183,7 @@ class MedianBackground(BackgroundBase):
     def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
         return np.nanmedian(values, axis=axis)
 
-    def _core_level(self) -> Level:
+    def _core_name(self) -> Level:
         return "median", []
 
 
@@ -188,7 +210,7 @@ class ModeEstimatorBackground(BackgroundBase):
         self,
         median_factor: float = 3.0,
         mean_factor: float = 2.0,
-        sigma_clip: SigmaClip | None = _DEFAULT_CLIP,
+        sigma_clip: SigmaClip | None = DEFAULT_CLIP,
     ) -> None:
         super().__init__(sigma_clip)
         self.median_factor = as_scalar(median_factor, "median_factor")
@@ -198,7 +220,7 @@ class ModeEstimatorBackground(BackgroundBase):
         median, mean = np.nanmedian(values, axis=axis), np.nanmean(values, axis=axis)
         return self.median_factor * median - self.mean_factor * mean
 
-    def _core_level(self) -> Level:
+    def _core_name(self) -> Level:
         return "mode", [float(self.median_factor), float(self.mean_factor)]
 
 
@@ -217,7 +239,7 @@ class MMMBackground(ModeEstimatorBackground):
     0.0
     """
 
-    def __init__(self, sigma_clip: SigmaClip | None = _DEFAULT_CLIP) -> None:
+    def __init__(self, sigma_clip: SigmaClip | None = DEFAULT_CLIP) -> None:
         super().__init__(3.0, 2.0, sigma_clip)
 
 
@@ -248,7 +270,7 @@ class SExtractorBackground(BackgroundBase):
         level = np.where(is_skewed, median, 2.5 * median - 1.5 * mean)
         return np.where(std == 0, mean, level)[()]
 
-    def _core_level(self) -> Level:
+    def _core_name(self) -> Level:
         return "sextractor", []
 
 
@@ -279,7 +301,7 @@ class BiweightLocationBackground(BackgroundBase):
         self,
         c: float = 6.0,
         M: Any = None,  # noqa: N803  (photutils' name)
-        sigma_clip: SigmaClip | None = _DEFAULT_CLIP,
+        sigma_clip: SigmaClip | None = DEFAULT_CLIP,
     ) -> None:
         super().__init__(sigma_clip)
         self.c = as_scalar(c, "c")
@@ -291,7 +313,7 @@ class BiweightLocationBackground(BackgroundBase):
             start = np.full(np.sum(np.zeros(values.shape), axis=axis).shape, start)
         return biweight_location(values, c=self.c, M=start, axis=axis, ignore_nan=True)
 
-    def _core_level(self) -> Level | None:
+    def _core_name(self) -> Level | None:
         if self.M is None:
             return "biweight", [float(self.c)]
         if np.ndim(self.M) == 0:
@@ -299,7 +321,7 @@ class BiweightLocationBackground(BackgroundBase):
         return None
 
 
-_KNOWN: dict[str, type[BackgroundBase]] = {
+_KNOWN: dict[str, type[Estimator]] = {
     each.__name__: each
     for each in (
         MeanBackground,
@@ -312,16 +334,23 @@ _KNOWN: dict[str, type[BackgroundBase]] = {
 }
 
 
-def core_estimator(estimator: Any) -> tuple[Level, Clip | None] | None:
-    """Say an estimator to the core, with its clip; `None` if it knows it not.
+def core_level(estimator: Any) -> Level | None:
+    """Say an estimator to the core without its clip; `None` if it knows it not.
 
     A subclass may do anything, and is not known.
     """
-    if type(estimator) not in _KNOWN.values():
+    known = type(estimator) in _KNOWN.values()
+    return estimator._core_name() if known else None
+
+
+def core_estimator(estimator: Any) -> tuple[Level, Clip | None] | None:
+    """Say an estimator to the core, with its clip; `None` if it knows it not."""
+    level = core_level(estimator)
+    if level is None:
         return None
-    level, sigma_clip = estimator._core_level(), estimator.sigma_clip
+    sigma_clip = estimator.sigma_clip
     clip = None if sigma_clip is None else core_clip(sigma_clip)
-    if level is None or (sigma_clip is not None and clip is None):
+    if sigma_clip is not None and clip is None:
         return None
     return level, clip
 
@@ -349,10 +378,12 @@ def core_clip(clip: SigmaClip) -> Clip | None:
     return *limits, None if unlimited else math.ceil(clip.maxiters), centre, spread
 
 
-def as_own_estimator(estimator: Any) -> Any:
+def as_own_estimator(
+    estimator: Any, known: Mapping[str, type[Estimator]] = _KNOWN
+) -> Any:
     """Make an estimator of photutils' into ours; leave others as they are."""
     kind = type(estimator)
-    own = _KNOWN.get(kind.__name__)
+    own = known.get(kind.__name__)
     if own is None or kind.__module__.split(".")[0] != "photutils":
         return estimator
     # The factors of MMM are no arguments.

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
-from psfphot.cli._defaults import (
+from psfphot._defaults import (
     ANNULUS,
     GROUPING,
     LARGEST_GROUP,
@@ -17,6 +16,7 @@ from psfphot.cli._defaults import (
     SEPARATION,
     THRESHOLD,
 )
+from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,8 @@ _OPTIONS = (
         "--psf",
         required=True,
         metavar="FILE|gaussian:FWHM",
-        help="A grid of ePSFs (STPSF or STDPSF), one ePSF image (2D FITS, with the "
-        "pixel's response in it), or a Gaussian of this FWHM in pixels.",
+        help="A grid of ePSFs (STPSF or STDPSF), a PSF of PSFEx, one ePSF image (2D "
+        "FITS, with the pixel's response in it), or a Gaussian of this FWHM in pixels.",
     ),
     _needed(
         "-o",

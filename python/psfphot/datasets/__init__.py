@@ -1,13 +1,13 @@
 """Simulated data: source lists, images, noise and a grid of PSFs."""
 
+from psfphot.datasets._models import params_table_to_models
 from psfphot.datasets._nircam import make_nircam_psf_grid
 from psfphot.datasets._noise import apply_poisson_noise, make_noise_image
-from psfphot.datasets._simulation import (
+from psfphot.psf._rendering.model_image import make_model_image
+from psfphot.psf._rendering.random_sources import (
     make_model_params,
     make_random_models_table,
-    params_table_to_models,
 )
-from psfphot.psf._rendering.model_image import make_model_image
 
 __all__ = [
     "apply_poisson_noise",

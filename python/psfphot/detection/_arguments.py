@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 
-from psfphot._validate import MAX_INT, as_float_array, as_scalar, split_mask
+from psfphot._validate import (
+    as_finite,
+    as_float_array,
+    as_positive,
+    as_scalar,
+    as_whole,
+    split_mask,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +37,7 @@ def scalar(value: Any, name: str) -> float:
     ValueError
         If it is too large for a float.
     """
-    if np.ndim(value) != 0:
-        msg = f"{name} must be a scalar value"
-        raise TypeError(msg)
-    return as_scalar(value, name)
+    return as_scalar(value, name, not_scalar=f"{name} must be a scalar value")
 
 
 def positive(value: Any, name: str) -> float:
@@ -47,14 +50,12 @@ def positive(value: Any, name: str) -> float:
     ValueError
         If it is not positive and finite.
     """
-    number = scalar(value, name)
-    if not number > 0:
-        msg = f"{name} must be positive"
-        raise ValueError(msg)
-    if math.isinf(number):
-        msg = f"{name} must be finite"
-        raise ValueError(msg)
-    return number
+    return as_positive(
+        scalar(value, name),
+        name,
+        f"{name} must be positive",
+        infinite=f"{name} must be finite",
+    )
 
 
 def finite(value: Any, name: str) -> float:
@@ -67,11 +68,7 @@ def finite(value: Any, name: str) -> float:
     ValueError
         If it is not finite.
     """
-    number = scalar(value, name)
-    if not math.isfinite(number):
-        msg = f"{name} must be finite"
-        raise ValueError(msg)
-    return number
+    return as_finite(scalar(value, name), name, f"{name} must be finite")
 
 
 def not_negative(value: Any, name: str) -> float:
@@ -101,19 +98,8 @@ def whole(value: Any, name: str, *, least: int, or_else: str) -> int:
     ValueError
         If it is too small, above ``MAX_INT`` or not an integer.
     """
-    if isinstance(value, bool | np.bool_):
-        msg = f"{name} must be an integer"
-        raise TypeError(msg)
-    number = scalar(value, name)
-    if not number >= least:
-        raise ValueError(or_else)
-    if number > MAX_INT:
-        msg = f"{name} must be <= {MAX_INT}, got {value!r}"
-        raise ValueError(msg)
-    if not number.is_integer():
-        msg = f"{name} must be an integer"
-        raise ValueError(msg)
-    return int(number)
+    not_scalar = f"{name} must be a scalar value"
+    return as_whole(value, name, least=least, too_few=or_else, not_scalar=not_scalar)
 
 
 def count_or_none(value: Any, name: str) -> int | None:

@@ -5,7 +5,7 @@ them: which extension to take, how a PSF image is normalised, how the sky is
 estimated, and that a file is either written whole or not at all.
 """
 
-from psfphot.io._atomic import check_writable, replacing
+from psfphot._files import check_writable, replacing
 from psfphot.io._catalogs import (
     CATALOG_SUFFIXES,
     add_sky_coordinates,

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot.io._atomic import file_suffix, replacing
+from psfphot._files import file_suffix, replacing
 from psfphot.io._errors import MissingPackageError
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from astropy.io.fits.verify import VerifyError
 
 from psfphot._validate import as_float_array
 from psfphot.io._errors import FileFormatError
+from psfphot.psf._files.grid_file import each_hdu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,8 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
                 warnings.filterwarnings("ignore", message=_TRUNCATED)
                 # Not memory-mapped: the arrays outlive the file.
                 hdus = fits.open(file, memmap=False)
-                len(hdus)  # reads every header
+                for _ in each_hdu(hdus):  # reads every header
+                    pass
         except Exception as exc:  # (astropy's faults have many types)
             msg = f"{path}: is not a FITS file that can be read"
             raise FileFormatError(msg) from exc

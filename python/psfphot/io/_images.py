@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 
-from psfphot.io._atomic import replacing
+from psfphot._files import replacing
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
     choose_image,

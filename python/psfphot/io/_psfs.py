@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io.fits.verify import VerifyError
 from astropy.io.registry import IORegistryError
 
 from psfphot.io._blur import blur
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import is_image, open_fits
-from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
+from psfphot.io._other_psfs import is_psfex, refuse_daophot
+from psfphot.psf import (
+    CircularGaussianPRF,
+    GriddedPSFModel,
+    ImagePSF,
+    PolynomialPSFModel,
+)
+from psfphot.psf._files.grid_file import whole_oversampling
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -66,8 +74,8 @@ def read_psf(
     spec : str
         ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
         file: a grid of ePSFs of any format that
-        `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), or one
-        ePSF image (2D).
+        `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), a
+        PSF of PSFEx, or one ePSF image (2D).
     oversampling : int, optional
         PSF pixels per image pixel, for a 2D image whose header does not say
         (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
@@ -107,8 +115,18 @@ def read_psf(
         model, description = _gaussian(gaussian["fwhm"])
     else:
         path = Path(spec)
-        data, header = _psf_image(path)
-        if data is None:
+        refuse_daophot(path)
+        with open_fits(path) as hdus:
+            from_psfex = is_psfex(path, hdus)
+        data, header = (None, None) if from_psfex else _psf_image(path)
+        if from_psfex:
+            _refuse(
+                "a PSF of PSFEx, whose file says it",
+                oversampling=oversampling,
+                detector_id=detector_id,
+            )
+            model, description = _psfex(path)
+        elif data is None:
             model, description = _grid(path, grid_order, detector_id)
             _refuse("a grid, whose file says it", oversampling=oversampling)
         else:
@@ -138,6 +156,8 @@ def measure_fwhm(model: Any) -> float:
     x_0, y_0 = 0.0, 0.0
     if hasattr(model, "grid_xypos"):
         x_0, y_0 = np.mean(np.asarray(model.grid_xypos, dtype=float), axis=0)
+    elif isinstance(model, PolynomialPSFModel):
+        x_0, y_0 = model.center
     psf = model.copy()
     psf.flux, psf.x_0, psf.y_0 = 1.0, x_0, y_0
     half = 2.0
@@ -169,6 +189,18 @@ def _gaussian(text: str) -> tuple[Any, str]:
         msg = f"gaussian:FWHM needs a width in pixels above 0, got {text!r}"
         raise ValueError(msg)
     return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
+
+
+def _psfex(path: Path) -> tuple[Any, str]:
+    try:
+        model = PolynomialPSFModel.read(path)
+    except ValueError as exc:
+        raise FileFormatError(str(exc)) from exc
+    description = (
+        f"PSFEx's, of degree {model.degree} in the position, step "
+        f"{model.meta['psf_samp']:.3g} px, normalised to the whole flux"
+    )
+    return model, description
 
 
 def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, str]:
@@ -237,9 +269,12 @@ def _normalisation(total: float, target: int) -> tuple[float, str]:
 
 def _oversampling(path: Path, header: fits.Header) -> int:
     for key in _OVERSAMPLING_KEYS:
-        value = header.get(key)
-        if isinstance(value, int | float) and value >= 1 and value == int(value):
-            return int(value)
+        try:
+            samples = whole_oversampling(header.get(key))
+        except VerifyError:  # astropy parses a card when it is asked for
+            continue
+        if samples is not None:
+            return samples
     keys = ", ".join(_OVERSAMPLING_KEYS)
     msg = (
         f"{path}: the header does not say how much the PSF is oversampled "

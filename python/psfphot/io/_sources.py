@@ -13,10 +13,10 @@ from astropy.io.registry import IORegistryError
 from astropy.table import QTable
 from astropy.wcs.utils import proj_plane_pixel_scales
 
+from psfphot._columns import find_column
 from psfphot._validate import split_mask
 from psfphot.io._catalogs import require_parquet
 from psfphot.io._errors import FileFormatError
-from psfphot.psf._photometry.init_params import find_column
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from astropy.table import Table
 
 from psfphot import _core
 from psfphot._repr import make_repr
-from psfphot._validate import as_points, as_positive, as_scalar
+from psfphot._validate import as_finite, as_points, as_positive
 from psfphot.matching._positions import pixel_values
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class XYXYMatch:
         self.searchrad = _positive(searchrad, "searchrad")
         self.separation = _positive(separation, "separation")
         self.use2dhist = bool(use2dhist)
-        self.xoffset = _finite(xoffset, "xoffset")
-        self.yoffset = _finite(yoffset, "yoffset")
+        self.xoffset = as_finite(xoffset, "xoffset")
+        self.yoffset = as_finite(yoffset, "yoffset")
         self.tolerance = _positive(tolerance, "tolerance")
 
     def __repr__(self) -> str:
@@ -206,10 +206,3 @@ def _points(catalog: Any, name: str) -> Points:
 def _positive(value: Any, name: str) -> float:
     msg = f"{name!r} must be a positive number, got {value!r}"
     return as_positive(value, name, msg)
-
-
-def _finite(value: Any, name: str) -> float:
-    number = as_scalar(value, name)
-    if not np.isfinite(number):
-        raise ValueError(f"{name} must be finite, got {value!r}")
-    return number

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from psfphot.io import replacing
+from psfphot._files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,11 +17,12 @@ from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.image import ImagePSF
 from psfphot.psf._models.moffat import MoffatPRF, MoffatPSF
 from psfphot.psf._models.polynomial import PolynomialPSFModel
+from psfphot.psf._photometry.covariance import GroupCovariance
 from psfphot.psf._photometry.fit_gaussian import fit_2dgaussian, fit_fwhm
-from psfphot.psf._photometry.fit_results import GroupCovariance
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._photometry.grouping import SourceGrouper, SourceGroups
+from psfphot.psf._photometry.measure_psf import PSFMeasurement, measure_psf
 from psfphot.psf._photometry.photometry import PSFPhotometry
 from psfphot.psf._rendering.simulation import make_psf_model_image
 
@@ -40,6 +41,7 @@ __all__ = [
     "LevenbergMarquardt",
     "MoffatPRF",
     "MoffatPSF",
+    "PSFMeasurement",
     "PSFPhotometry",
     "PolynomialPSFModel",
     "STDPSFGrid",
@@ -49,4 +51,5 @@ __all__ = [
     "fit_2dgaussian",
     "fit_fwhm",
     "make_psf_model_image",
+    "measure_psf",
 ]

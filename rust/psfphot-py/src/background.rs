@@ -1,12 +1,14 @@
-//! Local backgrounds.
+//! Local backgrounds; those of whole images are in `mesh`.
 
 #![allow(
     clippy::needless_pass_by_value,
     reason = "pyo3 hands a function its arguments by value"
 )]
 
+pub(crate) mod mesh;
+
 use numpy::{PyArray1, PyReadonlyArray2};
-use psfphot::background::{self, Annulus, Centre, Clip, Estimator, Level, Spread};
+use psfphot::background::{self, Annulus, Centre, Clip, Estimator, Level, Scatter, Spread};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -83,6 +85,19 @@ fn level_named(name: &str, numbers: &[f64]) -> PyResult<Level> {
             start: Some(start),
         }),
         _ => Err(unknown("level", name)),
+    }
+}
+
+fn scatter_named(name: &str, numbers: &[f64]) -> PyResult<Scatter> {
+    match (name, numbers) {
+        ("std", []) => Ok(Scatter::Std),
+        ("mad_std", []) => Ok(Scatter::MadStd),
+        ("biweight", &[c]) => Ok(Scatter::BiweightScale { c, start: None }),
+        ("biweight", &[c, start]) => Ok(Scatter::BiweightScale {
+            c,
+            start: Some(start),
+        }),
+        _ => Err(unknown("scatter", name)),
     }
 }
 

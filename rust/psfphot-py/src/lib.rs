@@ -21,9 +21,17 @@ mod _core {
     #[pymodule_export]
     use crate::aperture::{aperture_photometry, aperture_sums};
     #[pymodule_export]
+    use crate::background::mesh::{
+        box_statistics, fill_nodes, flat_blocks, interpolate_nodes, median_filter,
+        residual_background, zoom_nodes,
+    };
+    #[pymodule_export]
     use crate::background::{annulus_values, local_background};
     #[pymodule_export]
-    use crate::detect::{find_dao_stars, find_iraf_stars, find_kernel_stars, find_peaks};
+    use crate::detect::{
+        detect_cosmic_rays, find_dao_stars, find_iraf_stars, find_kernel_stars, find_matched_stars,
+        find_peaks, matched_maps,
+    };
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]
@@ -32,7 +40,7 @@ mod _core {
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariance, judge_sources, terminations,
+        fit_sources, flag_definitions, joint_covariances, judge_sources, terminations,
     };
     #[pymodule_export]
     use crate::psf::PyPsf;

@@ -153,25 +153,33 @@ fn columns<'py>(
     Ok(columns)
 }
 
-/// The joint covariance of fitted sources, see the core's
-/// `Photometry::covariance`; `fitted` has a row of parameters for each member.
+/// The joint covariances of groups of fitted sources, see the core's
+/// `Photometry::covariance`, one after the other; `fitted` has a row of
+/// parameters for each member of each group.
 #[pyfunction]
-pub(crate) fn joint_covariance<'py>(
+pub(crate) fn joint_covariances<'py>(
     py: Python<'py>,
     call: FitCall<'py>,
-    members: Vec<usize>,
+    groups: Vec<Vec<usize>>,
     fitted: PyReadonlyArray2<'py, f64>,
-) -> CallResult<Bound<'py, PyArray2<f64>>> {
+) -> CallResult<Bound<'py, PyArray1<f64>>> {
     let options = Options::new(Some(1), None)?;
     let fit = call.prepared()?;
     let (psf, starts, fitted) = (fit.psf.psf(), &fit.starts, parameters(&fitted));
-    let covariance = with_frame!(fit.frame, frame => {
+    let covariances = with_frame!(fit.frame, frame => {
         enter_with_psf(py, &options, fit.psf.callback(), |run| {
-            fit.photometry.covariance(psf, frame, starts, &members, &fitted, run)
+            let (mut covariances, mut rest) = (Vec::new(), &fitted[..]);
+            for members in &groups {
+                // Of too few rows the core says so.
+                let (own, others) = rest.split_at(members.len().min(rest.len()));
+                let photometry = &fit.photometry;
+                covariances.extend(photometry.covariance(psf, frame, starts, members, own, run)?);
+                rest = others;
+            }
+            Ok(covariances)
         })
     })?;
-    let order = covariance.len().isqrt();
-    Ok(covariance.to_pyarray(py).reshape([order, order])?)
+    Ok(PyArray1::from_vec(py, covariances))
 }
 
 /// Rows for parameters fitted elsewhere, see the core's `Photometry::judge`:

@@ -1,12 +1,14 @@
-//! The local background: the level in an annulus around a source.
+//! Backgrounds: the level in an annulus around a source, and the [`mesh`] of
+//! levels in boxes that cover an image.
 
 mod clip;
 mod estimator;
+pub mod mesh;
 
 use std::ops::Range;
 
 pub use clip::{Centre, Clip, Spread};
-pub use estimator::{Estimator, Level};
+pub use estimator::{Estimator, Level, Scatter};
 
 use crate::aperture::check_radii;
 use crate::image::{Frame, Pixel, PixelBox};

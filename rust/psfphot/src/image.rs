@@ -294,6 +294,24 @@ impl<'a, T: Pixel> Frame<'a, T> {
         })
     }
 
+    /// Values and weights in `columns` of row `y`; `None` where a pixel cannot
+    /// be used. As [`Frame::pixel`] has it, without the reasons.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    pub(crate) fn row_pixels(
+        &self,
+        y: usize,
+        columns: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = Option<(f64, f64)>> + '_ {
+        let errors = self.error.map(|error| &error.row(y)[columns.clone()]);
+        let values = self.row_values(y, columns);
+        values.enumerate().map(move |(k, value)| {
+            let weight = errors.map_or(Some(1.0), |errors| weight_of(errors[k].into()));
+            value.zip(weight)
+        })
+    }
+
     /// What the pixel in column `x` of row `y` can be used for.
     #[must_use]
     pub fn pixel(&self, x: i64, y: i64) -> PixelState {
@@ -311,15 +329,19 @@ impl<'a, T: Pixel> Frame<'a, T> {
             return PixelState::Good { value, weight: 1.0 };
         };
         let error: f64 = error.get(x, y).map_or(f64::NAN, Into::into);
-        let weight = 1.0 / (error * error);
-        // An error so small or large that its weight over- or underflows
-        // says nothing that a sum could use.
-        if error > 0.0 && weight.is_finite() && weight > 0.0 {
-            PixelState::Good { value, weight }
-        } else {
-            PixelState::BadError
+        match weight_of(error) {
+            Some(weight) => PixelState::Good { value, weight },
+            None => PixelState::BadError,
         }
     }
+}
+
+/// 1/error²; `None` unless it is positive and finite: an error so small or
+/// large that its weight over- or underflows says nothing that a sum could use.
+#[inline]
+pub(crate) fn weight_of(error: f64) -> Option<f64> {
+    let weight = 1.0 / (error * error);
+    (error > 0.0 && weight.is_finite() && weight > 0.0).then_some(weight)
 }
 
 /// What a pixel of a [`Frame`] can be used for.

@@ -10,7 +10,7 @@
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
 //! | [`group`] | friends-of-friends groups of sources |
 //! | [`aperture`] | sums over circles and annuli, with exact overlaps |
-//! | [`background`] | the local background in an annulus |
+//! | [`background`] | the local background in an annulus, the background of a whole image |
 //! | [`matching`] | which source of one catalogue is which of another |
 //! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
 //! | [`photometry`] | from starting values to fitted sources with errors and flags |

@@ -1,6 +1,6 @@
 //! Matching two catalogues by position.
 
-use crate::near::tree::{Node, Tree};
+use crate::near::tree::{Node, Tree, is_finite};
 use crate::run::chunks;
 use crate::{Error, Run};
 
@@ -78,7 +78,10 @@ pub fn near_pairs<const D: usize>(
         for i in range {
             run.check()?;
             near.clear();
-            tree.within(&first[i], radius * radius, near);
+            // The square of a large radius is infinite, and no distance above it.
+            if is_finite(&first[i]) {
+                tree.within(&first[i], radius * radius, near);
+            }
             near.sort_unstable();
             pairs.first.resize(pairs.first.len() + near.len(), i);
             pairs.second.extend_from_slice(near);
@@ -231,5 +234,16 @@ mod tests {
             near_pairs(&points, &points, 1.0, run),
             Err(Error::Cancelled)
         );
+    }
+
+    #[test]
+    fn points_that_are_not_finite_are_in_no_pair() {
+        let first = [[f64::NAN, 0.0], [0.0, f64::INFINITY], [1.0, 1.0]];
+        // Its square is infinite.
+        let radius = 1e200;
+        let near = near_pairs(&first, &[[0.0, 0.0]], radius, Run::new()).unwrap();
+        assert_eq!((near.first, near.second), (vec![2], vec![0]));
+        let far = near_pairs(&[[0.0, 0.0]], &first, radius, Run::new()).unwrap();
+        assert_eq!((far.first, far.second), (vec![0], vec![2]));
     }
 }

@@ -1,12 +1,13 @@
 """The models that are formulas: values, derivatives, attributes, fits."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.modeling import fitting
+from astropy.modeling import Parameter, fitting
 from hypothesis import given
 from hypothesis import strategies as st
 from psf_samples import ANALYTIC, check_derivatives, each_kind
@@ -405,3 +406,36 @@ def test_circular_models_agree():
     np.testing.assert_allclose(turned, expected, rtol=1e-13)
     turned = GaussianPSF(x_fwhm=2, y_fwhm=2, theta=40)(x, y)
     np.testing.assert_allclose(turned, CircularGaussianPSF(fwhm=2)(x, y), rtol=1e-13)
+
+
+@each_kind
+def test_signatures_name_the_parameters(kind, shape):
+    model = kind(flux=7, x_0=3.3, y_0=4.1, **shape)
+    names = [*model.param_names]
+    for method in (kind.evaluate, kind.fit_deriv):
+        assert [*inspect.signature(method).parameters] == ["self", "x", "y", *names]
+        assert ", ".join(names) in inspect.getdoc(method)
+        assert "{" not in method.__doc__
+    arguments = dict(zip(names, model.parameters, strict=True))
+    by_name = model.evaluate(x=3.0, y=4.0, **arguments)
+    assert by_name == model.evaluate(3.0, 4.0, *model.parameters)
+    with pytest.raises(TypeError, match="evaluate"):
+        model.evaluate(3.0, 4.0, *model.parameters, 1.0)
+    settings = ["bbox_factor"] + ["n_nodes"] * hasattr(model, "n_nodes")
+    every = [*inspect.signature(kind).parameters]
+    assert every == [*names, *settings, "kwargs"]
+
+
+def test_a_subclass_with_its_own_formula_keeps_it():
+    class Flat(MoffatPSF):
+        level = Parameter(default=2.0)
+
+        def evaluate(self, x, *args):
+            return args[-1] + 0 * x
+
+    class Renamed(CircularGaussianPRF):
+        fwhm = Parameter(default=2.0)
+
+    assert Flat(level=3.0)(1, 1) == 3
+    assert Flat.fit_deriv is MoffatPSF.fit_deriv
+    assert Renamed.evaluate is CircularGaussianPRF.evaluate

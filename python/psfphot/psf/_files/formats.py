@@ -8,10 +8,14 @@ from typing import Any
 from astropy.io import fits, registry
 from astropy.utils.data import get_readable_fileobj
 
+from psfphot.psf._files.connect import GriddedPSFModelRead, GriddedPSFModelWrite
+from psfphot.psf._files.grid_file import each_hdu
 from psfphot.psf._files.stdpsf import read_stdpsf
-from psfphot.psf._files.stpsf import check_order, read_stpsf
+from psfphot.psf._files.stpsf import read_stpsf
 from psfphot.psf._files.stpsf_writer import write_stpsf
 from psfphot.psf._models.gridded import GriddedPSFModel
+
+_ORDERS = ("auto", "header", "sorted")
 
 _FITS = b"SIMPLE"
 _GZIP = b"\x1f\x8b"
@@ -45,6 +49,7 @@ def _read_stpsf(
     position "(y, x)" of each image of the stack (N, ny, nx).
     """
     del detector_id
+    _check_order(grid_order)
     return GriddedPSFModel(read_stpsf(path, grid_order))
 
 
@@ -77,8 +82,21 @@ def _read_stdpsf(
     The keywords are ``NXPSFS``, ``NYPSFS``, and the positions, counted from 1,
     ``IPSFX01``, ..., ``JPSFY01``, ... or ``IPSFXA5``, ..., ``JPSFYA5``, ...
     """
-    check_order(grid_order)
+    _check_order(grid_order)
     return GriddedPSFModel(read_stdpsf(path, detector_id))
+
+
+def _check_order(grid_order: Any) -> None:
+    """Refuse what is no ``grid_order``.
+
+    Raises
+    ------
+    ValueError
+        Unless it is ``'auto'``, ``'header'`` or ``'sorted'``.
+    """
+    if grid_order not in _ORDERS:
+        msg = f"grid_order must be 'auto', 'header' or 'sorted', got {grid_order!r}"
+        raise ValueError(msg)
 
 
 def _is_stpsf(origin: str, path: Any, fileobj: Any, *args: Any, **_: Any) -> bool:
@@ -97,10 +115,11 @@ def _is_stdpsf(origin: str, path: Any, fileobj: Any, *args: Any, **_: Any) -> bo
 
 def _header(path: Any, fileobj: Any, args: tuple[Any, ...]) -> fits.Header:
     """Read the header of the first image; empty if it is no FITS file."""
-    if args and isinstance(args[0], fits.HDUList):
-        images = (hdu for hdu in args[0] if hdu.is_image and hdu.header["NAXIS"])
-        return next((hdu.header for hdu in images), fits.Header())
     try:
+        if args and isinstance(args[0], fits.HDUList):
+            hdus = each_hdu(args[0])
+            images = (hdu for hdu in hdus if hdu.is_image and hdu.header["NAXIS"])
+            return next((hdu.header for hdu in images), fits.Header())
         if fileobj is None:
             with get_readable_fileobj(path, encoding="binary") as opened:
                 return _first_header(opened)
@@ -126,6 +145,10 @@ def _first_header(file: Any) -> fits.Header:
         header = fits.Header.fromfile(file)
     return header
 
+
+# Models know no files: how they meet the formats is theirs from here.
+GriddedPSFModel.read = registry.UnifiedReadWriteMethod(GriddedPSFModelRead)
+GriddedPSFModel.write = registry.UnifiedReadWriteMethod(GriddedPSFModelWrite)
 
 with registry.delay_doc_updates(GriddedPSFModel):
     for _format in ("stpsf", "webbpsf"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -9,14 +10,15 @@ import re
 import sys
 import warnings
 import zlib
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError, VerifyWarning
 
-from psfphot.psf._models.sampled import MIN_SAMPLES
+from psfphot.psf._models.sampled import MAX_OVERSAMPLING, MIN_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +89,9 @@ def read_grid_file(source: Any) -> GridFile:
         images; the message names the file and the keyword.
     """
     with open_psf_file(source) as (name, hdus):
-        hdu = next((h for h in hdus if h.is_image and h.header["NAXIS"]), None)
+        hdu = next(
+            (h for h in each_hdu(hdus) if h.is_image and h.header["NAXIS"]), None
+        )
         if hdu is None:
             msg = f"{name}: no image in any extension (NAXIS is 0)"
             raise ValueError(msg)
@@ -121,9 +125,27 @@ def open_psf_file(source: Any) -> Iterator[tuple[str, fits.HDUList]]:
             with _opened(source, name) as hdus:
                 yield name, hdus
     except (OSError, EOFError, zlib.error) as exc:
-        if getattr(exc, "errno", None) is not None:  # the operating system's
+        # The operating system's; but of where a broken header sent it.
+        if getattr(exc, "errno", None) not in (None, errno.EINVAL):
             raise
         raise _damaged(name, exc) from exc
+
+
+def each_hdu(hdus: fits.HDUList) -> Iterator[Any]:
+    """Go through the HDUs of a file, whose headers are read one after another.
+
+    Raises
+    ------
+    `~astropy.io.fits.verify.VerifyError`
+        If the data of one have a negative size. Astropy would go back in the
+        file by it, and read the same headers for ever.
+    """
+    for number, hdu in enumerate(hdus):
+        place = hdu.fileinfo()
+        if place is not None and place["datSpan"] < 0:
+            msg = f"HDU {number} has data of a negative size, by its NAXIS keywords"
+            raise VerifyError(msg)
+        yield hdu
 
 
 def read_content(file: Any) -> bytes:
@@ -149,15 +171,25 @@ def _damaged(name: str, exc: Exception) -> ValueError:
 
 @contextmanager
 def _opened(source: Any, name: str) -> Iterator[fits.HDUList]:
-    given = isinstance(source, fits.HDUList)
-    source = source if given else _openable(source, name)
+    if isinstance(source, fits.HDUList):  # its owner's to close
+        opened: Any = nullcontext(source)
+    else:
+        opened = _opened_fits(_openable(source, name))
     try:
-        # An HDUList is its owner's to close.
-        with nullcontext(source) if given else fits.open(source, memmap=False) as hdus:
+        with opened as hdus:
             yield hdus
     except (KeyError, OverflowError, TypeError, VerifyError) as exc:
         # What astropy makes of a NAXIS1 that is missing, or a word.
         raise _damaged(name, exc) from exc
+
+
+@contextmanager
+def _opened_fits(source: Any) -> Iterator[fits.HDUList]:
+    with ExitStack() as stack:
+        # Where opening fails, astropy leaves a file open that it opened itself.
+        if isinstance(source, str) and Path(source).is_file():
+            source = stack.enter_context(Path(source).open("rb"))
+        yield stack.enter_context(fits.open(source, memmap=False))
 
 
 def _openable(source: Any, name: str) -> Any:
@@ -218,6 +250,15 @@ def _stack(images: Any, name: str) -> Any:
         msg = f"{name}: image {int(bad.argmax())} has NaN or infinite values"
         raise ValueError(msg)
     return images
+
+
+def whole_oversampling(value: Any) -> int | None:
+    """Tell the oversampling that a header's value means; `None` if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not (1 <= value <= MAX_OVERSAMPLING and value == int(value)):
+        return None
+    return int(value)
 
 
 def callers_level() -> int:

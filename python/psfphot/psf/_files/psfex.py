@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from psfphot.psf._files.grid_file import open_psf_file
+from psfphot.psf._files.grid_file import each_hdu, open_psf_file
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -49,7 +49,7 @@ def psfex_tables(hdus: fits.HDUList) -> list[fits.BinTableHDU]:
     """Return the tables of a file that hold PSFs of PSFEx."""
     return [
         hdu
-        for hdu in hdus[1:]
+        for hdu in each_hdu(hdus)
         if "PSFAXIS1" in hdu.header and "PSF_MASK" in (_column_names(hdu) or ())
     ]
 

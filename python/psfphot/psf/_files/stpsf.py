@@ -11,15 +11,17 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot.psf._files.grid_file import callers_level, read_grid_file
+from psfphot.psf._files.grid_file import (
+    callers_level,
+    read_grid_file,
+    whole_oversampling,
+)
 from psfphot.psf._models.grid import check_rectangular, sorted_order
 from psfphot.psf._models.sampled import MAX_OVERSAMPLING
 
 if TYPE_CHECKING:
     from astropy.io import fits
     from numpy.typing import NDArray
-
-ORDERS = ("auto", "header", "sorted")
 
 # The day from which the development version of WebbPSF stored the images
 # sorted (spacetelescope/webbpsf pull request 779), and the releases around it.
@@ -59,7 +61,6 @@ def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
         If the file is not such a grid; the message names the file and the
         keyword.
     """
-    check_order(grid_order)
     name, images, header = read_grid_file(source)
     oversampling = _oversampling(header, name)
     stated = header.get("NUM_PSFS", len(images))
@@ -81,19 +82,6 @@ def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
     return NDData(images, meta=meta)
 
 
-def check_order(grid_order: Any) -> None:
-    """Refuse what is no ``grid_order``.
-
-    Raises
-    ------
-    ValueError
-        Unless it is ``'auto'``, ``'header'`` or ``'sorted'``.
-    """
-    if grid_order not in ORDERS:
-        msg = f"grid_order must be 'auto', 'header' or 'sorted', got {grid_order!r}"
-        raise ValueError(msg)
-
-
 def _oversampling(header: fits.Header, name: str) -> int:
     missing = [key for key in ("OVERSAMP", "DET_YX0") if key not in header]
     if missing:
@@ -103,14 +91,14 @@ def _oversampling(header: fits.Header, name: str) -> int:
         )
         raise ValueError(msg)
     value = header["OVERSAMP"]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and 1 <= value <= MAX_OVERSAMPLING and value == int(value)):
+    oversampling = whole_oversampling(value)
+    if oversampling is None:
         msg = (
             f"{name}: OVERSAMP must be a positive integer up to {MAX_OVERSAMPLING}, "
             f"got {value!r}"
         )
         raise ValueError(msg)
-    return int(value)
+    return oversampling
 
 
 _NUMBER = r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*"

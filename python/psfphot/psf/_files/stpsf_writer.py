@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._core import __version__
+from psfphot._files import check_writable, replacing
 from psfphot.psf._files.grid_file import callers_level, file_name
 from psfphot.psf._files.stpsf import STRUCTURE
 from psfphot.psf._models.grid import sorted_order
@@ -19,7 +20,7 @@ from psfphot.psf._models.grid import sorted_order
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from psfphot.psf._models.gridded import GriddedPSFModel
+    from psfphot._validate import Image
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
 
@@ -35,7 +36,33 @@ _RENAMED = {"INSTRUMENT": "INSTRUME"}
 _LONGEST_KEYWORD = 8
 
 
-def write_stpsf(model: GriddedPSFModel, path: Any, overwrite: bool = False) -> None:
+class Grid(Protocol):
+    """What is written: images, their detector positions, and what goes with them."""
+
+    meta: dict[str, Any]
+
+    @property
+    def data(self) -> Image:
+        """The images, shape (N, ny, nx)."""
+
+    @property
+    def grid_xypos(self) -> NDArray[Any]:
+        """Their detector positions (x, y), shape (N, 2)."""
+
+    @property
+    def oversampling(self) -> NDArray[np.int_]:
+        """Samples per pixel, (y, x)."""
+
+    @property
+    def origin(self) -> NDArray[np.float64]:
+        """Sample coordinates (x, y) of the source."""
+
+    @property
+    def fill_value(self) -> float | None:
+        """The value off the images."""
+
+
+def write_stpsf(model: Grid, path: Any, overwrite: bool = False) -> None:
     """Write a grid of PSFs into a FITS file in the layout of STPSF.
 
     Parameters
@@ -48,9 +75,6 @@ def write_stpsf(model: GriddedPSFModel, path: Any, overwrite: bool = False) -> N
     overwrite : bool, optional
         Whether a file that is there may be replaced.
     """
-    # Imported here: psfphot.io imports the models.
-    from psfphot.io import check_writable, replacing  # noqa: PLC0415
-
     if hasattr(path, "write"):
         _save(_grid_hdu(model, file_name(path)), path)
         return
@@ -68,7 +92,7 @@ def _save(hdu: fits.PrimaryHDU, path: Any) -> None:
         hdu.writeto(path, overwrite=True)
 
 
-def _grid_hdu(model: GriddedPSFModel, name: str) -> fits.PrimaryHDU:
+def _grid_hdu(model: Grid, name: str) -> fits.PrimaryHDU:
     _check_layout(model, name)
     hdu = fits.PrimaryHDU(np.asarray(model.data))
     header = hdu.header
@@ -90,7 +114,7 @@ def _grid_hdu(model: GriddedPSFModel, name: str) -> fits.PrimaryHDU:
     return hdu
 
 
-def _check_layout(model: GriddedPSFModel, name: str) -> None:
+def _check_layout(model: Grid, name: str) -> None:
     os_y, os_x = model.oversampling.tolist()
     if os_y != os_x:
         msg = (

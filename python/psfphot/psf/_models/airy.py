@@ -87,46 +87,10 @@ class AiryDiskPSF(AnalyticPSF):
             **kwargs,
         )
 
-    def evaluate(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, radius: Any
-    ) -> Any:
-        """Evaluate the model; everything broadcasts.
-
-        Parameters
-        ----------
-        x, y : array_like
-            Where, pixels.
-        flux, x_0, y_0, radius : array_like
-            The parameters.
-
-        Returns
-        -------
-        ndarray or Quantity
-            The values, in the unit of ``flux``; NaN where ``radius`` is not
-            positive.
-        """
-        return self._evaluate(x, y, flux, x_0, y_0, radius)
-
-    def fit_deriv(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, radius: Any
-    ) -> list[Any]:
-        """Differentiate the model by its parameters; see `evaluate`.
-
-        Returns
-        -------
-        list of ndarray
-            The derivatives by flux, x_0, y_0 and radius.
-        """
-        return self._derivatives(x, y, flux, x_0, y_0, radius)
-
     @property
     def fwhm(self) -> Any:
         """Full width at half maximum, pixels, before any integration."""
         return self.radius * _FWHM_PER_RADIUS
-
-    def _half_sizes(self) -> tuple[Any, Any]:
-        half = self.bbox_factor * self.fwhm
-        return half, half
 
 
 class AiryDiskPRF(PixelNodes, AiryDiskPSF):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from astropy import units as u
+from astropy.utils.codegen import make_function_with_signature
 
 from psfphot import _core
-from psfphot._validate import as_positive
+from psfphot._validate import as_positive, as_positive_int
 from psfphot.psf._models.base import PSFModel
-from psfphot.psf._photometry.arguments import as_positive_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ DEFAULT_NODES = 9
 class AnalyticPSF(PSFModel):
     """A PSF given as a formula with shape parameters.
 
-    Subclasses have the parameters, ``evaluate`` and ``fit_deriv`` with
-    astropy's arguments, and `_half_sizes`.
+    A subclass that has new parameters is given ``evaluate`` and ``fit_deriv``
+    with their names as arguments.
     """
 
     # How the core calls it.
@@ -35,6 +35,24 @@ class AnalyticPSF(PSFModel):
 
     # What the parameters of widths and exponents must be greater than.
     _above: ClassVar[dict[str, float]] = {}
+
+    # The unit of parameters that are no lengths; they come last.
+    _no_lengths: ClassVar[dict[str, u.UnitBase | None]] = {}
+
+    # The attribute that is the unit of the bounding box.
+    _width: ClassVar[str] = "fwhm"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # astropy's: the parameters that each class has in its own body.
+        own, *inherited = (vars(base).get("_parameters_", ()) for base in cls.__mro__)
+        known = [name for names in reversed(inherited) for name in names]
+        # A formula in the class's own body stays.
+        if set(own) <= set(known) or "evaluate" in vars(cls):
+            return
+        for method in (AnalyticPSF.evaluate, AnalyticPSF.fit_deriv):
+            named = _with_names(cls, method, [*known, *own])
+            setattr(cls, method.__name__, named)
 
     def __init__(self, *, bbox_factor: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,9 +94,65 @@ class AnalyticPSF(PSFModel):
     def _nodes(self) -> int:
         return DEFAULT_NODES
 
+    def evaluate(
+        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, *shape: Any
+    ) -> Any:
+        """Evaluate the model; everything broadcasts.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Where, pixels.
+        {parameters} : array_like
+            The parameters.
+
+        Returns
+        -------
+        ndarray or Quantity
+            The values, in the unit of ``flux``; NaN where
+            {bad}.
+        """
+        lengths, numbers = self._lengths_and_numbers(shape)
+        return self._evaluate(x, y, flux, x_0, y_0, *lengths, numbers=numbers)
+
+    def fit_deriv(
+        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, *shape: Any
+    ) -> list[Any]:
+        """Differentiate the model by its parameters; see `evaluate`.
+
+        Returns
+        -------
+        list of ndarray
+            The derivatives by {parameters}{angle}.
+        """
+        lengths, numbers = self._lengths_and_numbers(shape)
+        planes = self._derivatives(x, y, flux, x_0, y_0, *lengths, numbers=numbers)
+        for i, unit in enumerate(self._no_lengths.values(), -len(numbers)):
+            if unit is not None and hasattr(shape[i], "unit"):
+                planes[i] = planes[i] * (1 / unit)
+        return planes
+
+    def _lengths_and_numbers(
+        self, shape: tuple[Any, ...]
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Part the shape parameters, and take units off those that are no lengths."""
+        if not self._no_lengths:
+            return shape, ()
+        first = len(shape) - len(self._no_lengths)
+        pairs = zip(shape[first:], self._no_lengths.values(), strict=True)
+        return shape[:first], tuple([in_unit(*pair) for pair in pairs])
+
+    def _parameter_units_for_data_units(
+        self, inputs_unit: dict[str, u.UnitBase], outputs_unit: dict[str, u.UnitBase]
+    ) -> dict[str, u.UnitBase]:
+        units = super()._parameter_units_for_data_units(inputs_unit, outputs_unit)
+        units |= self._no_lengths
+        return {name: unit for name, unit in units.items() if unit is not None}
+
     def _half_sizes(self) -> tuple[Any, Any]:
         """Half the size of the bounding box in x and in y."""
-        raise NotImplementedError
+        half = self.bbox_factor * getattr(self, self._width)
+        return half, half
 
     def bounding_box(self) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
         """Limits in y and x: ``bbox_factor`` widths around the centre."""
@@ -132,6 +206,27 @@ def number_of(values: Any) -> Any:
     return getattr(values, "value", values)
 
 
-def as_degrees(angle: Any) -> Any:
-    """Make plain degrees of an angle with a unit; others are degrees."""
-    return u.Quantity(angle).to_value(u.deg) if hasattr(angle, "unit") else angle
+def in_unit(value: Any, unit: u.UnitBase | None) -> Any:
+    """Make a plain number of one with a unit; others are in ``unit``, if that is."""
+    if unit is None or not hasattr(value, "unit"):
+        return value
+    return u.Quantity(value).to_value(unit)
+
+
+def _with_names(
+    cls: type[AnalyticPSF], method: Callable[..., Any], names: list[str]
+) -> Callable[..., Any]:
+    """Give a method the model's parameters as arguments, and tell of them."""
+    named: Callable[..., Any] = make_function_with_signature(
+        method, ("self", "x", "y", *names)
+    )
+    named.__module__ = cls.__module__
+    named.__qualname__ = f"{cls.__qualname__}.{method.__name__}"
+    bad = (
+        f"``{name}`` is not {f'greater than {low:g}' if low else 'positive'}"
+        for name, low in cls._above.items()
+    )
+    told = {"parameters": ", ".join(names), "bad": " or ".join(bad)}
+    told["angle"] = "; by theta per degree" if "theta" in names else ""
+    named.__doc__ = (method.__doc__ or "").format(**told)
+    return named

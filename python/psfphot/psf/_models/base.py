@@ -10,29 +10,12 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Fittable2DModel, Parameter
 
+from psfphot.psf._models.compiled import Compiled
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot import _core
-
-
-class Compiled:
-    """Holds the compiled form of a model, once that is made.
-
-    The compiled form is immutable, so copies of a model share the holder: the
-    first that needs the splines computes them for all. Pickles leave it out.
-    """
-
-    __slots__ = ("psf",)
-
-    def __init__(self) -> None:
-        self.psf: _core.Psf | None = None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
-        return self
-
-    def __reduce__(self) -> tuple[type[Compiled], tuple[()]]:
-        return Compiled, ()
 
 
 class Points(NamedTuple):
@@ -45,6 +28,20 @@ class Points(NamedTuple):
     shape: tuple[int, ...]
     flux_unit: u.UnitBase | None
     length_unit: u.UnitBase | None
+
+
+class ParameterNames(NamedTuple):
+    """Which parameter of a model is which."""
+
+    x: str
+    y: str
+    flux: str
+    # In the model's order.
+    shape: tuple[str, ...]
+
+    def in_core_order(self) -> tuple[str, ...]:
+        """Return the names in the order of the core's parameters."""
+        return (self.flux, self.x, self.y, *self.shape)
 
 
 class PSFModel(Fittable2DModel):  # type: ignore[misc]

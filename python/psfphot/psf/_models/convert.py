@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -11,10 +11,10 @@ from astropy.nddata import NDData
 
 from psfphot import _core
 from psfphot.psf._models.airy import AiryDiskPRF, AiryDiskPSF
-from psfphot.psf._models.analytic import DEFAULT_NODES, AnalyticPSF, as_degrees
-from psfphot.psf._models.astropy import from_astropy
-from psfphot.psf._models.base import PSFModel
-from psfphot.psf._models.callable import callable_psf
+from psfphot.psf._models.analytic import DEFAULT_NODES, AnalyticPSF, in_unit
+from psfphot.psf._models.base import ParameterNames, PSFModel
+from psfphot.psf._models.callback import callback_psf
+from psfphot.psf._models.counterparts import from_astropy
 from psfphot.psf._models.elliptical import GaussianPRF, GaussianPSF
 from psfphot.psf._models.gaussian import (
     CircularGaussianPRF,
@@ -40,20 +40,6 @@ _OURS: tuple[type[PSFModel], ...] = (
     MoffatPSF,
     PolynomialPSFModel,
 )
-
-
-class ParameterNames(NamedTuple):
-    """Which parameter of a model is which."""
-
-    x: str
-    y: str
-    flux: str
-    # In the model's order.
-    shape: tuple[str, ...]
-
-    def in_core_order(self) -> tuple[str, ...]:
-        """Return the names in the order of the core's parameters."""
-        return (self.flux, self.x, self.y, *self.shape)
 
 
 def to_core(model: Any) -> _core.Psf:
@@ -84,7 +70,7 @@ def to_core(model: Any) -> _core.Psf:
     model = as_psf_model(model)
     kind = _kind(model)
     if kind is None:
-        return callable_psf(model, parameter_names(model))
+        return callback_psf(model, parameter_names(model))
     _check_lengths(model, kind)
     if issubclass(kind, AnalyticPSF):
         shape = [parameter_value(model, name) for name in kind.param_names[3:]]
@@ -139,7 +125,7 @@ def parameter_value(model: Any, name: str) -> float:
         raise ValueError(msg)
     value = parameter.value
     if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
-        value = as_degrees(parameter.quantity)
+        value = in_unit(parameter.quantity, u.deg)
     return float(np.ravel(value)[0])
 
 

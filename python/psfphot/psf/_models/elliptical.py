@@ -8,7 +8,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Parameter
 
-from psfphot.psf._models.analytic import AnalyticPSF, as_degrees, number_of
+from psfphot.psf._models.analytic import AnalyticPSF, in_unit, number_of
 from psfphot.psf._models.base import PSFModel
 from psfphot.psf._models.gaussian import SIGMA_PER_FWHM, gaussian_width
 
@@ -30,6 +30,7 @@ class _Elliptical(AnalyticPSF):
         description="Angle of the rotated x axis, degrees counter-clockwise from +x.",
     )
     _above: ClassVar[dict[str, float]] = {"x_fwhm": 0, "y_fwhm": 0}
+    _no_lengths: ClassVar[dict[str, u.UnitBase | None]] = {"theta": u.deg}
 
     def __init__(
         self,
@@ -54,60 +55,6 @@ class _Elliptical(AnalyticPSF):
             **kwargs,
         )
 
-    def evaluate(  # noqa: PLR0917  (astropy's order)
-        self,
-        x: Any,
-        y: Any,
-        flux: Any,
-        x_0: Any,
-        y_0: Any,
-        x_fwhm: Any,
-        y_fwhm: Any,
-        theta: Any,
-    ) -> Any:
-        """Evaluate the model; everything broadcasts.
-
-        Parameters
-        ----------
-        x, y : array_like
-            Where, pixels.
-        flux, x_0, y_0, x_fwhm, y_fwhm, theta : array_like
-            The parameters.
-
-        Returns
-        -------
-        ndarray or Quantity
-            The values, in the unit of ``flux``; NaN where a width is not
-            positive.
-        """
-        widths = x_0, y_0, x_fwhm, y_fwhm
-        return self._evaluate(x, y, flux, *widths, numbers=(as_degrees(theta),))
-
-    def fit_deriv(  # noqa: PLR0917  (astropy's order)
-        self,
-        x: Any,
-        y: Any,
-        flux: Any,
-        x_0: Any,
-        y_0: Any,
-        x_fwhm: Any,
-        y_fwhm: Any,
-        theta: Any,
-    ) -> list[Any]:
-        """Differentiate the model by its parameters; see `evaluate`.
-
-        Returns
-        -------
-        list of ndarray
-            The derivatives by flux, x_0, y_0, x_fwhm, y_fwhm and theta, the
-            last per degree.
-        """
-        widths = x_0, y_0, x_fwhm, y_fwhm
-        planes = self._derivatives(x, y, flux, *widths, numbers=(as_degrees(theta),))
-        if hasattr(theta, "unit"):
-            planes[-1] = planes[-1] * (1 / u.deg)
-        return planes
-
     @property
     def x_sigma(self) -> Any:
         """Standard deviation along the rotated x axis, pixels."""
@@ -126,16 +73,10 @@ class _Elliptical(AnalyticPSF):
 
     def _half_sizes(self) -> tuple[Any, Any]:
         theta = self.theta.value if self.theta.unit is None else self.theta.quantity
-        angle = np.deg2rad(as_degrees(theta))
+        angle = np.deg2rad(in_unit(theta, u.deg))
         cos, sin = np.cos(angle), np.sin(angle)
         x, y = self.bbox_factor * self.x_sigma, self.bbox_factor * self.y_sigma
         return np.hypot(x * cos, y * sin), np.hypot(x * sin, y * cos)
-
-    def _parameter_units_for_data_units(
-        self, inputs_unit: dict[str, u.UnitBase], outputs_unit: dict[str, u.UnitBase]
-    ) -> dict[str, u.UnitBase]:
-        units = super()._parameter_units_for_data_units(inputs_unit, outputs_unit)
-        return units | {"theta": u.deg}
 
 
 class GaussianPSF(_Elliptical):
@@ -187,8 +128,6 @@ class GaussianPSF(_Elliptical):
     """
 
     _kind = "GaussianPSF"
-    # Without it astropy makes one with positional arguments.
-    __init__ = _Elliptical.__init__
 
 
 class GaussianPRF(_Elliptical):
@@ -233,5 +172,3 @@ class GaussianPRF(_Elliptical):
     """
 
     _kind = "GaussianPRF"
-    # Without it astropy makes one with positional arguments.
-    __init__ = _Elliptical.__init__

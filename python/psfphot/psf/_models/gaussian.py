@@ -31,6 +31,7 @@ class _CircularByFWHM(AnalyticPSF):
 
     fwhm = gaussian_width("Full width at half maximum, pixels.")
     _above: ClassVar[dict[str, float]] = {"fwhm": 0}
+    _width = "sigma"
 
     def __init__(
         self,
@@ -46,38 +47,6 @@ class _CircularByFWHM(AnalyticPSF):
             flux=flux, x_0=x_0, y_0=y_0, fwhm=fwhm, bbox_factor=bbox_factor, **kwargs
         )
 
-    def evaluate(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, fwhm: Any
-    ) -> Any:
-        """Evaluate the model; everything broadcasts.
-
-        Parameters
-        ----------
-        x, y : array_like
-            Where, pixels.
-        flux, x_0, y_0, fwhm : array_like
-            The parameters.
-
-        Returns
-        -------
-        ndarray or Quantity
-            The values, in the unit of ``flux``; NaN where ``fwhm`` is not
-            positive.
-        """
-        return self._evaluate(x, y, flux, x_0, y_0, fwhm)
-
-    def fit_deriv(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, fwhm: Any
-    ) -> list[Any]:
-        """Differentiate the model by its parameters; see `evaluate`.
-
-        Returns
-        -------
-        list of ndarray
-            The derivatives by flux, x_0, y_0 and fwhm.
-        """
-        return self._derivatives(x, y, flux, x_0, y_0, fwhm)
-
     @property
     def sigma(self) -> Any:
         """Standard deviation of the Gaussian, pixels."""
@@ -87,10 +56,6 @@ class _CircularByFWHM(AnalyticPSF):
     def amplitude(self) -> Any:
         """Peak of the Gaussian before any integration over a pixel."""
         return self.flux / (2 * np.pi * number_of(self.sigma) ** 2)
-
-    def _half_sizes(self) -> tuple[Any, Any]:
-        half = self.bbox_factor * self.sigma
-        return half, half
 
 
 class CircularGaussianPSF(_CircularByFWHM):
@@ -133,8 +98,6 @@ class CircularGaussianPSF(_CircularByFWHM):
     """
 
     _kind = "CircularGaussianPSF"
-    # Without it astropy makes one with positional arguments.
-    __init__ = _CircularByFWHM.__init__
 
 
 class CircularGaussianPRF(_CircularByFWHM):
@@ -179,8 +142,6 @@ class CircularGaussianPRF(_CircularByFWHM):
     """
 
     _kind = "CircularGaussianPRF"
-    # Without it astropy makes one with positional arguments.
-    __init__ = _CircularByFWHM.__init__
 
 
 class CircularGaussianSigmaPRF(AnalyticPSF):
@@ -219,6 +180,7 @@ class CircularGaussianSigmaPRF(AnalyticPSF):
     _kind = "CircularGaussianSigmaPRF"
     sigma = gaussian_width("Standard deviation, pixels.")
     _above: ClassVar[dict[str, float]] = {"sigma": 0}
+    _width = "sigma"
 
     def __init__(
         self,
@@ -234,38 +196,6 @@ class CircularGaussianSigmaPRF(AnalyticPSF):
             flux=flux, x_0=x_0, y_0=y_0, sigma=sigma, bbox_factor=bbox_factor, **kwargs
         )
 
-    def evaluate(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, sigma: Any
-    ) -> Any:
-        """Evaluate the model; everything broadcasts.
-
-        Parameters
-        ----------
-        x, y : array_like
-            Where, pixels.
-        flux, x_0, y_0, sigma : array_like
-            The parameters.
-
-        Returns
-        -------
-        ndarray or Quantity
-            The values, in the unit of ``flux``; NaN where ``sigma`` is not
-            positive.
-        """
-        return self._evaluate(x, y, flux, x_0, y_0, sigma)
-
-    def fit_deriv(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, sigma: Any
-    ) -> list[Any]:
-        """Differentiate the model by its parameters; see `evaluate`.
-
-        Returns
-        -------
-        list of ndarray
-            The derivatives by flux, x_0, y_0 and sigma.
-        """
-        return self._derivatives(x, y, flux, x_0, y_0, sigma)
-
     @property
     def fwhm(self) -> Any:
         """Full width at half maximum of the Gaussian, pixels."""
@@ -275,7 +205,3 @@ class CircularGaussianSigmaPRF(AnalyticPSF):
     def amplitude(self) -> Any:
         """Peak of the Gaussian before the integration over a pixel."""
         return self.flux / (2 * np.pi * self.sigma.value**2)
-
-    def _half_sizes(self) -> tuple[Any, Any]:
-        half = self.bbox_factor * self.sigma
-        return half, half

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.nddata import NDData
 
 from psfphot import _core
-from psfphot.psf._files.connect import GriddedPSFModelRead, GriddedPSFModelWrite
 from psfphot.psf._models.base import PSFModel
 from psfphot.psf._models.grid import (
     check_rectangular,
@@ -68,6 +66,10 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
     `grid_xypos` and ``meta['grid_xypos']`` are in this order.
     """
 
+    # Files are a floor above: `psfphot.psf._files.formats` puts these in.
+    read: ClassVar[Any]
+    write: ClassVar[Any]
+
     def __init__(
         self,
         nddata: NDData,
@@ -88,9 +90,6 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         self.oversampling = oversampling
         self.origin = None
         self.fill_value = fill_value
-
-    read = UnifiedReadWriteMethod(GriddedPSFModelRead)
-    write = UnifiedReadWriteMethod(GriddedPSFModelWrite)
 
     @property
     def grid_xypos(self) -> NDArray[Any]:
@@ -113,7 +112,7 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         self.meta["oversampling"] = tuple(self._oversampling.tolist())
         self._forget_compiled()
 
-    def _compile(self) -> _core.Psf:
+    def _splines(self) -> _core.Psf:
         positions = np.ascontiguousarray(self._grid_xypos, dtype=np.float64)
         return _core.Psf.gridded(self._data, positions, **self._sampling())
 

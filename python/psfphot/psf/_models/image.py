@@ -101,7 +101,7 @@ class ImagePSF(SampledPSFModel):
         ny, nx = self._data.shape
         return ny, nx
 
-    def _compile(self) -> _core.Psf:
+    def _splines(self) -> _core.Psf:
         return _core.Psf.sampled(self._data, **self._sampling())
 
     def __repr__(self) -> str:

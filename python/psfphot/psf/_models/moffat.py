@@ -75,6 +75,7 @@ class MoffatPSF(AnalyticPSF):
         description="Exponent.",
     )
     _above: ClassVar[dict[str, float]] = {"alpha": 0, "beta": 1}
+    _no_lengths: ClassVar[dict[str, u.UnitBase | None]] = {"beta": None}
 
     def __init__(
         self,
@@ -97,53 +98,10 @@ class MoffatPSF(AnalyticPSF):
             **kwargs,
         )
 
-    def evaluate(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, alpha: Any, beta: Any
-    ) -> Any:
-        """Evaluate the model; everything broadcasts.
-
-        Parameters
-        ----------
-        x, y : array_like
-            Where, pixels.
-        flux, x_0, y_0, alpha, beta : array_like
-            The parameters.
-
-        Returns
-        -------
-        ndarray or Quantity
-            The values, in the unit of ``flux``; NaN where ``alpha`` is not
-            positive or ``beta`` not greater than 1.
-        """
-        return self._evaluate(x, y, flux, x_0, y_0, alpha, numbers=(beta,))
-
-    def fit_deriv(  # noqa: PLR0917  (astropy's order)
-        self, x: Any, y: Any, flux: Any, x_0: Any, y_0: Any, alpha: Any, beta: Any
-    ) -> list[Any]:
-        """Differentiate the model by its parameters; see `evaluate`.
-
-        Returns
-        -------
-        list of ndarray
-            The derivatives by flux, x_0, y_0, alpha and beta.
-        """
-        return self._derivatives(x, y, flux, x_0, y_0, alpha, numbers=(beta,))
-
     @property
     def fwhm(self) -> Any:
         """Full width at half maximum, pixels, before any integration."""
         return self.alpha * (2 * np.sqrt(2 ** (1 / self.beta.value) - 1))
-
-    def _half_sizes(self) -> tuple[Any, Any]:
-        half = self.bbox_factor * self.fwhm
-        return half, half
-
-    def _parameter_units_for_data_units(
-        self, inputs_unit: dict[str, u.UnitBase], outputs_unit: dict[str, u.UnitBase]
-    ) -> dict[str, u.UnitBase]:
-        units = super()._parameter_units_for_data_units(inputs_unit, outputs_unit)
-        del units["beta"]
-        return units
 
 
 class MoffatPRF(PixelNodes, MoffatPSF):

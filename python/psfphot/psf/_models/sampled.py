@@ -9,10 +9,12 @@ from astropy import units as u
 
 from psfphot._validate import as_float_array, as_scalar, split_mask
 from psfphot.psf._models.base import PSFModel
+from psfphot.psf._models.compiled import SPLINES, Packed, digest_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from psfphot import _core
     from psfphot._validate import Image
     from psfphot.psf._models.base import Points
 
@@ -169,6 +171,21 @@ class SampledPSFModel(PSFModel):
 
     def _shared(self) -> list[Any]:
         return [self._data]
+
+    def _splines(self) -> _core.Psf:
+        """Compute the splines, as `_digest` tells them."""
+        raise NotImplementedError
+
+    def _digest(self) -> bytes:
+        """Tell what the splines are made of, in 32 bytes."""
+        return digest_of(self._shared(), self._sampling())
+
+    def _compile(self) -> _core.Psf:
+        n_bytes = self._data.size * np.dtype(np.float64).itemsize
+        return SPLINES.get(self._compiled.content, self._digest, self._splines, n_bytes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_compiled": Packed(self._compiled, self._digest)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Pickles and deep copies of read-only arrays are writeable.

@@ -1,4 +1,4 @@
 """PSFPhotometry and what it needs: starts, groups, fits, results.
 
-The top of the house: uses every other wing, and none uses it.
+The top floor of psf: it may use every other wing, and none of them uses it.
 """

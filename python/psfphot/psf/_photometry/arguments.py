@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from psfphot._validate import MAX_INT, as_positive
+from psfphot._validate import MAX_INT, as_finite, as_positive
 
 
 def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
@@ -61,28 +61,7 @@ def as_radius(radius: Any) -> float | None:
     if radius is None:
         return None
     msg = f"aperture_radius must be a strictly-positive scalar, got {radius!r}"
-    try:
-        return as_positive(radius, "aperture_radius", msg)
-    except TypeError as exc:
-        # photutils' error is a ValueError whatever is wrong.
-        raise ValueError(msg) from exc
-
-
-def as_positive_int(value: Any, name: str) -> int:
-    """Check a number that counts something.
-
-    Raises
-    ------
-    ValueError
-        If it is not a positive integer up to ``MAX_INT``.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        msg = f"{name} must be a strictly-positive integer, got {value!r}"
-        raise ValueError(msg)
-    if value > MAX_INT:
-        msg = f"{name} must be <= {MAX_INT}, got {value!r}"
-        raise ValueError(msg)
-    return int(value)
+    return as_positive(radius, "aperture_radius", always=msg)
 
 
 def as_xy_bounds(bounds: Any) -> tuple[float | None, float | None] | None:
@@ -134,8 +113,6 @@ def _distance(value: Any, bounds: Any) -> float:
         number = float(value)
     except (TypeError, ValueError) as exc:
         raise ValueError(f"xy_bounds must be numeric, got {bounds!r}") from exc
-    if not np.isfinite(number):
-        raise ValueError(f"xy_bounds must be finite, got {bounds!r}")
-    if number <= 0:
-        raise ValueError(f"xy_bounds must be strictly positive, got {bounds!r}")
-    return number
+    finite = as_finite(number, "xy_bounds", f"xy_bounds must be finite, got {bounds!r}")
+    msg = f"xy_bounds must be strictly positive, got {bounds!r}"
+    return as_positive(finite, "xy_bounds", msg)

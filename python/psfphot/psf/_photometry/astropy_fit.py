@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -59,7 +60,7 @@ def fit_with_astropy(
     """
     n = len(init)
     # The core's own settings of a fit say nothing here.
-    call = core_call(setup._replace(fitter=LevenbergMarquardt()), frame, init)
+    call = core_call(replace(setup, fitter=LevenbergMarquardt()), frame, init)
     starts = call["starts"]
     fitted = np.column_stack(
         [starts["flux"], starts["x"], starts["y"], starts["shape"]]

@@ -9,8 +9,8 @@ from typing import Any
 
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot._validate import as_positive
-from psfphot.psf._photometry.arguments import as_callable, as_positive_int
+from psfphot._validate import as_positive, as_positive_int
+from psfphot.psf._photometry.arguments import as_callable
 
 __all__ = ["LevenbergMarquardt"]
 

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.nddata import NDData
+from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
 from psfphot._progress import progress_callback
-from psfphot._validate import values_of
+from psfphot._validate import Frame, as_frame, unpack_nddata, values_of
 from psfphot.psf._models.convert import parameter_value, to_core
+from psfphot.psf._photometry.flags import PSF_FLAGS
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
 
-    from psfphot._validate import Frame
-    from psfphot.psf._models.convert import ParameterNames
+    from psfphot.psf._models.base import ParameterNames
+
+_NON_FINITE = (
+    "Input data contains unmasked non-finite values (NaN or inf), which were "
+    "automatically ignored."
+)
+_NO_CONVERGENCE = (
+    "One or more fit(s) may not have converged. Please check the "
+    '"flags" column in the output table.'
+)
 
 
-class FitSetup(NamedTuple):
+@dataclass(kw_only=True)
+class FitSetup:
     """What a fit is to do, besides the image and the starting values."""
 
     psf_model: Any
-    core_psf: _core.Psf
+    # Of the model when the setup was made; of a pickled one made when needed.
+    compiled: _core.Psf | None
     names: ParameterNames
     fit_shape: tuple[int, int]
     fitter: Any
@@ -34,11 +49,19 @@ class FitSetup(NamedTuple):
     n_threads: int | None
     progress_bar: bool
 
-    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
-        # The compiled PSF is made again, of the model.
-        fields = self._asdict()
-        del fields["core_psf"]
-        return _with_core, (fields,)
+    @property
+    def core_psf(self) -> _core.Psf:
+        """The compiled PSF."""
+        if self.compiled is None:
+            self.compiled = to_core(self.psf_model)
+        return self.compiled
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"compiled": None}
+
+    def with_own_model(self) -> FitSetup:
+        """Copy the setup and its model, which the user may change later."""
+        return replace(self, psf_model=self.psf_model.copy())
 
     def parameters(self) -> list[Any]:
         """Return the model's parameters in the core's order."""
@@ -48,10 +71,6 @@ class FitSetup(NamedTuple):
         """Return the names of the shape parameters that are fitted."""
         shape = self.names.shape
         return [name for name in shape if not getattr(self.psf_model, name).fixed]
-
-
-def _with_core(fields: dict[str, Any]) -> FitSetup:
-    return FitSetup(core_psf=to_core(fields["psf_model"]), **fields)
 
 
 def check_constraints(setup: FitSetup) -> None:
@@ -141,6 +160,35 @@ def _bounds(parameter: Any) -> tuple[float, float]:
     return low, high
 
 
+def frame_of(data: Any, mask: Any, error: Any) -> Frame:
+    """Make the arguments of photometry an image on which all that is bad is masked.
+
+    The caller of the calling function is warned of pixels that are not finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument cannot be used; the message names it.
+    """
+    if isinstance(data, NDData):
+        if mask is not None or error is not None:
+            msg = (
+                "The mask and error keywords must be None when data is an NDData "
+                "instance. Define the mask and uncertainty in the NDData object "
+                "instead."
+            )
+            raise ValueError(msg)
+        data, mask, error = unpack_nddata(data)
+    frame = as_frame(data, error, mask)
+    bad = ~np.isfinite(frame.data)
+    if frame.mask is not None:
+        bad &= ~frame.mask
+    if not bad.any():
+        return frame
+    warnings.warn(_NON_FINITE, AstropyUserWarning, stacklevel=3)
+    return frame._replace(mask=bad if frame.mask is None else bad | frame.mask)
+
+
 def fit_box(
     x: float, y: float, fit_shape: tuple[int, int], image_shape: tuple[int, ...]
 ) -> tuple[slice, slice]:
@@ -189,3 +237,19 @@ def fit_with_core(
             n_threads=setup.n_threads,
             progress=progress,
         )
+
+
+def warn_of_fits(fit: dict[str, NDArray[Any]]) -> None:
+    """Warn the caller of the calling function of what the fits met with."""
+    flags = fit["flags"]
+    # A source that could not be fitted has no convergence to speak of.
+    if np.any(flags & PSF_FLAGS.NO_CONVERGENCE):
+        warnings.warn(_NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
+    n_bad = int(fit["n_bad_errors"].sum())
+    if n_bad:
+        msg = (
+            f"{n_bad} pixel(s) within the fit boxes have an error that is not "
+            "positive and finite; they were left out of the fits (counted once "
+            "for each box; see n_pixels_fit and flag 1)."
+        )
+        warnings.warn(msg, AstropyUserWarning, stacklevel=3)

@@ -2,118 +2,86 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.nddata import NDData
 from astropy.utils.masked import Masked
 
-from psfphot._deprecated import old_arguments
 from psfphot._validate import as_image, nddata_values, split_mask, values_of
 from psfphot.psf._rendering.rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
     from astropy import units as u
-    from astropy.table import QTable
+    from numpy.typing import NDArray
 
-    from psfphot.psf._photometry.fit_results import Run
-
-_OLD_ARGUMENTS = {"include_localbkg": "include_local_bkg"}
-
-NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
+    from psfphot import _core
 
 
+@dataclass(frozen=True, kw_only=True)
 class ModelImages:
-    """The methods of photometry that render its results."""
+    """Draws fitted sources.
 
+    Parameters
+    ----------
+    core_psf : _core.Psf
+        The PSF.
+    psf_model : `~astropy.modeling.Model`
+        What that was made of: it has the bounding box.
+    parameters : (n, k) array
+        The parameters of each source, in the core's order. Sources whose values
+        are not finite are not drawn.
+    local_bkg : (n,) array
+        The local background that was subtracted.
+    unit : unit or `None`
+        Of the data.
+    """
+
+    core_psf: _core.Psf
     psf_model: Any
-    results: QTable | None
-    data_unit: u.UnitBase | None
-    n_threads: int | None
-    progress_bar: bool
-    _run: Run | None
+    parameters: NDArray[np.float64]
+    local_bkg: NDArray[np.float64]
+    unit: u.UnitBase | None
 
-    @old_arguments(renamed=_OLD_ARGUMENTS)
-    def make_model_image(
-        self, shape: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
+    def model_image(
+        self,
+        shape: Any,
+        *,
+        psf_shape: Any,
+        include_local_bkg: bool,
+        n_threads: int | None,
+        progress_bar: bool,
     ) -> Any:
-        """Render the fitted sources.
-
-        Parameters
-        ----------
-        shape : (ny, nx)
-            The image's shape.
-        psf_shape : int or (ny, nx), optional
-            The box in which each source is rendered; the model's bounding box
-            by default.
-        include_local_bkg : bool, optional
-            Whether to add each source's local background over its box (where
-            boxes overlap, backgrounds add up).
-
-        Returns
-        -------
-        (ny, nx) array or `~astropy.units.Quantity`
-            The image, in the unit of the data. Sources that could not be
-            fitted are not in it.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet, or the model has no bounding box and
-            ``psf_shape`` is not given.
-        """
-        if self.results is None or self._run is None:
-            raise ValueError(NO_RESULTS)
-        table = self.results
-        shapes = np.ascontiguousarray(self._run.fit["parameters"][:, 3:])
+        """Render the sources, see `PSFPhotometry.make_model_image`."""
+        flux, x, y = (np.ascontiguousarray(self.parameters[:, k]) for k in range(3))
+        shapes = np.ascontiguousarray(self.parameters[:, 3:])
         background = None
         if include_local_bkg:
             # What was not subtracted for not being finite is not added either.
-            level = values_of(table["local_bkg"])
-            background = np.where(np.isfinite(level), level, 0.0)
+            is_finite = np.isfinite(self.local_bkg)
+            background = np.where(is_finite, self.local_bkg, 0.0)
         image = render_model_image(
             shape,
-            self._run.setup.core_psf,
-            np.ascontiguousarray(table["x_fit"]),
-            np.ascontiguousarray(table["y_fit"]),
-            values_of(table["flux_fit"]),
+            self.core_psf,
+            x,
+            y,
+            flux,
             box_shape=rendering_box(self.psf_model, psf_shape),
             local_bkg=background,
             psf_shapes=shapes if shapes.size else None,
-            progress_bar=self.progress_bar,
-            n_threads=self.n_threads,
+            progress_bar=progress_bar,
+            n_threads=n_threads,
         )
-        return image if self.data_unit is None else image << self.data_unit
+        return image if self.unit is None else image << self.unit
 
-    @old_arguments(renamed=_OLD_ARGUMENTS)
-    def make_residual_image(
-        self, data: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
-    ) -> Any:
-        """Subtract the fitted sources from an image.
+    def residual_image(self, data: Any, **options: Any) -> Any:
+        """Subtract the sources, see `PSFPhotometry.make_residual_image`.
 
-        Parameters
-        ----------
-        data : (ny, nx) array_like or `~astropy.nddata.NDData`
-            The image.
-        psf_shape, include_local_bkg
-            See `make_model_image`.
-
-        Returns
-        -------
-        The same kind as ``data``; that of masked data is
-        `~astropy.utils.masked.Masked`.
-
-        Raises
-        ------
-        ValueError
-            See `make_model_image`; or if units do not go together.
+        The options are those of `model_image`.
         """
         if isinstance(data, NDData):
-            residual = self.make_residual_image(
-                nddata_values(data),
-                psf_shape=psf_shape,
-                include_local_bkg=include_local_bkg,
-            )
+            residual = self.residual_image(nddata_values(data), **options)
             return data.__class__(
                 values_of(residual),
                 unit=data.unit,
@@ -125,14 +93,11 @@ class ModelImages:
         data, mask = split_mask(data)
         values = as_image(data)
         unit = getattr(data, "unit", None)
-        if (unit is None) != (self.data_unit is None) and self.results is not None:
+        if (unit is None) != (self.unit is None):
             msg = (
-                f"data must have the unit of the fitted data ({self.data_unit}), "
-                f"got {unit}"
+                f"data must have the unit of the fitted data ({self.unit}), got {unit}"
             )
             raise ValueError(msg)
-        model = self.make_model_image(
-            values.shape, psf_shape=psf_shape, include_local_bkg=include_local_bkg
-        )
+        model = self.model_image(values.shape, **options)
         residual = (values if unit is None else values << unit) - model
         return residual if mask is None else Masked(residual, mask=mask)

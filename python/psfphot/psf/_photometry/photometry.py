@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.nddata import NDData
-from astropy.table import Table
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.table import QTable, Table
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot._deprecated import old_arguments
-from psfphot._validate import Frame, as_frame, as_n_threads, unpack_nddata
+from psfphot._repr import make_repr
+from psfphot._validate import Frame, as_n_threads, as_positive_int
 from psfphot.psf._models.convert import (
     as_psf_model,
     parameter_names,
@@ -22,40 +23,37 @@ from psfphot.psf._photometry.arguments import (
     as_callable,
     as_fit_shape,
     as_keep_columns,
-    as_positive_int,
     as_radius,
     as_xy_bounds,
 )
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
-from psfphot.psf._photometry.fit_results import FitResults, Run
+from psfphot.psf._photometry.fit_results import FitResult
 from psfphot.psf._photometry.fitter import LevenbergMarquardt, as_fitter
-from psfphot.psf._photometry.fitting import FitSetup, check_constraints, fit_with_core
-from psfphot.psf._photometry.flags import PSF_FLAGS
+from psfphot.psf._photometry.fitting import (
+    FitSetup,
+    check_constraints,
+    fit_with_core,
+    frame_of,
+    warn_of_fits,
+)
 from psfphot.psf._photometry.init_params import extra_columns, from_finder, from_user
-from psfphot.psf._photometry.model_images import ModelImages
-from psfphot.psf._photometry.results import metadata, results_table
+from psfphot.psf._photometry.results import metadata
 from psfphot.psf._photometry.starts import add_background, add_flux, add_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from astropy import units as u
-    from astropy.table import QTable
-    from numpy.typing import NDArray
 
     from psfphot.background import LocalBackground
+    from psfphot.psf._photometry.covariance import GroupCovariance
 
-_NON_FINITE = (
-    "Input data contains unmasked non-finite values (NaN or inf), which were "
-    "automatically ignored."
-)
-_NO_CONVERGENCE = (
-    "One or more fit(s) may not have converged. Please check the "
-    '"flags" column in the output table.'
-)
+_NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
+
+_OLD_ARGUMENTS = {"include_localbkg": "include_local_bkg"}
 
 
-class PSFPhotometry(FitResults, ModelImages):
+class PSFPhotometry:
     r"""Measure positions and fluxes of sources by fitting a PSF model.
 
     The interface is that of `photutils.psf.PSFPhotometry`; the fit itself runs
@@ -185,12 +183,15 @@ class PSFPhotometry(FitResults, ModelImages):
         self.finder_results: Any = None
         self.init_params: QTable | None = None
         self.data_unit: u.UnitBase | None = None
-        self._run: Run | None = None
+        self._fit_result: FitResult | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The copy of a result is without the image.
+        return self.__dict__ | {"_fit_result": copy.copy(self._fit_result)}
 
     def __repr__(self) -> str:
         """Show the class with its arguments."""
-        body = ", ".join(f"{k}={v!r}" for k, v in self._settings().items())
-        return f"{type(self).__name__}({body})"
+        return make_repr(self, tuple(self._settings()))
 
     def _settings(self) -> dict[str, Any]:
         names = (
@@ -242,7 +243,7 @@ class PSFPhotometry(FitResults, ModelImages):
         # The model may have been changed since the last call.
         setup = self._setup()
         check_constraints(setup)
-        frame = self._frame(data, mask, error)
+        frame = frame_of(data, mask, error)
         self.data_unit = frame.unit
         init = self._starting_values(setup, frame, init_params)
         if init is None:
@@ -250,13 +251,9 @@ class PSFPhotometry(FitResults, ModelImages):
         self.init_params = init
         is_ours = isinstance(setup.fitter, LevenbergMarquardt)
         fit = (fit_with_core if is_ours else fit_with_astropy)(setup, frame, init)
-        self._warn(fit)
-        # The user may change the model later; what was fitted stays.
-        setup = setup._replace(psf_model=self.psf_model.copy())
-        self._run = Run(setup, frame, init, fit)
-        table = results_table(
-            init, fit, setup.names.shape, setup.free_shape(), frame.unit
-        )
+        warn_of_fits(fit)
+        self._fit_result = FitResult(setup, frame, init, fit)
+        table = self._fit_result.table()
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self._settings()))
         if init_params is not None:
@@ -270,7 +267,7 @@ class PSFPhotometry(FitResults, ModelImages):
         """Look at the model and the settings as they are now."""
         return FitSetup(
             psf_model=self.psf_model,
-            core_psf=to_core(self.psf_model),
+            compiled=to_core(self.psf_model),
             names=parameter_names(self.psf_model),
             fit_shape=self.fit_shape,
             fitter=self.fitter,
@@ -279,25 +276,6 @@ class PSFPhotometry(FitResults, ModelImages):
             n_threads=self.n_threads,
             progress_bar=self.progress_bar,
         )
-
-    def _frame(self, data: Any, mask: Any, error: Any) -> Frame:
-        if isinstance(data, NDData):
-            if mask is not None or error is not None:
-                msg = (
-                    "The mask and error keywords must be None when data is an NDData "
-                    "instance. Define the mask and uncertainty in the NDData object "
-                    "instead."
-                )
-                raise ValueError(msg)
-            data, mask, error = unpack_nddata(data)
-        frame = as_frame(data, error, mask)
-        bad = ~np.isfinite(frame.data)
-        if frame.mask is not None:
-            bad &= ~frame.mask
-        if not bad.any():
-            return frame
-        warnings.warn(_NON_FINITE, AstropyUserWarning, stacklevel=3)
-        return frame._replace(mask=bad if frame.mask is None else bad | frame.mask)
 
     def _starting_values(
         self, setup: FitSetup, frame: Frame, init_params: Any
@@ -323,16 +301,201 @@ class PSFPhotometry(FitResults, ModelImages):
         add_groups(init, self.grouper)
         return init
 
-    def _warn(self, fit: dict[str, NDArray[Any]]) -> None:
-        flags = fit["flags"]
-        # A source that could not be fitted has no convergence to speak of.
-        if np.any(flags & PSF_FLAGS.NO_CONVERGENCE):
-            warnings.warn(_NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
-        n_bad = int(fit["n_bad_errors"].sum())
-        if n_bad:
-            msg = (
-                f"{n_bad} pixel(s) within the fit boxes have an error that is not "
-                "positive and finite; they were left out of the fits (counted once "
-                "for each box; see n_pixels_fit and flag 1)."
+    def _last_fit(self) -> FitResult:
+        if self._fit_result is None:
+            raise ValueError(_NO_RESULTS)
+        return self._fit_result
+
+    @property
+    def fit_info(self) -> list[dict[str, Any]]:
+        """How the fit of each source ended, in the order of the table.
+
+        Each dictionary has ``status`` (1 converged, 0 out of iterations,
+        negative otherwise), ``message`` and ``n_iterations``; with an astropy
+        fitter what that one tells.
+        """
+        fit = self._fit_result
+        if fit is None or self.results is None:
+            return []
+        of_id = dict(zip(fit.ids, fit.fit_info(), strict=True))
+        # The user may have sorted the table, or taken rows out.
+        return [of_id.get(k, {}) for k in np.asarray(self.results["id"]).tolist()]
+
+    @property
+    def fit_params(self) -> QTable | None:
+        """The fitted parameters and errors; deprecated, read `results`."""
+        warnings.warn(
+            "The fit_params attribute was deprecated in photutils 3.0. Use the "
+            "'results' attribute instead.",
+            AstropyDeprecationWarning,
+            stacklevel=2,
+        )
+        if self.results is None:
+            return None
+        names = [n for n in self.results.colnames if n.endswith(("_fit", "_err"))]
+        return QTable(self.results["id", *(n for n in names if n != "n_pixels_fit")])
+
+    def decode_flags(self, return_bit_values: bool = False) -> dict[int, Any]:
+        """Tell which flags each source has.
+
+        Parameters
+        ----------
+        return_bit_values : bool, optional
+            Whether to return bits instead of names.
+
+        Returns
+        -------
+        dict
+            The list of each id.
+
+        Raises
+        ------
+        ValueError
+            If there are no results yet.
+        """
+        return self._last_fit().decode_flags(return_bit_values)
+
+    def results_to_init_params(
+        self, *, remove_invalid: bool = True, reset_ids: bool = True
+    ) -> QTable | None:
+        """Make the results the starting values of another fit.
+
+        Parameters
+        ----------
+        remove_invalid : bool, optional
+            Whether to leave out the rows with a value that is not finite.
+        reset_ids : bool, optional
+            Whether to number the rows from 1 where some may have been removed.
+
+        Returns
+        -------
+        `~astropy.table.QTable` or `None`
+            The columns ``id``, ``x_init``, ``y_init``, ``flux_init`` and those
+            of free shape parameters; `None` if there are no results yet.
+        """
+        fit = self._fit_result
+        if fit is None:
+            return None
+        return fit.to_init_params(remove_invalid=remove_invalid, reset_ids=reset_ids)
+
+    def results_to_model_params(
+        self, *, remove_invalid: bool = True, reset_ids: bool = True
+    ) -> QTable | None:
+        """Name the results as the model's parameters, to simulate an image.
+
+        Parameters
+        ----------
+        remove_invalid, reset_ids
+            See `results_to_init_params`.
+
+        Returns
+        -------
+        `~astropy.table.QTable` or `None`
+            A table for `psfphot.datasets.make_model_image`; `None` if there
+            are no results yet.
+        """
+        fit = self._fit_result
+        if fit is None:
+            return None
+        return fit.to_model_params(remove_invalid=remove_invalid, reset_ids=reset_ids)
+
+    def group_covariance(self, group_id: int) -> GroupCovariance:
+        r"""Compute the joint covariance of a group's sources.
+
+        Its diagonal is that of the errors squared; off it stands how the
+        values of blended sources go together.
+
+        Parameters
+        ----------
+        group_id : int
+            The group, as in the table of results.
+
+        Returns
+        -------
+        GroupCovariance
+            The covariance and what its rows are.
+
+        Raises
+        ------
+        ValueError
+            If there are no results yet, or no such group.
+        NotImplementedError
+            If the fitter was not our own.
+        """
+        return self._last_fit().group_covariance(group_id)
+
+    @old_arguments(renamed=_OLD_ARGUMENTS)
+    def make_model_image(
+        self, shape: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
+    ) -> Any:
+        """Render the fitted sources.
+
+        Parameters
+        ----------
+        shape : (ny, nx)
+            The image's shape.
+        psf_shape : int or (ny, nx), optional
+            The box in which each source is rendered; the model's bounding box
+            by default.
+        include_local_bkg : bool, optional
+            Whether to add each source's local background over its box (where
+            boxes overlap, backgrounds add up).
+
+        Returns
+        -------
+        (ny, nx) array or `~astropy.units.Quantity`
+            The image, in the unit of the data. Sources that could not be
+            fitted are not in it.
+
+        Raises
+        ------
+        ValueError
+            If there are no results yet, or the model has no bounding box and
+            ``psf_shape`` is not given.
+        """
+        return (
+            self._last_fit()
+            .images()
+            .model_image(
+                shape,
+                psf_shape=psf_shape,
+                include_local_bkg=include_local_bkg,
+                n_threads=self.n_threads,
+                progress_bar=self.progress_bar,
             )
-            warnings.warn(msg, AstropyUserWarning, stacklevel=3)
+        )
+
+    @old_arguments(renamed=_OLD_ARGUMENTS)
+    def make_residual_image(
+        self, data: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
+    ) -> Any:
+        """Subtract the fitted sources from an image.
+
+        Parameters
+        ----------
+        data : (ny, nx) array_like or `~astropy.nddata.NDData`
+            The image.
+        psf_shape, include_local_bkg
+            See `make_model_image`.
+
+        Returns
+        -------
+        The same kind as ``data``; that of masked data is
+        `~astropy.utils.masked.Masked`.
+
+        Raises
+        ------
+        ValueError
+            See `make_model_image`; or if units do not go together.
+        """
+        return (
+            self._last_fit()
+            .images()
+            .residual_image(
+                data,
+                psf_shape=psf_shape,
+                include_local_bkg=include_local_bkg,
+                n_threads=self.n_threads,
+                progress_bar=self.progress_bar,
+            )
+        )

@@ -1,4 +1,5 @@
-"""Images of many sources: simulation, model images, residuals.
+"""Images of many sources: random lists, simulation, model images, residuals.
 
-Uses the models; knows nothing of fits.
+It stands on `_models`, and knows nothing of files or fits; `psfphot.datasets`
+shows some of it under its own name.
 """

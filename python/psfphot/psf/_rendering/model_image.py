@@ -12,10 +12,9 @@ from astropy.modeling import Model
 
 from psfphot import _core
 from psfphot._progress import progress_callback
-from psfphot._validate import as_pair, as_positive
+from psfphot._validate import as_pair, as_positive, as_positive_int
 from psfphot.psf._models.base import PSFModel
 from psfphot.psf._models.convert import is_compiled, to_core
-from psfphot.psf._photometry.arguments import as_positive_int
 from psfphot.psf._rendering.rendering import render_model_image
 from psfphot.psf._rendering.source_rows import box_shapes, read_rows
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psfphot.datasets._simulation import make_model_params
 from psfphot.psf._models.convert import as_psf_model, parameter_names
 from psfphot.psf._rendering.model_image import make_model_image
+from psfphot.psf._rendering.random_sources import make_model_params
 from psfphot.psf._rendering.rendering import rendering_box
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
 
-    from psfphot.psf._models.convert import ParameterNames
+    from psfphot.psf._models.base import ParameterNames
 
 __all__ = ["make_psf_model_image"]
 

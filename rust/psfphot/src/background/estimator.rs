@@ -1,6 +1,6 @@
-//! From the values of an annulus to one level.
+//! From the values of an annulus or of a box to one level and one scatter.
 
-use super::clip::{Clip, Kept, Space};
+use super::clip::{Clip, Kept, MAD_TO_SIGMA, Space};
 
 /// What is taken for the level of values that are left by a clipping.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,17 +56,56 @@ impl Estimator {
     /// The level of finite values; NaN where none is left.
     pub(crate) fn estimate(&self, values: &[f64], space: &mut Space) -> f64 {
         let kept = space.clip(values, self.clip.as_ref());
-        match self.level {
-            Level::Mean => kept.mean,
-            Level::Median => kept.median,
-            Level::Mode {
+        self.level.of(values, &kept, space)
+    }
+}
+
+impl Level {
+    /// The level of the values kept; NaN of none.
+    pub(crate) fn of(&self, values: &[f64], kept: &Kept, space: &mut Space) -> f64 {
+        match *self {
+            Self::Mean => kept.mean,
+            Self::Median => kept.median,
+            Self::Mode {
                 median_factor,
                 mean_factor,
             } => median_factor * kept.median - mean_factor * kept.mean,
-            Level::SExtractor => sextractor(&kept),
-            Level::BiweightLocation { c, start } => {
-                let width = c * space.mad(values, &kept);
-                biweight_location(values, &kept, start.unwrap_or(kept.median), width)
+            Self::SExtractor => sextractor(kept),
+            Self::BiweightLocation { c, start } => {
+                let width = c * space.mad(values, kept);
+                biweight_location(values, kept, start.unwrap_or(kept.median), width)
+            }
+        }
+    }
+}
+
+/// What is taken for the scatter of values that are left by a clipping.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scatter {
+    /// The standard deviation, divided by n.
+    Std,
+    /// The median absolute deviation from the median, as a standard deviation.
+    MadStd,
+    /// Tukey's biweight scale (Beers, Flynn & Gebhardt 1990, AJ 100, 32,
+    /// equation 9).
+    BiweightScale {
+        /// Values farther than so many median absolute deviations (from the
+        /// median) have no weight.
+        c: f64,
+        /// Where deviations are measured from; `None` for the median.
+        start: Option<f64>,
+    },
+}
+
+impl Scatter {
+    /// The scatter of the values kept; NaN of none.
+    pub(crate) fn of(&self, values: &[f64], kept: &Kept, space: &mut Space) -> f64 {
+        match *self {
+            Self::Std => kept.std,
+            Self::MadStd => MAD_TO_SIGMA * space.mad(values, kept),
+            Self::BiweightScale { c, start } => {
+                let width = c * space.mad(values, kept);
+                biweight_scale(values, kept, start.unwrap_or(kept.median), width)
             }
         }
     }
@@ -100,6 +139,25 @@ fn biweight_location(values: &[f64], kept: &Kept, start: f64, width: f64) -> f64
         }
     }
     start + sum / weights
+}
+
+fn biweight_scale(values: &[f64], kept: &Kept, start: f64, width: f64) -> f64 {
+    if kept.n <= 0.0 {
+        return f64::NAN;
+    }
+    if width == 0.0 {
+        return 0.0;
+    }
+    let (mut above, mut below) = (0.0, 0.0);
+    for value in values.iter().filter(|&&v| kept.has(v)) {
+        let d = value - start;
+        let u2 = (d / width).powi(2);
+        if u2 < 1.0 {
+            above += d * d * (1.0 - u2).powi(4);
+            below += (1.0 - u2) * (1.0 - 5.0 * u2);
+        }
+    }
+    kept.n.sqrt() * f64::sqrt(above) / f64::abs(below)
 }
 
 #[cfg(test)]
@@ -144,6 +202,39 @@ mod tests {
         let near = [0.0, 1.0, 2.1];
         let mean = near.iter().sum::<f64>() / 3.0;
         assert!((level(&near) - (2.5 - 1.5 * mean)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn scatters_of_a_few_values() {
+        let scatter = |values: &[f64], scatter: Scatter| {
+            let space = &mut Space::default();
+            let kept = space.clip(values, None);
+            scatter.of(values, &kept, space)
+        };
+        let biweight = Scatter::BiweightScale {
+            c: 9.0,
+            start: None,
+        };
+        let values = [1.0, 2.0, 3.0, 4.0, 10.0];
+        assert!((scatter(&values, Scatter::Std) - 10f64.sqrt()).abs() < 1e-14);
+        assert!((scatter(&values, Scatter::MadStd) - MAD_TO_SIGMA).abs() < 1e-14);
+        // Deviations of -2, -1, 0, 1 and 7, and a width of 9.
+        let u2 = |d: f64| (d / 9.0).powi(2);
+        let deviations = [-2.0, -1.0, 0.0, 1.0, 7.0];
+        let above: f64 = deviations
+            .iter()
+            .map(|&d| d * d * (1.0 - u2(d)).powi(4))
+            .sum();
+        let below: f64 = deviations
+            .iter()
+            .map(|&d| (1.0 - u2(d)) * (1.0 - 5.0 * u2(d)))
+            .sum();
+        let expected = (5.0 * above).sqrt() / below;
+        assert!((scatter(&values, biweight) - expected).abs() < 1e-13);
+        assert!(scatter(&[2.0; 4], biweight).abs() < 1e-300);
+        for each in [Scatter::Std, Scatter::MadStd, biweight] {
+            assert!(scatter(&[], each).is_nan());
+        }
     }
 
     #[test]

@@ -26,9 +26,8 @@ pub(crate) struct Node<const D: usize> {
 impl<const D: usize> Tree<D> {
     /// The tree of the points that are finite.
     pub(crate) fn new(points: &[[f64; D]]) -> Self {
-        let finite = |point: &[f64; D]| point.iter().all(|v| v.is_finite());
         let mut nodes: Vec<Node<D>> = (0..points.len())
-            .filter(|&index| finite(&points[index]))
+            .filter(|&index| is_finite(&points[index]))
             .map(|index| Node {
                 point: points[index],
                 index,
@@ -98,6 +97,11 @@ fn widest_axis<const D: usize>(nodes: &[Node<D>]) -> usize {
             if other.1 > widest.1 { other } else { widest }
         })
         .0
+}
+
+/// Whether a point has a place.
+pub(crate) fn is_finite<const D: usize>(point: &[f64; D]) -> bool {
+    point.iter().all(|coordinate| coordinate.is_finite())
 }
 
 /// Of two points from each other.

@@ -11,14 +11,14 @@ from psfphot import _core
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from psfphot.psf._models.convert import ParameterNames
+    from psfphot.psf._models.base import ParameterNames
 
 # Step of central differences, pixels or relative: the cube root of the
 # precision, where the errors of rounding and of the third derivative meet.
 _STEP = 6e-6
 
 
-def callable_psf(model: Any, names: ParameterNames) -> _core.Psf:
+def callback_psf(model: Any, names: ParameterNames) -> _core.Psf:
     """Make a PSF of a model that the compiled core does not know.
 
     It is slow: each evaluation calls the model, on the calling thread.

@@ -1,0 +1,134 @@
+"""Arrays made into what the compiled core takes.
+
+The core borrows C-contiguous arrays of native byte order and of dtype float32
+or float64. Arrays that are so already are not copied.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from astropy.utils.masked import Masked
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+
+
+def values_of(column: Any) -> NDArray[np.float64]:
+    """Strip the unit: a contiguous float64 array."""
+    return np.ascontiguousarray(getattr(column, "value", column), dtype=np.float64)
+
+
+def split_mask(values: Any) -> tuple[Any, NDArray[np.bool_] | None]:
+    """Take the mask, `None` if there is none, off an array of either kind.
+
+    The kinds are those of numpy and astropy (`astropy.utils.masked.Masked`),
+    with or without a unit, which stays.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        return values.data, np.ma.getmaskarray(values)
+    if isinstance(values, Masked):
+        return values.unmasked, np.asarray(values.mask)
+    return values, None
+
+
+def as_float_array(values: Any, name: str) -> Image:
+    """Make an array of native float32 or float64, C-contiguous, without a unit.
+
+    float32 stays float32, float16 becomes it; integers and all else that is
+    real become float64.
+
+    Raises
+    ------
+    TypeError
+        If the values are complex or not numeric.
+    """
+    array = np.asarray(getattr(values, "value", values))
+    if array.dtype.kind not in "fiub":
+        msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 4:  # noqa: PLR2004
+        return np.ascontiguousarray(array, dtype=np.float32)
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def as_image(values: Any, name: str = "data") -> Image:
+    """Make a two-dimensional float array; see `as_float_array`.
+
+    Raises
+    ------
+    TypeError
+        If the values are complex or not numeric.
+    ValueError
+        If the array is not two-dimensional.
+    """
+    array = as_float_array(values, name)
+    if np.ndim(values) != 2:  # noqa: PLR2004
+        msg = f"{name} must be a 2D array, got {np.ndim(values)} dimension(s)"
+        raise ValueError(msg)
+    return array
+
+
+def as_mask(
+    mask: Any, shape: tuple[int, ...], name: str = "mask"
+) -> NDArray[np.bool_] | None:
+    """Make a boolean mask of the given shape; `None` stays `None`.
+
+    Raises
+    ------
+    TypeError
+        If the mask is neither boolean nor integer.
+    ValueError
+        If its shape is another.
+    """
+    if mask is None or mask is np.ma.nomask:
+        return None
+    array = np.asarray(mask)
+    if array.dtype.kind not in "biu":
+        msg = f"{name} must be a boolean array, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if array.shape != shape:
+        msg = (
+            f"data and {name} must have the same shape, "
+            f"got data {shape} and {name} {array.shape}"
+        )
+        raise ValueError(msg)
+    return np.ascontiguousarray(array, dtype=bool)
+
+
+def as_vector(values: Any, name: str) -> NDArray[np.float64]:
+    """Make a one-dimensional float64 array; a scalar becomes one element.
+
+    Raises
+    ------
+    TypeError
+        If the values are not real numbers.
+    ValueError
+        If they have more than one dimension.
+    """
+    array = np.atleast_1d(as_float_array(values, name)).astype(np.float64, copy=False)
+    if array.ndim != 1:
+        msg = f"{name} must be a scalar or a 1D array, got {array.ndim} dimensions"
+        raise ValueError(msg)
+    return array
+
+
+def as_points(x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Make two vectors of one length; scalars become one element.
+
+    Raises
+    ------
+    TypeError
+        If the values are not real numbers.
+    ValueError
+        If the shapes differ or have more than one dimension.
+    """
+    shapes = np.shape(x), np.shape(y)
+    if shapes[0] != shapes[1]:
+        msg = (
+            "x and y must have the same shape, "
+            f"got x.shape={shapes[0]} and y.shape={shapes[1]}"
+        )
+        raise ValueError(msg)
+    return as_vector(x, "x"), as_vector(y, "y")

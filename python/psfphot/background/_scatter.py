@@ -1,0 +1,181 @@
+"""Estimators of the scatter of a background."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.stats import biweight_scale, mad_std
+
+from psfphot._validate import as_float_array, as_scalar
+from psfphot.background._estimators import (
+    DEFAULT_CLIP,
+    Estimator,
+    as_own_estimator,
+)
+
+if TYPE_CHECKING:
+    from astropy.stats import SigmaClip
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike, NDArray
+
+    from psfphot.background._estimators import Axis, Level
+
+
+class BackgroundRMSBase(Estimator):
+    """Base of the estimators of a scatter: clip, then reduce.
+
+    Parameters
+    ----------
+    sigma_clip : `~astropy.stats.SigmaClip` or None, optional
+        How outliers are left out; `None` for not at all. By default at 3
+        standard deviations from the median, in up to 10 rounds.
+
+    Raises
+    ------
+    TypeError
+        If ``sigma_clip`` is neither.
+    """
+
+    def __call__(
+        self, data: ArrayLike | Quantity, axis: Axis = None, masked: bool = False
+    ) -> Any:
+        """Estimate the scatter; see `calc_background_rms`."""
+        return self.calc_background_rms(data, axis=axis, masked=masked)
+
+    def calc_background_rms(
+        self, data: ArrayLike | Quantity, axis: Axis = None, masked: bool = False
+    ) -> Any:
+        """Estimate the scatter of an array.
+
+        Parameters
+        ----------
+        data : array_like, masked array or Quantity
+            The values. Masked ones and NaN do not take part.
+        axis : int or tuple of int, optional
+            The axis along which to estimate; `None` for all.
+        masked : bool, optional
+            Whether to return a masked array, with what is NaN masked.
+
+        Returns
+        -------
+        float, ndarray, masked array or Quantity
+            The scatter, in the unit of ``data``; NaN where no value is left.
+
+        Raises
+        ------
+        TypeError
+            If the values are complex or not numeric.
+        """
+        return self._estimate(data, axis, masked)
+
+
+class StdBackgroundRMS(BackgroundRMSBase):
+    """The standard deviation, divided by n, after clipping.
+
+    Parameters
+    ----------
+    sigma_clip : `~astropy.stats.SigmaClip` or None, optional
+        How outliers are left out; see `BackgroundRMSBase`.
+
+    Examples
+    --------
+    >>> from psfphot.background import StdBackgroundRMS
+    >>> float(StdBackgroundRMS()([1.0, 1.0, 3.0, 3.0]))
+    1.0
+    """
+
+    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
+        return np.nanstd(values, axis=axis)
+
+    def _core_name(self) -> Level:
+        return "std", []
+
+
+class MADStdBackgroundRMS(BackgroundRMSBase):
+    """The median absolute deviation, as a standard deviation, after clipping.
+
+    Parameters
+    ----------
+    sigma_clip : `~astropy.stats.SigmaClip` or None, optional
+        How outliers are left out; see `BackgroundRMSBase`.
+
+    Examples
+    --------
+    >>> from psfphot.background import MADStdBackgroundRMS
+    >>> round(float(MADStdBackgroundRMS()([1, 2, 3])), 4)
+    1.4826
+    """
+
+    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
+        return mad_std(values, axis=axis, ignore_nan=True)
+
+    def _core_name(self) -> Level:
+        return "mad_std", []
+
+
+class BiweightScaleBackgroundRMS(BackgroundRMSBase):
+    """Tukey's biweight scale, after clipping.
+
+    Beers, Flynn & Gebhardt 1990, AJ 100, 32, equation 9.
+
+    Parameters
+    ----------
+    c : float, optional
+        Values farther than so many median absolute deviations have no weight.
+    M : float or array_like, optional
+        Where deviations are measured from; `None` for the median.
+    sigma_clip : `~astropy.stats.SigmaClip` or None, optional
+        How outliers are left out; see `BackgroundRMSBase`.
+
+    Examples
+    --------
+    >>> from psfphot.background import BiweightScaleBackgroundRMS
+    >>> round(float(BiweightScaleBackgroundRMS()([1, 2, 3, 4, 90])), 3)
+    1.424
+    """
+
+    _parameters = ("c", "M", "sigma_clip")
+
+    def __init__(
+        self,
+        c: float = 9.0,
+        M: Any = None,  # noqa: N803  (photutils' name)
+        sigma_clip: SigmaClip | None = DEFAULT_CLIP,
+    ) -> None:
+        super().__init__(sigma_clip)
+        self.c = as_scalar(c, "c")
+        self.M = None if M is None else as_float_array(M, "M").reshape(np.shape(M))[()]
+
+    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
+        start = self.M
+        if start is not None and axis is not None and np.ndim(start) == 0:
+            start = np.full(np.sum(np.zeros(values.shape), axis=axis).shape, start)
+        return biweight_scale(values, c=self.c, M=start, axis=axis, ignore_nan=True)
+
+    def _core_name(self) -> Level | None:
+        if self.M is None:
+            return "biweight", [float(self.c)]
+        if np.ndim(self.M) == 0:
+            return "biweight", [float(self.c), float(self.M)]
+        return None
+
+
+_KNOWN: dict[str, type[Estimator]] = {
+    each.__name__: each
+    for each in (StdBackgroundRMS, MADStdBackgroundRMS, BiweightScaleBackgroundRMS)
+}
+
+
+def as_own_scatter(estimator: Any) -> Any:
+    """Make an estimator of photutils' into ours; leave others as they are."""
+    return as_own_estimator(estimator, _KNOWN)
+
+
+def core_scatter(estimator: Any) -> Level | None:
+    """Say an estimator to the core without its clip; `None` if it knows it not.
+
+    A subclass may do anything, and is not known.
+    """
+    known = type(estimator) in _KNOWN.values()
+    return estimator._core_name() if known else None

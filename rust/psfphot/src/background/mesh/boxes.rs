@@ -1,0 +1,221 @@
+//! An image cut into boxes, and the statistics of the pixels in each.
+
+use std::ops::Range;
+
+use super::sheet::Rendered;
+use crate::background::clip::{Clip, Space};
+use crate::background::estimator::{Level, Scatter};
+use crate::image::{Frame, Image, Pixel};
+use crate::run::chunks;
+use crate::{Error, Run};
+
+/// Pixels per task, as whole boxes: about a tenth of a millisecond of work.
+const TASK: usize = 16_384;
+
+/// What is measured in each box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoxSettings {
+    /// How outliers are left out; `None` for not at all.
+    pub clip: Option<Clip>,
+    /// What is taken for the level.
+    pub level: Level,
+    /// What is taken for the scatter.
+    pub scatter: Scatter,
+}
+
+/// Level and scatter in each box, row by row; NaN in boxes without pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoxStatistics {
+    /// (rows, columns) of boxes.
+    pub shape: (usize, usize),
+    /// The levels.
+    pub level: Vec<f64>,
+    /// The scatters.
+    pub scatter: Vec<f64>,
+    /// How many pixels are left after the clipping.
+    pub n_pixels: Vec<usize>,
+}
+
+/// Where an image is cut: edge k is where box k begins and k − 1 ends.
+#[derive(Debug, Clone)]
+pub(super) struct Cuts {
+    pub(super) rows: Vec<usize>,
+    pub(super) columns: Vec<usize>,
+}
+
+impl Cuts {
+    /// Boxes of one size from the first pixel on; the last ones may be cut off.
+    fn of_size(shape: (usize, usize), size: (usize, usize)) -> Self {
+        let edges = |n: usize, size: usize| {
+            let starts = (0..n).step_by(size);
+            starts.chain(std::iter::once(n)).collect()
+        };
+        Self {
+            rows: edges(shape.0, size.0),
+            columns: edges(shape.1, size.1),
+        }
+    }
+
+    /// Boxes of about one size, as even as whole pixels can be.
+    pub(super) fn even(shape: (usize, usize), size: (usize, usize)) -> Self {
+        let edges = |n: usize, size: usize| {
+            let count = ((n + size / 2) / size).max(1);
+            (0..=count).map(|k| k * n / count).collect()
+        };
+        Self {
+            rows: edges(shape.0, size.0),
+            columns: edges(shape.1, size.1),
+        }
+    }
+
+    /// (rows, columns) of boxes.
+    pub(super) fn shape(&self) -> (usize, usize) {
+        (self.rows.len() - 1, self.columns.len() - 1)
+    }
+
+    /// Rows and columns of pixels of box `k`.
+    fn at(&self, k: usize) -> (Range<usize>, Range<usize>) {
+        let (row, column) = (k / self.shape().1, k % self.shape().1);
+        (
+            self.rows[row]..self.rows[row + 1],
+            self.columns[column]..self.columns[column + 1],
+        )
+    }
+
+    /// Maps the boxes in order; `work` gets a workspace, and the rows and
+    /// columns of each.
+    pub(super) fn map<S, R: Send>(
+        &self,
+        run: Run<'_>,
+        scratch: impl Fn() -> S + Sync + Send,
+        work: impl Fn(&mut S, (Range<usize>, Range<usize>)) -> R + Sync + Send,
+    ) -> Result<Vec<R>, Error> {
+        let (n_rows, n_columns) = self.shape();
+        let pixels = (self.rows[n_rows] / n_rows) * (self.columns[n_columns] / n_columns);
+        let tasks = chunks(n_rows * n_columns, (TASK / pixels.max(1)).max(1));
+        let results = run.map(tasks, scratch, |space, boxes| {
+            Ok(boxes.map(|k| work(space, self.at(k))).collect::<Vec<_>>())
+        })?;
+        Ok(results.into_iter().flatten().collect())
+    }
+}
+
+/// Appends what a model leaves of the usable values in a run of columns of row
+/// `y`: those finite and neither masked nor in `hidden`.
+pub(super) fn append_residual<T: Pixel>(
+    into: &mut Vec<f64>,
+    frame: &Frame<'_, T>,
+    hidden: Option<Image<'_, bool>>,
+    (y, columns): (usize, Range<usize>),
+    model: &[f64],
+) {
+    let values = &frame.data().row(y)[columns.clone()];
+    let start = into.len();
+    into.extend(
+        values
+            .iter()
+            .zip(model)
+            .map(|(&value, model)| Into::<f64>::into(value) - model),
+    );
+    let masks = [frame.mask(), hidden].map(|mask| mask.map(|mask| &mask.row(y)[columns.clone()]));
+    let added = &into[start..];
+    let all_finite = added.iter().fold(true, |all, v| all & v.is_finite());
+    let any_masked = |mask: &[bool]| mask.iter().fold(false, |any, &m| any | m);
+    if all_finite && !masks.iter().flatten().any(|mask| any_masked(mask)) {
+        return;
+    }
+    let is_masked = |k: usize| masks.iter().flatten().any(|mask| mask[k]);
+    let mut end = start;
+    for k in 0..values.len() {
+        let value = into[start + k];
+        if value.is_finite() && !is_masked(k) {
+            into[end] = value;
+            end += 1;
+        }
+    }
+    into.truncate(end);
+}
+
+/// The workspace of one box after another.
+#[derive(Debug, Default)]
+pub(super) struct BoxSpace {
+    pub(super) values: Vec<f64>,
+    pub(super) model: Vec<f64>,
+    pub(super) space: Space,
+}
+
+impl BoxSpace {
+    /// Collects what the model, if there is one, leaves of the usable values.
+    pub(super) fn collect<T: Pixel>(
+        &mut self,
+        frame: &Frame<'_, T>,
+        hidden: Option<Image<'_, bool>>,
+        (rows, columns): (Range<usize>, Range<usize>),
+        model: Option<&Rendered>,
+    ) {
+        self.values.clear();
+        self.model.clear();
+        self.model.resize(columns.len(), 0.0);
+        for y in rows {
+            if let Some(model) = model {
+                model.row(y, columns.clone(), &mut self.model);
+            }
+            let run = (y, columns.clone());
+            append_residual(&mut self.values, frame, hidden, run, &self.model);
+        }
+    }
+
+    /// Level, scatter and number of the values collected.
+    pub(super) fn measure(&mut self, settings: &BoxSettings) -> (f64, f64, usize) {
+        let kept = self.space.clip(&self.values, settings.clip.as_ref());
+        (
+            settings.level.of(&self.values, &kept, &mut self.space),
+            settings.scatter.of(&self.values, &kept, &mut self.space),
+            kept.n as usize,
+        )
+    }
+}
+
+/// Level and scatter of the usable pixels in boxes of one size, which start at
+/// the first pixel; those at the other edges may be cut off.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] if a side of the boxes is 0;
+/// [`Error::Cancelled`].
+pub fn box_statistics<T: Pixel>(
+    frame: &Frame<'_, T>,
+    box_shape: (usize, usize),
+    settings: &BoxSettings,
+    run: Run<'_>,
+) -> Result<BoxStatistics, Error> {
+    check_box_shape(box_shape)?;
+    let shape = frame.data().shape();
+    if shape.0 == 0 || shape.1 == 0 {
+        return Ok(BoxStatistics::new((0, 0), &[]));
+    }
+    let cuts = Cuts::of_size(shape, box_shape);
+    let results = cuts.map(run, BoxSpace::default, |space, place| {
+        space.collect(frame, None, place, None);
+        space.measure(settings)
+    })?;
+    Ok(BoxStatistics::new(cuts.shape(), &results))
+}
+
+pub(super) fn check_box_shape(box_shape: (usize, usize)) -> Result<(), Error> {
+    if box_shape.0 == 0 || box_shape.1 == 0 {
+        let got = format!("{box_shape:?}");
+        return Err(Error::invalid("box_size", "be at least 1", got));
+    }
+    Ok(())
+}
+
+impl BoxStatistics {
+    pub(super) fn new(shape: (usize, usize), results: &[(f64, f64, usize)]) -> Self {
+        Self {
+            shape,
+            level: results.iter().map(|r| r.0).collect(),
+            scatter: results.iter().map(|r| r.1).collect(),
+            n_pixels: results.iter().map(|r| r.2).collect(),
+        }
+    }
+}

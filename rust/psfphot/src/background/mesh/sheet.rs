@@ -1,0 +1,401 @@
+//! A bicubic spline on a regular mesh of nodes, and what it is at the pixels.
+//!
+//! ```text
+//! s(u, v) = Σ_ij c_ij B(u − i) B(v − j)
+//! ```
+//!
+//! with the centred cubic B-spline `B`; nodes lie at whole u and v. Coefficients
+//! of two nodes beyond each edge are kept, so that the four around any pixel
+//! within a node's distance of the mesh are there. Which spline it is, is said
+//! by what lies beyond the edges: see the constructors.
+
+use std::ops::Range;
+
+use crate::image::{Image, Pixel};
+use crate::psf::cubic_weights;
+use crate::simd::{dispatch, mul_add};
+use crate::{Error, Run};
+
+/// Coefficients beyond each edge of the mesh.
+pub(super) const MARGIN: usize = 2;
+
+/// Rows of pixels per task.
+const BAND: usize = 16;
+
+/// A spline on a mesh of (rows, columns) nodes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sheet {
+    /// (rows, columns) of coefficients, margins included.
+    shape: (usize, usize),
+    coefficients: Vec<f64>,
+}
+
+impl Sheet {
+    /// The spline through nodes that are mirrored about the outer edges of
+    /// their cells, half a node beyond the last: that of
+    /// `scipy.ndimage.zoom(mode='reflect')`.
+    pub(super) fn mirrored(nodes: Image<'_, f64>) -> Self {
+        Self::along_both(nodes, |f| {
+            let n = f.len();
+            let c = solve(f, 5.0, [0.0, 0.0]);
+            // n nodes and their mirror images recur after 2n.
+            let mirror = |k: usize| if k < n { c[k] } else { c[2 * n - 1 - k] };
+            let beyond = |k: usize| mirror(k % (2 * n));
+            (2 * n - MARGIN % (2 * n)..)
+                .take(n + 2 * MARGIN)
+                .map(beyond)
+                .collect()
+        })
+    }
+
+    /// The spline through nodes that go on in a straight line beyond the edges.
+    pub(super) fn straight(nodes: Image<'_, f64>) -> Self {
+        Self::along_both(nodes, |f| {
+            let n = f.len();
+            let slope = |from: usize, to: usize| f[to] - f[from];
+            let (low, high) = if n > 1 {
+                (f[0] - slope(0, 1), f[n - 1] + slope(n - 2, n - 1))
+            } else {
+                (f[0], f[0])
+            };
+            // Where the curvature is 0 the coefficient is the value.
+            let inner = solve(f, 4.0, [low, high]);
+            let lowest = 2.0 * low - inner[0];
+            let highest = 2.0 * high - inner[n - 1];
+            let (before, behind) = ([lowest, low], [high, highest]);
+            before.into_iter().chain(inner).chain(behind).collect()
+        })
+    }
+
+    /// The spline of a polynomial of up to the fifth degree, on a mesh of
+    /// `shape`: through all its nodes, up to infinity. `value` takes (v, u).
+    pub(super) fn polynomial(shape: (usize, usize), value: impl Fn(f64, f64) -> f64) -> Self {
+        // The inverse of 1 + δ²/6, exact because sixth differences are 0.
+        const TAPS: [f64; 5] = [
+            1.0 / 36.0,
+            -1.0 / 6.0 - 4.0 / 36.0,
+            1.0 + 2.0 / 6.0 + 6.0 / 36.0,
+            -1.0 / 6.0 - 4.0 / 36.0,
+            1.0 / 36.0,
+        ];
+        let (rows, columns) = (shape.0 + 2 * MARGIN, shape.1 + 2 * MARGIN);
+        let at = |k: usize| k as f64 - (2 * MARGIN) as f64;
+        let taps = |f: &[f64]| f.iter().zip(TAPS).map(|(f, t)| f * t).sum::<f64>();
+        let mut sums = vec![vec![0.0; rows + 2 * MARGIN]; columns];
+        for j in 0..rows + 2 * MARGIN {
+            let line: Vec<f64> = (0..columns + 2 * MARGIN)
+                .map(|i| value(at(j), at(i)))
+                .collect();
+            for (column, window) in sums.iter_mut().zip(line.windows(TAPS.len())) {
+                column[j] = taps(window);
+            }
+        }
+        let mut coefficients = Vec::with_capacity(rows * columns);
+        for j in 0..rows {
+            coefficients.extend(sums.iter().map(|column| taps(&column[j..j + TAPS.len()])));
+        }
+        Self {
+            shape: (rows, columns),
+            coefficients,
+        }
+    }
+
+    /// Runs `extend`, from the values at nodes to coefficients with margins,
+    /// along rows and then along columns.
+    fn along_both(nodes: Image<'_, f64>, extend: impl Fn(&[f64]) -> Vec<f64>) -> Self {
+        let (ny, nx) = nodes.shape();
+        let lines: Vec<Vec<f64>> = (0..ny).map(|j| extend(nodes.row(j))).collect();
+        let (rows, columns) = (ny + 2 * MARGIN, nx + 2 * MARGIN);
+        let mut coefficients = vec![0.0; rows * columns];
+        for i in 0..columns {
+            let column: Vec<f64> = lines.iter().map(|line| line[i]).collect();
+            for (j, c) in extend(&column).into_iter().enumerate() {
+                coefficients[j * columns + i] = c;
+            }
+        }
+        Self {
+            shape: (rows, columns),
+            coefficients,
+        }
+    }
+
+    /// Adds another one on the same mesh.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (c, other) in self.coefficients.iter_mut().zip(&other.coefficients) {
+            *c += other;
+        }
+    }
+
+    /// The spline at the pixels of an image of `shape`; nodes are `step` pixels
+    /// apart, and the first lies `step / 2` from the image's lower edges.
+    pub(super) fn render(&self, shape: (usize, usize), step: (f64, f64)) -> Rendered {
+        let columns = stencils(shape.1, step.1, self.shape.1);
+        let lines = self.coefficients.chunks_exact(self.shape.1);
+        let mut expanded = Vec::with_capacity(self.shape.0 * shape.1);
+        for line in lines {
+            expanded.extend(columns.iter().map(|(first, weights)| {
+                let around = &line[*first..first + 4];
+                around.iter().zip(weights).map(|(c, w)| c * w).sum::<f64>()
+            }));
+        }
+        Rendered {
+            nx: shape.1,
+            expanded,
+            rows: stencils(shape.0, step.0, self.shape.0),
+        }
+    }
+}
+
+/// Solves `(c_{i−1} + 4 c_i + c_{i+1}) / 6 = f_i`, with `end` in place of the 4
+/// in the first and last equation (its sum with 4, less 4, in the only one) and
+/// known coefficients beyond.
+fn solve(f: &[f64], end: f64, beyond: [f64; 2]) -> Vec<f64> {
+    let n = f.len();
+    let mut c: Vec<f64> = f.iter().map(|f| 6.0 * f).collect();
+    c[0] -= beyond[0];
+    c[n - 1] -= beyond[1];
+    if n == 1 {
+        c[0] /= 2.0 * end - 4.0;
+        return c;
+    }
+    let diagonal = |i: usize| if i == 0 || i == n - 1 { end } else { 4.0 };
+    let mut factors = vec![1.0 / end; n];
+    c[0] *= factors[0];
+    for i in 1..n {
+        factors[i] = 1.0 / (diagonal(i) - factors[i - 1]);
+        c[i] = (c[i] - c[i - 1]) * factors[i];
+    }
+    for i in (0..n - 1).rev() {
+        c[i] -= factors[i] * c[i + 1];
+    }
+    c
+}
+
+/// Of each of `n` pixels: the first of the four coefficients around it, of
+/// `count`, and their weights.
+fn stencils(n: usize, step: f64, count: usize) -> Vec<(usize, [f64; 4])> {
+    (0..n)
+        .map(|k| {
+            let node = (k as f64 + 0.5) / step - 0.5 + MARGIN as f64;
+            let below = (node.floor() as usize).clamp(1, count - 3);
+            (below - 1, cubic_weights(node - below as f64))
+        })
+        .collect()
+}
+
+/// A [`Sheet`] at the pixels of an image: expanded along the rows, so that a
+/// pixel takes four products.
+#[derive(Debug, Clone)]
+pub(super) struct Rendered {
+    nx: usize,
+    /// For each row of coefficients, its sum at each column of pixels.
+    expanded: Vec<f64>,
+    rows: Vec<(usize, [f64; 4])>,
+}
+
+impl Rendered {
+    /// The values in a run of columns of row `y`.
+    pub(super) fn row<T: Pixel>(&self, y: usize, columns: Range<usize>, into: &mut [T]) {
+        let everything = (f64::NEG_INFINITY, f64::INFINITY);
+        self.clamped_row(y, columns, everything, into);
+    }
+
+    fn clamped_row<T: Pixel>(
+        &self,
+        y: usize,
+        columns: Range<usize>,
+        limits: (f64, f64),
+        into: &mut [T],
+    ) {
+        let (first, weights) = self.rows[y];
+        let lines = [0, 1, 2, 3].map(|k| {
+            let start = (first + k) * self.nx;
+            &self.expanded[start + columns.start..start + columns.end]
+        });
+        blend(&lines, &weights, limits, into);
+    }
+
+    /// All pixels, none below or above the limits.
+    pub(super) fn image<T: Pixel>(
+        &self,
+        limits: (f64, f64),
+        run: Run<'_>,
+    ) -> Result<Vec<T>, Error> {
+        let nx = self.nx;
+        let mut image = vec![T::from_f64(0.0); nx * self.rows.len()];
+        if image.is_empty() {
+            return Ok(image);
+        }
+        let tasks: Vec<_> = image.chunks_mut(BAND * nx).enumerate().collect();
+        run.map(
+            tasks,
+            || (),
+            |(), (band, rows)| {
+                for (k, row) in rows.chunks_exact_mut(nx).enumerate() {
+                    self.clamped_row(band * BAND + k, 0..nx, limits, row);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(image)
+    }
+}
+
+dispatch! {
+    /// The sum of four lines with weights, between limits.
+    fn blend[T: Pixel](
+        lines: &[&[f64]; 4], weights: &[f64; 4], limits: (f64, f64), into: &mut [T],
+    ) = blend_kernel[T]
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn blend_kernel<const FMA: bool, T: Pixel>(
+    lines: &[&[f64]; 4],
+    weights: &[f64; 4],
+    limits: (f64, f64),
+    into: &mut [T],
+) {
+    let n = into.len();
+    let [a, b, c, d] = lines.map(|line| &line[..n]);
+    for k in 0..n {
+        let far = mul_add::<FMA>(weights[3], d[k], weights[0] * a[k]);
+        let near = mul_add::<FMA>(weights[2], c[k], weights[1] * b[k]);
+        into[k] = T::from_f64((far + near).max(limits.0).min(limits.1));
+    }
+}
+
+/// Nodes interpolated to the pixels of an image of `shape`, whose boxes of
+/// `box_shape` pixels they are the centres of: by the bicubic spline of
+/// `scipy.ndimage.zoom(order=3, mode='reflect', grid_mode=True)`, held within
+/// the range of the nodes if `clip` says so.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] unless as many boxes cover the image as there are
+/// nodes; [`Error::Cancelled`].
+pub fn zoom<T: Pixel>(
+    nodes: Image<'_, f64>,
+    box_shape: (usize, usize),
+    shape: (usize, usize),
+    clip: bool,
+    run: Run<'_>,
+) -> Result<Vec<T>, Error> {
+    super::boxes::check_box_shape(box_shape)?;
+    let (ny, nx) = (shape.0.div_ceil(box_shape.0), shape.1.div_ceil(box_shape.1));
+    if nodes.shape() != (ny, nx) {
+        return Err(Error::ShapeMismatch {
+            argument: "nodes",
+            expected: vec![ny, nx],
+            got: vec![nodes.shape().0, nodes.shape().1],
+        });
+    }
+    if nx == 0 || ny == 0 {
+        return Ok(Vec::new());
+    }
+    let limits = if clip {
+        range(nodes.as_slice())
+    } else {
+        (f64::NEG_INFINITY, f64::INFINITY)
+    };
+    let step = (box_shape.0 as f64, box_shape.1 as f64);
+    let rendered = Sheet::mirrored(nodes).render(shape, step);
+    rendered.image(limits, run)
+}
+
+/// The lowest and the highest of some values; NaN are passed over.
+pub(super) fn range(values: &[f64]) -> (f64, f64) {
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| {
+            (low.min(v), high.max(v))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+    /// Some numbers that no low polynomial fits.
+    fn nodes(n: usize) -> Vec<f64> {
+        (0..n).map(|k| ((k * k * 7919) % 103) as f64).collect()
+    }
+
+    #[test]
+    fn both_splines_go_through_their_nodes() -> Result<(), Error> {
+        for shape in [(1, 1), (1, 4), (2, 3), (7, 5)] {
+            let values = nodes(shape.0 * shape.1);
+            let image = Image::new(&values, shape)?;
+            for sheet in [Sheet::mirrored(image), Sheet::straight(image)] {
+                // Three pixels a node: the middle ones are the nodes.
+                let pixels = (3 * shape.0, 3 * shape.1);
+                let rendered = sheet.render(pixels, (3.0, 3.0));
+                let all: Vec<f64> = rendered.image(EVERYTHING, Run::new())?;
+                for (k, value) in values.iter().enumerate() {
+                    let (y, x) = (k / shape.1, k % shape.1);
+                    let pixel = all[(3 * y + 1) * pixels.1 + 3 * x + 1];
+                    assert!((pixel - value).abs() < 1e-11, "{shape:?} {k}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn polynomials_and_straight_lines_are_kept() -> Result<(), Error> {
+        let quintic = |v: f64, u: f64| v - u.powi(5) / 40.0 + (u * v).powi(2) / 9.0;
+        let plane = |v: f64, u: f64| 3.0 * v - 2.0 * u + 1.0;
+        let values: Vec<f64> = (0..20)
+            .map(|k| plane(f64::from(k / 5), f64::from(k % 5)))
+            .collect();
+        let straight = Sheet::straight(Image::new(&values, (4, 5))?);
+        let mut sum = Sheet::polynomial((4, 5), plane);
+        sum.add(&straight);
+        let shape = (40, 50);
+        let all: Vec<f64> = sum
+            .render(shape, (10.0, 10.0))
+            .image(EVERYTHING, Run::new())?;
+        for (k, value) in all.iter().enumerate() {
+            let at = |p: usize| (p as f64 + 0.5) / 10.0 - 0.5;
+            assert!((value - 2.0 * plane(at(k / 50), at(k % 50))).abs() < 1e-12);
+        }
+        // A cubic spline is a quintic at the nodes alone.
+        let sheet = Sheet::polynomial((4, 5), quintic).render((4, 5), (1.0, 1.0));
+        let mut row = [0.0; 5];
+        for v in 0..4 {
+            sheet.row(v, 0..5, &mut row);
+            for (u, value) in row.iter().enumerate() {
+                assert!((value - quintic(v as f64, u as f64)).abs() < 1e-11);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_zoom_of_a_step_is_scipys() -> Result<(), Error> {
+        // scipy.ndimage.zoom([[0, 0, 1]], (1, 4), mode='reflect', grid_mode=True)
+        let expected = [
+            0.046_874_999_999_999_96,
+            0.021_874_999_999_999_978,
+            -0.027_343_75,
+            -0.082_031_249_999_999_97,
+            -0.105_468_750_000_000_07,
+            -0.060_156_249_999_999_93,
+            0.089_453_125_000_000_01,
+            0.333_984_375_000_000_1,
+            0.619_140_624_999_999_9,
+            0.888_671_874_999_999_9,
+            1.087_499_999_999_999_7,
+        ];
+        let nodes = Image::new(&[0.0, 0.0, 1.0], (1, 3))?;
+        let zoomed: Vec<f64> = zoom(nodes, (1, 4), (1, 11), false, Run::new())?;
+        for (value, expected) in zoomed.iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-12, "{zoomed:?}");
+        }
+        let clipped: Vec<f64> = zoom(nodes, (1, 4), (1, 12), true, Run::new())?;
+        assert_eq!(range(&clipped), (0.0, 1.0));
+        assert!(zoom::<f64>(nodes, (1, 4), (1, 13), true, Run::new()).is_err());
+        Ok(())
+    }
+}
