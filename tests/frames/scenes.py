@@ -54,7 +54,7 @@ def ccd(directory, seed=1, *, n=900, shape=(1150, 1024)):
     rng = np.random.default_rng([seed, 2])
     bias, full, read_noise = 1000.0, 60000.0, 6.0
     x, y = _scattered(rng, n, shape)
-    flux = np.exp(rng.uniform(np.log(400), np.log(2.2e6), n))
+    flux = np.exp(rng.uniform(np.log(600), np.log(2.2e6), n))
     v, u = np.mgrid[: shape[0], : shape[1]] / np.array(shape)[:, None, None]
     sky = 800 + 4500 * (u**2 + v**1.5)
     clean = sky + render(shape, Moffat(3.6, 3.0), x, y, flux)

@@ -36,8 +36,8 @@ _OPTIONS = (
         "--psf",
         required=True,
         metavar="FILE|gaussian:FWHM",
-        help="A grid of ePSFs (STPSF or STDPSF), one ePSF image (2D FITS, with the "
-        "pixel's response in it), or a Gaussian of this FWHM in pixels.",
+        help="A grid of ePSFs (STPSF or STDPSF), a PSF of PSFEx, one ePSF image (2D "
+        "FITS, with the pixel's response in it), or a Gaussian of this FWHM in pixels.",
     ),
     _needed(
         "-o",

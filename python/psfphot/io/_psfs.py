@@ -20,8 +20,18 @@ from psfphot.io._blur import blur
 from psfphot.io._detector import choose_detector_id
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import is_image, open_fits
+<<<<<<< HEAD
 from psfphot.io._psf_words import MEASURED, as_formula
 from psfphot.psf import GriddedPSFModel, ImagePSF
+=======
+from psfphot.io._other_psfs import is_psfex, refuse_daophot
+from psfphot.psf import (
+    CircularGaussianPRF,
+    GriddedPSFModel,
+    ImagePSF,
+    PolynomialPSFModel,
+)
+>>>>>>> psfex
 from psfphot.psf._files.grid_file import whole_oversampling
 
 if TYPE_CHECKING:
@@ -81,12 +91,20 @@ def read_psf(
 
     Parameters
     ----------
+<<<<<<< HEAD
     spec : str or path-like
         ``gaussian:FWHM``, ``moffat:FWHM[,BETA]`` or ``airy:FWHM`` (in pixels,
         before it is integrated over the pixel); ``gaussian`` or ``moffat`` alone,
         whose width is to be measured on the image; or a FITS file: a grid of
         ePSFs of any format that `psfphot.psf.GriddedPSFModel.read` recognises
         (STPSF, STDPSF), or one ePSF image (2D).
+=======
+    spec : str
+        ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
+        file: a grid of ePSFs of any format that
+        `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), a
+        PSF of PSFEx, or one ePSF image (2D).
+>>>>>>> psfex
     oversampling : int, optional
         PSF pixels per image pixel, for a 2D image whose header does not say
         (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
@@ -144,10 +162,25 @@ def read_psf(
         model, description = formula
     else:
         path = Path(spec)
+<<<<<<< HEAD
         data, header = _psf_image(path)
         if data is None:
             if detector_id is None and detector is not None:
                 detector_id = choose_detector_id(path, detector)
+=======
+        refuse_daophot(path)
+        with open_fits(path) as hdus:
+            from_psfex = is_psfex(path, hdus)
+        data, header = (None, None) if from_psfex else _psf_image(path)
+        if from_psfex:
+            _refuse(
+                "a PSF of PSFEx, whose file says it",
+                oversampling=oversampling,
+                detector_id=detector_id,
+            )
+            model, description = _psfex(path)
+        elif data is None:
+>>>>>>> psfex
             model, description = _grid(path, grid_order, detector_id)
             _refuse("a grid, whose file says it", oversampling=oversampling)
         else:
@@ -183,6 +216,8 @@ def measure_fwhm(model: Any) -> float:
     x_0, y_0 = 0.0, 0.0
     if hasattr(model, "grid_xypos"):
         x_0, y_0 = np.mean(np.asarray(model.grid_xypos, dtype=float), axis=0)
+    elif isinstance(model, PolynomialPSFModel):
+        x_0, y_0 = model.center
     psf = model.copy()
     psf.flux, psf.x_0, psf.y_0 = 1.0, x_0, y_0
     half = 2.0
@@ -205,6 +240,32 @@ def _refuse(kind: str, **options: int | None) -> None:
             raise ValueError(msg)
 
 
+<<<<<<< HEAD
+=======
+def _gaussian(text: str) -> tuple[Any, str]:
+    try:
+        fwhm = float(text)
+    except ValueError:
+        fwhm = np.nan
+    if not (np.isfinite(fwhm) and fwhm > 0):
+        msg = f"gaussian:FWHM needs a width in pixels above 0, got {text!r}"
+        raise ValueError(msg)
+    return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
+
+
+def _psfex(path: Path) -> tuple[Any, str]:
+    try:
+        model = PolynomialPSFModel.read(path)
+    except ValueError as exc:
+        raise FileFormatError(str(exc)) from exc
+    description = (
+        f"PSFEx's, of degree {model.degree} in the position, step "
+        f"{model.meta['psf_samp']:.3g} px, normalised to the whole flux"
+    )
+    return model, description
+
+
+>>>>>>> psfex
 def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, str]:
     try:
         model = GriddedPSFModel.read(

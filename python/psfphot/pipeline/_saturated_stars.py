@@ -141,7 +141,9 @@ def fit_saturated_stars(
     fitter = _Fitter(wings, error_map, noise, n_threads)
     stars = start_stars(wings, cores)
     if not len(stars):
-        return SaturatedStars(QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool))
+        return SaturatedStars(
+            QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool)
+        )
     for _ in range(ROUNDS):
         stars = fitter.with_companions(fitter.fit(stars)[0])
         stars = decide_stars(wings, stars, cores, fitter.image(stars))
@@ -192,7 +194,9 @@ class _Fitter:
 
     def _supports(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return boxes of the PSF, and the light at their edges for a flux of 1."""
-        box = np.array([side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)])
+        box = np.array(
+            [side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)]
+        )
         ny, nx = self.wings.data.shape
         boxes, edges = [], []
         while True:
@@ -248,7 +252,6 @@ class _Fitter:
         table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
         return stars.moved_to(table), table
 
-
     def _without_far_wings(
         self, stars: StarList, half: NDArray[np.int64], sides: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -281,9 +284,7 @@ def _groups_of_boxes(
             np.column_stack([x, y]),
             1.5 * (2 * float(half.max()) + 2),
         )
-        apart = np.maximum(
-            np.abs(x[first] - x[second]), np.abs(y[first] - y[second])
-        )
+        apart = np.maximum(np.abs(x[first] - x[second]), np.abs(y[first] - y[second]))
         touch = apart <= half[first] + half[second] + 1
         root = lowest_of_component(x.size, first[touch], second[touch])
         largest = half.copy()
