@@ -20,18 +20,9 @@ from psfphot.io._blur import blur
 from psfphot.io._detector import choose_detector_id
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import is_image, open_fits
-<<<<<<< HEAD
-from psfphot.io._psf_words import MEASURED, as_formula
-from psfphot.psf import GriddedPSFModel, ImagePSF
-=======
 from psfphot.io._other_psfs import is_psfex, refuse_daophot
-from psfphot.psf import (
-    CircularGaussianPRF,
-    GriddedPSFModel,
-    ImagePSF,
-    PolynomialPSFModel,
-)
->>>>>>> psfex
+from psfphot.io._psf_words import MEASURED, as_formula
+from psfphot.psf import GriddedPSFModel, ImagePSF, PolynomialPSFModel
 from psfphot.psf._files.grid_file import whole_oversampling
 
 if TYPE_CHECKING:
@@ -91,20 +82,12 @@ def read_psf(
 
     Parameters
     ----------
-<<<<<<< HEAD
     spec : str or path-like
         ``gaussian:FWHM``, ``moffat:FWHM[,BETA]`` or ``airy:FWHM`` (in pixels,
         before it is integrated over the pixel); ``gaussian`` or ``moffat`` alone,
         whose width is to be measured on the image; or a FITS file: a grid of
         ePSFs of any format that `psfphot.psf.GriddedPSFModel.read` recognises
-        (STPSF, STDPSF), or one ePSF image (2D).
-=======
-    spec : str
-        ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
-        file: a grid of ePSFs of any format that
-        `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), a
-        PSF of PSFEx, or one ePSF image (2D).
->>>>>>> psfex
+        (STPSF, STDPSF), a PSF of PSFEx, or one ePSF image (2D).
     oversampling : int, optional
         PSF pixels per image pixel, for a 2D image whose header does not say
         (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
@@ -162,12 +145,6 @@ def read_psf(
         model, description = formula
     else:
         path = Path(spec)
-<<<<<<< HEAD
-        data, header = _psf_image(path)
-        if data is None:
-            if detector_id is None and detector is not None:
-                detector_id = choose_detector_id(path, detector)
-=======
         refuse_daophot(path)
         with open_fits(path) as hdus:
             from_psfex = is_psfex(path, hdus)
@@ -180,7 +157,8 @@ def read_psf(
             )
             model, description = _psfex(path)
         elif data is None:
->>>>>>> psfex
+            if detector_id is None and detector is not None:
+                detector_id = choose_detector_id(path, detector)
             model, description = _grid(path, grid_order, detector_id)
             _refuse("a grid, whose file says it", oversampling=oversampling)
         else:
@@ -240,19 +218,6 @@ def _refuse(kind: str, **options: int | None) -> None:
             raise ValueError(msg)
 
 
-<<<<<<< HEAD
-=======
-def _gaussian(text: str) -> tuple[Any, str]:
-    try:
-        fwhm = float(text)
-    except ValueError:
-        fwhm = np.nan
-    if not (np.isfinite(fwhm) and fwhm > 0):
-        msg = f"gaussian:FWHM needs a width in pixels above 0, got {text!r}"
-        raise ValueError(msg)
-    return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
-
-
 def _psfex(path: Path) -> tuple[Any, str]:
     try:
         model = PolynomialPSFModel.read(path)
@@ -265,7 +230,6 @@ def _psfex(path: Path) -> tuple[Any, str]:
     return model, description
 
 
->>>>>>> psfex
 def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, str]:
     try:
         model = GriddedPSFModel.read(

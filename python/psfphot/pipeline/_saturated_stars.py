@@ -12,8 +12,8 @@ from astropy.table import QTable, vstack
 from psfphot import _core
 from psfphot._validate import as_frame, as_positive
 from psfphot.pipeline._blobs import lowest_of_component
-from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
 from psfphot.pipeline._companions import find_companions, without_merged
+from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
 from psfphot.pipeline._cores import find_cores
 from psfphot.pipeline._wings import Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
