@@ -12,8 +12,8 @@ from astropy.table import QTable, vstack
 from psfphot import _core
 from psfphot._validate import as_frame, as_positive
 from psfphot.pipeline._blobs import lowest_of_component
-from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
 from psfphot.pipeline._companions import find_companions, without_merged
+from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
 from psfphot.pipeline._cores import find_cores
 from psfphot.pipeline._wings import Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
@@ -141,7 +141,9 @@ def fit_saturated_stars(
     fitter = _Fitter(wings, error_map, noise, n_threads)
     stars = start_stars(wings, cores)
     if not len(stars):
-        return SaturatedStars(QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool))
+        return SaturatedStars(
+            QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool)
+        )
     for _ in range(ROUNDS):
         stars = fitter.with_companions(fitter.fit(stars)[0])
         stars = decide_stars(wings, stars, cores, fitter.image(stars))
@@ -192,7 +194,9 @@ class _Fitter:
 
     def _supports(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return boxes of the PSF, and the light at their edges for a flux of 1."""
-        box = np.array([side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)])
+        box = np.array(
+            [side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)]
+        )
         ny, nx = self.wings.data.shape
         boxes, edges = [], []
         while True:
@@ -208,7 +212,8 @@ class _Fitter:
         """Return boxes beyond which the wings are below the noise."""
         flux = np.where(np.isfinite(stars.flux), stars.flux, 0)
         bright = flux[:, None] * self._edges > FAINT * self.noise
-        return self._boxes[np.minimum(bright.sum(axis=1), len(self._boxes) - 1)]
+        number = np.minimum(bright.sum(axis=1), len(self._boxes) - 1)
+        return np.asarray(self._boxes[number])
 
     def with_companions(self, stars: StarList) -> StarList:
         """Add the stars that are seen in the boxes once all others are subtracted."""
@@ -248,7 +253,6 @@ class _Fitter:
         table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
         return stars.moved_to(table), table
 
-
     def _without_far_wings(
         self, stars: StarList, half: NDArray[np.int64], sides: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -281,9 +285,7 @@ def _groups_of_boxes(
             np.column_stack([x, y]),
             1.5 * (2 * float(half.max()) + 2),
         )
-        apart = np.maximum(
-            np.abs(x[first] - x[second]), np.abs(y[first] - y[second])
-        )
+        apart = np.maximum(np.abs(x[first] - x[second]), np.abs(y[first] - y[second]))
         touch = apart <= half[first] + half[second] + 1
         root = lowest_of_component(x.size, first[touch], second[touch])
         largest = half.copy()
