@@ -199,7 +199,8 @@ class _Blob:
     def values(self) -> NDArray[np.float64]:
         """The pixels of the window without the light of other stars."""
         placed = self._placed()
-        return self.rest + self._light(placed.x, placed.y, placed.flux)
+        light = self._light(placed.x, placed.y, placed.flux)
+        return np.asarray(self.rest + light)
 
     @cached_property
     def full(self) -> float:
