@@ -22,7 +22,7 @@ for package in "$work"/dist/*.whl "$work"/dist/*.tar.gz; do
 import importlib.util, sys
 assert importlib.util.find_spec("scipy") is None
 assert importlib.util.find_spec("matplotlib") is None
-import psfphot.psf, psfphot.detection, psfphot.datasets, psfphot.background, psfphot.cli
+import psfphot.psf, psfphot.detection, psfphot.datasets, psfphot.background, psfphot.pipeline, psfphot.cli
 import psfphot.aperture, psfphot.matching, psfphot.utils
 assert "tqdm" not in sys.modules
 '

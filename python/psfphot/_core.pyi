@@ -92,6 +92,32 @@ def find_dao_stars(
 def find_kernel_stars(
     scene: Any, kernel: NDArray[np.float64]
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def detect_cosmic_rays(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    *,
+    n_sigma: float,
+    margin: float,
+    noise: float | None,
+    half_width: int | None,
+    max_iterations: int,
+    n_threads: int | None,
+) -> NDArray[np.bool_]: ...
+def find_matched_stars(
+    settings: Any,
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    positions: list[tuple[float, float]] | None,
+) -> tuple[dict[str, NDArray[Any]], int]: ...
+def matched_maps(
+    settings: Any,
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def find_peaks(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

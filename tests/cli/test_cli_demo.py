@@ -7,8 +7,9 @@ from astropy.table import QTable
 from click.testing import CliRunner
 
 from psfphot.cli import main
-from psfphot.cli._recovery import compare, describe_recovery
+from psfphot.cli._recovery import describe_recovery
 from psfphot.io import read_image
+from psfphot.pipeline import compare_with_truth
 
 
 def test_recovery_of_known_offsets():
@@ -26,7 +27,7 @@ def test_recovery_of_known_offsets():
     # One in ten is not found, and ten are nothing.
     catalog = catalog[n // 10 :]
     catalog["x_fit"][:10] = -100 - np.arange(10)
-    recovery = compare(catalog, truth, 1.0)
+    recovery = compare_with_truth(catalog, truth, 1.0)
     assert recovery.found.mean() == pytest.approx(0.895, abs=0.002)
     assert recovery.n_spurious == 10
     assert recovery.flux_pull.std() == pytest.approx(2, rel=0.1)
@@ -59,7 +60,7 @@ def test_demo_recovers_the_truth(demo):
     result, directory = demo
     catalog = QTable.read(directory / "catalog.ecsv")
     truth = QTable.read(directory / "truth.ecsv")
-    recovery = compare(catalog, truth, 1.0)
+    recovery = compare_with_truth(catalog, truth, 1.0)
     bright = recovery.true_magnitude < 23
     assert recovery.found[bright].mean() > 0.9
     assert recovery.n_spurious < 0.1 * len(catalog)

@@ -126,7 +126,7 @@ def test_a_fault_of_the_program_keeps_its_traceback(field, monkeypatch):
     def fails(*args, **kwargs):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("psfphot.cli._photometry.measure_sky", fails)
+    monkeypatch.setattr("psfphot.pipeline._measure.measure_sky", fails)
     words = ["fit", str(field / "stars.fits"), "--psf", "gaussian:2"]
     result = CliRunner().invoke(main, [*words, "-o", str(field / "o.ecsv")])
     assert isinstance(result.exception, RuntimeError)
@@ -135,7 +135,7 @@ def test_a_fault_of_the_program_keeps_its_traceback(field, monkeypatch):
 def test_start_needs_neither_matplotlib_nor_scipy():
     code = (
         "import sys; sys.modules['matplotlib'] = sys.modules['scipy'] = None\n"
-        "import psfphot.cli._photometry, psfphot.cli._outputs\n"
+        "import psfphot.pipeline, psfphot.cli._outputs\n"
         "from click.testing import CliRunner\n"
         "assert CliRunner().invoke(psfphot.cli.main, ['fit', '-h']).exit_code == 0\n"
     )

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from psfphot.cli._errors import UsageFault, one_line_messages, usage
+from psfphot.cli._errors import one_line_messages, usage
 from psfphot.cli._jobs import NAME, check_templates, make_jobs, outputs_of
-from psfphot.cli._photometry import photometer
 from psfphot.cli._report import (
     describe_all,
     describe_image,
     describe_psf,
     describe_run,
 )
-from psfphot.cli._settings import default_settings
-from psfphot.cli._starts import SourceList
 from psfphot.cli._summary import as_json, summarize, summarize_failure
 from psfphot.io import (
     FileFormatError,
@@ -31,14 +29,17 @@ from psfphot.io import (
     read_sources,
     split_extension,
 )
+from psfphot.pipeline import NoStarsError, Settings, SourceList, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from psfphot.cli._jobs import Job
     from psfphot.cli._outputs import Outputs
-    from psfphot.cli._settings import Settings
+    from psfphot.cli._words import FitWords
     from psfphot.io import Psf
+
+T = TypeVar("T")
 
 #: Options that name files to write, and what `Outputs` calls them.
 _TEMPLATES = {
@@ -49,9 +50,6 @@ _TEMPLATES = {
     "--region": "region",
 }
 
-#: Options that name files to read besides the image.
-_READ = ("error", "mask", "catalog")
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -61,7 +59,7 @@ class Batch:
     ----------
     psf : `~psfphot.io.Psf`
         The PSF.
-    settings : `Settings`
+    settings : `~psfphot.pipeline.Settings`
         How to measure.
     reading : dict
         Arguments of `psfphot.io.read_image`; strings may hold ``{name}``.
@@ -111,30 +109,34 @@ class Batch:
         }
         image = read_image(job.path, job.ext, **reading)
         self.say(describe_image(image))
-        run = photometer(
-            image,
-            self.psf,
-            self.settings,
-            sources=self.sources(job),
-            progress=self.progress,
-            want_model=outputs.want_model,
-        )
-        written = outputs.write(run, image, radius=self.settings.fwhm)
-        self.say(describe_run(run, image, self.settings))
+        sources = self.sources(job)
+        try:
+            run = measure(
+                image,
+                self.psf,
+                self.settings,
+                sources=sources,
+                progress_bar=self.progress,
+            )
+        except NoStarsError as exc:
+            msg = f"{exc.finding}; lower --threshold, or check --fwhm and --psf"
+            raise FileFormatError(msg) from exc
+        written = outputs.write(run, radius=run.settings.fwhm)
+        self.say(describe_run(run))
         names = ", ".join(str(path) for path in written.values())
         self.say([f"wrote       {names}"])
-        return summarize(job, run, image, self.settings, written)
+        return summarize(job, run, written)
 
 
-def run_batch(images: Sequence[str], options: dict[str, Any]) -> int:
+def run_batch(images: Sequence[str], words: FitWords) -> int:
     """Measure all images of a call.
 
     Parameters
     ----------
     images : sequence of str
         What was typed for images.
-    options : dict
-        All options of ``psfphot fit`` by their names.
+    words : `FitWords`
+        What else was typed.
 
     Returns
     -------
@@ -144,15 +146,20 @@ def run_batch(images: Sequence[str], options: dict[str, Any]) -> int:
     Raises
     ------
     UsageFault
-        If the options do not go together.
+        If the words do not go together.
     OSError, ValueError
         If the PSF or the catalogue cannot be read, or an output not written.
     """
-    _check(options)
-    jobs = make_jobs(images, options["ext"], all_extensions=options["all_ext"])
-    work = _with_outputs(jobs, options)
+    words.check()
+    with usage():
+        if words.dq_bits is not None:
+            check_bits(words.dq_bits)
+        if words.error is not None:
+            check_error(words.error)
+    jobs = make_jobs(images, words.ext, all_extensions=words.all_ext)
+    work = _with_outputs(jobs, words)
     several = len(work) > 1
-    batch = _batch(options, several=several)
+    batch = _batch(words, several=several)
     batch.say(describe_psf(batch.psf))
     entries = []
     for job, outputs in work:
@@ -164,113 +171,98 @@ def run_batch(images: Sequence[str], options: dict[str, Any]) -> int:
         n_stars = sum(entry.get("n_sources", 0) for entry in entries)
         names = [entry["image"] for entry in failed]
         batch.say(describe_all(len(work) - len(failed), n_stars, names))
-    if options["as_json"]:
+    if words.as_json:
         click.echo(as_json(batch.psf, entries))
     return 1 if failed else 0
 
 
-def _check(options: dict[str, Any]) -> None:
-    """Check what click cannot: options that do not go together."""
-    annulus = options["local_bkg"]
-    if annulus is not None and annulus[0] >= annulus[1]:
-        msg = f"--local-bkg needs INNER below OUTER, got {annulus[0]:g} {annulus[1]:g}"
-        raise UsageFault(msg)
-    for name in ("group", "local_bkg"):
-        if options[name] is not None and options[f"no_{name}"]:
-            option = name.replace("_", "-")
-            msg = f"--{option} and --no-{option} exclude each other; give one"
-            raise UsageFault(msg)
-    if options["forced"] and options["catalog"] is None:
-        msg = "--forced needs the positions: give --catalog FILE"
-        raise UsageFault(msg)
-    if options["output"] is None and options["output_dir"] is None:
-        msg = "nothing says where the catalogue goes: give -o CATALOG or --output-dir"
-        raise UsageFault(msg)
-    with usage():
-        if options["dq_bits"] is not None:
-            check_bits(options["dq_bits"])
-        if options["error"] is not None:
-            check_error(options["error"])
-
-
-def _with_outputs(
-    jobs: list[Job], options: dict[str, Any]
-) -> list[tuple[Job, Outputs]]:
+def _with_outputs(jobs: list[Job], words: FitWords) -> list[tuple[Job, Outputs]]:
     """Name each job's outputs, and find out whether they can be written."""
-    directory = options["output_dir"]
-    given = {option: options[option.removeprefix("--")] for option in _TEMPLATES}
-    if given["--output"] is None:
-        given["--output"] = f"{NAME}.ecsv"
-    given = {option: text for option, text in given.items() if text is not None}
-    check_templates(given, len(jobs))
+    directory = words.output_dir
+    given = {
+        "--output": f"{NAME}.ecsv" if words.output is None else words.output,
+        "--residual": words.residual,
+        "--model": words.model,
+        "--plot": words.plot,
+        "--region": words.region,
+    }
+    wanted = {option: text for option, text in given.items() if text is not None}
+    check_templates(wanted, len(jobs))
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-    templates = {_TEMPLATES[option]: text for option, text in given.items()}
+    templates = {_TEMPLATES[option]: text for option, text in wanted.items()}
     work = [(job, outputs_of(job, templates, directory)) for job in jobs]
-    taken = _inputs(jobs, options)
+    taken = _inputs(jobs, words)
     for _, outputs in work:
-        outputs.check(taken, overwrite=options["overwrite"])
+        outputs.check(taken, overwrite=words.overwrite)
     return work
 
 
-def _inputs(jobs: list[Job], options: dict[str, Any]) -> dict[Path, str]:
+def _inputs(jobs: list[Job], words: FitWords) -> dict[Path, str]:
     """List the files that are read, which no output may replace."""
-    inputs = {Path(options["psf"]).resolve(): "the input"}
+    inputs = {Path(words.psf).resolve(): "the input"}
     for job in jobs:
         inputs[job.path.resolve()] = "the input"
-        for option in _READ:
-            if options[option] is not None:
-                path, _ = split_extension(job.named(options[option]))
+        for text in (words.error, words.mask, words.catalog):
+            if text is not None:
+                path, _ = split_extension(job.named(text))
                 inputs[path.resolve()] = "the input"
     return inputs
 
 
-def _batch(options: dict[str, Any], *, several: bool) -> Batch:
-    quiet, to_stderr = options["quiet"], options["as_json"]
+def _batch(words: FitWords, *, several: bool) -> Batch:
     with usage():
-        psf = _read_psf(options)
-    settings = default_settings(
-        psf,
-        grouped=not options["no_group"],
-        local=not options["no_local_bkg"],
-        n_threads=options["threads"],
-        **{name: options[name] for name in _SETTINGS},
-    )
+        psf = _read_psf(words)
     return Batch(
         psf,
-        settings,
-        {name: options[name] for name in ("error", "mask", "dq", "dq_bits")},
-        _sources(options["catalog"], options["catalog_coords"]),
-        partial(_say, quiet=quiet, err=to_stderr),
-        progress=not quiet and sys.stderr.isatty(),
+        _settings(words),
+        {
+            "error": words.error,
+            "mask": words.mask,
+            "dq": words.dq,
+            "dq_bits": words.dq_bits,
+        },
+        _sources(words.catalog, words.catalog_coords),
+        partial(_say, quiet=words.quiet, err=words.as_json),
+        progress=not words.quiet and sys.stderr.isatty(),
         several=several,
     )
 
 
-#: Options that are settings of the same name.
-_SETTINGS = (
-    "threshold",
-    "fwhm",
-    "roundness",
-    "min_separation",
-    "fit_shape",
-    "aperture_radius",
-    "group",
-    "local_bkg",
-    "max_shift",
-    "forced",
-    "zero_point",
-)
+def _settings(words: FitWords) -> Settings:
+    """Translate the words: where nothing was typed the PSF's width decides."""
+    if words.max_shift is None:
+        max_shift: float | Literal["auto"] | None = "auto"
+    else:
+        max_shift = words.max_shift if math.isfinite(words.max_shift) else None
+    return Settings(
+        threshold=words.threshold,
+        fwhm=_or_auto(words.fwhm),
+        roundness=words.roundness,
+        min_separation=_or_auto(words.min_separation),
+        fit_shape=_or_auto(words.fit_shape),
+        aperture_radius=_or_auto(words.aperture_radius),
+        group_separation=None if words.no_group else _or_auto(words.group),
+        local_bkg=None if words.no_local_bkg else _or_auto(words.local_bkg),
+        max_shift=max_shift,
+        forced=words.forced,
+        zero_point=words.zero_point,
+        n_threads=words.threads,
+    )
 
 
-def _read_psf(options: dict[str, Any]) -> Psf:
+def _or_auto(given: T | None) -> T | Literal["auto"]:
+    return "auto" if given is None else given
+
+
+def _read_psf(words: FitWords) -> Psf:
     try:
         return read_psf(
-            options["psf"],
-            oversampling=options["oversampling"],
-            grid_order=options["grid_order"],
-            detector_id=options["detector_id"],
-            blur_sigma=options["psf_blur"],
+            words.psf,
+            oversampling=words.oversampling,
+            grid_order=words.grid_order,
+            detector_id=words.detector_id,
+            blur_sigma=words.psf_blur,
         )
     except FileFormatError as exc:
         # What an argument is called in Python is an option here.
@@ -282,7 +274,7 @@ def _read_psf(options: dict[str, Any]) -> Psf:
 
 
 def _sources(
-    template: str | None, coordinates: str
+    template: str | None, coordinates: Literal["auto", "sky", "pixel"]
 ) -> Callable[[Job], SourceList | None]:
     """Read a catalogue that is the same for all images now, others later."""
 

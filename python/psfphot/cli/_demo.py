@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from psfphot.cli._errors import one_line_messages
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+
+    from psfphot.pipeline import PhotometryRun, Recovery
 
 
 @click.command(short_help="Simulate a crowded field and measure it.")
@@ -65,17 +70,20 @@ def _demo(
     directory: Path, size: int, n_stars: int, seed: int, threads: int | None
 ) -> None:
     # Imported here, so that --help does not wait for astropy.
-    from psfphot.cli._photometry import photometer  # noqa: PLC0415
-    from psfphot.cli._recovery import compare, describe_recovery  # noqa: PLC0415
+    from psfphot.cli._recovery import describe_recovery  # noqa: PLC0415
     from psfphot.cli._report import (  # noqa: PLC0415
         describe_image,
         describe_psf,
         describe_run,
     )
-    from psfphot.cli._settings import default_settings  # noqa: PLC0415
-    from psfphot.cli._simulation import simulate  # noqa: PLC0415
     from psfphot.datasets import make_nircam_psf_grid  # noqa: PLC0415
     from psfphot.io import Psf, measure_fwhm  # noqa: PLC0415
+    from psfphot.pipeline import (  # noqa: PLC0415
+        Settings,
+        compare_with_truth,
+        measure,
+        simulate_star_field,
+    )
 
     start = time.perf_counter()
     directory.mkdir(parents=True, exist_ok=True)
@@ -83,16 +91,15 @@ def _demo(
     model = make_nircam_psf_grid(16, detector_size=size, seed=seed)
     description = f"simulated grid of {len(model.data)} ePSFs, 4x oversampled"
     psf = Psf(model, description, measure_fwhm(model))
-    image, truth = simulate(model, size, n_stars, seed)
+    image, truth = simulate_star_field(model, size, n_stars, seed=seed)
     click.echo(f"ready after {time.perf_counter() - start:.1f} s\n")
 
-    settings = default_settings(psf, n_threads=threads)
-    run = photometer(image, psf, settings)
-    recovery = compare(run.catalog, truth, radius=psf.fwhm / 2)
+    run = measure(image, psf, Settings(n_threads=threads))
+    recovery = compare_with_truth(run.catalog, truth, radius=psf.fwhm / 2)
+    names = _write(directory, run, truth, recovery)
     lines = [*describe_psf(psf), *describe_image(image)]
-    lines += [*describe_run(run, image, settings), ""]
+    lines += [*describe_run(run), ""]
     click.echo("\n".join(lines + describe_recovery(recovery)))
-    names = _write(directory, image, truth, run, recovery)
     click.echo(
         f"\nwrote {', '.join(names)} into {directory} "
         f"({time.perf_counter() - start:.1f} s in all)"
@@ -100,18 +107,19 @@ def _demo(
 
 
 def _write(
-    directory: Path, image: Any, truth: Any, run: Any, recovery: Any
+    directory: Path, run: PhotometryRun, truth: QTable, recovery: Recovery
 ) -> list[str]:
     """Write the demo's files and return their names."""
     from psfphot.io import write_catalog, write_image  # noqa: PLC0415
 
     write_catalog(directory / "catalog.ecsv", run.catalog)
     write_catalog(directory / "truth.ecsv", truth)
+    image = run.image
     planes = {
         "image.fits": (image.data, "psfphot demo: simulated image, not data"),
         "model.fits": (run.model, "psfphot demo: fitted stars, without sky"),
         "residual.fits": (
-            image.data - run.model,
+            run.residual,
             "psfphot demo: the image without its fitted stars",
         ),
     }
@@ -119,21 +127,22 @@ def _write(
         error = image.error if name == "image.fits" else None
         write_image(directory / name, data, image, history=history, error=error)
     names = ["catalog.ecsv", "truth.ecsv", *planes]
-    if _draw(directory / "demo.png", image, run, recovery):
+    if _draw(directory / "demo.png", run, recovery):
         names.append("demo.png")
     return names
 
 
-def _draw(path: Path, image: Any, run: Any, recovery: Any) -> bool:
+def _draw(path: Path, run: PhotometryRun, recovery: Recovery) -> bool:
     """Draw the figure, or say why there is none."""
     from importlib.util import find_spec  # noqa: PLC0415
 
     if find_spec("matplotlib") is None:
         click.echo("no figure: matplotlib is not installed (psfphot[plot])", err=True)
         return False
-    from psfphot.cli._recovery_figure import plot_recovery  # noqa: PLC0415
     from psfphot.plotting import save_figure  # noqa: PLC0415
+    from psfphot.plotting._recovery import plot_recovery  # noqa: PLC0415
 
+    image = run.image
     figure = plot_recovery(image.data, run.model, run.sky, recovery, unit=image.unit)
     save_figure(figure, path)
     return True

@@ -10,6 +10,7 @@ import click
 from psfphot.cli._command import SectionedCommand
 from psfphot.cli._errors import one_line_messages
 from psfphot.cli._options import fit_options
+from psfphot.cli._words import FitWords
 
 _EPILOG = """\b
 Examples:
@@ -52,5 +53,5 @@ def fit(images: tuple[str, ...], **options: Any) -> None:
     from psfphot.cli._batch import run_batch  # noqa: PLC0415
 
     with one_line_messages():
-        status = run_batch(images, options)
+        status = run_batch(images, FitWords(**options))
     sys.exit(status)

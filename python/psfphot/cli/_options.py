@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
-from psfphot.cli._defaults import (
+from psfphot._defaults import (
     ANNULUS,
     GROUPING,
     LARGEST_GROUP,
@@ -17,6 +16,7 @@ from psfphot.cli._defaults import (
     SEPARATION,
     THRESHOLD,
 )
+from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable

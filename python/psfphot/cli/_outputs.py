@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psfphot._files import file_suffix
 from psfphot.cli._errors import UsageFault, require_matplotlib, usage
@@ -20,10 +20,7 @@ from psfphot.io import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from psfphot.cli._photometry import Run
-    from psfphot.io import FitsImage
+    from psfphot.pipeline import PhotometryRun
 
 _PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -82,20 +79,13 @@ class Outputs:
         if self.plot is not None:
             require_matplotlib("--plot")
 
-    @property
-    def want_model(self) -> bool:
-        """Whether an output needs the model image."""
-        return any((self.residual, self.model, self.plot))
-
-    def write(self, run: Run, image: FitsImage, *, radius: float) -> dict[str, Path]:
+    def write(self, run: PhotometryRun, *, radius: float) -> dict[str, Path]:
         """Write the files, the catalogue first.
 
         Parameters
         ----------
-        run : `Run`
+        run : `~psfphot.pipeline.PhotometryRun`
             What to write.
-        image : `~psfphot.io.FitsImage`
-            The image that was measured.
         radius : float
             Radius of the regions' circles in pixels.
 
@@ -107,21 +97,21 @@ class Outputs:
         write_catalog(self.catalog, run.catalog)
         if self.region is not None:
             write_regions(self.region, run.catalog, radius=radius)
-        if run.model is not None:
-            self._write_images(run, run.model, image)
+        self._write_images(run)
         kinds = ("catalog", "region", "model", "residual", "plot")
         paths = {kind: getattr(self, kind) for kind in kinds}
         return {kind: path for kind, path in paths.items() if path is not None}
 
-    def _write_images(self, run: Run, model: NDArray[Any], image: FitsImage) -> None:
+    def _write_images(self, run: PhotometryRun) -> None:
+        image = run.image
         if self.model is not None:
             made = "psfphot: fitted stars, without sky"
-            write_image(self.model, model, image, history=made)
+            write_image(self.model, run.model, image, history=made)
         if self.residual is not None:
             made = "psfphot: the image without its fitted stars"
-            write_image(self.residual, image.data - model, image, history=made)
+            write_image(self.residual, run.residual, image, history=made)
         if self.plot is not None:
             from psfphot.plotting import plot_residual, save_figure  # noqa: PLC0415
 
-            figure = plot_residual(image.data, model, run.sky, unit=image.unit)
+            figure = plot_residual(image.data, run.model, run.sky, unit=image.unit)
             save_figure(figure, self.plot)

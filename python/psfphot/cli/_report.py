@@ -6,17 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psfphot._core import flag_definitions
-from psfphot.cli._photometry import error_source
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from astropy.table import QTable
-
-    from psfphot.cli._photometry import Run
-    from psfphot.cli._settings import Settings
     from psfphot.io import FitsImage, Psf
+    from psfphot.pipeline import PhotometryRun
 
 
 def describe_psf(psf: Psf) -> list[str]:
@@ -37,9 +31,9 @@ def describe_image(image: FitsImage) -> list[str]:
     return lines
 
 
-def describe_run(run: Run, image: FitsImage, settings: Settings) -> list[str]:
+def describe_run(run: PhotometryRun) -> list[str]:
     """Describe what was found and fitted, and how long it took."""
-    sky, catalog, seconds = run.sky, run.catalog, run.seconds
+    sky, settings = run.sky, run.settings
     sizes = run.group_sizes
     groups = "off: every star is fitted alone"
     if run.group_separation is not None:
@@ -53,19 +47,19 @@ def describe_run(run: Run, image: FitsImage, settings: Settings) -> list[str]:
         background = f"of each star, median between {inner:g} and {outer:g} px"
     return [
         _line("sky", f"level {sky.level:.4g}, noise {sky.noise:.4g} ({sky.method})"),
-        _describe_stars(run, settings),
+        _describe_stars(run),
         _line("groups", groups),
         _line("background", background),
-        _line("fitted", _describe_fit(run, settings)),
-        _line("errors", error_source(image)),
+        _line("fitted", _describe_fit(run)),
+        _line("errors", run.exposure.error_source),
         _line("magnitudes", describe_zero_point(run)),
-        _line("quality", describe_quality(catalog)),
-        *describe_flags(np.asarray(catalog["flags"])),
-        _line("seconds", ", ".join(f"{k} {s:.2f}" for k, s in seconds.items())),
+        _line("quality", describe_quality(run)),
+        *describe_flags(run),
+        _line("seconds", ", ".join(f"{k} {s:.2f}" for k, s in run.seconds.items())),
     ]
 
 
-def describe_zero_point(run: Run) -> str:
+def describe_zero_point(run: PhotometryRun) -> str:
     """Tell how magnitudes were made, or why there are none."""
     zero = run.zero_point
     if zero.value is None:
@@ -75,32 +69,20 @@ def describe_zero_point(run: Run) -> str:
     return f"{zero.system}, zero point {zero.value:.4f} from {zero.source}"
 
 
-def describe_quality(catalog: QTable) -> str:
+def describe_quality(run: PhotometryRun) -> str:
     """Tell from the bright stars how well the PSF fits the image."""
-    fluxes, qfit = (np.asarray(catalog[name]) for name in ("flux_fit", "qfit"))
-    good = np.isfinite(fluxes) & np.isfinite(qfit) & (np.asarray(catalog["flags"]) == 0)
-    if not good.any():
+    if run.bright_qfit is None:
         return "no star without a flag"
-    bright = good & (fluxes >= np.percentile(fluxes[good], 90))
     return (
-        f"residuals are {100 * np.median(qfit[bright]):.2g} % of the flux "
+        f"residuals are {100 * run.bright_qfit:.2g} % of the flux "
         "(median qfit of the brightest tenth)"
     )
 
 
-def count_flags(flags: np.ndarray) -> dict[str, int]:
-    """Count the stars by the flags' names, most first; a star may have several."""
-    counts = [
-        (int(np.count_nonzero(flags & bit)), name)
-        for bit, name, _ in flag_definitions()
-    ]
-    return {name: n for n, name in sorted(counts)[::-1] if n}
-
-
-def describe_flags(flags: np.ndarray) -> list[str]:
+def describe_flags(run: PhotometryRun) -> list[str]:
     """List the flagged stars by the flags' names."""
-    lines = [_line("flagged", f"{np.count_nonzero(flags)} stars")]
-    lines += [_line("", f"{n:6d} {name}") for name, n in count_flags(flags).items()]
+    lines = [_line("flagged", f"{run.n_flagged} stars")]
+    lines += [_line("", f"{n:6d} {name}") for name, n in run.flag_counts.items()]
     return lines
 
 
@@ -113,16 +95,17 @@ def describe_all(n_measured: int, n_stars: int, failed: Sequence[str]) -> list[s
     return lines + [_line("failed", name) for name in failed]
 
 
-def _describe_stars(run: Run, settings: Settings) -> str:
-    n = len(run.catalog)
+def _describe_stars(run: PhotometryRun) -> str:
+    n, settings = len(run.catalog), run.settings
     if run.positions is not None:
-        off = f", {run.n_off} of them off the image" if run.n_off else ""
+        off = f", {run.n_off_image} of them off the image" if run.n_off_image else ""
         return _line("catalogue", f"{n} sources at {run.positions}{off}")
     found = f"{n} stars above {settings.threshold:g} sigma, FWHM {settings.fwhm:.2f} px"
     return _line("found", found)
 
 
-def _describe_fit(run: Run, settings: Settings) -> str:
+def _describe_fit(run: PhotometryRun) -> str:
+    settings = run.settings
     ny, nx = settings.fit_shape
     said = f"{run.n_fitted} stars in boxes of {ny} x {nx} px"
     if settings.forced:

@@ -6,23 +6,17 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from psfphot._core import __version__
-from psfphot.cli._report import count_flags
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from psfphot.cli._jobs import Job
-    from psfphot.cli._photometry import Run
-    from psfphot.cli._settings import Settings
-    from psfphot.io import FitsImage, Psf
+    from psfphot.io import Psf
+    from psfphot.pipeline import PhotometryRun
 
 
-def summarize(
-    job: Job, run: Run, image: FitsImage, settings: Settings, written: dict[str, Path]
-) -> dict[str, Any]:
+def summarize(job: Job, run: PhotometryRun, written: dict[str, Path]) -> dict[str, Any]:
     """Sum up the run of one image.
 
     Returns
@@ -31,39 +25,9 @@ def summarize(
         What `as_json` takes; positions and lengths in pixels, fluxes in
         ``unit``.
     """
-    flags = np.asarray(run.catalog["flags"])
-    zero = run.zero_point
     return {
         **_head(job, "measured"),
-        "extension": image.name,
-        "shape": list(image.shape),
-        "unit": None if image.unit is None else image.unit.to_string(),
-        "wcs": image.wcs is not None,
-        "n_masked": int(np.count_nonzero(image.mask)),
-        "masked_by": image.n_masked,
-        "errors": image.error_source or None,
-        "sky": {"level": run.sky.level, "noise": run.sky.noise},
-        "positions": run.positions or "finder",
-        "positions_fixed": settings.forced,
-        "n_sources": len(run.catalog),
-        "n_off_image": run.n_off,
-        "n_fitted": run.n_fitted,
-        "n_flagged": int(np.count_nonzero(flags)),
-        "flags": count_flags(flags),
-        "n_groups": len(run.group_sizes),
-        "largest_group": int(run.group_sizes.max()),
-        "group_separation": run.group_separation,
-        "fit_shape": list(settings.fit_shape),
-        "magnitudes": (
-            None
-            if zero.value is None
-            else {
-                "system": zero.system,
-                "zero_point": zero.value,
-                "source": zero.source,
-            }
-        ),
-        "seconds": run.seconds,
+        **run.report(),
         "outputs": {kind: str(path) for kind, path in written.items()},
     }
 

@@ -135,28 +135,38 @@ class KernelFinder(StarFinderBase):
             self.n_threads,
         )
         columns, n_measured = self._search(scene)
-        if len(columns["flux"]) > 0:
-            return self._table(columns, frame.unit)
+        return sources_table(columns, n_measured, frame.unit, self._flux_columns)
+
+
+def sources_table(
+    columns: dict[str, NDArray[Any]],
+    n_measured: int,
+    unit: u.UnitBase | None,
+    flux_columns: tuple[str, ...],
+) -> QTable | None:
+    """Make the table of what a finder found; `None`, with a warning, of nothing.
+
+    ``n_measured`` is the number of positions that could be measured, and
+    ``flux_columns`` are the columns that have the unit of the image.
+    """
+    n_sources = len(columns["flux"])
+    if n_sources == 0:
         warn_of_none(
             "No sources were found."
             if n_measured == 0
             else "Sources were found, but none pass the filtering criteria"
         )
         return None
-
-    def _table(
-        self, columns: dict[str, NDArray[Any]], unit: u.UnitBase | None
-    ) -> QTable:
-        table = results_table(table_meta())
-        table["id"] = np.arange(1, len(columns["flux"]) + 1)
-        for name, values in columns.items():
-            column = values
-            if name == "orientation":
-                column = values << u.deg
-            elif unit is not None and name in self._flux_columns:
-                column = values << unit
-            table[name] = column
-        return table
+    table = results_table(table_meta())
+    table["id"] = np.arange(1, n_sources + 1)
+    for name, values in columns.items():
+        column = values
+        if name == "orientation":
+            column = values << u.deg
+        elif unit is not None and name in flux_columns:
+            column = values << unit
+        table[name] = column
+    return table
 
 
 def warn_of_none(msg: str) -> None:

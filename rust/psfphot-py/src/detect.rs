@@ -1,18 +1,19 @@
 //! The star finders.
 
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
 use psfphot::Run;
 use psfphot::detect::{
-    DaoFinder, DaoSource, Found, IrafFinder, IrafSource, Kernel, Neighbourhood, Peak, PeakSearch,
-    Selection, Star, StarFinder, Threshold,
+    CosmicRays, DaoFinder, DaoSource, Found, IrafFinder, IrafSource, Kernel, MatchedFinder,
+    MatchedSource, Neighbourhood, Peak, PeakSearch, Selection, Star, StarFinder, Threshold,
 };
 use psfphot::image::{Frame, Pixel};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arrays::{AnyFrame, AnyImage, frame, image, with_frame};
-use crate::door::{Options, enter};
+use crate::door::{Options, enter, enter_with_psf};
 use crate::errors::CallResult;
+use crate::psf::PyPsf;
 
 type Range = Option<(f64, f64)>;
 type Positions = Option<Vec<(f64, f64)>>;
@@ -201,6 +202,144 @@ pub(crate) fn find_kernel_stars<'py>(
     columns.add("flux", |s| s.flux)?;
     columns.add("mag", Star::magnitude)?;
     Ok((columns.dict, found.n_measured))
+}
+
+/// How `MatchedFilterFinder` filters an image.
+#[derive(FromPyObject)]
+pub(crate) struct MatchedSettings<'py> {
+    #[pyo3(attribute)]
+    psf: PyRef<'py, PyPsf>,
+    #[pyo3(attribute)]
+    n_sigma: f64,
+    #[pyo3(attribute)]
+    error: Option<f64>,
+    #[pyo3(attribute)]
+    fwhm: Option<f64>,
+    #[pyo3(attribute)]
+    half_width: Option<usize>,
+    #[pyo3(attribute)]
+    sky: bool,
+    #[pyo3(attribute)]
+    min_coverage: f64,
+    #[pyo3(attribute)]
+    min_separation: Option<f64>,
+    #[pyo3(attribute)]
+    peak_max: Option<f64>,
+    #[pyo3(attribute)]
+    n_brightest: Option<usize>,
+    #[pyo3(attribute)]
+    n_threads: Option<usize>,
+}
+
+impl MatchedSettings<'_> {
+    fn finder(&self) -> MatchedFinder<'_> {
+        let selection = Selection::new()
+            .with_min_separation(self.min_separation)
+            .with_peak_max(self.peak_max)
+            .with_n_brightest(self.n_brightest);
+        MatchedFinder::new(self.psf.psf(), self.n_sigma)
+            .with_error(self.error)
+            .with_fwhm(self.fwhm)
+            .with_half_width(self.half_width)
+            .with_sky(self.sky)
+            .with_min_coverage(self.min_coverage)
+            .with_selection(selection)
+    }
+}
+
+/// `MatchedFilterFinder`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn find_matched_stars<'py>(
+    py: Python<'py>,
+    settings: MatchedSettings<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    positions: Positions,
+) -> Answer<'py> {
+    let frame = frame(&data, error.as_ref(), mask.as_ref())?;
+    let (finder, positions) = (settings.finder(), positions.as_deref());
+    let options = Options::new(settings.n_threads, None)?;
+    let found = enter_with_psf(py, &options, settings.psf.callback(), |run| {
+        with_frame!(frame, frame => match positions {
+            Some(positions) => finder.measure(frame, positions, run),
+            None => finder.find(frame, run),
+        })
+    })?;
+    let columns = Columns::new(py, &found.sources);
+    columns.add("x_centroid", |s| s.x)?;
+    columns.add("y_centroid", |s| s.y)?;
+    columns.add("snr", |s| s.snr)?;
+    columns.add("sharpness", |s| s.sharpness)?;
+    columns.add("coverage", |s| s.coverage)?;
+    columns.add("n_pixels", |s| s.n_pixels as i64)?;
+    columns.add("peak", |s| s.peak)?;
+    columns.add("local_bkg", |s| s.sky)?;
+    columns.add("flux", |s| s.flux)?;
+    columns.add("flux_err", |s| s.flux_err)?;
+    columns.add("mag", MatchedSource::magnitude)?;
+    Ok((columns.dict, found.n_measured))
+}
+
+/// `MatchedFilterFinder.maps`: the amplitude and its error at each pixel.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn matched_maps<'py>(
+    py: Python<'py>,
+    settings: MatchedSettings<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+) -> CallResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
+    let frame = frame(&data, error.as_ref(), mask.as_ref())?;
+    let finder = settings.finder();
+    let options = Options::new(settings.n_threads, None)?;
+    let (shape, maps) = enter_with_psf(py, &options, settings.psf.callback(), |run| {
+        with_frame!(frame, frame => {
+            finder.maps(frame, run).map(|maps| (frame.data().shape(), maps))
+        })
+    })?;
+    let shape = [shape.0, shape.1];
+    Ok((
+        maps.amplitude.into_pyarray(py).reshape(shape)?,
+        maps.error.into_pyarray(py).reshape(shape)?,
+    ))
+}
+
+/// `detect_cosmic_rays`: the bad pixels.
+#[pyfunction]
+#[pyo3(signature = (
+    data, error, mask, psf, *, n_sigma, margin, noise, half_width, max_iterations, n_threads
+))]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn detect_cosmic_rays<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    psf: PyRef<'py, PyPsf>,
+    n_sigma: f64,
+    margin: f64,
+    noise: Option<f64>,
+    half_width: Option<usize>,
+    max_iterations: usize,
+    n_threads: Option<usize>,
+) -> CallResult<Bound<'py, PyArray2<bool>>> {
+    let frame = frame(&data, error.as_ref(), mask.as_ref())?;
+    let search = CosmicRays::new(psf.psf())
+        .with_n_sigma(n_sigma)
+        .with_margin(margin)
+        .with_error(noise)
+        .with_half_width(half_width)
+        .with_rounds(max_iterations);
+    let options = Options::new(n_threads, None)?;
+    let (shape, found) = enter_with_psf(py, &options, psf.callback(), |run| {
+        with_frame!(frame, frame => {
+            search.find(frame, run).map(|found| (frame.data().shape(), found))
+        })
+    })?;
+    Ok(found.into_pyarray(py).reshape([shape.0, shape.1])?)
 }
 
 /// `find_peaks`: columns and rows of the local maxima. Their neighbourhood is a

@@ -28,7 +28,10 @@ mod _core {
     #[pymodule_export]
     use crate::background::{annulus_values, local_background};
     #[pymodule_export]
-    use crate::detect::{find_dao_stars, find_iraf_stars, find_kernel_stars, find_peaks};
+    use crate::detect::{
+        detect_cosmic_rays, find_dao_stars, find_iraf_stars, find_kernel_stars, find_matched_stars,
+        find_peaks, matched_maps,
+    };
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]

@@ -17,6 +17,8 @@
 //! | [`iraf`] | [`IrafFinder`], after IRAF's `starfind` |
 //! | [`dao`] | [`DaoFinder`], after DAOPHOT's `FIND` and IRAF's `daofind` |
 //! | [`star`] | [`StarFinder`], with any kernel |
+//! | [`cosmic`] | [`CosmicRays`]: hot pixels and cosmic rays, before stars are sought |
+//! | [`matched`] | [`MatchedFinder`], the matched filter with weights and a free sky |
 //!
 //! ```
 //! use psfphot::Run;
@@ -38,20 +40,24 @@
 //! ```
 
 pub mod convolve;
+pub mod cosmic;
 pub mod dao;
 mod finder;
 pub mod iraf;
 pub mod kernel;
 mod marginal;
+pub mod matched;
 pub mod moments;
 pub mod peaks;
 pub mod selection;
 pub mod star;
 mod ties;
 
+pub use cosmic::CosmicRays;
 pub use dao::{DaoFinder, DaoSource};
 pub use iraf::{IrafFinder, IrafSource};
 pub use kernel::Kernel;
+pub use matched::{MatchedFinder, MatchedMaps, MatchedSource};
 pub use peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
 pub use selection::Selection;
 pub use star::{Star, StarFinder};

@@ -28,14 +28,18 @@
 
 mod anderson;
 pub(crate) mod bounds;
+pub(crate) mod exposure;
 pub(crate) mod group;
 pub(crate) mod isolated;
 pub(crate) mod minimise;
 pub(crate) mod model;
 mod normal;
+mod overlaps;
 pub(crate) mod pixels;
+pub(crate) mod source;
+mod tiles;
 
-use crate::psf::Psf;
+use crate::psf::{Placement, Psf};
 use crate::{Error, Run};
 
 /// Settings of the fit.
@@ -100,6 +104,8 @@ impl FitSettings {
 pub(crate) struct Fitter<'a> {
     pub(crate) psf: &'a dyn Psf,
     pub(crate) settings: FitSettings,
+    /// The free parameters of every source.
+    pub(crate) free: &'a [usize],
     /// Whether weights are 1/error², or 1 for want of errors.
     pub(crate) has_error: bool,
     pub(crate) run: Run<'a>,
@@ -199,6 +205,15 @@ pub(crate) const MAX_GROUP_PARAMETERS: usize = 12_000;
 pub(crate) const MAX_SHIFT: f64 = 1.0;
 
 impl Fitter<'_> {
+    /// Where the parameters put a source.
+    pub(crate) fn placement<'a>(&self, parameters: &'a Parameters) -> Placement<'a> {
+        Placement {
+            x: parameters[X],
+            y: parameters[Y],
+            shape: &parameters[SHAPE..SHAPE + self.psf.shape_names().len()],
+        }
+    }
+
     /// Limits a parameter's step.
     pub(crate) fn limited(&self, parameter: usize, value: f64, step: f64) -> f64 {
         match parameter {

@@ -1,6 +1,10 @@
 //! Borrowed views of images and boxes of pixels.
 
+mod patch;
+
 use crate::Error;
+
+pub(crate) use patch::{NO_LEVEL, Patch};
 
 /// A pixel type that the crate reads natively: `f32` or `f64`.
 ///
@@ -294,32 +298,61 @@ impl<'a, T: Pixel> Frame<'a, T> {
         })
     }
 
+    /// Values and weights in `columns` of row `y`; `None` where a pixel cannot
+    /// be used. As [`Frame::pixel`] has it, without the reasons.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    pub(crate) fn row_pixels(
+        &self,
+        y: usize,
+        columns: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = Option<(f64, f64)>> + '_ {
+        let errors = self.error.map(|error| &error.row(y)[columns.clone()]);
+        let values = self.row_values(y, columns);
+        values.enumerate().map(move |(k, value)| {
+            let weight = errors.map_or(Some(1.0), |errors| weight_of(errors[k].into()));
+            value.zip(weight)
+        })
+    }
+
     /// What the pixel in column `x` of row `y` can be used for.
     #[must_use]
     pub fn pixel(&self, x: i64, y: i64) -> PixelState {
-        let Some(value) = self.data.get(x, y) else {
+        if !self.data.bounds().contains(x, y) {
             return PixelState::Outside;
-        };
-        let value: f64 = value.into();
-        if self.mask.is_some_and(|mask| mask.get(x, y) != Some(false)) {
-            return PixelState::Masked;
         }
-        if !value.is_finite() {
-            return PixelState::NonFinite;
-        }
-        let Some(error) = self.error else {
-            return PixelState::Good { value, weight: 1.0 };
-        };
-        let error: f64 = error.get(x, y).map_or(f64::NAN, Into::into);
-        let weight = 1.0 / (error * error);
-        // An error so small or large that its weight over- or underflows
-        // says nothing that a sum could use.
-        if error > 0.0 && weight.is_finite() && weight > 0.0 {
-            PixelState::Good { value, weight }
-        } else {
-            PixelState::BadError
-        }
+        let mut states = self.row_states(y as usize, x as usize..x as usize + 1);
+        states.next().unwrap_or(PixelState::Outside)
     }
+
+    /// What the pixels in `columns` of row `y` can be used for.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    pub(crate) fn row_states(
+        &self,
+        y: usize,
+        columns: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = PixelState> + '_ {
+        let values = &self.data.row(y)[columns.clone()];
+        let mask = self.mask.map(|mask| &mask.row(y)[columns.clone()]);
+        let errors = self.error.map(|error| &error.row(y)[columns]);
+        values.iter().enumerate().map(move |(k, &value)| {
+            if mask.is_some_and(|mask| mask[k]) {
+                return PixelState::Masked;
+            }
+            PixelState::new(value.into(), errors.map(|errors| errors[k].into()))
+        })
+    }
+}
+
+/// 1/error²; `None` unless it is positive and finite: an error so small or
+/// large that its weight over- or underflows says nothing that a sum could use.
+#[inline]
+pub(crate) fn weight_of(error: f64) -> Option<f64> {
+    let weight = 1.0 / (error * error);
+    (error > 0.0 && weight.is_finite() && weight > 0.0).then_some(weight)
 }
 
 /// What a pixel of a [`Frame`] can be used for.
@@ -340,6 +373,22 @@ pub enum PixelState {
     NonFinite,
     /// Its error is not finite or not positive.
     BadError,
+}
+
+impl PixelState {
+    /// Of a pixel that is not masked.
+    fn new(value: f64, error: Option<f64>) -> Self {
+        if !value.is_finite() {
+            return Self::NonFinite;
+        }
+        let Some(error) = error else {
+            return Self::Good { value, weight: 1.0 };
+        };
+        match weight_of(error) {
+            Some(weight) => Self::Good { value, weight },
+            None => Self::BadError,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@
 
 pub mod aperture;
 pub mod background;
+mod bands;
 pub mod detect;
 pub mod error;
 pub mod fit;

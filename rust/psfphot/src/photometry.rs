@@ -4,9 +4,10 @@
 mod covariance;
 mod duplicates;
 mod judged;
-mod outcome;
-mod source;
-mod tasks;
+mod plan;
+mod quality;
+mod row;
+mod starts;
 
 use crate::fit::bounds::Bounds;
 use crate::fit::{FitSettings, MAX_PARAMETERS, Parameters, SHAPE, X, Y};
@@ -14,8 +15,11 @@ use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
 
+use plan::Plan;
+
 pub use judged::Judged;
-pub use source::{FittedSource, Starts};
+pub use row::FittedSource;
+pub use starts::Starts;
 
 /// Fits sources to an image, alone or in groups.
 ///
@@ -159,7 +163,8 @@ impl Photometry {
         run: Run<'_>,
     ) -> Result<Vec<FittedSource>, Error> {
         let free = free_parameters(self, psf)?;
-        tasks::fit_all(self, &free, psf, frame, starts, run)
+        let all = 0..starts.len();
+        plan::fit_all(&Plan::new(self, &free, psf, frame, starts, all, run)?)
     }
 }
 

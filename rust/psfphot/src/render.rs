@@ -1,18 +1,9 @@
 //! Rendering: adding the images of many sources to an image.
 
-use std::ops::Range;
-
-use crate::image::PixelBox;
+use crate::bands::{Bands, RENDERED};
+use crate::image::{Patch, PixelBox};
 use crate::psf::{Placement, Psf};
 use crate::{Error, Run};
-
-/// Rows per task.
-///
-/// Part of the result's definition: a PSF is evaluated band by band, and the
-/// same bands for any number of threads give the same bits. 64 rows keep two
-/// processors busy on a 2048 x 2048 image, and boxes of 101 rows are cut into
-/// no more than three parts.
-const BAND: usize = 64;
 
 /// A source to be rendered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,102 +116,33 @@ pub fn render(
             }
         })
         .collect();
-    let bands = Bands::new(&boxes, ny);
+    let bands = Bands::new(&boxes, ny, RENDERED);
     let n_empty = boxes.iter().filter(|b| b.is_empty()).count();
     run.advance(n_empty);
 
-    let tasks: Vec<_> = image.chunks_mut((BAND * nx).max(1)).enumerate().collect();
-    run.map(tasks, Vec::new, |values, (number, band)| {
-        let first_row = (number * BAND) as i64;
-        for &i in bands.sources(number) {
+    let tasks = image.chunks_mut((RENDERED * nx).max(1)).enumerate();
+    let add_to = |profile: &mut Vec<f64>, (number, pixels)| {
+        let band = bands.window(number, nx);
+        let mut patch = Patch::new(band, pixels);
+        for &i in bands.boxes(number) {
             run.check()?;
-            let part = rows_of(boxes[i], first_row);
-            add(band, nx, first_row, psf, &sources[i], part, values);
+            let (source, part) = (&sources[i], boxes[i].intersection(&band));
+            // Only grows; `fill` writes every element that is read.
+            if profile.len() < part.len() {
+                profile.resize(part.len(), 0.0);
+            }
+            psf.fill(source.placement(psf), part, profile);
+            patch.add(part, profile, source.flux, source.background);
             run.advance(usize::from(part.y0 == boxes[i].y0));
         }
         Ok(())
-    })?;
+    };
+    run.map(tasks.collect(), Vec::new, add_to)?;
     let not_finite = sources.iter().filter(|s| !s.is_finite()).count();
     Ok(Skipped {
         not_finite,
         off_image: n_empty - not_finite,
     })
-}
-
-/// The part of a box in the band that starts at `first_row`.
-fn rows_of(pixels: PixelBox, first_row: i64) -> PixelBox {
-    pixels.intersection(&PixelBox {
-        y0: first_row,
-        y1: first_row + BAND as i64,
-        ..pixels
-    })
-}
-
-/// Adds one source to the pixels `part` of the band that starts at `first_row`.
-fn add(
-    band: &mut [f64],
-    nx: usize,
-    first_row: i64,
-    psf: &dyn Psf,
-    source: &RenderSource<'_>,
-    part: PixelBox,
-    values: &mut Vec<f64>,
-) {
-    // Only grows; `fill` writes every element that is read below.
-    if values.len() < part.len() {
-        values.resize(part.len(), 0.0);
-    }
-    psf.fill(source.placement(psf), part, values);
-    let rows = band
-        .chunks_exact_mut(nx)
-        .skip((part.y0 - first_row) as usize);
-    for (row, values) in rows.zip(values[..part.len()].chunks_exact(part.width())) {
-        for (pixel, value) in row[part.columns()].iter_mut().zip(values) {
-            *pixel += source.flux * value + source.background;
-        }
-    }
-}
-
-/// Which sources touch which band of rows.
-struct Bands {
-    /// The sources of one band after those of another, each in source order.
-    sources: Vec<usize>,
-    /// Where each band's sources start, and the end of the last.
-    starts: Vec<usize>,
-}
-
-impl Bands {
-    /// Sorts boxes within an image of `ny` rows.
-    fn new(boxes: &[PixelBox], ny: usize) -> Self {
-        let mut starts = vec![0; ny.div_ceil(BAND) + 1];
-        for band in boxes.iter().flat_map(touched) {
-            starts[band + 1] += 1;
-        }
-        for band in 1..starts.len() {
-            starts[band] += starts[band - 1];
-        }
-        let mut next = starts.clone();
-        let mut sources = vec![0; starts.last().copied().unwrap_or(0)];
-        for (i, pixels) in boxes.iter().enumerate() {
-            for band in touched(pixels) {
-                sources[next[band]] = i;
-                next[band] += 1;
-            }
-        }
-        Self { sources, starts }
-    }
-
-    fn sources(&self, band: usize) -> &[usize] {
-        &self.sources[self.starts[band]..self.starts[band + 1]]
-    }
-}
-
-/// The bands that a box within the image touches.
-fn touched(pixels: &PixelBox) -> Range<usize> {
-    if pixels.is_empty() {
-        return 0..0;
-    }
-    pixels.y0 as usize / BAND..(pixels.y1 as usize).div_ceil(BAND)
 }
 
 #[cfg(test)]

@@ -2,13 +2,10 @@
 
 use super::Kernel;
 use crate::Error;
+use crate::bands::CACHED;
 use crate::image::{Image, Pixel};
 use crate::run::Run;
 use crate::simd::dispatch;
-
-/// Rows per task. On 2048² pixels 4 to 128 rows take the same time within 8 %;
-/// 32 leave enough tasks for many threads.
-const BAND: usize = 32;
 
 /// Columns summed at once: four AVX2 registers. On 2048² pixels with the kernel
 /// of a `fwhm` of 6 pixels 4, 8, 16 and 32 columns take 32, 23, 21 and 21 ms.
@@ -45,9 +42,9 @@ pub fn convolve<T: Pixel>(
     let stride = nx + kernel.shape().1 - 1;
     let taps = taps(kernel, stride);
     let tasks: Vec<_> = convolved
-        .chunks_mut(BAND * nx)
+        .chunks_mut(CACHED * nx)
         .enumerate()
-        .map(|(i, rows)| (i * BAND, rows))
+        .map(|(i, rows)| (i * CACHED, rows))
         .collect();
     run.map(tasks, Workspace::default, |work, (first_row, rows)| {
         work.pad(image, kernel, first_row, rows.len() / nx);

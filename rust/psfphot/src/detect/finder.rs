@@ -187,7 +187,7 @@ fn on_image((x, y): (f64, f64), shape: (usize, usize)) -> bool {
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] if one lies off the image or is not finite.
-fn nearest_pixels(
+pub(super) fn nearest_pixels(
     centers: &[(f64, f64)],
     shape: (usize, usize),
 ) -> Result<Vec<(usize, usize)>, Error> {

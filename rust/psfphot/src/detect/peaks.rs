@@ -2,11 +2,9 @@
 
 use super::ties;
 use crate::Error;
+use crate::bands::CACHED;
 use crate::image::{Image, Pixel};
 use crate::run::{Run, chunks};
-
-/// Rows per task: enough tasks for any number of threads on a small image.
-const BAND: usize = 32;
 
 /// What a pixel must exceed to be a peak.
 #[derive(Debug, Clone, Copy)]
@@ -221,7 +219,7 @@ impl<'a> PeakSearch<'a> {
         let (by, bx) = self.border;
         let rows = by..ny.saturating_sub(by).max(by);
         let columns = bx..nx.saturating_sub(bx).max(bx);
-        let bands = chunks(rows.len(), BAND);
+        let bands = chunks(rows.len(), CACHED);
         let peaks = run.map(
             bands,
             || (),

@@ -1,9 +1,11 @@
 //! The settings that all star finders share.
 
 use super::finder::{Measured, setters};
-use super::peaks::{Neighbourhood, PeakSearch, Threshold};
+use super::peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
 use super::{Found, Kernel};
 use crate::Error;
+use crate::image::Image;
+use crate::run::Run;
 
 /// The settings that all star finders share.
 ///
@@ -87,6 +89,28 @@ impl Selection {
             (0, 0)
         };
         PeakSearch::new(neighbourhood, threshold).with_border(border)
+    }
+
+    /// The peaks of a map above `threshold`; the border is `half_width` wide.
+    /// With a separation of 0 a peak need only exceed the pixels next to it.
+    pub(super) fn peaks(
+        &self,
+        map: Image<'_, f32>,
+        threshold: f64,
+        default_separation: f64,
+        half_width: usize,
+        run: Run<'_>,
+    ) -> Result<Vec<Peak>, Error> {
+        let separation = self.min_separation.unwrap_or(default_separation);
+        let neighbourhood = if separation == 0.0 {
+            Neighbourhood::footprint(&[true; 9], (3, 3))?
+        } else {
+            Neighbourhood::disk(separation, map.shape())?
+        };
+        let border = if self.exclude_border { half_width } else { 0 };
+        PeakSearch::new(&neighbourhood, Threshold::Scalar(threshold))
+            .with_border((border, border))
+            .find(map, run)
     }
 
     /// Filters what was measured, and keeps the brightest.

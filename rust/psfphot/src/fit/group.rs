@@ -3,70 +3,23 @@
 mod covariance;
 
 use crate::Error;
-use crate::image::{Frame, Pixel, PixelBox};
-use crate::psf::{Placement, Psf};
+use crate::image::{NO_LEVEL, Patch};
 
 use super::anderson::Anderson;
-use super::bounds::Bounds;
-use super::isolated::placement;
+use super::exposure::Exposure;
 use super::minimise::{Problem, Report, minimise};
 use super::model::Model;
 use super::normal::{BlockMatrix, add_outer, dot};
-use super::pixels::{Pixels, union};
-use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, is_rounding};
+use super::pixels::Pixels;
+use super::source::{Solution, Source};
+use super::tiles::{Reach, Tile, fill_reach, gather, link};
+use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, Termination, is_rounding};
 
 pub(crate) use covariance::covariance;
 
-/// One member of a group.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Member {
-    /// The pixels of its fit box that are on the image.
-    pub(crate) window: PixelBox,
-    pub(crate) start: Parameters,
-    pub(crate) bounds: Bounds,
-    /// Local background per pixel.
-    pub(crate) background: f64,
-}
-
-/// The fit of a group.
-#[derive(Debug, Clone)]
-pub(crate) struct Solution {
-    pub(crate) parameters: Vec<Parameters>,
-    /// Variances of the free parameters, member by member; NaN where there is
-    /// no covariance.
-    pub(crate) variances: Vec<f64>,
-    /// Whether each member's own step is shorter than the tolerance.
-    pub(crate) is_settled: Vec<bool>,
-    pub(crate) report: Report,
-    pub(crate) model: Model,
-}
-
-/// A rectangle of pixels, and the sources that reach it.
-struct Tile {
-    window: PixelBox,
-    /// First pixel, and number of pixels in whole lanes.
-    first: usize,
-    size: usize,
-    sources: Vec<Reach>,
-    /// The matrix block of each pair of these sources.
-    blocks: Vec<u32>,
-}
-
-/// A source that reaches a tile.
-#[derive(Debug, Clone, Copy)]
-struct Reach {
-    source: u32,
-    /// First element of its planes in the Jacobian.
-    offset: usize,
-    /// The pixels of the tile that belong to its starting position's support,
-    /// and so to the source throughout the fit.
-    window: PixelBox,
-}
-
 struct Group<'a> {
     fitter: &'a Fitter<'a>,
-    free: &'a [usize],
-    bounds: Vec<Bounds>,
+    sources: &'a [Source],
     pixels: Pixels,
     tiles: Vec<Tile>,
     current: Vec<Parameters>,
@@ -84,14 +37,13 @@ struct Group<'a> {
     scratch: Vec<f64>,
 }
 
-/// Fits the members jointly; `free` lists the free parameters of each.
-pub(crate) fn fit<T: Pixel>(
+/// Fits the sources jointly; returns where each ended, and the model of all.
+pub(crate) fn fit(
     fitter: &Fitter<'_>,
-    frame: &Frame<'_, T>,
-    members: &[Member],
-    free: &[usize],
-) -> Result<Solution, Error> {
-    let mut group = Group::new(fitter, frame, members, free);
+    exposure: &Exposure,
+    sources: &[Source],
+) -> Result<(Vec<Solution>, Model), Error> {
+    let mut group = Group::new(fitter, exposure, sources);
     let report = minimise(&mut group, fitter)?;
     let (variances, is_settled) = group.outcome(&report);
     fitter.run.check()?;
@@ -99,121 +51,70 @@ pub(crate) fn fit<T: Pixel>(
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
     }
-    Ok(Solution {
-        model: group.model(),
-        parameters: group.current,
-        variances,
-        is_settled,
-        report,
-    })
+    let solutions = (0..sources.len()).map(|i| Solution {
+        parameters: group.current[i],
+        variances: group.variances_of(i, &variances),
+        termination: match report.termination {
+            // The group as a whole still moves, this member does not.
+            Termination::MaxIterations | Termination::Stalled | Termination::Singular
+                if is_settled[i] =>
+            {
+                Termination::Converged
+            }
+            other => other,
+        },
+        iterations: report.iterations,
+    });
+    Ok((solutions.collect(), group.model()))
 }
 
-/// The model of the group at `solution`.
-pub(crate) fn evaluate<T: Pixel>(
+/// The model of the group at `parameters`.
+pub(crate) fn evaluate(
     fitter: &Fitter<'_>,
-    frame: &Frame<'_, T>,
-    members: &[Member],
-    free: &[usize],
-    solution: &[Parameters],
+    exposure: &Exposure,
+    sources: &[Source],
+    parameters: Vec<Parameters>,
 ) -> Model {
-    let mut group = Group::new(fitter, frame, members, free);
-    group.trial = solution.to_vec();
+    let mut group = Group::new(fitter, exposure, sources);
+    group.trial = parameters;
     group.evaluate_trial();
     group.model()
 }
 
-/// The mean local background of the boxes that hold a pixel.
-fn mean_background(members: &[Member], x: i64, y: i64) -> f64 {
-    let (mut sum, mut n) = (0.0, 0.0);
-    for member in members.iter().filter(|m| m.window.contains(x, y)) {
-        sum += member.background;
-        n += 1.0;
-    }
-    if n > 0.0 { sum / n } else { 0.0 }
-}
-
 impl<'a> Group<'a> {
-    fn new<T: Pixel>(
-        fitter: &'a Fitter<'a>,
-        frame: &Frame<'_, T>,
-        members: &[Member],
-        free: &'a [usize],
-    ) -> Self {
-        let windows: Vec<_> = members.iter().map(|m| m.window).collect();
-        let has_background = members.iter().any(|m| m.background != 0.0);
-        let mut pixels = Pixels::default();
-        let mut tiles = Vec::new();
-        for window in union(&windows) {
-            let first = pixels.data.len();
-            pixels.gather(frame, window, |x, y| {
-                if has_background {
-                    mean_background(members, x, y)
-                } else {
-                    0.0
+    fn new(fitter: &'a Fitter<'a>, exposure: &Exposure, sources: &'a [Source]) -> Self {
+        let (pixels, mut tiles) = gather(exposure, sources);
+        let current: Vec<_> = sources.iter().map(|source| source.parameters).collect();
+        let supports = current
+            .iter()
+            .map(|parameters| fitter.psf.support(fitter.placement(parameters)));
+        let width = fitter.free.len();
+        let length = link(&mut tiles, exposure.image(), supports, width);
+        let mut matrix = BlockMatrix::new(sources.len(), width);
+        for tile in &mut tiles {
+            for (k, row) in tile.sources.iter().enumerate() {
+                for column in &tile.sources[..=k] {
+                    tile.blocks.push(matrix.block(row.source, column.source));
                 }
-            });
-            tiles.push(Tile {
-                window,
-                first,
-                size: pixels.data.len() - first,
-                sources: Vec::new(),
-                blocks: Vec::new(),
-            });
+            }
         }
-        let current: Vec<_> = members.iter().map(|m| m.start).collect();
-        let mut group = Self {
+        let n_parameters = sources.len() * width;
+        Self {
             fitter,
-            free,
-            bounds: members.iter().map(|m| m.bounds).collect(),
+            sources,
             residual: vec![0.0; pixels.data.len()],
-            matrix: BlockMatrix::new(members.len(), free.len()),
-            gradient: vec![0.0; members.len() * free.len()],
-            step: vec![0.0; members.len() * free.len()],
-            held: vec![false; members.len() * free.len()],
+            jacobian: vec![0.0; length],
+            matrix,
+            gradient: vec![0.0; n_parameters],
+            step: vec![0.0; n_parameters],
+            held: vec![false; n_parameters],
             anderson: Anderson::default(),
-            jacobian: Vec::new(),
             scratch: Vec::new(),
             trial: current.clone(),
             current,
             pixels,
             tiles,
-        };
-        group.link();
-        group
-    }
-
-    /// Finds which sources reach which tiles, and lays out the Jacobian and
-    /// the matrix.
-    ///
-    /// A sampled PSF ends with a step. If pixels at its end came and went as
-    /// the source moves, χ² would jump, and a fit could end on such a jump:
-    /// which pixels belong to a source is settled at its start.
-    fn link(&mut self) {
-        let mut length = 0;
-        let psf = self.fitter.psf;
-        let supports = self.current.iter().map(|p| psf.support(placement(psf, p)));
-        let supports: Vec<_> = supports.collect();
-        for tile in &mut self.tiles {
-            for (source, support) in (0..).zip(&supports) {
-                let window = support.intersection(&tile.window);
-                if !window.is_empty() {
-                    let offset = length;
-                    tile.sources.push(Reach {
-                        source,
-                        offset,
-                        window,
-                    });
-                    length += self.free.len() * tile.size;
-                }
-            }
-            for (k, row) in tile.sources.iter().enumerate() {
-                for column in &tile.sources[..=k] {
-                    let block = self.matrix.block(row.source, column.source);
-                    tile.blocks.push(block);
-                }
-            }
         }
-        self.jacobian = vec![0.0; length];
     }
 
     /// The model at the parameters that were last evaluated.
@@ -237,6 +138,18 @@ impl<'a> Group<'a> {
             .collect()
     }
 
+    /// The variances of a member among those of all; `None` where one of them is
+    /// missing.
+    fn variances_of(&self, member: usize, variances: &[f64]) -> Option<Parameters> {
+        let width = self.fitter.free.len();
+        let own = &variances[member * width..(member + 1) * width];
+        let mut all = [f64::NAN; MAX_PARAMETERS];
+        for (&k, &variance) in self.fitter.free.iter().zip(own) {
+            all[k] = variance;
+        }
+        (!own.iter().any(|v| v.is_nan())).then_some(all)
+    }
+
     /// Variances, and which members' own steps are short. Those that the data
     /// do not determine have variances that are NaN.
     fn outcome(&self, report: &Report) -> (Vec<f64>, Vec<bool>) {
@@ -249,7 +162,7 @@ impl<'a> Group<'a> {
         let Some((factor, is_determined)) = determined.filter(|_| report.chi2.is_finite()) else {
             return nothing;
         };
-        let width = self.free.len();
+        let width = self.fitter.free.len();
         let mut step = self.free_gradient();
         let mut variances = factor.inverse_diagonal(run);
         let scale = self.unit_variance(report.chi2);
@@ -296,7 +209,7 @@ impl<'a> Group<'a> {
         let parameters = &self.trial[reach.source as usize];
         let (n, n_shape) = (tile.window.len(), self.fitter.psf.shape_names().len());
         self.scratch.resize((3 + n_shape) * n, 0.0);
-        let at = placement(self.fitter.psf, parameters);
+        let at = self.fitter.placement(parameters);
         fill_reach(
             self.fitter.psf,
             at,
@@ -306,11 +219,14 @@ impl<'a> Group<'a> {
         );
         let (values, gradient) = self.scratch.split_at(n);
         let flux = parameters[FLUX];
-        for (r, v) in self.residual[tile.first..].iter_mut().zip(values) {
-            *r -= flux * v;
-        }
+        Patch::new(tile.window, &mut self.residual[tile.first..][..n]).add(
+            tile.window,
+            values,
+            -flux,
+            NO_LEVEL,
+        );
         let planes = self.jacobian[reach.offset..].chunks_mut(tile.size);
-        for (plane, &parameter) in planes.zip(self.free) {
+        for (plane, &parameter) in planes.zip(self.fitter.free) {
             if parameter == FLUX {
                 plane[..n].copy_from_slice(values);
                 continue;
@@ -325,7 +241,7 @@ impl<'a> Group<'a> {
     /// Adds one tile's rows to the normal equations.
     fn add_tile(&mut self, tile: usize) {
         let tile = &self.tiles[tile];
-        let (size, width) = (tile.size, self.free.len());
+        let (size, width) = (tile.size, self.fitter.free.len());
         let pixels = tile.first..tile.first + size;
         let (weights, residual) = (&self.pixels.weights[pixels.clone()], &self.residual[pixels]);
         let planes = |offset: usize| offset..offset + width * size;
@@ -347,33 +263,6 @@ impl<'a> Group<'a> {
                 let other = &self.jacobian[planes(column.offset)];
                 add_outer(weighted, other, size, self.matrix.values_mut(block));
             }
-        }
-    }
-}
-
-/// Fills the planes (value, then derivatives) of a source on the pixels of
-/// `tile`: continued where it has moved off pixels of `own`, 0 off `own`.
-fn fill_reach(psf: &dyn Psf, at: Placement<'_>, tile: PixelBox, own: PixelBox, planes: &mut [f64]) {
-    let n = tile.len();
-    let (values, gradient) = planes.split_at_mut(n);
-    psf.fill_with_gradient(at, tile, values, gradient);
-    let support = psf.support(at);
-    if own == tile && support.intersection(&tile) == tile {
-        return;
-    }
-    let mut point = [0.0; MAX_PARAMETERS];
-    for (k, (x, y)) in tile.pixels().enumerate() {
-        match (own.contains(x, y), support.contains(x, y)) {
-            (true, true) => continue,
-            (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
-            // Wings beyond the support are not zero.
-            (false, _) => {
-                values[k] = 0.0;
-                point.fill(0.0);
-            }
-        }
-        for (plane, derivative) in gradient.chunks_exact_mut(n).zip(point) {
-            plane[k] = derivative;
         }
     }
 }
@@ -404,10 +293,12 @@ impl Problem for Group<'_> {
             }
             self.add_tile(tile);
         }
-        let width = self.free.len();
+        let width = self.fitter.free.len();
         for (i, held) in self.held.iter_mut().enumerate() {
-            let (source, k) = (i / width, self.free[i % width]);
-            *held = self.bounds[source].holds(k, self.current[source][k], self.gradient[i]);
+            let (source, k) = (i / width, self.fitter.free[i % width]);
+            *held = self.sources[source]
+                .bounds
+                .holds(k, self.current[source][k], self.gradient[i]);
         }
     }
 
@@ -419,20 +310,20 @@ impl Problem for Group<'_> {
     }
 
     fn propose(&mut self) {
-        let width = self.free.len();
+        let width = self.fitter.free.len();
         for (i, trial) in self.trial.iter_mut().enumerate() {
             *trial = self.current[i];
-            for (&k, &step) in self.free.iter().zip(&self.step[i * width..]) {
+            for (&k, &step) in self.fitter.free.iter().zip(&self.step[i * width..]) {
                 let step = self.fitter.limited(k, trial[k], step);
-                trial[k] = self.bounds[i].clamp(k, trial[k] + step);
+                trial[k] = self.sources[i].bounds.clamp(k, trial[k] + step);
             }
         }
     }
 
     fn step_is_rounding(&self) -> bool {
-        let width = self.free.len();
+        let width = self.fitter.free.len();
         self.current.iter().enumerate().all(|(i, parameters)| {
-            let steps = self.free.iter().zip(&self.step[i * width..]);
+            let steps = self.fitter.free.iter().zip(&self.step[i * width..]);
             steps
                 .into_iter()
                 .all(|(&k, &step)| is_rounding(k, parameters[k], step))
@@ -444,7 +335,8 @@ impl Problem for Group<'_> {
             self.forget();
             return false;
         }
-        let free = |parameters: &Parameters| self.free.iter().map(|&k| parameters[k]).collect();
+        let free =
+            |parameters: &Parameters| self.fitter.free.iter().map(|&k| parameters[k]).collect();
         let point: Vec<Vec<f64>> = self.current.iter().map(free).collect();
         let weights: Vec<f64> = (0..self.step.len())
             .map(|i| self.matrix.diagonal(i))

@@ -1,15 +1,13 @@
 //! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
 
 use crate::Error;
-use crate::image::PixelBox;
-use crate::psf::{Placement, Psf};
 use crate::simd::{dispatch, mul_add};
 
-use super::bounds::Bounds;
-use super::minimise::{Problem, Report, minimise};
+use super::minimise::{Problem, minimise};
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
-use super::{FLUX, Fitter, Parameters, SHAPE, X, Y, is_rounding};
+use super::source::{Solution, Source};
+use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, is_rounding};
 
 /// Reusable buffers of one thread.
 #[derive(Debug, Default)]
@@ -18,29 +16,9 @@ pub(crate) struct Buffers {
     gradient: Vec<f64>,
 }
 
-/// A fitted star.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Solution {
-    pub(crate) parameters: Parameters,
-    /// Variances of the parameters, where there is a covariance.
-    pub(crate) variances: Option<[f64; 3]>,
-    pub(crate) report: Report,
-}
-
-/// What is fitted, and from where.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'a> {
-    pub(crate) window: PixelBox,
-    /// The pixels of the window.
-    pub(crate) pixels: &'a Pixels,
-    pub(crate) start: Parameters,
-    pub(crate) bounds: Bounds,
-}
-
 struct Star<'a> {
     fitter: &'a Fitter<'a>,
-    window: PixelBox,
-    bounds: Bounds,
+    source: &'a Source,
     pixels: &'a Pixels,
     profile: &'a mut [f64],
     gradient: &'a mut [f64],
@@ -74,18 +52,14 @@ impl Normal {
     }
 }
 
-/// Fits one star. Its profile at the solution is left in the buffers.
+/// Fits one star to the `pixels` of its window. Its profile at the solution is
+/// left in the buffers.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
-    target: Target<'_>,
+    source: &Source,
+    pixels: &Pixels,
     buffers: &mut Buffers,
 ) -> Result<Solution, Error> {
-    let Target {
-        window,
-        pixels,
-        start,
-        bounds,
-    } = target;
     // The padding of the last lanes has weight 0 and must hold numbers.
     let n = pixels.data.len();
     let planes = 2 + fitter.psf.shape_names().len();
@@ -95,13 +69,12 @@ pub(crate) fn fit(
     buffers.gradient.resize(planes * n, 0.0);
     let mut star = Star {
         fitter,
-        window,
-        bounds,
+        source,
         pixels,
         profile: &mut buffers.profile,
         gradient: &mut buffers.gradient,
-        current: start,
-        trial: start,
+        current: source.parameters,
+        trial: source.parameters,
         step: [0.0; 3],
         normal: Normal::default(),
         reduced: Normal::default(),
@@ -111,13 +84,14 @@ pub(crate) fn fit(
     let variances = star.variances(report.chi2);
     let parameters = star.current;
     if !report.is_evaluated {
-        let at = placement(fitter.psf, &parameters);
-        fitter.psf.fill(at, window, &mut buffers.profile);
+        let at = fitter.placement(&parameters);
+        fitter.psf.fill(at, source.window, &mut buffers.profile);
     }
     Ok(Solution {
         parameters,
         variances,
-        report,
+        termination: report.termination,
+        iterations: report.iterations,
     })
 }
 
@@ -128,41 +102,33 @@ impl Buffers {
     }
 }
 
-/// Where the parameters put a source.
-pub(crate) fn placement<'a>(psf: &dyn Psf, parameters: &'a Parameters) -> Placement<'a> {
-    Placement {
-        x: parameters[X],
-        y: parameters[Y],
-        shape: &parameters[SHAPE..SHAPE + psf.shape_names().len()],
-    }
-}
-
 impl Star<'_> {
-    fn variances(&self, chi2: f64) -> Option<[f64; 3]> {
+    fn variances(&self, chi2: f64) -> Option<Parameters> {
         // As with any straight line through two points: no freedom, no errors.
         if self.pixels.n_good <= 3 {
             return None;
         }
         let factor = Factor::new(&self.normal.matrix, 0.0)?;
         let scale = self.unit_variance(chi2);
-        let variance = |k: usize| {
+        let mut variances = [f64::NAN; MAX_PARAMETERS];
+        for (k, variance) in variances[..3].iter_mut().enumerate() {
             let mut unit = [0.0; 3];
             unit[k] = 1.0;
-            factor.solve(unit)[k] * scale
-        };
-        Some([variance(0), variance(1), variance(2)])
+            *variance = factor.solve(unit)[k] * scale;
+        }
+        Some(variances)
     }
 }
 
 impl Problem for Star<'_> {
     fn evaluate_trial(&mut self) -> f64 {
-        let at = placement(self.fitter.psf, &self.trial);
+        let at = self.fitter.placement(&self.trial);
         self.fitter
             .psf
-            .fill_with_gradient(at, self.window, self.profile, self.gradient);
+            .fill_with_gradient(at, self.source.window, self.profile, self.gradient);
         // Planes as the PSF lays them out: one window after another, so that
         // the padding of one is the beginning of the next.
-        let by_y = &self.gradient[self.window.len()..];
+        let by_y = &self.gradient[self.source.window.len()..];
         self.trial_normal = accumulate(
             &self.pixels.data,
             &self.pixels.weights,
@@ -178,6 +144,7 @@ impl Problem for Star<'_> {
         self.reduced = self.normal;
         for k in 0..3 {
             if self
+                .source
                 .bounds
                 .holds(k, self.current[k], self.normal.gradient[k])
             {
@@ -195,7 +162,7 @@ impl Problem for Star<'_> {
     fn propose(&mut self) {
         for k in 0..3 {
             let step = self.fitter.limited(k, self.current[k], self.step[k]);
-            self.trial[k] = self.bounds.clamp(k, self.current[k] + step);
+            self.trial[k] = self.source.bounds.clamp(k, self.current[k] + step);
         }
     }
 

@@ -2,27 +2,44 @@
 
 use crate::image::PixelBox;
 
+use super::overlaps::Overlaps;
+
 /// The model of a group on its pixels.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     /// Disjoint boxes, and where the values of each begin.
     tiles: Vec<(PixelBox, usize)>,
+    by_place: Overlaps,
     values: Vec<f64>,
 }
 
 impl Model {
     /// Of boxes of pixels, and where in `values` those of each begin, row by row.
     pub(crate) fn new(tiles: Vec<(PixelBox, usize)>, values: Vec<f64>) -> Self {
-        Self { tiles, values }
+        Self {
+            by_place: Overlaps::new(tiles.iter().map(|(tile, _)| *tile).collect()),
+            tiles,
+            values,
+        }
     }
 
-    /// Calls `visit` with each pixel of `window` that belongs to the group and
-    /// the group's model there.
-    pub(crate) fn visit(&self, window: PixelBox, mut visit: impl FnMut((i64, i64), f64)) {
-        for (tile, first) in &self.tiles {
-            for (x, y) in tile.intersection(&window).pixels() {
-                let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
-                visit((x, y), self.values[first + k]);
+    /// Calls `visit` with each row of pixels of `window` that belong to the group,
+    /// as a box, and the group's model there.
+    pub(crate) fn visit(&self, window: PixelBox, mut visit: impl FnMut(PixelBox, &[f64])) {
+        for (i, part) in self.by_place.with(window) {
+            let (tile, first) = self.tiles[i];
+            for y in part.y0..part.y1 {
+                let row = first + (y - tile.y0) as usize * tile.width();
+                let start = row + (part.x0 - tile.x0) as usize;
+                let values = &self.values[start..start + part.width()];
+                visit(
+                    PixelBox {
+                        y0: y,
+                        y1: y + 1,
+                        ..part
+                    },
+                    values,
+                );
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The pixels of a fit: gathered once, each once.
 
-use crate::image::{Frame, Pixel, PixelBox, PixelState};
+use crate::image::PixelBox;
+
+use super::exposure::Exposure;
 
 /// Pixels are stored in whole lanes; the padding has weight 0.
 pub(crate) const LANES: usize = 4;
@@ -17,8 +19,6 @@ pub(crate) struct Pixels {
     pub(crate) weights: Vec<f64>,
     /// Pixels with a weight.
     pub(crate) n_good: usize,
-    /// Pixels left out for their error alone.
-    pub(crate) n_bad_errors: usize,
 }
 
 impl Pixels {
@@ -26,31 +26,26 @@ impl Pixels {
     pub(crate) fn clear(&mut self) {
         self.data.clear();
         self.weights.clear();
-        (self.n_good, self.n_bad_errors) = (0, 0);
+        self.n_good = 0;
     }
 
-    /// Appends the pixels of `window`, row by row, minus `background(x, y)`,
-    /// and pads to whole lanes.
-    pub(crate) fn gather<T: Pixel>(
+    /// Appends the pixels of `window`, row by row, minus `background`, which has
+    /// one element for each of them, and pads to whole lanes.
+    pub(crate) fn gather(
         &mut self,
-        frame: &Frame<'_, T>,
+        exposure: &Exposure,
         window: PixelBox,
-        background: impl Fn(i64, i64) -> f64,
+        background: impl IntoIterator<Item = f64>,
     ) {
-        for y in window.y0..window.y1 {
-            for x in window.x0..window.x1 {
-                let (value, weight) = match frame.pixel(x, y) {
-                    PixelState::Good { value, weight } => {
-                        self.n_good += 1;
-                        (value - background(x, y), weight)
-                    }
-                    state => {
-                        self.n_bad_errors += usize::from(state == PixelState::BadError);
-                        (0.0, 0.0)
-                    }
-                };
-                self.data.push(value);
-                self.weights.push(weight);
+        let mut background = background.into_iter();
+        for (values, weights) in exposure.rows(window) {
+            let pixels = values.iter().zip(weights).zip(&mut background);
+            for ((&value, &weight), background) in pixels {
+                let is_good = weight > 0.0;
+                self.n_good += usize::from(is_good);
+                self.data
+                    .push(if is_good { value - background } else { 0.0 });
+                self.weights.push(if is_good { weight } else { 0.0 });
             }
         }
         let n = padded(self.data.len());
@@ -93,11 +88,15 @@ pub(crate) fn union(boxes: &[PixelBox]) -> Vec<PixelBox> {
         }
         active.retain(|b| b.y1 > y0 && !b.is_empty());
         let mut growing = Vec::new();
+        // Both from left to right.
+        let mut above = open.iter_mut().peekable();
         for (x0, x1) in runs(&active) {
-            let above = open.iter().position(|b| (b.x0, b.x1, b.y1) == (x0, x1, y0));
-            let start = above.map_or(y0, |i| open.swap_remove(i).y0);
+            while above.next_if(|b| b.x0 < x0).is_some() {}
+            let same = above.next_if(|b| (b.x0, b.x1, b.y1) == (x0, x1, y0));
+            let start = same.map_or(y0, |b| std::mem::replace(&mut b.y0, b.y1));
             growing.push(PixelBox::new(x0, x1, start, y1));
         }
+        open.retain(|b| !b.is_empty());
         done.append(&mut open);
         open = growing;
     }

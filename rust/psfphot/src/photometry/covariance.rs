@@ -1,12 +1,12 @@
 //! The joint covariance of sources that were fitted together.
 
-use crate::fit::{Fitter, Parameters, group};
+use crate::fit::{Parameters, group};
 use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
 
-use super::source::Starts;
-use super::tasks::Job;
+use super::plan::Plan;
+use super::starts::Starts;
 use super::{Photometry, free_parameters};
 
 impl Photometry {
@@ -38,22 +38,22 @@ impl Photometry {
             return Err(Error::invalid("members", expected, wrong));
         }
         let free = free_parameters(self, psf)?;
-        let job = Job::new(self, &free, psf, frame, starts, run);
+        let indices = members.iter().copied();
+        let plan = Plan::new(self, &free, psf, frame, starts, indices, run)?;
         let (mut rows, mut sources, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
         for (row, (&index, fitted)) in members.iter().zip(fitted).enumerate() {
-            if let Ok(source) = job.ready_with_pixels(index)
+            if let Ok(source) = plan.source(index)
                 && fitted.iter().all(|value| value.is_finite())
             {
                 rows.push(row);
-                sources.push(job.member(&source));
+                sources.push(source);
                 parameters.push(*fitted);
             }
         }
         let n = members.len() * free.len();
         let mut whole = vec![f64::NAN; n * n];
-        let fitter: &Fitter<'_> = &job.fitter;
-        let part = group::covariance(fitter, frame, &sources, &free, &parameters)?;
         let order = sources.len() * free.len();
+        let part = group::covariance(&plan.fitter, &plan.exposure, &sources, parameters)?;
         let place = |i: usize| rows[i / free.len()] * free.len() + i % free.len();
         for (k, value) in part.into_iter().enumerate() {
             whole[place(k / order) * n + place(k % order)] = value;

@@ -6,7 +6,8 @@ use crate::near::cells::Cells;
 use crate::run::chunks;
 use crate::{Error, Run};
 
-use super::source::{FittedSource, Starts};
+use super::row::FittedSource;
+use super::starts::Starts;
 
 /// Two separate fits of one star end within this distance (pixels) of each
 /// other, or within the smaller of their errors where that is more: their

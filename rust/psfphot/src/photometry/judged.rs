@@ -1,14 +1,15 @@
 //! Rows for parameters that somebody else has fitted.
 
-use crate::fit::{Fitter, Parameters, Termination, group};
+use crate::fit::source::Solution;
+use crate::fit::{MAX_PARAMETERS, Parameters, Termination, group};
 use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
 
 use super::duplicates::flag_duplicates;
-use super::outcome::Fitted;
-use super::source::{FittedSource, Starts};
-use super::tasks::{Job, members_of_groups};
+use super::plan::{Plan, members_of_groups};
+use super::row::FittedSource;
+use super::starts::Starts;
 use super::{Photometry, free_parameters};
 
 /// What another fitter found for a source.
@@ -41,11 +42,11 @@ impl Photometry {
     ) -> Result<Vec<FittedSource>, Error> {
         Error::check_len("judged", starts.len(), judged.len())?;
         let free = free_parameters(self, psf)?;
-        let job = Job::new(self, &free, psf, frame, starts, run);
+        let plan = Plan::new(self, &free, psf, frame, starts, 0..starts.len(), run)?;
         let mut rows = vec![FittedSource::not_fitted(0); starts.len()];
         for group in members_of_groups(starts) {
             run.check()?;
-            for (index, row) in job.judge_group(&group, judged) {
+            for (index, row) in plan.judge_group(&group, judged) {
                 rows[index] = row;
             }
         }
@@ -54,34 +55,37 @@ impl Photometry {
     }
 }
 
-impl<T: Pixel> Job<'_, T> {
+impl Judged {
+    /// As if it came out of a fit of the `free` parameters.
+    fn solution(&self, free: &[usize]) -> Solution {
+        let mut variances = [f64::NAN; MAX_PARAMETERS];
+        for &k in free {
+            variances[k] = self.errors[k].powi(2);
+        }
+        Solution {
+            parameters: self.parameters,
+            variances: (!variances.iter().all(|v| v.is_nan())).then_some(variances),
+            termination: if self.has_converged {
+                Termination::Converged
+            } else {
+                Termination::Stalled
+            },
+            iterations: 0,
+        }
+    }
+}
+
+impl Plan<'_> {
     fn judge_group(&self, group: &[usize], judged: &[Judged]) -> Vec<(usize, FittedSource)> {
         let (sources, mut rows) = self.sort_out(group);
-        let members: Vec<_> = sources.iter().map(|source| self.member(source)).collect();
-        let solution: Vec<_> = sources.iter().map(|s| judged[s.index].parameters).collect();
-        let fitter: &Fitter<'_> = &self.fitter;
-        let free = self.context.free;
-        let solution = group::evaluate(fitter, self.frame, &members, free, &solution);
-        for source in &sources {
-            let found = &judged[source.index];
-            let variances: Vec<f64> = free.iter().map(|&k| found.errors[k].powi(2)).collect();
-            let fitted = Fitted {
-                parameters: found.parameters,
-                variances: variances
-                    .iter()
-                    .any(|v| !v.is_nan())
-                    .then_some(&variances[..]),
-                termination: if found.has_converged {
-                    Termination::Converged
-                } else {
-                    Termination::Stalled
-                },
-                iterations: 0,
-                residuals: self.residuals(source, &solution),
-                n_bad_errors: self.count_bad_errors(source.window),
-            };
-            rows.push((source.index, self.context.row(source, &fitted)));
-        }
+        let found = sources.iter().map(|source| &judged[source.index]);
+        let solutions: Vec<_> = found.map(|j| j.solution(self.fitter.free)).collect();
+        let parameters = solutions
+            .iter()
+            .map(|solution| solution.parameters)
+            .collect();
+        let model = group::evaluate(&self.fitter, &self.exposure, &sources, parameters);
+        rows.extend(self.rows(&sources, &solutions, &model));
         rows
     }
 }

@@ -1,27 +1,27 @@
 //! The joint covariance of a group that was fitted.
 
 use crate::Error;
+use crate::fit::exposure::Exposure;
 use crate::fit::minimise::Problem;
+use crate::fit::source::Source;
 use crate::fit::{Fitter, Parameters};
-use crate::image::{Frame, Pixel};
 
-use super::{Group, Member};
+use super::Group;
 
-/// The covariance of the free parameters at `solution`, member by member, row
+/// The covariance of the free parameters at `parameters`, member by member, row
 /// by row; NaN for members that the data do not determine, or where there are
 /// no more pixels than parameters.
-pub(crate) fn covariance<T: Pixel>(
+pub(crate) fn covariance(
     fitter: &Fitter<'_>,
-    frame: &Frame<'_, T>,
-    members: &[Member],
-    free: &[usize],
-    solution: &[Parameters],
+    exposure: &Exposure,
+    sources: &[Source],
+    parameters: Vec<Parameters>,
 ) -> Result<Vec<f64>, Error> {
-    let mut group = Group::new(fitter, frame, members, free);
-    group.trial = solution.to_vec();
+    let mut group = Group::new(fitter, exposure, sources);
+    group.trial = parameters;
     let chi2 = group.evaluate_trial();
     group.accept();
-    let (n, width) = (group.n_parameters(), free.len());
+    let (n, width) = (group.n_parameters(), fitter.free.len());
     let mut covariance = vec![f64::NAN; n * n];
     if group.pixels.n_good <= n {
         return Ok(covariance);

@@ -1,25 +1,26 @@
-"""Where the fits start: from the finder, or from a catalogue."""
+"""The step that says where the fits start: at detections, or at a catalogue."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.table import Column, MaskedColumn, QTable
+from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 
 from psfphot._columns import find_column
 from psfphot.io import place_sources, start_column
-from psfphot.psf import SourceGrouper
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from psfphot.cli._settings import Settings
     from psfphot.io import FitsImage
+    from psfphot.pipeline._exposure import Exposure
+
+Coordinates = Literal["auto", "sky", "pixel"]
 
 #: The columns of a run's catalogue, whose names others cannot have.
 _OWN_COLUMNS = (
@@ -38,62 +39,87 @@ class SourceList:
 
     Attributes
     ----------
-    table : `~astropy.table.QTable`
-        The catalogue, as it was read.
+    table : `~astropy.table.Table`
+        The catalogue, as `psfphot.io.read_sources` reads it: positions in
+        pixels under any name that PSFPhotometry takes, or sky coordinates.
     name : str
-        Its file, for messages.
+        Its file, for messages and the catalogue's meta.
     coordinates : str
         ``"auto"``, ``"sky"`` or ``"pixel"``: which columns to take.
     """
 
-    table: QTable
-    name: str
-    coordinates: str = "auto"
+    table: Table
+    name: str = "sources"
+    coordinates: Coordinates = "auto"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.table, Table):
+            msg = f"sources must be a table, got {type(self.table).__name__}"
+            raise TypeError(msg)
+        if self.coordinates not in get_args(Coordinates):
+            msg = (
+                "coordinates must be 'auto', 'sky' or 'pixel', "
+                f"got {self.coordinates!r}"
+            )
+            raise ValueError(msg)
 
 
-def from_finder(stars: QTable, settings: Settings) -> QTable:
-    """Make PSFPhotometry's ``init_params``: positions and groups.
+def start_from_detections(stars: QTable) -> QTable:
+    """Start the fits where stars were found.
+
+    Parameters
+    ----------
+    stars : `~astropy.table.QTable`
+        What `find_stars` returns.
 
     Returns
     -------
     start : `~astropy.table.QTable`
-        Its ``meta["group_separation"]`` is the distance that was used.
+        ``x_init`` and ``y_init`` in pixels: PSFPhotometry's ``init_params``.
     """
-    start = QTable()
-    start["x"] = np.asarray(stars["x_centroid"], dtype=float)
-    start["y"] = np.asarray(stars["y_centroid"], dtype=float)
-    _add_groups(start, "x", "y", settings)
-    return start
+    return QTable(
+        {
+            f"{axis}_init": np.asarray(stars[f"{axis}_centroid"], dtype=float)
+            for axis in ("x", "y")
+        }
+    )
 
 
-def from_catalog(sources: SourceList, image: FitsImage, settings: Settings) -> QTable:
-    """Make PSFPhotometry's ``init_params`` of a catalogue.
+def start_from_catalog(sources: SourceList, exposure: Exposure) -> QTable:
+    """Start the fits at the sources of a catalogue.
+
+    Parameters
+    ----------
+    sources : `SourceList`
+        The catalogue.
+    exposure : `Exposure`
+        The image; its settings tell whether the positions are fixed.
 
     Returns
     -------
     start : `~astropy.table.QTable`
-        Positions, groups, fluxes where the catalogue has some in the image's
-        unit, and the catalogue's other columns; one whose name is a run's
-        own has ``_catalog`` at its end. ``meta["positions"]`` says which
-        columns they are from, ``meta["n_off"]`` how many are off the image.
+        PSFPhotometry's ``init_params``: positions in pixels, fluxes where the
+        catalogue has some in the image's unit and they are needed, and the
+        catalogue's other columns; one whose name is a run's own has
+        ``_catalog`` at its end. ``meta["positions"]`` says which columns the
+        positions are from, ``meta["n_off"]`` how many are off the image.
 
     Raises
     ------
     FileFormatError
         If the catalogue has no positions for this image.
     """
-    table = sources.table
+    table, image = QTable(sources.table, copy=False), exposure.image
     placed = place_sources(
         table, image, coordinates=sources.coordinates, name=sources.name
     )
     start = QTable({"x_init": placed.x, "y_init": placed.y})
     start["id"] = _labels(table)
-    flux = None if settings.forced else _fluxes(table, image)
+    flux = None if exposure.settings.forced else _fluxes(table, image)
     if flux is not None:
         start["flux_init"] = flux
     for name in table.colnames:
         _keep(start, name, table[name])
-    _add_groups(start, "x_init", "y_init", settings)
     ny, nx = image.shape
     on = (np.abs(placed.x - (nx - 1) / 2) <= nx / 2) & (
         np.abs(placed.y - (ny - 1) / 2) <= ny / 2
@@ -103,38 +129,6 @@ def from_catalog(sources: SourceList, image: FitsImage, settings: Settings) -> Q
         "n_off": int(np.count_nonzero(~on)),
     }
     return start
-
-
-def _add_groups(start: QTable, x: str, y: str, settings: Settings) -> None:
-    """Add ``group_id``, and the distance to the meta."""
-    separation = settings.group
-    if separation is not None:
-        known = np.isfinite(start[x]) & np.isfinite(start[y])
-        at = [np.asarray(start[name][known]) for name in (x, y)]
-        labels, separation = _grouped(at[0], at[1], separation, settings)
-        group_id = np.zeros(len(start), dtype=np.int64)
-        group_id[known] = labels
-        # Sources without a position belong to nobody.
-        group_id[~known] = labels.max(initial=0) + 1 + np.arange(np.sum(~known))
-        start["group_id"] = group_id
-    start.meta["group_separation"] = separation
-
-
-def _grouped(
-    x: Any, y: Any, separation: float, settings: Settings
-) -> tuple[NDArray[np.int64], float]:
-    """Group, within less than asked where groups would grow too large."""
-    if len(x) == 0:
-        return np.zeros(0, dtype=np.int64), separation
-    labels = np.asarray(SourceGrouper(separation)(x, y))
-    while (
-        settings.largest_group is not None
-        and np.bincount(labels).max() > settings.largest_group
-        and separation > settings.fwhm
-    ):
-        separation *= 0.9
-        labels = np.asarray(SourceGrouper(separation)(x, y))
-    return labels, separation
 
 
 def _labels(table: QTable) -> Any:

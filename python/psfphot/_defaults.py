@@ -1,4 +1,6 @@
-"""Defaults that the help shows and a run takes, so that they cannot differ.
+"""Defaults of the pipeline, which the command line's help shows.
+
+They stand here since the help must not wait for what the pipeline imports.
 
 Tuned on the demo's field and on a Spitzer mosaic of the Galactic plane.
 """

@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.table import QTable, vstack
 from astropy.wcs import WCS
 
+from psfphot._validate import as_count
 from psfphot.io import FitsImage
 from psfphot.psf import make_psf_model_image
 
@@ -36,15 +37,15 @@ _GROWTH = 1.6
 _PIXEL = 0.031  # arcsec, NIRCam's short-wavelength channel
 
 
-def simulate(
-    psf_model: Any, size: int, n_stars: int, seed: int
+def simulate_star_field(
+    psf_model: Any, size: int, n_stars: int, *, seed: int = 0
 ) -> tuple[FitsImage, QTable]:
     """Simulate a field of stars on a flat sky, with Poisson and read noise.
 
     Parameters
     ----------
     psf_model : `~astropy.modeling.Fittable2DModel`
-        The PSF.
+        The PSF, a model of `psfphot.psf`.
     size : int
         Side of the image in pixels.
     n_stars : int
@@ -57,8 +58,14 @@ def simulate(
     image : `~psfphot.io.FitsImage`
         In electrons, with the true errors and made-up coordinates.
     truth : `~astropy.table.QTable`
-        ``x_0``, ``y_0``, ``flux``.
+        ``id``, ``x_0``, ``y_0`` in pixels, ``flux`` in electrons.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
     """
+    size, n_stars = (as_count(v, n) for v, n in ((size, "size"), (n_stars, "n_stars")))
     shape = (size, size)
     stars = np.zeros(shape)
     tables = []

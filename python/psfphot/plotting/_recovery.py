@@ -1,4 +1,4 @@
-"""The demo's figure: the field, and what was found against the truth."""
+"""A simulated field, and what was found against the truth."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from psfphot.cli._recovery import Recovery
     from psfphot.io import Sky
+    from psfphot.pipeline import Recovery
 
 _OTHERS, _ALONE = "tab:orange", "tab:blue"
 
@@ -36,7 +36,7 @@ def plot_recovery(
     ----------
     data, model, sky, unit
         As for `plot_residual`.
-    recovery : `~psfphot.cli._recovery.Recovery`
+    recovery : `~psfphot.pipeline.Recovery`
         The catalogue against the truth.
 
     Returns

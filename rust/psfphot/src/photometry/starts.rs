@@ -1,7 +1,7 @@
-//! What goes into a photometry run, and what comes out.
+//! What goes into a photometry run.
 
 use crate::Error;
-use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SHAPE, Termination, X, Y};
+use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SHAPE, X, Y};
 use crate::psf::Psf;
 
 /// Starting values of the sources, one array per quantity.
@@ -83,6 +83,11 @@ impl<'a> Starts<'a> {
         self.x.is_empty()
     }
 
+    /// The columns and rows.
+    pub(crate) fn positions(&self) -> (&'a [f64], &'a [f64]) {
+        (self.x, self.y)
+    }
+
     /// The labels, if the sources are grouped.
     pub(crate) fn groups(&self) -> Option<&'a [i64]> {
         self.groups
@@ -105,73 +110,5 @@ impl<'a> Starts<'a> {
     /// The local background of a source, 0 if there is none.
     pub(crate) fn background(&self, index: usize) -> f64 {
         self.local_background.map_or(0.0, |all| all[index])
-    }
-}
-
-/// One fitted source. Where it could not be fitted, all numbers are NaN.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FittedSource {
-    /// Flux, x, y and the shape parameters, in this order (see
-    /// [`fit`](crate::fit)); unused ones are 0.
-    pub parameters: Parameters,
-    /// Their 1-sigma errors; NaN for fixed ones and where there is none.
-    pub errors: Parameters,
-    /// Pixels of its own box that were fitted.
-    pub n_pixels: usize,
-    /// Pixels of its own box left out because of their error value alone.
-    pub n_bad_errors: usize,
-    /// Σ |data − model| / flux over its own pixels.
-    pub qfit: f64,
-    /// (data − model) / flux in the pixel of the starting position.
-    pub cfit: f64,
-    /// χ² per degree of freedom over its own pixels; NaN without errors.
-    pub reduced_chi2: f64,
-    /// Bits of [`flags`](crate::flags).
-    pub flags: u32,
-    /// Evaluations of the model.
-    pub iterations: usize,
-    /// How the fit ended.
-    pub termination: Termination,
-}
-
-impl FittedSource {
-    /// A source that cannot be fitted.
-    pub(crate) fn not_fitted(flags: u32) -> Self {
-        Self {
-            parameters: [f64::NAN; MAX_PARAMETERS],
-            errors: [f64::NAN; MAX_PARAMETERS],
-            n_pixels: 0,
-            n_bad_errors: 0,
-            qfit: f64::NAN,
-            cfit: f64::NAN,
-            reduced_chi2: f64::NAN,
-            flags,
-            iterations: 0,
-            termination: Termination::NotFitted,
-        }
-    }
-
-    /// The flux.
-    #[must_use]
-    pub fn flux(&self) -> f64 {
-        self.parameters[FLUX]
-    }
-
-    /// The column, pixels.
-    #[must_use]
-    pub fn x(&self) -> f64 {
-        self.parameters[X]
-    }
-
-    /// The row, pixels.
-    #[must_use]
-    pub fn y(&self) -> f64 {
-        self.parameters[Y]
-    }
-
-    /// The 1-sigma error of the flux.
-    #[must_use]
-    pub fn flux_error(&self) -> f64 {
-        self.errors[FLUX]
     }
 }

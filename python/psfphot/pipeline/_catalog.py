@@ -1,0 +1,70 @@
+"""The step that makes a catalogue of the fits' table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from astropy.table import QTable
+
+from psfphot.io import add_magnitudes, add_sky_coordinates
+
+if TYPE_CHECKING:
+    from psfphot.io import ZeroPoint
+    from psfphot.pipeline._exposure import Exposure
+
+#: Columns in the image's unit.
+_FLUXES = ("local_bkg", "flux_init", "flux_fit", "flux_err")
+
+
+def make_catalog(
+    table: QTable, exposure: Exposure, start: QTable, zero_point: ZeroPoint
+) -> QTable:
+    """Add units, RA and Dec, magnitudes, and how it was made.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        What `fit_stars` returns.
+    exposure : `Exposure`
+        What was measured.
+    start : `~astropy.table.QTable`
+        Where the fits started; its ``meta`` says what gave the positions.
+    zero_point : `~psfphot.io.ZeroPoint`
+        Makes magnitudes, where it is known.
+
+    Returns
+    -------
+    catalog : `~astropy.table.QTable`
+        A new table. RA and Dec are there where the image has a WCS.
+    """
+    catalog, image, sky = QTable(table, copy=False), exposure.image, exposure.sky
+    settings, positions = exposure.settings, start.meta.get("positions")
+    if image.unit is not None:
+        for name in _FLUXES:
+            catalog[name] = catalog[name] * image.unit
+    if image.wcs is not None:
+        add_sky_coordinates(catalog, image.wcs)
+    catalog.meta |= {
+        "image": image.name,
+        "psf": exposure.psf.description,
+        "sky_level": sky.level,
+        "sky_noise": sky.noise,
+        "sky_method": sky.method,
+        "errors": exposure.error_source,
+        "masked": exposure.masks.counts,
+        "positions": positions or "from the finder",
+        "positions_fixed": settings.forced,
+        "group_separation": start.meta.get("group_separation"),
+        "local_bkg_radii": settings.local_bkg and list(settings.local_bkg),
+        "max_shift": settings.max_shift and list(settings.max_shift),
+    }
+    if positions is None:
+        catalog.meta |= {
+            "threshold_sigma": settings.threshold,
+            "finder_fwhm": settings.fwhm,
+            "finder_roundness": settings.roundness,
+            "finder_min_separation": settings.min_separation,
+        }
+    if zero_point.value is not None:
+        add_magnitudes(catalog, zero_point)
+    return catalog

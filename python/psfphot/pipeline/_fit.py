@@ -1,0 +1,63 @@
+"""The step that fits the stars."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from psfphot.background import LocalBackground
+from psfphot.psf import PSFPhotometry
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+
+    from psfphot.pipeline._exposure import Exposure
+
+
+def fit_stars(
+    exposure: Exposure, start: QTable, *, progress_bar: bool = False
+) -> tuple[QTable, PSFPhotometry]:
+    """Fit the stars.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky, which is subtracted where no local background
+        is asked for.
+    start : `~astropy.table.QTable`
+        The ``init_params`` of `~psfphot.psf.PSFPhotometry`, as
+        `start_from_detections` or `start_from_catalog` make them; grouped by
+        `group_stars` where groups are wanted.
+    progress_bar : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        PSFPhotometry's table, without units.
+    photometry : `~psfphot.psf.PSFPhotometry`
+        What fitted, for model images and covariances.
+    """
+    settings = exposure.settings
+    annulus, n_threads = settings.local_bkg, settings.n_threads
+    estimator = annulus and LocalBackground(*annulus, n_threads=n_threads)
+    model = exposure.psf.model.copy()
+    model.x_0.fixed = model.y_0.fixed = settings.forced
+    photometry = PSFPhotometry(
+        model,
+        settings.fit_shape,
+        aperture_radius=settings.aperture_radius,
+        local_bkg_estimator=estimator,
+        xy_bounds=settings.max_shift,
+        progress_bar=progress_bar,
+        n_threads=n_threads,
+        keep_columns=True,
+    )
+    data = exposure.data if annulus is not None else exposure.subtract_sky()
+    with warnings.catch_warnings():
+        # The run counts every flag by its name.
+        warnings.filterwarnings("ignore", message=".*may not have converged.*")
+        table = photometry(
+            data, mask=exposure.mask, error=exposure.error, init_params=start
+        )
+    return table, photometry

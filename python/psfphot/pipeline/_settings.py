@@ -1,0 +1,242 @@
+"""How to measure: what was asked for, and what it comes to with a PSF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from psfphot._defaults import (
+    ANNULUS,
+    GROUPING,
+    LARGEST_GROUP,
+    ROUNDNESS,
+    SEPARATION,
+    SMALLEST_BOX,
+    SMALLEST_SHIFT,
+    THRESHOLD,
+)
+from psfphot._validate import (
+    as_finite,
+    as_n_threads,
+    as_pair,
+    as_positive,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Auto = Literal["auto"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to measure the stars of an image; lengths are in pixels.
+
+    ``"auto"`` is filled in from the PSF's width, and `None` turns off.
+
+    Parameters
+    ----------
+    threshold : float, optional
+        Detection threshold in sigma of the background noise.
+    fwhm : float or "auto", optional
+        The finder's FWHM; by default the PSF's.
+    roundness : float, optional
+        Largest roundness of a detection: 0 is round, blends are not.
+    min_separation : float or "auto", optional
+        A detection has no brighter pixel nearer than this; by default 2 FWHM.
+    fit_shape : int, tuple of int or "auto", optional
+        Sides (ny, nx), odd, of the box of pixels that each star is fitted in;
+        by default 2 FWHM + 1, at least 5.
+    aperture_radius : float or "auto", optional
+        Radius for the first guess of the flux; by default half of the box.
+    group_separation : float, "auto" or `None`, optional
+        Stars nearer to each other than this are fitted together; `None` fits
+        each alone. By default 2 sides of the box, lowered until no group has
+        more than 25 stars.
+    local_bkg : tuple of float, "auto" or `None`, optional
+        Radii (inner, outer) of the annulus for the local background; `None`
+        subtracts the sky's level instead. By default 2 and 4 sides of the box.
+    max_shift : float, "auto" or `None`, optional
+        How far a star may go from where it starts, along x and along y; `None`
+        for any distance. By default half of the box.
+    forced : bool, optional
+        Whether the positions are fixed.
+    zero_point : float, optional
+        The magnitude of a flux of 1; by default the header is asked.
+    n_threads : int, optional
+        Threads to use, all CPUs by default; no result depends on them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is no such thing.
+    """
+
+    threshold: float = THRESHOLD
+    fwhm: float | Auto = "auto"
+    roundness: float = ROUNDNESS
+    min_separation: float | Auto = "auto"
+    fit_shape: int | tuple[int, int] | Auto = "auto"
+    aperture_radius: float | Auto = "auto"
+    group_separation: float | Auto | None = "auto"
+    local_bkg: tuple[float, float] | Auto | None = "auto"
+    max_shift: float | Auto | None = "auto"
+    forced: bool = False
+    zero_point: float | None = None
+    n_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        as_positive(self.threshold, "threshold")
+        _as_not_negative(self.roundness, "roundness")
+        as_n_threads(self.n_threads)
+        if self.zero_point is not None:
+            as_finite(self.zero_point, "zero_point")
+        checks: dict[str, Callable[[Any, str], object]] = {
+            "fwhm": as_positive,
+            "min_separation": _as_not_negative,
+            "fit_shape": _as_box,
+            "aperture_radius": as_positive,
+            "group_separation": as_positive,
+            "local_bkg": _as_annulus,
+            "max_shift": as_positive,
+        }
+        for name, check in checks.items():
+            value = getattr(self, name)
+            off = value is None and name in _CAN_BE_OFF
+            if not off and not _is_auto(value):
+                check(value, name)
+
+    def resolve(self, psf_fwhm: float) -> ResolvedSettings:
+        """Fill in what is ``"auto"``.
+
+        Parameters
+        ----------
+        psf_fwhm : float
+            The PSF's full width at half maximum in pixels.
+
+        Returns
+        -------
+        settings : `ResolvedSettings`
+        """
+        fwhm = psf_fwhm if isinstance(self.fwhm, str) else self.fwhm
+        # The core and half as much around it; narrower PSFs still need the pixels.
+        default_side = max(SMALLEST_BOX, 2 * round(fwhm) + 1)
+        shape = (default_side, default_side)
+        if not isinstance(self.fit_shape, str):
+            shape = _as_box(self.fit_shape, "fit_shape")
+        side = max(shape)
+        auto: dict[str, Any] = {
+            "min_separation": SEPARATION * fwhm,
+            "aperture_radius": side / 2,
+            "group_separation": GROUPING * side,
+            "local_bkg": (ANNULUS[0] * side, ANNULUS[1] * side),
+        }
+        given = {name: getattr(self, name) for name in auto}
+        auto |= {name: value for name, value in given.items() if not _is_auto(value)}
+        return ResolvedSettings(
+            threshold=self.threshold,
+            fwhm=fwhm,
+            roundness=self.roundness,
+            fit_shape=shape,
+            largest_group=LARGEST_GROUP if _is_auto(self.group_separation) else None,
+            max_shift=None if self.forced else self._shift(shape),
+            forced=self.forced,
+            zero_point=self.zero_point,
+            n_threads=self.n_threads,
+            **auto,
+        )
+
+    def _shift(self, shape: tuple[int, int]) -> tuple[float, float] | None:
+        if isinstance(self.max_shift, str):
+            y, x = (max((side - 1) / 2, SMALLEST_SHIFT) for side in shape)
+            return x, y
+        return None if self.max_shift is None else (self.max_shift, self.max_shift)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedSettings:
+    """What an exposure is measured with; lengths are in pixels.
+
+    Attributes
+    ----------
+    threshold : float
+        Detection threshold in sigma of the background noise.
+    fwhm : float
+        The finder's FWHM.
+    roundness : float
+        Largest roundness of a detection.
+    min_separation : float
+        A detection has no brighter pixel nearer than this.
+    fit_shape : tuple of int
+        Sides (ny, nx) of the box of pixels that each star is fitted in.
+    aperture_radius : float
+        Radius for the first guess of the flux.
+    group_separation : float or `None`
+        Stars nearer to each other than this are fitted together; `None` fits
+        each alone.
+    largest_group : int or `None`
+        ``group_separation`` is lowered until no group has more stars; `None`
+        keeps it.
+    local_bkg : tuple of float or `None`
+        Radii of the annulus for the local background; `None` subtracts the
+        sky's level instead.
+    max_shift : tuple of float or `None`
+        How far (x, y) a star may go from where it starts; `None` for any
+        distance.
+    forced : bool
+        Whether the positions are fixed.
+    zero_point : float or `None`
+        The magnitude of a flux of 1; `None` asks the header.
+    n_threads : int or `None`
+        Threads to use; `None` takes all CPUs.
+    """
+
+    threshold: float
+    fwhm: float
+    roundness: float
+    min_separation: float
+    fit_shape: tuple[int, int]
+    aperture_radius: float
+    group_separation: float | None
+    largest_group: int | None
+    local_bkg: tuple[float, float] | None
+    max_shift: tuple[float, float] | None
+    forced: bool
+    zero_point: float | None
+    n_threads: int | None
+
+
+#: Settings that `None` turns off.
+_CAN_BE_OFF = ("group_separation", "local_bkg", "max_shift")
+
+
+def _is_auto(value: Any) -> bool:
+    # Arrays are compared by element.
+    return isinstance(value, str) and value == "auto"
+
+
+def _as_not_negative(value: Any, name: str) -> float:
+    number = as_finite(value, name)
+    if number < 0:
+        msg = f"{name} must not be negative, got {value!r}"
+        raise ValueError(msg)
+    return number
+
+
+def _as_box(value: Any, name: str) -> tuple[int, int]:
+    shape = as_pair(value, name, lower=1)
+    if any(side % 2 == 0 for side in shape):
+        msg = f"{name} must be odd, got {value!r}"
+        raise ValueError(msg)
+    return shape
+
+
+def _as_annulus(value: Any, name: str) -> tuple[float, float]:
+    if not isinstance(value, list | tuple) or len(value) != 2:  # noqa: PLR2004
+        msg = f"{name} must be two radii (inner, outer), got {value!r}"
+        raise TypeError(msg)
+    inner, outer = (as_positive(radius, name) for radius in value)
+    if inner >= outer:
+        msg = f"{name} must have inner below outer, got {value!r}"
+        raise ValueError(msg)
+    return inner, outer

@@ -1,0 +1,254 @@
+//! Kernels as sums of a few separable ones, and correlations with them.
+
+use crate::simd::{dispatch, mul_add};
+
+/// Columns summed at once: four AVX2 registers.
+pub(super) const LANES: usize = 16;
+
+/// A square kernel as Σᵣ column ⊗ row, of as few terms as its accuracy needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Separable {
+    side: usize,
+    terms: Vec<Term>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Term {
+    column: Vec<f64>,
+    row: Vec<f64>,
+}
+
+/// Turns of the power iteration for a term. They only make the terms fewer:
+/// whatever vector they end with, the rest of the kernel is orthogonal to it.
+const TURNS: usize = 16;
+
+impl Separable {
+    /// The kernel `values` of `side` by `side` pixels to within `tolerance`
+    /// times its largest absolute value, in each pixel.
+    ///
+    /// The terms are those of the singular value decomposition, the largest
+    /// first, found by power iteration; `side` of them are the kernel itself.
+    pub(crate) fn new(values: &[f64], side: usize, tolerance: f64) -> Self {
+        let mut rest = values.to_vec();
+        let allowed = tolerance * largest(values);
+        let mut terms = Vec::new();
+        while terms.len() < side && largest(&rest) > allowed {
+            let Some(term) = strongest_term(&rest, side) else {
+                break;
+            };
+            for (row, c) in rest.chunks_exact_mut(side).zip(&term.column) {
+                for (value, r) in row.iter_mut().zip(&term.row) {
+                    *value -= c * r;
+                }
+            }
+            terms.push(term);
+        }
+        Self { side, terms }
+    }
+
+    /// A kernel of ones.
+    pub(super) fn ones(side: usize) -> Self {
+        let ones = || vec![1.0; side];
+        let terms = vec![Term {
+            column: ones(),
+            row: ones(),
+        }];
+        Self { side, terms }
+    }
+
+    /// Number of terms.
+    #[cfg(test)]
+    fn rank(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// The kernel that the terms make, row by row.
+    pub(crate) fn values(&self) -> Vec<f64> {
+        let mut values = vec![0.0; self.side * self.side];
+        for term in &self.terms {
+            for (row, c) in values.chunks_exact_mut(self.side).zip(&term.column) {
+                for (value, r) in row.iter_mut().zip(&term.row) {
+                    *value += c * r;
+                }
+            }
+        }
+        values
+    }
+
+    /// The correlations of the windows whose first pixels are `plane[0]`,
+    /// `plane[1]`, ..., one for each element of `sums`; rows of the plane are
+    /// `stride` apart.
+    ///
+    /// The plane has to reach `side + LANES` columns beyond the last of them.
+    pub(super) fn correlate(
+        &self,
+        plane: &[f64],
+        stride: usize,
+        work: &mut Vec<f64>,
+        sums: &mut [f64],
+    ) {
+        sums.fill(0.0);
+        let width = (sums.len() + self.side - 1).next_multiple_of(LANES);
+        work.resize(width, 0.0);
+        for term in &self.terms {
+            column_sums(plane, stride, &term.column, work);
+            add_row_sums(work, &term.row, sums);
+        }
+    }
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
+}
+
+/// The term of the largest singular value, nearly; `None` of zeros.
+fn strongest_term(matrix: &[f64], side: usize) -> Option<Term> {
+    let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let rows = || matrix.chunks_exact(side);
+    let mut row = rows().max_by(|a, b| norm(a).total_cmp(&norm(b)))?.to_vec();
+    let mut column = vec![0.0; side];
+    for _ in 0..TURNS {
+        for (c, values) in column.iter_mut().zip(rows()) {
+            *c = values.iter().zip(&row).map(|(v, r)| v * r).sum();
+        }
+        let length = norm(&column);
+        if !(length > 0.0 && length.is_finite()) {
+            return None;
+        }
+        column.iter_mut().for_each(|c| *c /= length);
+        row.fill(0.0);
+        for (c, values) in column.iter().zip(rows()) {
+            row.iter_mut().zip(values).for_each(|(r, v)| *r += c * v);
+        }
+    }
+    Some(Term { column, row })
+}
+
+dispatch! {
+    /// Each column's sum over the rows, weighted; a multiple of `LANES` columns.
+    fn column_sums(plane: &[f64], stride: usize, weights: &[f64], sums: &mut [f64])
+        = column_sums_kernel
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn column_sums_kernel<const FMA: bool>(
+    plane: &[f64],
+    stride: usize,
+    weights: &[f64],
+    sums: &mut [f64],
+) {
+    for (i, block) in sums.chunks_exact_mut(LANES).enumerate() {
+        let mut sum = [0.0; LANES];
+        for (j, weight) in weights.iter().enumerate() {
+            let start = j * stride + i * LANES;
+            for (s, value) in sum.iter_mut().zip(&plane[start..start + LANES]) {
+                *s = mul_add::<FMA>(*weight, *value, *s);
+            }
+        }
+        block.copy_from_slice(&sum);
+    }
+}
+
+dispatch! {
+    /// Adds the sums over `weights.len()` values from each place on, weighted.
+    fn add_row_sums(values: &[f64], weights: &[f64], sums: &mut [f64]) = add_row_sums_kernel
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn add_row_sums_kernel<const FMA: bool>(values: &[f64], weights: &[f64], sums: &mut [f64]) {
+    let n_blocked = sums.len() - sums.len() % LANES;
+    let (blocks, rest) = sums.split_at_mut(n_blocked);
+    for (i, block) in blocks.chunks_exact_mut(LANES).enumerate() {
+        let mut sum = [0.0; LANES];
+        sum.copy_from_slice(block);
+        for (j, weight) in weights.iter().enumerate() {
+            let start = i * LANES + j;
+            for (s, value) in sum.iter_mut().zip(&values[start..start + LANES]) {
+                *s = mul_add::<FMA>(*weight, *value, *s);
+            }
+        }
+        block.copy_from_slice(&sum);
+    }
+    for (i, sum) in rest.iter_mut().enumerate() {
+        for (weight, value) in weights.iter().zip(&values[n_blocked + i..]) {
+            *sum = mul_add::<FMA>(*weight, *value, *sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn noise(n: usize, seed: u64) -> Vec<f64> {
+        (0..n as u64)
+            .map(|i| {
+                let bits = (i + 1 + seed * 7919).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                (bits >> 40) as f64 / 1e6 - 5.0
+            })
+            .collect()
+    }
+
+    fn moffat(side: usize) -> Vec<f64> {
+        let half = (side / 2) as f64;
+        let pixel = |k: usize| {
+            let (dx, dy) = (
+                (k % side) as f64 - half - 0.2,
+                (k / side) as f64 - half + 0.3,
+            );
+            (1.0 + (dx * dx + 0.7 * dy * dy + 0.4 * dx * dy) / 3.0).powf(-2.5)
+        };
+        (0..side * side).map(pixel).collect()
+    }
+
+    #[test]
+    fn a_gaussian_has_rank_1_and_a_moffat_a_few() {
+        let gaussian: Vec<f64> = (0..121)
+            .map(|k| {
+                let (dx, dy) = (f64::from(k % 11) - 5.2, f64::from(k / 11) - 4.9);
+                (-0.4 * (dx * dx + dy * dy)).exp()
+            })
+            .collect();
+        assert_eq!(Separable::new(&gaussian, 11, 1e-3).rank(), 1);
+        let rank = Separable::new(&moffat(15), 15, 1e-3).rank();
+        assert!((2..7).contains(&rank), "{rank}");
+        assert_eq!(Separable::new(&[0.0; 9], 3, 1e-3).rank(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn terms_make_the_kernel_to_the_tolerance(
+            half in 1..9_usize, exponent in 1..6_i32, seed in 0..100_u64, star in any::<bool>()
+        ) {
+            let side = 2 * half + 1;
+            let tolerance = 10.0_f64.powi(-exponent);
+            let values = if star { moffat(side) } else { noise(side * side, seed) };
+            let separable = Separable::new(&values, side, tolerance);
+            let allowed = tolerance * largest(&values) + 1e-12;
+            for (a, b) in separable.values().iter().zip(&values) {
+                prop_assert!((a - b).abs() <= allowed, "{a} {b}");
+            }
+        }
+
+        #[test]
+        fn correlations_are_the_direct_sums(
+            half in 1..7_usize, n in 1..60_usize, seed in 0..100_u64
+        ) {
+            let side = 2 * half + 1;
+            let separable = Separable::new(&moffat(side), side, 1e-3);
+            let stride = n + side - 1 + LANES;
+            let plane = noise(stride * side, seed);
+            let mut sums = vec![f64::NAN; n];
+            separable.correlate(&plane, stride, &mut Vec::new(), &mut sums);
+            let kernel = separable.values();
+            for (x, sum) in sums.iter().enumerate() {
+                let terms = (0..side * side).map(|k| kernel[k] * plane[k / side * stride + x + k % side]);
+                let direct: f64 = terms.sum();
+                prop_assert!((sum - direct).abs() < 1e-11, "{sum} {direct}");
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What a fit knows of a source, and what it finds.
+
+use crate::image::PixelBox;
+
+use super::bounds::Bounds;
+use super::{Parameters, Termination};
+
+/// A source that can be fitted. Which of its parameters are free is said once
+/// for all sources (`Fitter::free`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    /// Its row in the list of sources.
+    pub(crate) index: usize,
+    /// Where the fit begins, within the bounds.
+    pub(crate) parameters: Parameters,
+    pub(crate) bounds: Bounds,
+    /// Local background per pixel.
+    pub(crate) background: f64,
+    /// The part of its fit box that is on the image.
+    pub(crate) window: PixelBox,
+    /// The pixel whose residual is `cfit`.
+    pub(crate) centre: (i64, i64),
+    /// Pixels of the window left out for their error alone.
+    pub(crate) n_bad_errors: usize,
+    /// Flags that it has already.
+    pub(crate) flags: u32,
+}
+
+/// Where the fit of a source ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Solution {
+    pub(crate) parameters: Parameters,
+    /// Variances of the free parameters, where there is a covariance.
+    pub(crate) variances: Option<Parameters>,
+    pub(crate) termination: Termination,
+    /// Evaluations of the model.
+    pub(crate) iterations: usize,
+}

@@ -1,0 +1,138 @@
+//! The pixels of a group cut into tiles, and the sources that reach each.
+
+use crate::image::PixelBox;
+use crate::psf::{Placement, Psf};
+
+use super::MAX_PARAMETERS;
+use super::exposure::Exposure;
+use super::overlaps::Overlaps;
+use super::pixels::{Pixels, union};
+use super::source::Source;
+
+/// A rectangle of pixels, and the sources that reach it.
+pub(crate) struct Tile {
+    pub(crate) window: PixelBox,
+    /// First pixel, and number of pixels in whole lanes.
+    pub(crate) first: usize,
+    pub(crate) size: usize,
+    pub(crate) sources: Vec<Reach>,
+    /// The matrix block of each pair of these sources.
+    pub(crate) blocks: Vec<u32>,
+}
+
+/// A source that reaches a tile.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    pub(crate) source: u32,
+    /// First element of its planes in the Jacobian.
+    pub(crate) offset: usize,
+    /// The pixels of the tile that belong to its starting position's support,
+    /// and so to the source throughout the fit.
+    pub(crate) window: PixelBox,
+}
+
+/// The pixels of the sources' windows, each once, and their tiles.
+pub(crate) fn gather(exposure: &Exposure, sources: &[Source]) -> (Pixels, Vec<Tile>) {
+    let windows: Vec<_> = sources.iter().map(|source| source.window).collect();
+    let boxes = union(&windows);
+    let has_background = sources.iter().any(|source| source.background != 0.0);
+    let by_place = has_background.then(|| Overlaps::new(windows));
+    let mut pixels = Pixels::default();
+    let mut tiles = Vec::with_capacity(boxes.len());
+    for window in boxes {
+        let first = pixels.data.len();
+        if let Some(by_place) = &by_place {
+            let levels = mean_background(sources, window, by_place);
+            pixels.gather(exposure, window, levels);
+        } else {
+            pixels.gather(exposure, window, std::iter::repeat(0.0));
+        }
+        tiles.push(Tile {
+            window,
+            first,
+            size: pixels.data.len() - first,
+            sources: Vec::new(),
+            blocks: Vec::new(),
+        });
+    }
+    (pixels, tiles)
+}
+
+/// The mean local background of the windows that hold a pixel of `tile`, row by
+/// row.
+fn mean_background(sources: &[Source], tile: PixelBox, by_place: &Overlaps) -> Vec<f64> {
+    let mut levels = vec![0.0; tile.len()];
+    let mut counts = vec![0.0; tile.len()];
+    for (i, shared) in by_place.with(tile) {
+        for (x, y) in shared.pixels() {
+            let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
+            levels[k] += sources[i].background;
+            counts[k] += 1.0;
+        }
+    }
+    for (level, count) in levels.iter_mut().zip(counts) {
+        *level /= f64::max(count, 1.0);
+    }
+    levels
+}
+
+/// Finds the sources of each tile, and lays out their planes in a Jacobian of
+/// `n_free` planes each, whose length is returned.
+///
+/// A sampled PSF ends with a step. If pixels at its end came and went as
+/// the source moves, χ² would jump, and a fit could end on such a jump:
+/// which pixels belong to a source is settled at its start.
+pub(crate) fn link(
+    tiles: &mut [Tile],
+    image: PixelBox,
+    supports: impl Iterator<Item = PixelBox>,
+    n_free: usize,
+) -> usize {
+    let supports = supports.map(|support| support.intersection(&image));
+    let by_place = Overlaps::new(supports.collect());
+    let mut length = 0;
+    for tile in tiles {
+        for (source, window) in by_place.with(tile.window) {
+            tile.sources.push(Reach {
+                source: source as u32,
+                offset: length,
+                window,
+            });
+            length += n_free * tile.size;
+        }
+    }
+    length
+}
+
+/// Fills the planes (value, then derivatives) of a source on the pixels of
+/// `tile`: continued where it has moved off pixels of `own`, 0 off `own`.
+pub(crate) fn fill_reach(
+    psf: &dyn Psf,
+    at: Placement<'_>,
+    tile: PixelBox,
+    own: PixelBox,
+    planes: &mut [f64],
+) {
+    let n = tile.len();
+    let (values, gradient) = planes.split_at_mut(n);
+    psf.fill_with_gradient(at, tile, values, gradient);
+    let support = psf.support(at);
+    if own == tile && support.intersection(&tile) == tile {
+        return;
+    }
+    let mut point = [0.0; MAX_PARAMETERS];
+    for (k, (x, y)) in tile.pixels().enumerate() {
+        match (own.contains(x, y), support.contains(x, y)) {
+            (true, true) => continue,
+            (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
+            // Wings beyond the support are not zero.
+            (false, _) => {
+                values[k] = 0.0;
+                point.fill(0.0);
+            }
+        }
+        for (plane, derivative) in gradient.chunks_exact_mut(n).zip(point) {
+            plane[k] = derivative;
+        }
+    }
+}

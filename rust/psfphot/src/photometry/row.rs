@@ -1,0 +1,174 @@
+//! From a solution to a row: errors and flags.
+
+use crate::fit::exposure::Count;
+use crate::fit::source::{Solution, Source};
+use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, Termination, X, Y};
+use crate::flags;
+use crate::image::PixelBox;
+
+use super::plan::{Plan, Reason};
+use super::quality::Quality;
+
+/// As photutils has it, whatever the parameter.
+const NEAR_BOUND: f64 = 0.01;
+
+/// One fitted source. Where it could not be fitted, all numbers are NaN.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FittedSource {
+    /// Flux, x, y and the shape parameters, in this order (see
+    /// [`fit`](crate::fit)); unused ones are 0.
+    pub parameters: Parameters,
+    /// Their 1-sigma errors; NaN for fixed ones and where there is none.
+    pub errors: Parameters,
+    /// Pixels of its own box that were fitted.
+    pub n_pixels: usize,
+    /// Pixels of its own box left out because of their error value alone.
+    pub n_bad_errors: usize,
+    /// Σ |data − model| / flux over its own pixels.
+    pub qfit: f64,
+    /// (data − model) / flux in the pixel of the starting position.
+    pub cfit: f64,
+    /// χ² per degree of freedom over its own pixels; NaN without errors.
+    pub reduced_chi2: f64,
+    /// Bits of [`flags`](crate::flags).
+    pub flags: u32,
+    /// Evaluations of the model.
+    pub iterations: usize,
+    /// How the fit ended.
+    pub termination: Termination,
+}
+
+impl FittedSource {
+    /// A source that cannot be fitted.
+    pub(crate) fn not_fitted(flags: u32) -> Self {
+        Self {
+            parameters: [f64::NAN; MAX_PARAMETERS],
+            errors: [f64::NAN; MAX_PARAMETERS],
+            n_pixels: 0,
+            n_bad_errors: 0,
+            qfit: f64::NAN,
+            cfit: f64::NAN,
+            reduced_chi2: f64::NAN,
+            flags,
+            iterations: 0,
+            termination: Termination::NotFitted,
+        }
+    }
+
+    /// The flux.
+    #[must_use]
+    pub fn flux(&self) -> f64 {
+        self.parameters[FLUX]
+    }
+
+    /// The column, pixels.
+    #[must_use]
+    pub fn x(&self) -> f64 {
+        self.parameters[X]
+    }
+
+    /// The row, pixels.
+    #[must_use]
+    pub fn y(&self) -> f64 {
+        self.parameters[Y]
+    }
+
+    /// The 1-sigma error of the flux.
+    #[must_use]
+    pub fn flux_error(&self) -> f64 {
+        self.errors[FLUX]
+    }
+}
+
+impl Plan<'_> {
+    /// The row of a fitted source.
+    pub(super) fn row(
+        &self,
+        source: &Source,
+        solution: &Solution,
+        quality: &Quality,
+    ) -> FittedSource {
+        let mut row = FittedSource::not_fitted(source.flags);
+        let (free, flux) = (self.fitter.free, solution.parameters[FLUX]);
+        row.parameters = solution.parameters;
+        row.n_pixels = quality.n;
+        row.n_bad_errors = source.n_bad_errors;
+        row.iterations = solution.iterations;
+        row.termination = solution.termination;
+        if flux != 0.0 {
+            row.qfit = quality.absolute / flux;
+            row.cfit = quality.central / flux;
+        }
+        if self.exposure.has_error() && quality.n > free.len() {
+            row.reduced_chi2 = quality.chi2 / (quality.n - free.len()) as f64;
+        }
+        // A variance that overflows tells no error.
+        let variances = solution
+            .variances
+            .filter(|all| !all.iter().any(|v| v.is_infinite()));
+        for &k in free {
+            row.errors[k] = variances.map_or(f64::NAN, |v| v[k].sqrt());
+        }
+        row.flags |= self.flags(source, &row, variances.is_some());
+        row
+    }
+
+    fn flags(&self, source: &Source, row: &FittedSource, has_covariance: bool) -> u32 {
+        let (flux, x, y) = (row.flux(), row.x(), row.y());
+        let outside = |b: &PixelBox| {
+            x < b.x0 as f64 - 0.5
+                || x > b.x1 as f64 - 0.5
+                || y < b.y0 as f64 - 0.5
+                || y > b.y1 as f64 - 0.5
+        };
+        let mut free = self.fitter.free.iter();
+        let is_near_bound =
+            free.any(|&k| source.bounds.distance(k, row.parameters[k]) <= NEAR_BOUND);
+        let conditions = [
+            (row.n_pixels < self.box_size(), flags::N_PIXELS_FIT_PARTIAL),
+            (
+                outside(&self.exposure.image()),
+                flags::POSITION_OUTSIDE_IMAGE,
+            ),
+            (flux <= 0.0, flags::NON_POSITIVE_FLUX),
+            (
+                row.termination != Termination::Converged,
+                flags::NO_CONVERGENCE,
+            ),
+            (is_near_bound, flags::PARAMETER_NEAR_BOUND),
+            (!has_covariance, flags::NO_COVARIANCE),
+            (
+                !(x.is_finite() && y.is_finite()),
+                flags::NON_FINITE_POSITION,
+            ),
+            (!flux.is_finite(), flags::NON_FINITE_FLUX),
+            (outside(&source.window), flags::POSITION_OUTSIDE_FIT_REGION),
+        ];
+        conditions
+            .iter()
+            .filter(|(holds, _)| *holds)
+            .fold(0, |all, (_, bit)| all | bit)
+    }
+
+    /// The pixels of a fit box that is all on the image.
+    fn box_size(&self) -> usize {
+        self.fit_shape.0.saturating_mul(self.fit_shape.1)
+    }
+
+    /// The row of a source that cannot be fitted.
+    pub(super) fn not_fitted(&self, reason: &Reason) -> FittedSource {
+        let Count { good, bad_errors } = reason.pixels;
+        let mut flags = reason.flags
+            | flags::NO_COVARIANCE
+            | flags::NON_FINITE_POSITION
+            | flags::NON_FINITE_FLUX;
+        if good < self.box_size() {
+            flags |= flags::N_PIXELS_FIT_PARTIAL;
+        }
+        FittedSource {
+            n_pixels: good,
+            n_bad_errors: bad_errors,
+            ..FittedSource::not_fitted(flags)
+        }
+    }
+}
