@@ -29,6 +29,15 @@ class Psf:
         n_threads: int | None = None,
     ) -> Psf: ...
     @staticmethod
+    def polynomial(
+        data: NDArray[np.float32] | NDArray[np.float64],
+        center: tuple[float, float],
+        scale: tuple[float, float],
+        oversampling: tuple[float, float],
+        origin: tuple[float, float] | None = None,
+        n_threads: int | None = None,
+    ) -> Psf: ...
+    @staticmethod
     def analytic(kind: str, shape: Sequence[float], n_nodes: int = 9) -> Psf: ...
     @staticmethod
     def callback_model(model: Any, shape: Sequence[float]) -> Psf: ...

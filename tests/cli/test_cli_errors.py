@@ -43,7 +43,7 @@ CASES = {
     "even box": (["stars.fits", "--fit-shape", "4"], "--fit-shape must be odd, got 4"),
     "annulus": (["stars.fits", "--local-bkg", "9", "5"], "INNER below OUTER"),
     "group twice": (["stars.fits", "--group", "5", "--no-group"], "exclude each other"),
-    "extension": (["stars.fits", "-o", "out.csv"], "use one of .ecsv, .fits"),
+    "extension": (["stars.fits", "-o", "out.doc"], "use one of .ecsv, .fits"),
     "no directory": (["stars.fits", "-o", "no/out.ecsv"], "there is no directory"),
     "a directory in the way": (["stars.fits", "-o", "sub.ecsv"], "is a directory"),
     "a file there": (["stars.fits", "-o", "there.ecsv"], "add --overwrite"),

@@ -54,7 +54,7 @@ def ccd(directory, seed=1, *, n=900, shape=(1150, 1024)):
     rng = np.random.default_rng([seed, 2])
     bias, full, read_noise = 1000.0, 60000.0, 6.0
     x, y = _scattered(rng, n, shape)
-    flux = np.exp(rng.uniform(np.log(400), np.log(2.2e6), n))
+    flux = np.exp(rng.uniform(np.log(700), np.log(2.2e6), n))
     v, u = np.mgrid[: shape[0], : shape[1]] / np.array(shape)[:, None, None]
     sky = 800 + 4500 * (u**2 + v**1.5)
     clean = sky + render(shape, Moffat(3.6, 3.0), x, y, flux)
@@ -149,6 +149,22 @@ def hst(directory, seed=1, *, n=1500, shape=(600, 1200)):
     return scenes
 
 
+def amateur(directory, seed=1, *, n=60, size=512):
+    """A frame with over-subtracted dark pixels, stripes and skewed noise."""
+    rng = np.random.default_rng([seed, 6])
+    psf = Gaussians(((1, 3.0, 3.0),))
+    x, y = _scattered(rng, n, (size, size), apart=12)
+    flux = 10 ** rng.uniform(2.9, 4.5, n)
+    sky = 293 + 4 * np.sin(np.arange(size) / 3)[:, None] * np.ones(size)
+    noise = rng.gamma(4, 5.5 / 2, (size, size)) - 11
+    data = sky + render((size, size), psf, x, y, flux) + noise
+    j, i = rng.integers(10, size - 10, (2, 200))
+    data[j, i] -= rng.uniform(40, 300, 200)
+    path = directory / f"amateur{seed}.fits"
+    fits.writeto(path, data.astype(np.float32))
+    return Scene(path, "gaussian:3", 3.0, x, y, flux, np.zeros(n, bool))
+
+
 def wide_field(size):
     """A PSF of FWHM 2.1 to 2.3 pixels with a halo, other at each of 3 x 3 nodes."""
     nodes = (0.0, (size - 1) / 2, size - 1.0)
@@ -223,7 +239,8 @@ def _cores(shape, x, y, flux):
 
 def _bleed(data, full):
     """Charge beyond the full well flows half up, half down its column."""
-    for column in data.T[(data > full).any(axis=0)]:
+    for i in np.flatnonzero((data > full).any(axis=0)):
+        column = data[:, i]
         for row in np.flatnonzero(column > full):
             excess = column[row] - full
             if excess <= 0:

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable, Table
 
-from psfphot.io import estimate_sky, write_catalog, write_regions
+from psfphot.io import add_snr, estimate_sky, write_catalog, write_regions
 
 
 @pytest.fixture
@@ -84,3 +84,70 @@ def test_sky_of_a_small_image():
     assert estimate_sky(rng.normal(5, 1, (20, 11))).noise == pytest.approx(1, rel=0.2)
     with pytest.raises(ValueError, match="finite, unmasked pixels"):
         estimate_sky(np.full((50, 50), np.nan))
+
+
+@pytest.fixture
+def measured():
+    rng = np.random.default_rng(4)
+    n = 30
+    table = QTable({"id": np.arange(n), "x_fit": rng.uniform(0, 500, n)})
+    table["y_fit"] = rng.uniform(0, 500, n)
+    table["ra"], table["dec"] = rng.uniform(0, 80, (2, n)) * u.deg
+    table["flux_fit"] = 10 ** rng.uniform(0, 6, n) * u.DN
+    for name in ("x_err", "y_err"):
+        table[name] = 10 ** rng.uniform(-4, 0, n)
+    for name in ("ra_err", "dec_err"):
+        table[name] = 10 ** rng.uniform(-3, 2, n) * u.mas
+    table["flux_err"] = 10 ** rng.uniform(-2, 3, n) * u.DN
+    table["flux_err"][3] = np.nan
+    table["theirs"] = rng.uniform(0, 1, n)
+    table.meta["psf"] = "a PSF"
+    return table
+
+
+def test_text_has_the_digits_that_errors_deserve(tmp_path, measured):
+    before = measured.copy()
+    write_catalog(str(tmp_path / "c.ecsv"), measured)
+    assert all((measured[name] == before[name])[:3].all() for name in before.colnames)
+    again = QTable.read(tmp_path / "c.ecsv")
+    for name, error, unit in (
+        ("x_fit", "x_err", 1),
+        ("y_fit", "y_err", 1),
+        ("ra", "ra_err", 1 / 3.6e6),
+        ("dec", "dec_err", 1 / 3.6e6),
+        ("flux_fit", "flux_err", 1),
+    ):
+        value, sigma = (np.asarray(measured[n], float) for n in (name, error))
+        off = np.abs(np.asarray(again[name], float) - value) / (sigma * unit)
+        known = np.isfinite(sigma)
+        assert off[known].max() <= 0.00501
+        assert off[known].max() > 0.0005
+    np.testing.assert_allclose(again["flux_err"], measured["flux_err"], rtol=1e-5)
+    np.testing.assert_array_equal(again["theirs"], measured["theirs"])
+    words = (tmp_path / "c.ecsv").read_text().splitlines()[-1].split()
+    assert max(len(word) for word in words[1:-1]) <= 15
+
+
+def test_csv_and_votable(tmp_path, measured):
+    write_catalog(tmp_path / "c.csv", measured)
+    text = (tmp_path / "c.csv").read_text().splitlines()
+    assert text[0].startswith("id,x_fit,y_fit,ra,dec,flux_fit")
+    assert len(text) == len(measured) + 1
+    again = Table.read(tmp_path / "c.csv")
+    np.testing.assert_allclose(
+        again["flux_fit"][4], measured["flux_fit"][4].value, rtol=1e-2
+    )
+    for name in ("c.vot", "c.xml"):
+        write_catalog(tmp_path / name, measured)
+        votable = QTable.read(tmp_path / name, format="votable", unit_format="generic")
+        np.testing.assert_array_equal(votable["x_fit"], measured["x_fit"])
+        assert votable["ra_err"].unit == u.mas
+        assert "psf = a PSF" in (tmp_path / name).read_text()
+
+
+def test_snr_follows_the_error(catalog):
+    table = QTable({"flux_fit": [10.0, -3.0, 1.0], "flux_err": [2.0, 1.0, 0.0]})
+    table["qfit"] = 1.0
+    add_snr(table)
+    assert table.colnames == ["flux_fit", "flux_err", "snr", "qfit"]
+    np.testing.assert_array_equal(table["snr"], [5, -3, np.nan])

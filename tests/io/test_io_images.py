@@ -133,7 +133,7 @@ def test_axes_of_one_are_dropped_and_the_wcs_with_them(tmp_path, plane):
 
 def test_cubes_tables_and_empty_files_are_refused(tmp_path, plane):
     cube = write(tmp_path / "cube.fits", fits.PrimaryHDU(np.zeros((5, 3, 4))))
-    with pytest.raises(FileFormatError, match="4 x 3 x 5; cut out one plane"):
+    with pytest.raises(FileFormatError, match="4 x 3 x 5; choose one plane"):
         read_image(cube)
     table = write(
         tmp_path / "table.fits",

@@ -101,13 +101,13 @@ def test_columns_of_magnitudes(tmp_path):
     assert names[at + 1 : at + 3] == ["mag", "mag_err"]
     positive = flux > 0
     assert 0 < np.count_nonzero(~positive) < len(empty)
-    np.testing.assert_allclose(
-        catalog["mag"][positive].value, flux[positive].to_value(u.ABmag), atol=1e-9
-    )
+    # In text both are rounded, by their errors.
+    off = catalog["mag"][positive].value - flux[positive].to_value(u.ABmag)
+    assert (abs(off) <= 0.011 * catalog["mag_err"][positive].value).all()
     np.testing.assert_allclose(
         catalog["mag_err"][positive].value,
         1.0857362 * (error / flux)[positive].value,
-        rtol=1e-6,
+        rtol=0.02,
     )
     for name in ("mag", "mag_err"):
         assert np.isnan(catalog[name][~positive]).all()
@@ -127,6 +127,6 @@ def test_no_magnitudes_and_no_complaint(tmp_path):
     fit(image, "-o", tmp_path / "d.ecsv", "--zeropoint", "-2.5")
     catalog = QTable.read(tmp_path / "d.ecsv")
     np.testing.assert_allclose(
-        catalog["mag"].value, -2.5 - 2.5 * np.log10(catalog["flux_fit"])
+        catalog["mag"].value, -2.5 - 2.5 * np.log10(catalog["flux_fit"]), atol=1e-4
     )
     assert catalog.meta["mag_zero_point"] == -2.5

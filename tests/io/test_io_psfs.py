@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import QTable
 from stdpsf_files import write_stdpsf
 
 from psfphot.io import FileFormatError, measure_fwhm, read_psf
@@ -144,3 +145,60 @@ def test_wrong_files(tmp_path, stamp):
         path = write(tmp_path / name, data)
         with pytest.raises(FileFormatError, match=message):
             read_psf(path, oversampling=4)
+
+
+def stdpsf_of(tmp_path, name, wide):
+    """Write PSFs, a core and a wide Gaussian, of flux 1 within 5.5 pixels."""
+    y, x = np.mgrid[-60:61, -60:61] / 4
+    radius2 = x**2 + y**2
+
+    def gaussian(sigma):
+        return np.exp(-radius2 / (2 * sigma**2)) / (2 * np.pi * sigma**2)
+
+    psf = (1 - wide) * gaussian(0.9) + wide * gaussian(4.0)
+    inside = psf[radius2 <= 5.5**2].sum() / 16
+    header = fits.Header({"NXPSFS": 2, "NYPSFS": 2})
+    for i, at in enumerate((0, 1014), 1):
+        header[f"IPSFX{i:02d}"] = header[f"JPSFY{i:02d}"] = at
+    path = tmp_path / f"STDPSF_{name}_F160W.fits"
+    fits.writeto(path, np.array([psf / inside] * 4), header)
+    return path, inside
+
+
+def test_encircled_energies_make_fluxes_total(tmp_path):
+    path, inside = stdpsf_of(tmp_path, "WFC3IR", 0.2)
+    within = read_psf(path)
+    assert "flux 1 within 5.5 px, so fluxes are not total" in within.description
+    table = QTable({"radius": [9.0, 2.0, 5.0, 6.0], "EE": [0.99, 0.7, inside, inside]})
+    table.write(tmp_path / "ee.ecsv")
+    for given in (inside, table, tmp_path / "ee.ecsv", str(tmp_path / "ee.ecsv")):
+        total = read_psf(str(path), aperture_correction=given)
+        # A star of total flux 1000, as the sky has it.
+        y, x = np.mgrid[:41, :41]
+        star = total.model.evaluate(x, y, 1000.0, 20.0, 20.0)
+        assert star.sum() == pytest.approx(1000, rel=2e-3)
+        assert "times the encircled energy" in total.description
+        assert "not total" not in total.description
+        np.testing.assert_allclose(
+            star, within.model.evaluate(x, y, 1000.0 * inside, 20.0, 20.0)
+        )
+
+
+def test_aperture_corrections_that_cannot_be(tmp_path):
+    path, _ = stdpsf_of(tmp_path, "WFC3IR", 0.2)
+    other, _ = stdpsf_of(tmp_path, "NRCA1", 0.2)
+    table = QTable({"radius": [1.0, 3.0], "ee": [0.7, 0.9]})
+    with pytest.raises(ValueError, match=r"in \(0, 1\], got 1.1"):
+        read_psf(path, aperture_correction=1.1)
+    with pytest.raises(
+        ValueError, match=r"reach to that of the PSF, 5.5 px, got 1 to 3"
+    ):
+        read_psf(path, aperture_correction=table)
+    with pytest.raises(ValueError, match="radius within which the PSF is normalised"):
+        read_psf(other, aperture_correction=table)
+    with pytest.raises(FileFormatError, match="no column encircled_energy"):
+        read_psf(path, aperture_correction=QTable({"r": [1.0]}))
+    with pytest.raises(TypeError, match="a number, a table or a file"):
+        read_psf(path, aperture_correction=[1])
+    with pytest.raises(ValueError, match="a formula's flux is total"):
+        read_psf("gaussian:2", aperture_correction=0.9)

@@ -20,7 +20,7 @@ from cli_field import (
     write_field,
 )
 
-from psfphot.io import FileFormatError, Sky, read_image, read_psf
+from psfphot.io import FileFormatError, Sky, read_image, read_psf, rounded
 from psfphot.pipeline import (
     Exposure,
     NoStarsError,
@@ -64,7 +64,8 @@ def test_a_script_gets_what_the_command_line_writes(path, image, psf, tmp_path):
     written = QTable.read(out)
     assert written.colnames == run.catalog.colnames
     for name in written.colnames:
-        np.testing.assert_array_equal(written[name], run.catalog[name])
+        # (text is rounded)
+        np.testing.assert_array_equal(written[name], QTable(rounded(run.catalog))[name])
     mine = run.report()
     assert mine.pop("seconds").keys() == report.pop("seconds").keys()
     assert {key: report[key] for key in mine} == mine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from dataclasses import dataclass
@@ -21,9 +22,12 @@ from psfphot.cli._report import (
 )
 from psfphot.cli._summary import as_json, summarize, summarize_failure
 from psfphot.io import (
+    Detector,
     FileFormatError,
     check_bits,
     check_error,
+    parse_mask,
+    read_detector,
     read_image,
     read_psf,
     read_sources,
@@ -57,8 +61,8 @@ class Batch:
 
     Attributes
     ----------
-    psf : `~psfphot.io.Psf`
-        The PSF.
+    psf : callable
+        Gives the PSF of a detector.
     settings : `~psfphot.pipeline.Settings`
         How to measure.
     reading : dict
@@ -73,7 +77,7 @@ class Batch:
         Whether there is more than one image, so that messages must name it.
     """
 
-    psf: Psf
+    psf: Callable[[Detector], Psf]
     settings: Settings
     reading: dict[str, str | None]
     sources: Callable[[Job], SourceList | None]
@@ -113,7 +117,7 @@ class Batch:
         try:
             run = measure(
                 image,
-                self.psf,
+                self.psf(image.detector),
                 self.settings,
                 sources=sources,
                 progress_bar=self.progress,
@@ -156,11 +160,16 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
             check_bits(words.dq_bits)
         if words.error is not None:
             check_error(words.error)
+        if words.mask is not None:
+            parse_mask(words.mask)
     jobs = make_jobs(images, words.ext, all_extensions=words.all_ext)
     work = _with_outputs(jobs, words)
     several = len(work) > 1
     batch = _batch(words, several=several)
-    batch.say(describe_psf(batch.psf))
+    first, ext = jobs[0].path, jobs[0].ext
+    with usage():
+        psf = batch.psf(Detector() if jobs[0].fault else read_detector(first, ext))
+    batch.say(describe_psf(psf))
     entries = []
     for job, outputs in work:
         if several:
@@ -172,7 +181,7 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
         names = [entry["image"] for entry in failed]
         batch.say(describe_all(len(work) - len(failed), n_stars, names))
     if words.as_json:
-        click.echo(as_json(batch.psf, entries))
+        click.echo(as_json(psf, entries))
     return 1 if failed else 0
 
 
@@ -203,7 +212,7 @@ def _inputs(jobs: list[Job], words: FitWords) -> dict[Path, str]:
     inputs = {Path(words.psf).resolve(): "the input"}
     for job in jobs:
         inputs[job.path.resolve()] = "the input"
-        for text in (words.error, words.mask, words.catalog):
+        for text in (words.error, words.mask, words.weight, words.catalog):
             if text is not None:
                 path, _ = split_extension(job.named(text))
                 inputs[path.resolve()] = "the input"
@@ -211,16 +220,16 @@ def _inputs(jobs: list[Job], words: FitWords) -> dict[Path, str]:
 
 
 def _batch(words: FitWords, *, several: bool) -> Batch:
-    with usage():
-        psf = _read_psf(words)
     return Batch(
-        psf,
+        _psf_reader(words),
         _settings(words),
         {
             "error": words.error,
             "mask": words.mask,
             "dq": words.dq,
             "dq_bits": words.dq_bits,
+            "weight": words.weight,
+            "weight_type": words.weight_type,
         },
         _sources(words.catalog, words.catalog_coords),
         partial(_say, quiet=words.quiet, err=words.as_json),
@@ -236,14 +245,15 @@ def _settings(words: FitWords) -> Settings:
     else:
         max_shift = words.max_shift if math.isfinite(words.max_shift) else None
     return Settings(
+        finder=words.finder,
         threshold=words.threshold,
         fwhm=_or_auto(words.fwhm),
-        roundness=words.roundness,
+        keep_all=words.keep_all,
         min_separation=_or_auto(words.min_separation),
         fit_shape=_or_auto(words.fit_shape),
         aperture_radius=_or_auto(words.aperture_radius),
         group_separation=None if words.no_group else _or_auto(words.group),
-        local_bkg=None if words.no_local_bkg else _or_auto(words.local_bkg),
+        local_bkg=words.local_bkg,
         max_shift=max_shift,
         forced=words.forced,
         zero_point=words.zero_point,
@@ -255,7 +265,26 @@ def _or_auto(given: T | None) -> T | Literal["auto"]:
     return "auto" if given is None else given
 
 
-def _read_psf(words: FitWords) -> Psf:
+def _psf_reader(words: FitWords) -> Callable[[Detector], Psf]:
+    """Read a PSF once for each detector that the images are of."""
+    known: dict[int | None, Psf] = {}
+    correction: str | float | None = words.aperture_correction
+    if correction is not None:
+        with contextlib.suppress(ValueError):
+            correction = float(correction)
+
+    def read(detector: Detector) -> Psf:
+        key = None if words.detector_id is not None else detector.detector_id
+        if key not in known:
+            known[key] = _read_psf(words, detector, correction)
+        return known[key]
+
+    return read
+
+
+def _read_psf(
+    words: FitWords, detector: Detector, correction: str | float | None
+) -> Psf:
     try:
         return read_psf(
             words.psf,
@@ -263,6 +292,8 @@ def _read_psf(words: FitWords) -> Psf:
             grid_order=words.grid_order,
             detector_id=words.detector_id,
             blur_sigma=words.psf_blur,
+            aperture_correction=correction,
+            detector=detector,
         )
     except FileFormatError as exc:
         # What an argument is called in Python is an option here.

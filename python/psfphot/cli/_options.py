@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from psfphot._defaults import (
-    ANNULUS,
     GROUPING,
     LARGEST_GROUP,
-    ROUNDNESS,
     SEPARATION,
     THRESHOLD,
 )
@@ -38,8 +36,8 @@ _OPTIONS = (
         "--psf",
         required=True,
         metavar="FILE|gaussian:FWHM",
-        help="A grid of ePSFs (STPSF or STDPSF), one ePSF image (2D FITS, with the "
-        "pixel's response in it), or a Gaussian of this FWHM in pixels.",
+        help="A grid of ePSFs (STPSF or STDPSF), a PSF of PSFEx, one ePSF image (2D "
+        "FITS, with the pixel's response in it), or a Gaussian of this FWHM in pixels.",
     ),
     _needed(
         "-o",
@@ -80,6 +78,12 @@ _OPTIONS = (
         help="Widen the PSF of a file by a Gaussian of this sigma in pixels, for an "
         "image whose resampling widened the stars.",
     ),
+    _psf(
+        "--aperture-correction",
+        metavar="FRACTION|FILE",
+        help="Make fluxes total with a PSF normalised within a radius (STDPSF): the "
+        "fraction of the light within it, or a table of radius and ee.",
+    ),
     _input(
         "--ext",
         multiple=True,
@@ -101,8 +105,23 @@ _OPTIONS = (
     ),
     _input(
         "--mask",
-        metavar="FILE|[EXT]",
-        help="Leave out the pixels where this image is not 0.",
+        metavar="FILE|[EXT]|'EXT OP NUMBER'",
+        help="Leave out the pixels where this image is not 0, or where a comparison is "
+        "true: 'WHT==0'.",
+    ),
+    _input(
+        "--weight",
+        metavar="EXT|FILE|none",
+        show_default="WHT, if there is one, for what was exposed",
+        help="Weights of the pixels, of which errors are made; 0, negative and NaN: no "
+        "data.",
+    ),
+    _input(
+        "--weight-type",
+        type=click.Choice(["exposure", "ivar"]),
+        show_default="exposure",
+        help="What --weight is: relative, scaled to the measured noise, or the inverse "
+        "variance.",
     ),
     _input(
         "--dq",
@@ -132,12 +151,20 @@ _OPTIONS = (
         help="Which columns to take; auto takes ra and dec if the image has a WCS.",
     ),
     _stars(
+        "--finder",
+        type=click.Choice(["matched", "dao", "iraf"]),
+        default="matched",
+        show_default=True,
+        help="Who finds the stars: the PSF's matched filter, or a finder of photutils'.",
+    ),
+    _stars(
         "--threshold",
         type=_ABOVE_0,
         default=THRESHOLD,
         show_default=True,
         metavar="SIGMA",
-        help="How far a star must stand out of the noise of a background pixel.",
+        help="The least S/N of a star in the image filtered with the PSF (with dao and "
+        "iraf: of its pixel in the image filtered by them).",
     ),
     _stars(
         "--fwhm",
@@ -147,19 +174,16 @@ _OPTIONS = (
         help="Width of the stars to find.",
     ),
     _stars(
-        "--roundness",
-        type=_FROM_0,
-        default=ROUNDNESS,
-        show_default=True,
-        metavar="MAX",
-        help="Leave out detections above it; 0 is round, blends have 0.2 and more.",
-    ),
-    _stars(
         "--min-separation",
         type=_FROM_0,
         metavar="PX",
-        show_default=f"{SEPARATION:g} FWHM",
+        show_default=f"{SEPARATION['matched']:g} FWHM",
         help="A detection has no brighter pixel nearer than this.",
+    ),
+    _stars(
+        "--keep-all",
+        is_flag=True,
+        help="Keep detections that the fit shows to be no stars, flagged low_snr.",
     ),
     _fitting(
         "--box",
@@ -197,11 +221,9 @@ _OPTIONS = (
         type=_ABOVE_0,
         nargs=2,
         metavar="INNER OUTER",
-        show_default=f"{ANNULUS[0]:g} and {ANNULUS[1]:g} boxes",
-        help="Radii of the annulus around each star whose median is its background.",
-    ),
-    _fitting(
-        "--no-local-bkg", is_flag=True, help="Subtract one level from the whole image."
+        show_default="none",
+        help="Radii of an annulus around each star whose median is subtracted too, "
+        "beyond the map of the sky.",
     ),
     _fitting(
         "--zeropoint",

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 def describe_psf(psf: Psf) -> list[str]:
     """Describe the PSF in one line."""
-    return [_line("PSF", f"{psf.description}; FWHM {psf.fwhm:.2f} px")]
+    width = "" if psf.model is None else f"; FWHM {psf.fwhm:.2f} px in the image"
+    return [_line("PSF", f"{psf.description}{width}")]
 
 
 def describe_image(image: FitsImage) -> list[str]:
     """Describe the image in one line, and in another what masks it."""
     ny, nx = image.shape
     unit = "no unit" if image.unit is None else image.unit.to_string()
-    frame = "no WCS" if image.wcs is None else f"WCS {image.wcs.wcs.ctype[0]}"
+    frame = "no WCS" if image.wcs is None else f"WCS from {image.wcs_source}"
     masked = f"{np.count_nonzero(image.mask)} pixels masked"
     lines = [_line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}")]
     if image.n_masked.keys() - {"not finite"}:

@@ -28,6 +28,7 @@ class FitWords:
     detector_id: int | None
     grid_order: str
     psf_blur: float | None
+    aperture_correction: str | None
     # The image
     ext: tuple[str, ...]
     all_ext: bool
@@ -35,13 +36,15 @@ class FitWords:
     mask: str | None
     dq: str | None
     dq_bits: str | None
+    weight: str | None
+    weight_type: Literal["exposure", "ivar"] | None
     # Which stars
     catalog: str | None
     forced: bool
     catalog_coords: Literal["auto", "sky", "pixel"]
+    finder: Literal["matched", "dao", "iraf"]
     threshold: float
     fwhm: float | None
-    roundness: float
     min_separation: float | None
     # The fit
     fit_shape: tuple[int, int] | None
@@ -50,7 +53,7 @@ class FitWords:
     group: float | None
     no_group: bool
     local_bkg: tuple[float, float] | None
-    no_local_bkg: bool
+    keep_all: bool
     zero_point: float | None
     # Output
     residual: str | None
@@ -76,13 +79,12 @@ class FitWords:
             inner, outer = annulus
             msg = f"--local-bkg needs INNER below OUTER, got {inner:g} {outer:g}"
             raise UsageFault(msg)
-        for option, given, off in (
-            ("group", self.group, self.no_group),
-            ("local-bkg", self.local_bkg, self.no_local_bkg),
-        ):
-            if given is not None and off:
-                msg = f"--{option} and --no-{option} exclude each other; give one"
-                raise UsageFault(msg)
+        if self.group is not None and self.no_group:
+            msg = "--group and --no-group exclude each other; give one"
+            raise UsageFault(msg)
+        if self.weight_type is not None and self.weight is None:
+            msg = "--weight-type needs the weights: give --weight EXT|FILE"
+            raise UsageFault(msg)
         if self.forced and self.catalog is None:
             msg = "--forced needs the positions: give --catalog FILE"
             raise UsageFault(msg)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from astropy.nddata import NDData
 
-from psfphot.psf import GriddedPSFModel, ImagePSF
+from psfphot.psf import GriddedPSFModel, ImagePSF, PolynomialPSFModel
 
 
-def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel:
+def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel | PolynomialPSFModel:
     """Convolve a sampled PSF with a circular Gaussian.
 
     Drizzling, mosaicking and reprojection spread every star a little, which
@@ -18,14 +18,14 @@ def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel:
 
     Parameters
     ----------
-    model : `~psfphot.psf.ImagePSF` or `~psfphot.psf.GriddedPSFModel`
+    model : ImagePSF, GriddedPSFModel or PolynomialPSFModel
         The PSF; it is not changed.
     sigma : float
         The Gaussian's standard deviation in image pixels, positive.
 
     Returns
     -------
-    `~psfphot.psf.ImagePSF` or `~psfphot.psf.GriddedPSFModel`
+    ImagePSF, GriddedPSFModel or PolynomialPSFModel
         The wider PSF. What leaves the stamp is lost from it, as wings are.
 
     Raises
@@ -37,7 +37,7 @@ def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel:
         msg = f"--psf-blur must be above 0, got {sigma:g}"
         raise ValueError(msg)
     # Not `A | B`: between astropy's models that makes a compound model.
-    if not isinstance(model, (ImagePSF, GriddedPSFModel)):
+    if not isinstance(model, (ImagePSF, GriddedPSFModel, PolynomialPSFModel)):
         msg = "--psf-blur needs a PSF from a file; give gaussian: another FWHM instead"
         raise ValueError(msg)  # noqa: TRY004  (a matter of the option's value)
     ny, nx = model.data.shape[-2:]
@@ -48,6 +48,14 @@ def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel:
     data = along_y @ np.asarray(model.data, dtype=float) @ along_x
     if isinstance(model, GriddedPSFModel):
         return GriddedPSFModel(NDData(data, meta=dict(model.meta)))
+    if isinstance(model, PolynomialPSFModel):
+        return PolynomialPSFModel(
+            data,
+            model.center,
+            model.scale,
+            origin=model.origin,
+            oversampling=model.oversampling,
+        )
     return ImagePSF(data, origin=model.origin, oversampling=model.oversampling)
 
 

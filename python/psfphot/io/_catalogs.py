@@ -10,76 +10,170 @@ import numpy as np
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
 from psfphot._files import file_suffix, replacing
+from psfphot.io._coordinates import sky_errors, to_sky
 from psfphot.io._errors import MissingPackageError
+from psfphot.io._fits import as_path
+from psfphot.io._rounding import rounded
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
     from pathlib import Path
 
-    from astropy.wcs import WCS
+    from numpy.typing import NDArray
 
-CATALOG_SUFFIXES = (".ecsv", ".fits", ".fits.gz", ".parquet")
+    from psfphot.io._coordinates import SkyMap
+
+CATALOG_SUFFIXES = (".ecsv", ".fits", ".fits.gz", ".parquet", ".csv", ".vot", ".xml")
 
 
-def add_sky_coordinates(catalog: Table, wcs: WCS) -> None:
+def add_sky_coordinates(catalog: Table, wcs: SkyMap) -> None:
     """Add columns ``ra`` and ``dec``: ICRS, degrees, whatever the WCS's frame.
 
     Parameters
     ----------
     catalog : `~astropy.table.Table`
         With ``x_fit`` and ``y_fit``, which count from 0; changed in place.
-        The new columns follow ``y_fit``.
-    wcs : `~astropy.wcs.WCS`
+        The new columns follow ``y_fit``. Where it has ``x_err`` and ``y_err``,
+        in pixels, ``ra_err`` and ``dec_err`` follow ``y_err``: milliarcseconds,
+        the first along a great circle.
+    wcs : `~astropy.wcs.WCS` or `GeneralizedWCS`
         Celestial coordinates.
     """
     x, y = (np.asarray(catalog[name], dtype=float) for name in ("x_fit", "y_fit"))
     known = np.isfinite(x) & np.isfinite(y)
     ra, dec = np.full(len(x), np.nan), np.full(len(x), np.nan)
     if known.any():
-        sky = wcs.pixel_to_world(x[known], y[known]).icrs
+        sky = to_sky(wcs, x[known], y[known])
         ra[known], dec[known] = sky.ra.deg, sky.dec.deg
     where = catalog.colnames.index("y_fit") + 1
     values = [u.Quantity(ra, u.deg), u.Quantity(dec, u.deg)]
     catalog.add_columns(values, indexes=[where, where], names=["ra", "dec"])
     for name in ("ra", "dec"):
         catalog[name].info.description = "ICRS"
+    if {"x_err", "y_err"} <= set(catalog.colnames):
+        _add_sky_errors(catalog, wcs, known)
 
 
-def write_catalog(path: Path, catalog: Table) -> None:
-    """Write a catalogue, as ECSV, FITS or Parquet by the file's extension.
+def add_snr(catalog: Table) -> None:
+    """Add a column ``snr`` after ``flux_err``: the flux in units of its error.
 
     Parameters
     ----------
-    path : `~pathlib.Path`
-        The file; replaced if it is there.
+    catalog : `~astropy.table.Table`
+        With ``flux_fit`` and ``flux_err``; changed in place.
+    """
+    flux, error = (
+        np.array(getattr(catalog[name], "value", catalog[name]), dtype=float)
+        for name in ("flux_fit", "flux_err")
+    )
+    error[~(error > 0)] = np.nan
+    where = catalog.colnames.index("flux_err") + 1
+    catalog.add_column(flux / error, index=where, name="snr")
+    catalog["snr"].info.description = "flux_fit / flux_err"
+
+
+def _add_sky_errors(catalog: Table, wcs: SkyMap, known: NDArray[np.bool_]) -> None:
+    names = ("x_fit", "y_fit", "x_err", "y_err")
+    columns = [np.asarray(catalog[name], dtype=float)[known] for name in names]
+    where = catalog.colnames.index("y_err") + 1
+    values = [u.Quantity(np.full(len(known), np.nan), u.mas) for _ in range(2)]
+    if known.any():
+        for value, found in zip(values, sky_errors(wcs, *columns), strict=True):
+            value[known] = found
+    catalog.add_columns(values, indexes=[where, where], names=["ra_err", "dec_err"])
+    for name, said in (("ra_err", "along a great circle"), ("dec_err", "")):
+        catalog[name].info.description = ", ".join(
+            filter(None, ["1-sigma error", said])
+        )
+
+
+def write_catalog(path: str | os.PathLike[str], catalog: Table) -> None:
+    """Write a catalogue in the format that the file's extension names.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; replaced if it is there. ``.ecsv``, ``.fits``, ``.parquet``,
+        ``.csv``, or ``.vot`` and ``.xml`` for a VOTable.
     catalog : `~astropy.table.Table`
         The catalogue. ECSV and Parquet keep its ``meta`` as it is; FITS as
-        COMMENT cards ``key = value``, since most keys are no FITS keywords.
+        COMMENT cards ``key = value``, since most keys are no FITS keywords;
+        VOTable as one description of such lines; CSV has none, and no units.
+        In text (ECSV and CSV) numbers have the digits that their errors
+        deserve, see `rounded`.
 
     Raises
     ------
+    ValueError
+        If the extension is unknown.
     OSError
         If the file cannot be written.
     MissingPackageError
         If it is to be Parquet and pyarrow is not installed.
     """
+    path = as_path(path)
     suffix = file_suffix(path)
+    if suffix not in CATALOG_SUFFIXES:
+        known = ", ".join(CATALOG_SUFFIXES)
+        msg = f"{path}: unknown extension {suffix!r}; use one of {known}"
+        raise ValueError(msg)
     # Columns with a unit, not quantities: any reader of ECSV knows those.
     table = Table(catalog, copy=False)
     table.meta = {key: _plain(value) for key, value in catalog.meta.items()}
+    if suffix == ".parquet":
+        require_parquet(path)
     with replacing(path) as part:
-        if suffix == ".parquet":
-            require_parquet(path)
-            table.write(part, format="parquet", overwrite=True)
-        elif suffix != ".ecsv":
-            lines = [f"{key} = {_one_line(value)}" for key, value in table.meta.items()]
-            table.meta.clear()
-            table.meta["comments"] = lines
-            _to_hdu(table).writeto(part, overwrite=True)
-        else:
-            table.write(part, format="ascii.ecsv", overwrite=True)
+        _WRITERS.get(suffix, _write_fits)(part, table)
+
+
+def _write_fits(path: Path, table: Table) -> None:
+    lines = _meta_lines(table)
+    table.meta.clear()
+    table.meta["comments"] = lines
+    _to_hdu(table).writeto(path, overwrite=True)
+
+
+def _write_parquet(path: Path, table: Table) -> None:
+    table.write(path, format="parquet", overwrite=True)
+
+
+def _write_ecsv(path: Path, table: Table) -> None:
+    rounded(table).write(path, format="ascii.ecsv", overwrite=True)
+
+
+def _write_csv(path: Path, table: Table) -> None:
+    rounded(table).write(path, format="ascii.csv", overwrite=True)
+
+
+def _write_votable(path: Path, table: Table) -> None:
+    # (takes a while to be imported, and few need it)
+    from astropy.io.votable import from_table  # noqa: PLC0415
+
+    lines = _meta_lines(table)
+    table.meta.clear()
+    with warnings.catch_warnings():
+        # Units outside the VO's standard stay as they are.
+        warnings.simplefilter("ignore", AstropyWarning)
+        votable = from_table(table)
+        votable.description = "\n".join(lines)
+        votable.to_xml(str(path))
+
+
+_WRITERS: dict[str, Callable[[Path, Table], None]] = {
+    ".parquet": _write_parquet,
+    ".ecsv": _write_ecsv,
+    ".csv": _write_csv,
+    ".vot": _write_votable,
+    ".xml": _write_votable,
+}
+
+
+def _meta_lines(table: Table) -> list[str]:
+    return [f"{key} = {_one_line(value)}" for key, value in table.meta.items()]
 
 
 def require_parquet(path: Path, *, reading: bool = False) -> None:
@@ -96,12 +190,14 @@ def require_parquet(path: Path, *, reading: bool = False) -> None:
             raise MissingPackageError(msg)
 
 
-def write_regions(path: Path, catalog: Table, *, radius: float) -> None:
+def write_regions(
+    path: str | os.PathLike[str], catalog: Table, *, radius: float
+) -> None:
     """Write the fitted positions as circles in a DS9 region file.
 
     Parameters
     ----------
-    path : `~pathlib.Path`
+    path : str or path-like
         The file; replaced if it is there.
     catalog : `~astropy.table.Table`
         With ``id``, ``x_fit``, ``y_fit`` and ``flags``. Sources with a flag
@@ -109,6 +205,7 @@ def write_regions(path: Path, catalog: Table, *, radius: float) -> None:
     radius : float
         The circles' radius in pixels.
     """
+    path = as_path(path)
     lines = [
         "# Region file format: DS9 version 4.1",
         "global color=green width=1 select=1 fixed=0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from contextlib import contextmanager
@@ -24,13 +25,35 @@ if TYPE_CHECKING:
 
 _TRUNCATED = "File may have been truncated"
 
-#: A file and, in brackets, one of its extensions.
-_WITH_EXTENSION = re.compile(r"(?P<path>.*)\[(?P<ext>[^\[\]]*)\]")
+#: A file and, in brackets, one of its extensions, and perhaps a plane of it.
+_WITH_EXTENSION = re.compile(
+    r"(?P<path>.*?)\[(?P<ext>[^\[\]]*)\](?P<plane>\[[^\[\]]*\])?"
+)
+
+#: An extension, and perhaps one plane of a cube: ``SCI,2[0]``.
+_WITH_PLANE = re.compile(r"(?P<ext>[^\[\]]*)(\[(?P<plane>[^\[\]]*)\])?")
+
+#: What FITS files end in that hold images to be read; a compressed one in any.
+FITS_SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".fts", ".fz")
+
+
+def as_path(path: str | os.PathLike[str]) -> Path:
+    """Make a path of what names a file.
+
+    Raises
+    ------
+    TypeError
+        If it is neither text nor a path.
+    """
+    if isinstance(path, str | os.PathLike):
+        return Path(path)
+    msg = f"path must be the name of a file, got {type(path).__name__}"
+    raise TypeError(msg)
 
 
 @contextmanager
 def open_fits(path: Path) -> Iterator[fits.HDUList]:
-    """Open a FITS file to be read, with one-line errors."""
+    """Open a FITS file, compressed or not, to be read, with one-line errors."""
     if path.is_dir():
         msg = f"{path}: is a directory; give a FITS file"
         raise IsADirectoryError(msg)
@@ -56,29 +79,62 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
             raise FileFormatError(msg) from exc
 
 
-def split_extension(text: str) -> tuple[Path, str | None]:
+def split_extension(text: str | os.PathLike[str]) -> tuple[Path, str | None]:
     """Split ``file.fits[SCI,2]`` into the file and the extension.
 
     Parameters
     ----------
-    text : str
+    text : str or path-like
         A file, or a file and an extension; a file of the very name counts
-        first.
+        first. A plane of a cube may follow: ``file.fits[SCI][2]``.
 
     Returns
     -------
     path : `~pathlib.Path`
     ext : str or `None`
-        `None` where no extension is named.
+        As `psfphot.io.read_image` takes it: ``SCI,2``, ``SCI[2]``; `None`
+        where no extension is named.
     """
-    found = _WITH_EXTENSION.fullmatch(text)
-    if found is None or Path(text).exists():
-        return Path(text), None
-    return Path(found["path"]), found["ext"]
+    path = as_path(text)
+    found = _WITH_EXTENSION.fullmatch(os.fspath(path))
+    if found is None or path.exists():
+        return path, None
+    return Path(found["path"]), found["ext"] + (found["plane"] or "")
 
 
-def science_extensions(path: Path) -> list[str]:
+def split_plane(ext: str, path: Path) -> tuple[str, tuple[int, ...]]:
+    """Split ``SCI[2]`` into the extension and the indices of a plane.
+
+    Returns
+    -------
+    ext : str
+    plane : tuple of int
+        Indices along the leading axes of the array, from 0; empty for all.
+
+    Raises
+    ------
+    FileFormatError
+        If the brackets hold no integers.
+    """
+    found = _WITH_PLANE.fullmatch(ext)
+    if found is not None and found["plane"] is None:
+        return ext, ()
+    try:
+        if found is None:
+            raise ValueError  # noqa: TRY301
+        return found["ext"], tuple(int(word) for word in found["plane"].split(","))
+    except ValueError as exc:
+        msg = f"{path}: a plane is named as in [SCI][2], counted from 0, got [{ext}]"
+        raise FileFormatError(msg) from exc
+
+
+def science_extensions(path: str | os.PathLike[str]) -> list[str]:
     """List the SCI extensions of a file; where it has none, all its images.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
 
     Returns
     -------
@@ -92,6 +148,7 @@ def science_extensions(path: Path) -> list[str]:
     FileFormatError
         If it is not FITS or has no image.
     """
+    path = as_path(path)
     with open_fits(path) as hdus:
         images = [hdu for hdu in hdus if is_image(hdu)]
         science = [hdu for hdu in images if hdu.name == "SCI"]
@@ -114,14 +171,29 @@ def extension_label(hdus: fits.HDUList, hdu: Any) -> str:
     return hdu.name if hdu.ver == 1 else f"{hdu.name},{hdu.ver}"
 
 
-def choose_image(hdus: fits.HDUList, ext: str | None, path: Path) -> Any:
-    """Find the extension that was asked for, or else the science image."""
+def choose_image(
+    hdus: fits.HDUList, ext: str | None, path: Path
+) -> tuple[Any, tuple[int, ...]]:
+    """Find the extension that was asked for, or else the science image.
+
+    Returns
+    -------
+    hdu : `~astropy.io.fits.ImageHDU`
+    plane : tuple of int
+        The plane that was asked for; see `split_plane`.
+    """
+    ext, plane = ("", ()) if ext is None else split_plane(ext, path)
+    return _choose_image(hdus, ext.strip() or None, path), plane
+
+
+def _choose_image(hdus: fits.HDUList, ext: str | None, path: Path) -> Any:
     if ext is None:
         images = [hdu for hdu in hdus if is_image(hdu)]
         flat = [h for h in images if sum(n > 1 for n in h.shape) <= 2]  # noqa: PLR2004
-        science = [hdu for hdu in flat if hdu.name == "SCI"]
-        if science or flat or images:
-            return (science or flat or images)[0]
+        science = [hdu for hdu in images if hdu.name == "SCI"]
+        if images:
+            flat_science = [hdu for hdu in flat if hdu.name == "SCI"]
+            return (flat_science or science or flat or images)[0]
         msg = f"{path}: has no image; it has {_listing(hdus)}"
         raise FileFormatError(msg)
     name, _, version = ext.partition(",")
@@ -148,25 +220,96 @@ def _listing(hdus: fits.HDUList) -> str:
     return ", ".join(entries)
 
 
-def read_plane(hdu: Any, name: str) -> NDArray[Any]:
+def read_plane(hdu: Any, name: str, plane: tuple[int, ...] = ()) -> NDArray[Any]:
     """Return the data as a two-dimensional float array in native byte order."""
-    return as_float_array(read_pixels(hdu, name), name)
+    return as_float_array(read_pixels(hdu, name, plane), name)
 
 
-def read_pixels(hdu: Any, name: str) -> NDArray[Any]:
-    """Return the data as they are stored, two-dimensional."""
-    try:
-        data = hdu.data
-    except Exception as exc:  # (those of decompression have many types)
-        msg = f"{name}: the data are cut off or broken"
-        raise FileFormatError(msg) from exc
+def read_pixels(hdu: Any, name: str, plane: tuple[int, ...] = ()) -> NDArray[Any]:
+    """Return the data as they are stored, two-dimensional.
+
+    Parameters
+    ----------
+    hdu : `~astropy.io.fits.ImageHDU`
+        The extension.
+    name : str
+        What it is called in messages.
+    plane : tuple of int, optional
+        Which plane of a cube, see `split_plane`.
+
+    Raises
+    ------
+    FileFormatError
+        If the data are broken, or not one plane.
+    """
+    data = read_array(hdu, name)
+    if plane:
+        data = _plane_of(data, plane, name)
     if data.ndim > 2:  # noqa: PLR2004
         data = data.squeeze(axis=tuple(np.flatnonzero(np.array(data.shape[:-2]) == 1)))
     if data.ndim != 2:  # noqa: PLR2004
-        shape = " x ".join(str(n) for n in reversed(data.shape))
-        msg = f"{name}: a 2D image is needed, this one is {shape}; cut out one plane"
-        raise FileFormatError(msg)
+        raise FileFormatError(_no_image(data.shape, name))
     return np.asarray(data)
+
+
+def read_array(hdu: Any, name: str) -> NDArray[Any]:
+    """Return all data of an extension, whatever their dimensions."""
+    try:
+        return np.asarray(hdu.data)
+    except Exception as exc:  # (those of decompression have many types)
+        msg = f"{name}: the data are cut off or broken"
+        raise FileFormatError(msg) from exc
+
+
+def refuse_time_series(
+    hdus: fits.HDUList, hdu: Any, plane: tuple[int, ...], name: str
+) -> None:
+    """Refuse integrations, or the groups of a ramp, of which none was chosen.
+
+    Raises
+    ------
+    FileFormatError
+        If it is a cube along time by its header: the message says what to do.
+    """
+    cube = [n for n in hdu.shape[:-2] if n > 1]
+    if plane or not cube:
+        return
+    header = hdus[0].header
+    n_integrations = header.get("NINTS", 1)
+    shape = " x ".join(str(n) for n in reversed(hdu.shape))
+    if len(hdu.shape) == 4 and "NGROUPS" in header:  # noqa: PLR2004
+        msg = (
+            f"{name}: holds the ramps of a detector ({shape}), no fluxes; "
+            "measure the _rate or _cal file made of it"
+        )
+        raise FileFormatError(msg)
+    is_series = bool(header.get("TSOVISIT")) or n_integrations == cube[0]
+    if is_series and n_integrations != 1:
+        msg = (
+            f"{name}: is a time series of {cube[0]} integrations ({shape}); measure "
+            "the _rate or _cal file of their mean, or one, counted from 0: [EXT][0]"
+        )
+        raise FileFormatError(msg)
+
+
+def _plane_of(data: NDArray[Any], plane: tuple[int, ...], name: str) -> NDArray[Any]:
+    axes = data.shape[: max(data.ndim - 2, 0)]
+    inside = all(-n <= i < n for i, n in zip(plane, axes, strict=False))
+    if len(plane) <= len(axes) and inside:
+        return np.asarray(data[plane])
+    shape = " x ".join(str(n) for n in reversed(data.shape))
+    asked = ",".join(str(i) for i in plane)
+    msg = f"{name}: has no plane [{asked}] (counted from 0), it is {shape}"
+    raise FileFormatError(msg)
+
+
+def _no_image(shape: tuple[int, ...], name: str) -> str:
+    text = " x ".join(str(n) for n in reversed(shape))
+    msg = f"{name}: a 2D image is needed, this one is {text}"
+    if len(shape) < 2:  # noqa: PLR2004
+        return msg
+    first = ",".join("0" for _ in shape[:-2])
+    return f"{msg}; choose one plane, counted from 0: [EXT][{first}]"
 
 
 def parse_unit(text: Any) -> u.UnitBase | None:

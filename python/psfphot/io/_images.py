@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
-from astropy.wcs import WCS
 
 from psfphot._files import replacing
+from psfphot.io._area import find_pixel_area
+from psfphot.io._detector import Detector, find_detector
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
+    as_path,
     choose_image,
     extension_label,
     open_fits,
     parse_unit,
     read_plane,
+    refuse_time_series,
+    split_extension,
 )
-from psfphot.io._planes import Owner, find_bad_quality, find_error, find_mask
+from psfphot.io._fits_image import FitsImage, joined_masks
+from psfphot.io._levels import find_gain, find_read_noise, find_saturation
+from psfphot.io._masks import find_mask
+from psfphot.io._planes import Owner, Plane, find_error, find_quality
+from psfphot.io._roman import read_roman
+from psfphot.io._wcs import find_coordinates, lookup_tables
+from psfphot.io._weights import (
+    check_weight_type,
+    error_of_weight,
+    find_unexposed,
+    find_weight,
+    no_weight,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
     from astropy import units as u
     from numpy.typing import NDArray
@@ -44,90 +59,53 @@ _STORAGE_KEYS = (
 )
 
 
-@dataclass(frozen=True)
-class FitsImage:
-    """An image with all that its file says about it.
-
-    Attributes
-    ----------
-    data : 2D float array
-        The pixels, in native byte order; float32 or float64.
-    error : 2D float array or `None`
-        1-sigma errors of the pixels.
-    mask : 2D bool array
-        `True` where the data are not finite, the error is unusable, or a mask
-        or the data quality says so.
-    unit : `~astropy.units.UnitBase` or `None`
-        The unit of ``data`` and ``error``, from BUNIT.
-    wcs : `~astropy.wcs.WCS` or `None`
-        The celestial coordinates, in whatever frame the file has them.
-    header : `~astropy.io.fits.Header`
-        The header of the extension that was read, for images made from it.
-    name : str
-        The file and its extension, for messages: ``m31.fits[SCI,1]``.
-    error_source : str
-        Where ``error`` is from; empty without it.
-    n_masked : dict
-        How many pixels are masked by what, by its name; a pixel may count
-        more than once.
-    primary : `~astropy.io.fits.Header`
-        The file's first header, which holds what is true of all extensions.
-    """
-
-    data: NDArray[Any]
-    error: NDArray[Any] | None
-    mask: NDArray[np.bool_]
-    unit: u.UnitBase | None
-    wcs: WCS | None
-    header: fits.Header
-    name: str
-    error_source: str = ""
-    n_masked: dict[str, int] = field(default_factory=dict)
-    primary: fits.Header = field(default_factory=fits.Header)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The shape (ny, nx)."""
-        ny, nx = self.data.shape
-        return ny, nx
-
-    def keyword(self, name: str) -> Any:
-        """Look a keyword up, first in the extension's header; `None` without."""
-        return self.header.get(name, self.primary.get(name))
-
-
 def read_image(
-    path: Path,
+    path: str | os.PathLike[str],
     ext: str | None = None,
     *,
     error: str | None = None,
     mask: str | None = None,
     dq: str | None = None,
     dq_bits: str | None = None,
+    weight: str | None = None,
+    weight_type: str | None = None,
 ) -> FitsImage:
     """Read an image, its errors, mask, unit and coordinates from FITS.
 
     Parameters
     ----------
-    path : `~pathlib.Path`
-        The file; ``.gz`` is unpacked on the way.
+    path : str or path-like
+        The file, tile-compressed, gzipped or neither; or a level 2 image of
+        Roman in ASDF, which needs ``psfphot[jwst]``. Text may have the extension
+        in brackets: ``image.fits[SCI,2]``.
     ext : str, optional
         The extension as a number (``"2"``), a name (``"SCI"``), or a name and
-        its version (``"SCI,2"``). By default SCI if there is one, otherwise
-        the first two-dimensional image.
+        its version (``"SCI,2"``), and the plane of a cube, counted from 0, in
+        brackets (``"SCI[2]"``). By default SCI if there is one, otherwise the
+        first two-dimensional image.
     error : str, optional
         The 1-sigma errors: a number for all pixels, ``FILE``, ``FILE[EXT]``,
-        ``[EXT]`` in the same file, or ``none``. By default the ERR extension
-        of the same version, if there is one.
+        ``[EXT]`` in the same file, or ``none``. By default the extension ERR,
+        VAR, VARIANCE or UNCERT of the same version, if there is one. Variances
+        are told by the extension's name, which begins with VAR, or by UTYPE.
     mask : str, optional
-        ``FILE``, ``FILE[EXT]`` or ``[EXT]``: not zero is bad.
+        ``FILE``, ``FILE[EXT]`` or ``[EXT]``: not zero is bad; or
+        ``EXT OP NUMBER``, as ``WHT==0``: what that is true of is bad.
     dq : str, optional
         The extension with the data quality, or ``none``. By default the DQ
         extension of the same version, if there is one.
     dq_bits : str, optional
         Which of its bits are bad: ``all``, values joined by commas (``4,16``),
         or ``~`` and those that are not. By default 1 (DO_NOT_USE) for JWST
-        and all for others.
+        and Roman and all for others.
+    weight : str, optional
+        The weights of the pixels: ``FILE``, ``FILE[EXT]``, ``EXT`` or ``[EXT]``
+        in the same file, or ``none``. Pixels whose weight is not finite, 0 or
+        negative have no data; the errors are made of the others. By default the
+        WHT extension, if there is one, tells the pixels without data alone.
+    weight_type : {"exposure", "ivar"}, optional
+        What ``weight`` is: relative, the default, which is scaled to the
+        measured noise; or the inverse variance.
 
     Returns
     -------
@@ -140,46 +118,114 @@ def read_image(
     FileFormatError
         If it is not FITS, has no such image, or something else that was asked
         for is not there or does not go with the image.
+    MissingPackageError
+        If it is Roman's and the packages for it are not installed.
     ValueError
-        If an argument cannot be understood.
+        If an argument cannot be understood, or both ``error`` and ``weight``
+        are to give the errors.
     """
+    check_weight_type(weight_type)
+    if not _is_none(weight) and not _is_none(error):
+        msg = (
+            "error and weight exclude each other: both give the errors of the "
+            f"pixels, got {error!r} and {weight!r}"
+        )
+        raise ValueError(msg)
+    path = as_path(path)
+    if ext is None:
+        path, ext = split_extension(path)
+    if path.suffix.lower() == ".asdf":
+        _refuse_for_asdf(ext=ext, error=error, mask=mask, dq=dq, weight=weight)
+        return read_roman(path, dq_bits)
     with open_fits(path) as hdus:
-        hdu = choose_image(hdus, ext, path)
-        name = f"{path.name}[{extension_label(hdus, hdu)}]"
-        data = read_plane(hdu, name)
+        hdu, plane = choose_image(hdus, ext, path)
+        label = extension_label(hdus, hdu)
+        name = f"{path.name}[{label}]"
+        if plane:
+            name += f"[{','.join(map(str, plane))}]"
+        refuse_time_series(hdus, hdu, plane, name)
+        data = read_plane(hdu, name, plane)
         header, primary = hdu.header.copy(), hdus[0].header.copy()
         unit = _unit(header.get("BUNIT"), name)
-        owner = Owner(hdus, hdu, path, name, data.shape, unit)
-        errors = find_error(owner, error)
-        quality = find_bad_quality(owner, dq, dq_bits)
-        given = None if mask is None else find_mask(owner, mask)
-        wcs = _celestial_wcs(header, hdus, name)
+        owner = Owner(hdus, hdu, path, name, data.shape, unit, plane)
+        weights = find_weight(owner, weight)
+        errors = find_error(owner, error) if _is_none(weight) else None
+        quality = find_quality(owner, dq, dq_bits)
+        planes = [
+            quality and quality.bad,
+            None if mask is None else find_mask(owner, mask),
+            weights
+            and Plane(no_weight(weights.pixels), f"no weight in {weights.source}"),
+            None if weights else find_unexposed(owner),
+        ]
+        coordinates = find_coordinates(header, hdus, name)
+        tables = lookup_tables(header, hdus)
+
+        def keyword(key: str) -> Any:
+            return header.get(key, primary.get(key))
+
+        detector = find_detector(keyword, coordinates.cutout)
+        area = find_pixel_area(owner, detector, coordinates.wcs, keyword("IDCSCALE"))
     bad = {"not finite": ~np.isfinite(data)}
     if bad["not finite"].all():
         msg = f"{name}: has no pixel with a finite value"
         raise FileFormatError(msg)
+    bad |= {plane.source: plane.pixels for plane in planes if plane is not None}
+    mask_of_all = joined_masks(bad, name)
+    if weights is not None and not _is_none(weight):
+        errors = error_of_weight(data, weights, weight_type, mask_of_all)
     if errors is not None:
         usable = np.isfinite(errors.pixels) & (errors.pixels > 0)
         bad["no usable error"] = ~usable
-    for plane in (quality, given):
-        if plane is not None:
-            bad[plane.source] = plane.pixels
+        mask_of_all = joined_masks(bad, name)
     return FitsImage(
         data,
         None if errors is None else errors.pixels,
-        _joined(bad, name),
+        mask_of_all,
         unit,
-        wcs,
+        coordinates.wcs,
         header,
         name,
         error_source="" if errors is None else errors.source,
         n_masked={what: int(np.count_nonzero(pixels)) for what, pixels in bad.items()},
         primary=primary,
+        masks=bad,
+        weight=None if weights is None else weights.pixels,
+        saturated=_pixels(quality and quality.saturated),
+        saturation=find_saturation(keyword, data),
+        gain=find_gain(keyword),
+        read_noise=find_read_noise(keyword),
+        detector=detector,
+        area=area,
+        wcs_source=coordinates.source,
+        tables=tuple(tables),
     )
 
 
+def read_detector(path: str | os.PathLike[str], ext: str | None = None) -> Detector:
+    """Read from the headers alone which detector an image is of.
+
+    Parameters
+    ----------
+    path, ext
+        As for `read_image`.
+
+    Returns
+    -------
+    detector : `Detector`
+        One that says nothing where the file cannot be read.
+    """
+    try:
+        with open_fits(as_path(path)) as hdus:
+            hdu, _ = choose_image(hdus, ext, as_path(path))
+            header, primary = hdu.header, hdus[0].header
+            return find_detector(lambda key: header.get(key, primary.get(key)))
+    except (OSError, FileFormatError):
+        return Detector()
+
+
 def write_image(
-    path: Path,
+    path: str | os.PathLike[str],
     data: NDArray[Any],
     like: FitsImage,
     *,
@@ -190,17 +236,19 @@ def write_image(
 
     Parameters
     ----------
-    path : `~pathlib.Path`
+    path : str or path-like
         The file to write; replaced if it is there.
     data : 2D array
         The pixels, of the same shape as ``like``.
     like : `FitsImage`
-        The image whose unit and coordinates these are.
+        The image whose unit and coordinates these are; the lookup tables of its
+        distortion come along.
     history : str
         How the image was made, for its HISTORY.
     error : 2D array, optional
         Errors for an ERR extension; then the image goes into SCI.
     """
+    path = as_path(path)
     header = like.header.copy()
     for key in _STORAGE_KEYS:
         header.remove(key, ignore_missing=True)
@@ -218,16 +266,25 @@ def write_image(
                     fits.ImageHDU(np.asarray(error, dtype=np.float32), name="ERR"),
                 ]
             )
+        hdus.extend(table.copy() for table in like.tables)
         hdus.writeto(part, output_verify="silentfix+ignore", overwrite=True)
 
 
-def _joined(bad: dict[str, NDArray[np.bool_]], name: str) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = np.logical_or.reduce(list(bad.values()))
-    if mask.all():
-        counts = ", ".join(f"{what}: {np.sum(bad[what])}" for what in bad)
-        msg = f"{name}: every pixel is masked ({counts})"
-        raise FileFormatError(msg)
-    return mask
+def _is_none(spec: str | None) -> bool:
+    return spec is None or spec.lower() == "none"
+
+
+def _pixels(plane: Plane | None) -> NDArray[Any] | None:
+    return None if plane is None else plane.pixels
+
+
+def _refuse_for_asdf(**given: str | None) -> None:
+    for option, text in given.items():
+        if text is not None:
+            msg = (
+                f"{option} is for FITS files, an ASDF file has all in it; got {text!r}"
+            )
+            raise ValueError(msg)
 
 
 def _unit(text: Any, name: str) -> u.UnitBase | None:
@@ -240,30 +297,3 @@ def _unit(text: Any, name: str) -> u.UnitBase | None:
             stacklevel=3,
         )
     return unit
-
-
-def _celestial_wcs(header: fits.Header, hdus: fits.HDUList, name: str) -> WCS | None:
-    """Return the celestial part of the WCS, or `None` where there is none."""
-    try:
-        with warnings.catch_warnings():
-            # Repairs of dates and units by astropy do not concern positions.
-            warnings.simplefilter("ignore")
-            full = WCS(header, fobj=hdus)
-            if not full.has_celestial:
-                return None
-            wcs = full if full.naxis == 2 else full.celestial  # noqa: PLR2004
-            centre = wcs.pixel_to_world(header["NAXIS1"] / 2, header["NAXIS2"] / 2)
-            finite = bool(np.isfinite(centre.icrs.ra.deg))
-    except Exception as exc:  # noqa: BLE001  (wcslib's faults have many types)
-        reason = str(exc).strip().splitlines()[:1] or [type(exc).__name__]
-        finite, reasons = False, reason[0]
-    else:
-        reasons = "the image's centre has no position on the sky"
-    if finite:
-        return wcs
-    warnings.warn(
-        f"{name}: the WCS cannot be used, so no RA and Dec: {reasons}",
-        AstropyUserWarning,
-        stacklevel=3,
-    )
-    return None

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
-from astropy.wcs.utils import proj_plane_pixel_area
+
+from psfphot.io._area import COUNTS
+from psfphot.io._coordinates import pixel_area
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from astropy.table import Table
 
-    from psfphot.io._images import FitsImage
+    from psfphot.io._fits_image import FitsImage
 
 #: Of magnitudes per relative flux.
 _POGSON = 2.5 / np.log(10)
-
-#: What the detector counts, for HST's PHOTFLAM.
-_COUNTS = (u.electron, u.count, u.DN, u.adu)
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,11 @@ def find_zero_point(image: FitsImage, given: float | None = None) -> ZeroPoint:
     image : `~psfphot.io.FitsImage`
         The image. AB magnitudes (Oke & Gunn 1983, ApJ 266, 713; 3631 Jy is 0)
         are known for flux densities (Jy), for surface brightnesses (MJy/sr)
-        times the area of a pixel (PIXAR_SR, PIXAR_A2, or from the WCS), and
-        for counts, or counts per second, with PHOTFLAM and PHOTPLAM, as HST's
-        pipelines write them.
+        times the area of a pixel (PIXAR_SR, PIXAR_A2, or from the WCS), for
+        counts, or counts per second, with PHOTFLAM and PHOTPLAM, as HST's
+        pipelines write them, and for counts per second with PHOTMJSR and
+        PIXAR_SR (Roman). They are of images whose pixels' areas are equal, or
+        whose fluxes are corrected for them (`correct_pixel_area`).
     given : float, optional
         The zero point; counts before the header.
 
@@ -141,15 +142,18 @@ def _pixel_area(image: FitsImage) -> tuple[float | None, str]:
             return float(unit.to(u.sr, area)), key
     if image.wcs is None:
         return None, ""
-    return float((proj_plane_pixel_area(image.wcs) * u.deg**2).to_value(u.sr)), "WCS"
+    return pixel_area(image.wcs), "WCS"
 
 
 def _of_counts(image: FitsImage, own: u.UnitBase) -> ZeroPoint | None:
+    brightness = _of_rates(image, own)
+    if brightness is not None:
+        return brightness
     flam, pivot = (_positive(image.keyword(key)) for key in ("PHOTFLAM", "PHOTPLAM"))
     if flam is None or pivot is None:
         return None
-    rate = _scale(own, [count / u.s for count in _COUNTS])
-    total = _scale(own, _COUNTS)
+    rate = _scale(own, [count / u.s for count in COUNTS])
+    total = _scale(own, COUNTS)
     seconds = 1.0 if rate else _positive(image.keyword("EXPTIME"))
     scale = rate or total
     if seconds is None or scale is None:
@@ -159,6 +163,16 @@ def _of_counts(image: FitsImage, own: u.UnitBase) -> ZeroPoint | None:
     )
     source = "PHOTFLAM and PHOTPLAM" + ("" if rate else f", EXPTIME {seconds:g} s")
     return _ab(jansky * scale / seconds, source)
+
+
+def _of_rates(image: FitsImage, own: u.UnitBase) -> ZeroPoint | None:
+    """Tell what rates are where the header says what they are in MJy/sr (Roman)."""
+    scale = _scale(own, [count / u.s for count in COUNTS])
+    factor, area = (_positive(image.keyword(key)) for key in ("PHOTMJSR", "PIXAR_SR"))
+    if scale is None or factor is None or area is None:
+        return None
+    source = f"{own}, PHOTMJSR {factor:.4g} and pixels of {area:.4g} sr"
+    return _ab(u.Quantity(scale * factor * area, u.MJy), source)
 
 
 def _scale(unit: u.UnitBase, wanted: Sequence[u.UnitBase]) -> float | None:

@@ -1,4 +1,4 @@
-"""The planes that go with an image: errors, data quality, masks."""
+"""The planes that go with an image: errors and data quality."""
 
 from __future__ import annotations
 
@@ -31,12 +31,27 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+#: Extensions with the errors, the first that is there counts; see `_to_sigma`.
+_ERROR_NAMES = ("ERR", "VAR", "VARIANCE", "UNCERT")
+
 #: Names under which a science image is found; only these look for ERR and DQ.
 _SCIENCE_NAMES = ("SCI", "PRIMARY", "")
 
 #: JWST flags much that does not spoil a pixel; of all its bits DO_NOT_USE says
 #: "leave it out".
 _JWST_BAD = "1"
+
+#: Bits, any of them, of a pixel that was full. JWST's SATURATED (2) is set too
+#: where the groups before the pixel was full were enough; only together with
+#: DO_NOT_USE (1) nothing was left. HST: full well 256 and converter 2048, in
+#: WFPC2 converter 8.
+_SATURATED_BITS = {
+    "JWST": (1 | 2,),
+    "ROMAN": (1 | 2,),
+    "HST/ACS": (256, 2048),
+    "HST/WFC3": (256, 2048),
+    "HST/WFPC2": (8,),
+}
 
 #: Pixels of FITS files have no more bits than these.
 _BEYOND_BITS = 2**63
@@ -52,6 +67,13 @@ class Plane(NamedTuple):
     source: str
 
 
+class Quality(NamedTuple):
+    """What a data-quality extension says of the pixels."""
+
+    bad: Plane
+    saturated: Plane | None
+
+
 class Owner(NamedTuple):
     """The image that a plane is to go with."""
 
@@ -61,6 +83,16 @@ class Owner(NamedTuple):
     name: str
     shape: tuple[int, ...]
     unit: u.UnitBase | None
+    plane: tuple[int, ...] = ()
+
+    @property
+    def telescope(self) -> str:
+        """The TELESCOP of the file, in capitals."""
+        return str(self.hdus[0].header.get("TELESCOP", "")).strip().upper()
+
+    def plane_of(self, hdu: Any) -> tuple[int, ...]:
+        """Tell which plane of another extension goes with the image's."""
+        return self.plane if len(hdu.shape) == len(self.hdu.shape) else ()
 
     def sibling(self, name: str) -> Any:
         """Return the extension of this name and the image's version, or `None`."""
@@ -155,8 +187,8 @@ def find_error(owner: Owner, spec: str | None) -> Plane | None:
     return Plane(np.full(owner.shape, value), f"--error {value:g}")
 
 
-def find_bad_quality(owner: Owner, ext: str | None, bits: str | None) -> Plane | None:
-    """Find the pixels that a data-quality extension calls bad.
+def find_quality(owner: Owner, ext: str | None, bits: str | None) -> Quality | None:
+    """Find the pixels that a data-quality extension calls bad, or saturated.
 
     Parameters
     ----------
@@ -178,94 +210,130 @@ def find_bad_quality(owner: Owner, ext: str | None, bits: str | None) -> Plane |
     elif ext.lower() == "none":
         found, asked = None, True
     else:
-        found, asked = choose_image(owner.hdus, ext, owner.path), True
+        found, asked = choose_image(owner.hdus, ext, owner.path)[0], True
     if found is None:
         return None
     label = extension_label(owner.hdus, found)
-    flags = read_pixels(found, f"{owner.name}'s {label}")
-    problem = _shape_problem(flags.shape, owner)
+    flags = read_pixels(found, f"{owner.name}'s {label}", owner.plane_of(found))
+    problem = shape_problem(flags.shape, owner)
     if flags.dtype.kind not in "biu" and not np.array_equal(flags, np.trunc(flags)):
         problem = "its pixels must be integers"
     if problem is not None:
-        _unusable(f"{owner.name}: the {label} extension", problem, asked=asked)
+        refuse_plane(f"{owner.name}: the {label} extension", problem, asked=asked)
         return None
     if bits is None:
-        is_jwst = str(owner.hdus[0].header.get("TELESCOP", "")).strip() == "JWST"
-        bits = _JWST_BAD if is_jwst else _ALL
+        bits = _JWST_BAD if owner.telescope == "JWST" else _ALL
     chosen = check_bits(bits)
-    bad = flags != 0 if chosen is None else (flags.astype(np.int64) & chosen) != 0
+    full = _SATURATED_BITS.get(_camera(owner))
+    if chosen is not None or full is not None:
+        flags = flags.astype(np.int64, copy=False)
+    bad = flags != 0 if chosen is None else (flags & chosen) != 0
     said = "any bit" if chosen is None else f"bits {bits}"
-    return Plane(bad, f"{label} ({said})")
+    saturated = None
+    if full is not None:
+        saturated = Plane(
+            np.any([(flags & bit) == bit for bit in full], axis=0),
+            f"{label} (bits {', '.join(map(str, full))})",
+        )
+    return Quality(Plane(bad, f"{label} ({said})"), saturated)
 
 
-def find_mask(owner: Owner, spec: str) -> Plane:
-    """Read a mask: not zero, or not finite, is bad.
+def _camera(owner: Owner) -> str:
+    header = owner.hdus[0].header
+    if owner.telescope == "HST":
+        return f"HST/{str(header.get('INSTRUME', '')).strip().upper()}"
+    return owner.telescope
+
+
+def _own_error(owner: Owner) -> Plane | None:
+    label, found = next(
+        ((name, hdu) for name in _ERROR_NAMES if (hdu := owner.sibling(name))),
+        ("", None),
+    )
+    if found is None:
+        return None
+    pixels = read_plane(found, f"{owner.name}'s {label}", owner.plane_of(found))
+    plane = _to_sigma(owner, pixels, found.header, f"the {label} extension")
+    problem = _error_problem(plane.pixels, owner)
+    if problem is not None:
+        refuse_plane(f"{owner.name}: the {label} extension", problem, asked=False)
+        return None
+    return plane
+
+
+def _error_of_file(owner: Owner, spec: str) -> Plane:
+    pixels, name, header = pixels_of(owner, spec, read_plane)
+    plane = _to_sigma(owner, pixels, header, name)
+    problem = _error_problem(plane.pixels, owner)
+    if problem is not None:
+        refuse_plane(f"--error {name}", problem, asked=True)
+    return plane
+
+
+def _to_sigma(
+    owner: Owner, pixels: NDArray[Any], header: fits.Header, source: str
+) -> Plane:
+    """Make 1-sigma errors in the image's unit of errors or of variances.
+
+    Variances are told by the extension's name (VAR, VARIANCE, VAR_POISSON, ...)
+    or, as `~astropy.nddata.CCDData` writes them, by UTYPE.
+    """
+    kind = str(header.get("UTYPE", "")).strip()
+    if str(header.get("EXTNAME", "")).strip().upper().startswith("VAR"):
+        kind = "VarianceUncertainty"
+    power = {"VarianceUncertainty": 2, "InverseVariance": -2}.get(kind, 1)
+    if power != 1:
+        with np.errstate(all="ignore"):
+            pixels = np.sqrt(pixels if power > 0 else 1 / pixels)
+        source += " (variances)" if power > 0 else " (inverse variances)"
+    unit = parse_unit(header.get("BUNIT"))
+    # Many write the image's unit, not its square, beside variances.
+    if owner.unit is None or unit is None or unit == owner.unit:
+        return Plane(pixels, source)
+    try:
+        factor = (unit ** (1 / power)).to(owner.unit)
+    except u.UnitConversionError as exc:
+        msg = f"--error {source}: its unit is {unit}, the image's {owner.unit}"
+        raise FileFormatError(msg) from exc
+    return Plane(pixels * pixels.dtype.type(factor), source)
+
+
+def pixels_of(
+    owner: Owner, spec: str, read: Callable[[Any, str, tuple[int, ...]], NDArray[Any]]
+) -> tuple[NDArray[Any], str, fits.Header]:
+    """Read an extension of the image's file or of another.
 
     Parameters
     ----------
     owner : `Owner`
         The image.
     spec : str
-        ``FILE``, ``FILE[EXT]``, or ``[EXT]`` in the image's own file.
+        ``FILE``, ``FILE[EXT]``, ``[EXT]`` in the image's own file, each perhaps
+        with a plane, ``[EXT][2]``; by default that of the image.
+    read : callable
+        `read_plane` or `read_pixels`.
 
-    Raises
-    ------
-    ValueError
-        If its shape is not the image's.
-    OSError
-        If the file cannot be read.
+    Returns
+    -------
+    pixels : 2D array
+    name : str
+        What was read, for messages.
+    header : `~astropy.io.fits.Header`
     """
-    values, name = _pixels_of(owner, spec, read_pixels)[:2]
-    problem = _shape_problem(values.shape, owner)
-    if problem is not None:
-        _unusable(f"--mask {name}", problem, asked=True)
-    return Plane(values != 0, name)
-
-
-def _own_error(owner: Owner) -> Plane | None:
-    found = owner.sibling("ERR")
-    if found is None:
-        return None
-    error = read_plane(found, f"{owner.name}'s ERR")
-    problem = _error_problem(error, owner)
-    if problem is not None:
-        _unusable(f"{owner.name}: the ERR extension", problem, asked=False)
-        return None
-    return Plane(error, "the ERR extension")
-
-
-def _error_of_file(owner: Owner, spec: str) -> Plane:
-    error, name, header = _pixels_of(owner, spec, read_plane)
-    problem = _error_problem(error, owner)
-    if problem is not None:
-        _unusable(f"--error {name}", problem, asked=True)
-    unit = parse_unit(header.get("BUNIT"))
-    if owner.unit is None or unit is None:
-        return Plane(error, name)
-    try:
-        factor = unit.to(owner.unit)
-    except u.UnitConversionError as exc:
-        msg = f"--error {name}: its unit is {unit}, the image's {owner.unit}"
-        raise FileFormatError(msg) from exc
-    return Plane(error * error.dtype.type(factor), name)
-
-
-def _pixels_of(
-    owner: Owner, spec: str, read: Callable[[Any, str], NDArray[Any]]
-) -> tuple[NDArray[Any], str, fits.Header]:
-    """Read an extension of the image's file or of another."""
-    if spec.startswith("[") and spec.endswith("]"):
-        hdu = choose_image(owner.hdus, spec[1:-1], owner.path)
-        name = f"{owner.path.name}[{extension_label(owner.hdus, hdu)}]"
-        return read(hdu, name), name, hdu.header
     path, ext = split_extension(spec)
+    if spec.startswith("["):
+        hdu, plane = choose_image(owner.hdus, ext, owner.path)
+        name = f"{owner.path.name}[{extension_label(owner.hdus, hdu)}]"
+        return read(hdu, name, plane or owner.plane_of(hdu)), name, hdu.header
     with open_fits(path) as hdus:
-        hdu = choose_image(hdus, ext, path)
+        hdu, plane = choose_image(hdus, ext, path)
         name = f"{path.name}[{extension_label(hdus, hdu)}]"
-        return read(hdu, name), name, hdu.header.copy()
+        pixels = read(hdu, name, plane or owner.plane_of(hdu))
+        return pixels, name, hdu.header.copy()
 
 
-def _shape_problem(shape: tuple[int, ...], owner: Owner) -> str | None:
+def shape_problem(shape: tuple[int, ...], owner: Owner) -> str | None:
+    """Say what is wrong with a shape, `None` if it is the image's."""
     if shape == owner.shape:
         return None
     return f"its shape is {shape}, the image's {owner.shape}"
@@ -273,12 +341,12 @@ def _shape_problem(shape: tuple[int, ...], owner: Owner) -> str | None:
 
 def _error_problem(error: NDArray[Any], owner: Owner) -> str | None:
     positive = np.any(error > 0)
-    return _shape_problem(error.shape, owner) or (
+    return shape_problem(error.shape, owner) or (
         None if positive else "no value in it is above 0"
     )
 
 
-def _unusable(what: str, problem: str, *, asked: bool) -> None:
+def refuse_plane(what: str, problem: str, *, asked: bool) -> None:
     """Fail if it was asked for, else warn that it is left out."""
     if asked:
         msg = f"{what}: {problem}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +12,24 @@ import numpy as np
 from astropy.io.fits.verify import VerifyError
 from astropy.io.registry import IORegistryError
 
+from psfphot.io._aperture_correction import (
+    find_aperture_correction,
+    normalisation_radius,
+)
 from psfphot.io._blur import blur
+from psfphot.io._detector import choose_detector_id
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import is_image, open_fits
-from psfphot.psf import CircularGaussianPRF, GriddedPSFModel, ImagePSF
+from psfphot.io._other_psfs import is_psfex, refuse_daophot
+from psfphot.io._psf_words import MEASURED, as_formula
+from psfphot.psf import GriddedPSFModel, ImagePSF, PolynomialPSFModel
 from psfphot.psf._files.grid_file import whole_oversampling
 
 if TYPE_CHECKING:
     from astropy.io import fits
     from numpy.typing import NDArray
+
+    from psfphot.io._detector import Detector
 
 #: Where PSF makers put the oversampling; the first one present counts.
 _OVERSAMPLING_KEYS = ("OVERSAMP", "OVERSAMPLING", "DET_SAMP")
@@ -30,8 +40,6 @@ _GRID_KEYS = frozenset({"DET_YX0", "NXPSFS"})
 #: A sum within this fraction of 1, or of oversampling², is taken to mean it:
 #: a finite stamp holds less than the whole flux.
 _SUM_TOLERANCE = 0.2
-
-_GAUSSIAN = re.compile(r"gaussian:(?P<fwhm>.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,30 +54,40 @@ class Psf:
         What it is and how it was normalised, for people.
     fwhm : float
         The full width at half maximum in image pixels, measured on the model.
+    is_formula : bool
+        Whether it is a formula, and no PSF of a file.
+    measured_as : str or `None`
+        ``"gaussian"`` or ``"moffat"`` where the width is to be measured on the
+        image; then ``model`` is `None` and ``fwhm`` NaN.
     """
 
     model: Any
     description: str
     fwhm: float
+    is_formula: bool = True
+    measured_as: str | None = None
 
 
 def read_psf(
-    spec: str,
+    spec: str | os.PathLike[str],
     *,
     oversampling: int | None = None,
     grid_order: str = "auto",
     detector_id: int | None = None,
     blur_sigma: float | None = None,
+    aperture_correction: Any = None,
+    detector: Detector | None = None,
 ) -> Psf:
     """Make the PSF model that a word describes.
 
     Parameters
     ----------
-    spec : str
-        ``gaussian:FWHM`` (in pixels, integrated over the pixel), or a FITS
-        file: a grid of ePSFs of any format that
-        `psfphot.psf.GriddedPSFModel.read` recognises (STPSF, STDPSF), or one
-        ePSF image (2D).
+    spec : str or path-like
+        ``gaussian:FWHM``, ``moffat:FWHM[,BETA]`` or ``airy:FWHM`` (in pixels,
+        before it is integrated over the pixel); ``gaussian`` or ``moffat`` alone,
+        whose width is to be measured on the image; or a FITS file: a grid of
+        ePSFs of any format that `psfphot.psf.GriddedPSFModel.read` recognises
+        (STPSF, STDPSF), a PSF of PSFEx, or one ePSF image (2D).
     oversampling : int, optional
         PSF pixels per image pixel, for a 2D image whose header does not say
         (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
@@ -81,6 +99,14 @@ def read_psf(
     blur_sigma : float, optional
         Convolve the PSF of a file with a Gaussian of this standard deviation
         in image pixels, where resampling has widened the image's stars.
+    aperture_correction : float, table or path-like, optional
+        Makes fluxes total with a PSF that is normalised within a radius, as
+        those of STDPSF files are: the fraction of the light that the PSF's own
+        normalisation holds, in (0, 1]; or a table of encircled energies, see
+        `find_aperture_correction`, taken at that radius.
+    detector : `Detector`, optional
+        The image's, as `FitsImage.detector`: chooses the detector of a file that
+        holds several, where ``detector_id`` does not.
 
     Returns
     -------
@@ -94,6 +120,10 @@ def read_psf(
     is, since a finite stamp lacks a little of the wings; any other is scaled
     so that the stamp itself sums to oversampling².
 
+    The PSFs of STDPSF files hold a flux of 1 within 5.0 pixels (WFC3/UVIS and
+    ACS) or 5.5 pixels (WFC3/IR), so that fluxes are those within this radius, a
+    few per cent less than total ones; ``aperture_correction`` makes them total.
+
     Raises
     ------
     ValueError
@@ -103,14 +133,32 @@ def read_psf(
     FileFormatError
         If it holds no PSF, or its oversampling is unknown.
     """
-    gaussian = _GAUSSIAN.fullmatch(spec)
-    if gaussian:
-        _refuse("a Gaussian", oversampling=oversampling, detector_id=detector_id)
-        model, description = _gaussian(gaussian["fwhm"])
+    spec = os.fspath(spec)
+    if spec.lower() in MEASURED:
+        _refuse("a formula", oversampling=oversampling, detector_id=detector_id)
+        kind = spec.lower()
+        described = f"{kind.capitalize()}, its width measured on the image"
+        return Psf(None, described, math.nan, is_formula=True, measured_as=kind)
+    formula = as_formula(spec)
+    if formula is not None:
+        _refuse("a formula", oversampling=oversampling, detector_id=detector_id)
+        model, description = formula
     else:
         path = Path(spec)
-        data, header = _psf_image(path)
-        if data is None:
+        refuse_daophot(path)
+        with open_fits(path) as hdus:
+            from_psfex = is_psfex(path, hdus)
+        data, header = (None, None) if from_psfex else _psf_image(path)
+        if from_psfex:
+            _refuse(
+                "a PSF of PSFEx, whose file says it",
+                oversampling=oversampling,
+                detector_id=detector_id,
+            )
+            model, description = _psfex(path)
+        elif data is None:
+            if detector_id is None and detector is not None:
+                detector_id = choose_detector_id(path, detector)
             model, description = _grid(path, grid_order, detector_id)
             _refuse("a grid, whose file says it", oversampling=oversampling)
         else:
@@ -119,7 +167,13 @@ def read_psf(
     if blur_sigma is not None:
         model = blur(model, blur_sigma)
         description += f", blurred by a Gaussian of sigma {blur_sigma:g} px"
-    return Psf(model, description, measure_fwhm(model))
+    if aperture_correction is not None:
+        correction = find_aperture_correction(aperture_correction, model)
+        model = correction.apply(model)
+        description += f", {correction.description}"
+    elif hasattr(model, "meta") and normalisation_radius(model) is not None:
+        description += ", so fluxes are not total"
+    return Psf(model, description, measure_fwhm(model), is_formula=formula is not None)
 
 
 def measure_fwhm(model: Any) -> float:
@@ -140,6 +194,8 @@ def measure_fwhm(model: Any) -> float:
     x_0, y_0 = 0.0, 0.0
     if hasattr(model, "grid_xypos"):
         x_0, y_0 = np.mean(np.asarray(model.grid_xypos, dtype=float), axis=0)
+    elif isinstance(model, PolynomialPSFModel):
+        x_0, y_0 = model.center
     psf = model.copy()
     psf.flux, psf.x_0, psf.y_0 = 1.0, x_0, y_0
     half = 2.0
@@ -162,15 +218,16 @@ def _refuse(kind: str, **options: int | None) -> None:
             raise ValueError(msg)
 
 
-def _gaussian(text: str) -> tuple[Any, str]:
+def _psfex(path: Path) -> tuple[Any, str]:
     try:
-        fwhm = float(text)
-    except ValueError:
-        fwhm = np.nan
-    if not (np.isfinite(fwhm) and fwhm > 0):
-        msg = f"gaussian:FWHM needs a width in pixels above 0, got {text!r}"
-        raise ValueError(msg)
-    return CircularGaussianPRF(fwhm=fwhm), "circular Gaussian, pixel-integrated"
+        model = PolynomialPSFModel.read(path)
+    except ValueError as exc:
+        raise FileFormatError(str(exc)) from exc
+    description = (
+        f"PSFEx's, of degree {model.degree} in the position, step "
+        f"{model.meta['psf_samp']:.3g} px, normalised to the whole flux"
+    )
+    return model, description
 
 
 def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, str]:
@@ -184,6 +241,9 @@ def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, st
         raise FileFormatError(msg) from exc
     n_psfs, samples = len(model.data), int(np.max(model.oversampling))
     description = f"grid of {n_psfs} ePSFs, {samples}x oversampled, used as it is"
+    radius = normalisation_radius(model)
+    if radius is not None:
+        description += f", of flux 1 within {radius:g} px"
     return model, description
 
 

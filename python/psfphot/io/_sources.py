@@ -1,30 +1,25 @@
-"""Catalogues of sources as starting values: read, and placed on an image."""
+"""Catalogues of sources as starting values, placed on an image."""
 
 from __future__ import annotations
 
-import warnings
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
-from astropy.io.registry import IORegistryError
-from astropy.table import QTable
-from astropy.wcs.utils import proj_plane_pixel_scales
+from astropy.coordinates import Angle, SkyCoord
 
 from psfphot._columns import find_column
 from psfphot._validate import split_mask
-from psfphot.io._catalogs import require_parquet
+from psfphot.io._coordinates import to_pixels
 from psfphot.io._errors import FileFormatError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from astropy.wcs import WCS
+    from astropy.table import QTable
     from numpy.typing import NDArray
 
-    from psfphot.io._images import FitsImage
+    from psfphot.io._fits_image import FitsImage
 
     Values = NDArray[np.float64]
 
@@ -35,15 +30,27 @@ _SKY_NAMES = (
     ("skycoord.ra", "skycoord.dec"),
     ("sky_centroid.ra", "sky_centroid.dec"),
     ("ra_icrs", "de_icrs"),
+    ("alphapsf_j2000", "deltapsf_j2000"),
+    ("alphawin_j2000", "deltawin_j2000"),
     ("raj2000", "dej2000"),
     ("_raj2000", "_dej2000"),
     ("ra_deg", "dec_deg"),
     ("alpha_j2000", "delta_j2000"),
 )
 
-#: Farther than this many pixels from where it should be, a source's position
-#: on the image is none: distortions are polynomials and true nowhere else.
-_LARGEST_MISS = 0.5
+#: Columns of SExtractor and of DAOPHOT, which count pixels from 1; the first pair
+#: that is there counts.
+_FROM_ONE = (
+    ("XPSF_IMAGE", "YPSF_IMAGE"),
+    ("XWIN_IMAGE", "YWIN_IMAGE"),
+    ("X_IMAGE", "Y_IMAGE"),
+    ("XPEAK_IMAGE", "YPEAK_IMAGE"),
+    ("XCENTER", "YCENTER"),
+    ("XINIT", "YINIT"),
+)
+
+#: Text that is an angle in more than one number: 05:35:17.3, 5h35m17.3s.
+_SEXAGESIMAL = re.compile(r"[+-]?\d+\s*[:hd° ]\s*\d.*")
 
 
 @dataclass(frozen=True)
@@ -62,50 +69,6 @@ class PlacedSources:
     x: Values
     y: Values
     source: str
-
-
-def read_sources(path: Path) -> QTable:
-    """Read a catalogue in any format that astropy recognises by its name.
-
-    Parameters
-    ----------
-    path : `~pathlib.Path`
-        ECSV, FITS, CSV, VOTable, Parquet, ...
-
-    Returns
-    -------
-    sources : `~astropy.table.QTable`
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    FileFormatError
-        If it is no table, or has no row.
-    MissingPackageError
-        If it is Parquet and pyarrow or pandas is not installed.
-    """
-    if path.is_dir():
-        msg = f"{path}: is a directory; give a catalogue"
-        raise IsADirectoryError(msg)
-    if not path.exists():
-        msg = f"{path}: there is no such file"
-        raise FileNotFoundError(msg)
-    if path.suffix.lower() == ".parquet":
-        require_parquet(path, reading=True)
-    try:
-        with warnings.catch_warnings():
-            # Units and meta that bend a standard do not concern positions.
-            warnings.simplefilter("ignore")
-            table = QTable.read(path, **_reader(path))
-    except (OSError, ValueError, TypeError, KeyError, IORegistryError) as exc:
-        reason = str(exc).strip().partition("\n")[0]
-        msg = f"{path}: is no table that astropy can read: {reason}"
-        raise FileFormatError(msg) from exc
-    if len(table) == 0:
-        msg = f"{path}: the catalogue has no rows"
-        raise FileFormatError(msg)
-    return table
 
 
 def start_column(sources: QTable, parameter: str) -> str | None:
@@ -127,10 +90,12 @@ def place_sources(
     ----------
     sources : `~astropy.table.QTable`
         With pixel columns, under any name that `psfphot.psf.PSFPhotometry`
-        takes (``x``, ``x_fit``, ``x_centroid``, ...), counted from 0, or sky
-        coordinates: a `~astropy.coordinates.SkyCoord` column, or columns of
+        takes (``x``, ``x_fit``, ``x_centroid``, ...), counted from 0, or those of
+        SExtractor (``X_IMAGE``, ...) and DAOPHOT (``XCENTER``), counted from 1;
+        or sky coordinates: a `~astropy.coordinates.SkyCoord` column, or columns of
         right ascension and declination (``ra``, ``RA_ICRS``, ``skycoord.ra``,
-        ...), ICRS, in degrees unless they say otherwise.
+        ``ALPHA_J2000``, ...), ICRS, in degrees unless they say otherwise; text
+        with sexagesimal right ascensions is in hours.
     image : `~psfphot.io.FitsImage`
         The image.
     coordinates : {"auto", "sky", "pixel"}, optional
@@ -152,11 +117,15 @@ def place_sources(
     pixel = [start_column(sources, axis) for axis in ("x", "y")]
     if sky and image.wcs is not None:
         columns = " and ".join(sky)
-        x, y = _to_pixels(_sky_of(sources, sky, f"{name}: {columns}"), image.wcs)
+        x, y = to_pixels(image.wcs, _sky_of(sources, sky, f"{name}: {columns}"))
         return PlacedSources(x, y, columns)
     if None not in pixel and coordinates != "sky":
         x, y = (_numbers(sources[column], f"{name}: {column}") for column in pixel)
         return PlacedSources(x, y, f"{pixel[0]} and {pixel[1]} (pixels)")
+    from_one = next((p for p in _FROM_ONE if {*p} <= {*sources.colnames}), None)
+    if from_one is not None and coordinates != "sky":
+        x, y = (_numbers(sources[c], f"{name}: {c}") - 1 for c in from_one)
+        return PlacedSources(x, y, f"{from_one[0]} and {from_one[1]} (pixels from 1)")
     wanted = {"sky": "no ra and dec", "pixel": "no x and y"}
     if sky:
         msg = f"{image.name}: has no WCS to place {name}'s {' and '.join(sky)}"
@@ -164,18 +133,6 @@ def place_sources(
         lacks = wanted.get(coordinates, "neither x and y nor ra and dec")
         msg = f"{name}: has {lacks}; it has {_names(sources)}"
     raise FileFormatError(msg)
-
-
-def _reader(path: Path) -> dict[str, Any]:
-    # What astropy cannot tell from the name.
-    text = {
-        ".ecsv": "ascii.ecsv",
-        ".csv": "ascii.csv",
-        ".txt": "ascii",
-        ".dat": "ascii",
-    }
-    format_name = text.get(path.suffix.lower())
-    return {} if format_name is None else {"format": format_name}
 
 
 def _names(sources: QTable) -> str:
@@ -199,7 +156,10 @@ def _sky_of(sources: QTable, columns: tuple[str, ...], what: str) -> SkyCoord:
     if len(columns) == 1:
         return sources[columns[0]]
     angles = []
-    for column in columns:
+    for axis, column in enumerate(columns):
+        if np.asarray(sources[column]).dtype.kind in "SU":
+            angles.append(_parsed(sources[column], what, hours=axis == 0))
+            continue
         unit = getattr(sources[column], "unit", None) or u.deg
         if not unit.is_equivalent(u.deg):
             msg = f"{what} must be angles, got the unit {unit}"
@@ -210,6 +170,24 @@ def _sky_of(sources: QTable, columns: tuple[str, ...], what: str) -> SkyCoord:
         msg = f"{what}: a declination is beyond 90 degrees"
         raise FileFormatError(msg)
     return SkyCoord(*angles, unit=u.deg)
+
+
+def _parsed(column: Any, what: str, *, hours: bool) -> Values:
+    """Read text as angles in degrees; masked and empty text is NaN."""
+    mask = np.asarray(getattr(column, "mask", np.zeros(len(column), dtype=bool)))
+    words = ["" if off else str(v).strip() for v, off in zip(column, mask, strict=True)]
+    known = np.array([word.lower() not in {"", "nan", "--"} for word in words])
+    used = [word for word, here in zip(words, known, strict=True) if here]
+    # Degrees in one number, as text, are degrees in both columns.
+    sexagesimal = any(_SEXAGESIMAL.fullmatch(word) for word in used)
+    unit = u.hourangle if hours and sexagesimal else u.deg
+    degrees = np.full(len(words), np.nan)
+    try:
+        degrees[known] = Angle(used, unit=unit).deg
+    except (ValueError, u.UnitsError) as exc:
+        msg = f"{what} must be angles: {str(exc).partition(chr(10))[0]}"
+        raise FileFormatError(msg) from exc
+    return degrees
 
 
 def _numbers(column: Any, what: str) -> Values:
@@ -223,25 +201,3 @@ def _numbers(column: Any, what: str) -> Values:
     if mask is not None:
         numbers[mask] = np.nan
     return numbers
-
-
-def _to_pixels(sky: SkyCoord, wcs: WCS) -> tuple[Values, Values]:
-    """Turn sky coordinates into pixels; NaN where the WCS does not reach."""
-    x, y = np.full(len(sky), np.nan), np.full(len(sky), np.nan)
-    known = np.isfinite(sky.icrs.ra.deg) & np.isfinite(sky.icrs.dec.deg)
-    if not known.any():
-        return x, y
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        frame = wcs.pixel_to_world(0.0, 0.0).frame
-        native = sky[known].transform_to(frame).spherical
-        degrees = [native.lon.deg, native.lat.deg]
-        # Of distorted images the inverse is found by iteration, which need not
-        # end where it should, far from the image.
-        inside = wcs.all_world2pix(*degrees, 0, quiet=True)
-        back = wcs.pixel_to_world(*inside)
-        miss = back.separation(sky[known].transform_to(frame)).deg
-        scale = np.mean(proj_plane_pixel_scales(wcs))
-        reached = miss <= _LARGEST_MISS * scale
-    x[known], y[known] = (np.where(reached, values, np.nan) for values in inside)
-    return x, y

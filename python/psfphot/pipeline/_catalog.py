@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from astropy.table import QTable
 
-from psfphot.io import add_magnitudes, add_sky_coordinates
+from psfphot.io import (
+    add_magnitudes,
+    add_sky_coordinates,
+    add_snr,
+    correct_pixel_area,
+)
 
 if TYPE_CHECKING:
     from psfphot.io import ZeroPoint
@@ -19,7 +24,9 @@ _FLUXES = ("local_bkg", "flux_init", "flux_fit", "flux_err")
 def make_catalog(
     table: QTable, exposure: Exposure, start: QTable, zero_point: ZeroPoint
 ) -> QTable:
-    """Add units, RA and Dec, magnitudes, and how it was made.
+    """Add units, RA and Dec, magnitudes, S/N, and how it was made.
+
+    Fluxes are corrected for the pixels' areas where the image has them.
 
     Parameters
     ----------
@@ -44,6 +51,9 @@ def make_catalog(
             catalog[name] = catalog[name] * image.unit
     if image.wcs is not None:
         add_sky_coordinates(catalog, image.wcs)
+    if image.area is not None:
+        correct_pixel_area(catalog, image.area)
+    add_snr(catalog)
     catalog.meta |= {
         "image": image.name,
         "psf": exposure.psf.description,
@@ -60,9 +70,9 @@ def make_catalog(
     }
     if positions is None:
         catalog.meta |= {
+            "finder": settings.finder,
             "threshold_sigma": settings.threshold,
             "finder_fwhm": settings.fwhm,
-            "finder_roundness": settings.roundness,
             "finder_min_separation": settings.min_separation,
         }
     if zero_point.value is not None:

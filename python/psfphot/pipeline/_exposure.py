@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from psfphot.io import FitsImage, Psf, measure_fwhm
+from astropy.utils.exceptions import AstropyUserWarning
+
+from psfphot.io import FitsImage, Psf, check_detector, measure_fwhm, place_psf
 from psfphot.pipeline._masks import PixelMasks
+from psfphot.pipeline._psf_width import measure_image_psf
 from psfphot.pipeline._settings import ResolvedSettings, Settings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from psfphot.io import Sky
+    from psfphot.pipeline._sky_maps import SkyMaps
 
 
 class Exposure:
@@ -24,7 +28,7 @@ class Exposure:
         The image, as `psfphot.io.read_image` reads it. It is not changed.
     psf : `~psfphot.io.Psf` or `~astropy.modeling.Fittable2DModel`
         The PSF, as `psfphot.io.read_psf` makes it, or a model of
-        `psfphot.psf`, whose width is measured.
+        `psfphot.psf`. Where it says so its width is measured on the image.
     settings : `Settings`, optional
         How to measure; by default the defaults of all.
 
@@ -33,7 +37,8 @@ class Exposure:
     image : `~psfphot.io.FitsImage`
         The image as it was read.
     psf : `~psfphot.io.Psf`
-        The PSF.
+        The PSF; a grid's positions are those on the image, which may be a part of
+        the detector.
     settings : `ResolvedSettings`
         The settings in pixels.
     masks : `PixelMasks`
@@ -43,6 +48,11 @@ class Exposure:
     ------
     TypeError
         If an argument is of another type.
+
+    Warns
+    -----
+    AstropyUserWarning
+        If a grid of PSFs is of another detector or filter than the image.
     """
 
     def __init__(
@@ -59,13 +69,15 @@ class Exposure:
             msg = f"settings must be Settings, got {type(settings).__name__}"
             raise TypeError(msg)
         self.image = image
-        self.psf = _as_psf(psf)
+        known = measure_image_psf(image, _as_psf(psf), settings.n_threads)
+        self.psf = _placed(known, image)
         self.settings: ResolvedSettings = settings.resolve(self.psf.fwhm)
         self.masks = PixelMasks(image.mask, image.n_masked)
-        self._sky: Sky | None = None
+        self._sky: SkyMaps | None = None
+        self._error: NDArray[Any] | None = image.error
 
     @property
-    def sky(self) -> Sky:
+    def sky(self) -> SkyMaps:
         """The background; it must have been set.
 
         Raises
@@ -79,7 +91,7 @@ class Exposure:
         return self._sky
 
     @sky.setter
-    def sky(self, sky: Sky) -> None:
+    def sky(self, sky: SkyMaps) -> None:
         self._sky = sky
 
     @property
@@ -89,8 +101,22 @@ class Exposure:
 
     @property
     def error(self) -> NDArray[Any] | None:
-        """2D float array of the pixels' 1-sigma errors, or `None`."""
-        return self.image.error
+        """2D float array of the pixels' 1-sigma errors, or `None`.
+
+        They are the image's own where it has some; what is set otherwise, as by
+        `pixel_errors`.
+        """
+        return self._error
+
+    @error.setter
+    def error(self, error: NDArray[Any] | None) -> None:
+        self._error = error
+
+    @property
+    def gain(self) -> float | None:
+        """Electrons in one unit of the image, if the header tells."""
+        found = self.image.gain
+        return None if found is None else found.value
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -110,19 +136,31 @@ class Exposure:
         data : 2D float array
             A new array, of the image's type.
         """
-        data: NDArray[Any] = self.image.data - self.sky.level
+        data: NDArray[Any] = self.image.data - self.sky.background
         return data
 
     @property
     def error_source(self) -> str:
         """What the catalogue's errors come from, for people."""
+        if self.image.error is not None:
+            return f"from {self.image.error_source}"
         if self.error is None:
             return "from the scatter of each fit's own residuals (no ERR is used)"
-        return f"from {self.image.error_source}"
+        if self.gain is None:
+            return "from the sky's noise; the stars' photons are left out (no gain)"
+        return f"from the sky's noise and the stars' photons, gain {self.image.gain}"
 
     def __repr__(self) -> str:
         ny, nx = self.shape
         return f"<Exposure({self.image.name}: {nx} x {ny}, {self.psf.description})>"
+
+
+def _placed(psf: Psf, image: FitsImage) -> Psf:
+    """Move a grid of PSFs to where on the detector the image is, or say why not."""
+    check = check_detector(image, psf)
+    for said in check.warnings:
+        warnings.warn(f"{image.name}: {said}", AstropyUserWarning, stacklevel=4)
+    return place_psf(psf, check.offset)
 
 
 def _as_psf(psf: Any) -> Psf:

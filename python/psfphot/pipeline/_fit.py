@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psfphot.background import LocalBackground
 from psfphot.psf import PSFPhotometry
 
 if TYPE_CHECKING:
     from astropy.table import QTable
+    from numpy.typing import NDArray
 
     from psfphot.pipeline._exposure import Exposure
 
 
 def fit_stars(
-    exposure: Exposure, start: QTable, *, progress_bar: bool = False
+    exposure: Exposure,
+    start: QTable,
+    *,
+    data: NDArray[Any] | None = None,
+    progress_bar: bool = False,
 ) -> tuple[QTable, PSFPhotometry]:
     """Fit the stars.
 
     Parameters
     ----------
     exposure : `Exposure`
-        The image with its sky, which is subtracted where no local background
-        is asked for.
+        The image with its sky, which is subtracted, and its errors.
     start : `~astropy.table.QTable`
         The ``init_params`` of `~psfphot.psf.PSFPhotometry`, as
         `start_from_detections` or `start_from_catalog` make them; grouped by
         `group_stars` where groups are wanted.
+    data : 2D array, optional
+        The image to fit, without its sky, instead of the exposure's: from which
+        other stars may have been subtracted.
     progress_bar : bool, optional
         Whether to show a progress bar.
 
@@ -53,7 +60,7 @@ def fit_stars(
         n_threads=n_threads,
         keep_columns=True,
     )
-    data = exposure.data if annulus is not None else exposure.subtract_sky()
+    data = exposure.subtract_sky() if data is None else data
     with warnings.catch_warnings():
         # The run counts every flag by its name.
         warnings.filterwarnings("ignore", message=".*may not have converged.*")

@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psfphot.io import find_zero_point
+from psfphot.pipeline._bright import measure_saturated, with_saturated
 from psfphot.pipeline._catalog import make_catalog
 from psfphot.pipeline._clock import Clock
-from psfphot.pipeline._detection import find_stars
 from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._noise import pixel_errors
+from psfphot.pipeline._passes import find_and_fit
 from psfphot.pipeline._run import PhotometryRun
-from psfphot.pipeline._sky import measure_sky
-from psfphot.pipeline._starts import (
-    SourceList,
-    start_from_catalog,
-    start_from_detections,
-)
+from psfphot.pipeline._starts import SourceList, start_from_catalog
+from psfphot.pipeline._unusable import mask_cosmic_rays, mask_unexposed, prepare_sky
 
 if TYPE_CHECKING:
-    from astropy.table import QTable, Table
+    from astropy.table import Table
 
-    from psfphot.io import FitsImage, Psf
+    from psfphot.io import FitsImage, Psf, ZeroPoint
     from psfphot.pipeline._settings import Settings
 
 
@@ -109,32 +107,57 @@ def measure_exposure(
     clock = Clock()
     with clock.step("sky"):
         zero_point = find_zero_point(exposure.image, exposure.settings.zero_point)
-        exposure.sky = measure_sky(exposure)
-    start = _start(exposure, sources, clock)
+        mask_unexposed(exposure)
+        saturation, no_data = prepare_sky(exposure)
+    if sources is not None:
+        return _measure_known(exposure, sources, zero_point, clock, progress_bar)
+    with clock.step("masks"):
+        mask_cosmic_rays(exposure)
+    with clock.step("saturated"):
+        saturated = measure_saturated(exposure, saturation, no_data)
+    data = exposure.subtract_sky()
+    light = None
+    if saturated is not None:
+        light = saturated.model
+        data = data - light
+    passes = find_and_fit(exposure, data, clock, known=light, progress_bar=progress_bar)
+    table = with_saturated(passes.table, saturated)
+    catalog = make_catalog(table, exposure, passes.start, zero_point)
+    return PhotometryRun(
+        exposure,
+        catalog,
+        passes.photometry,
+        zero_point,
+        group_separation=passes.start.meta["group_separation"],
+        clock=clock,
+        passes=passes,
+        saturated=saturated,
+    )
+
+
+def _measure_known(
+    exposure: Exposure,
+    sources: SourceList | Table,
+    zero_point: ZeroPoint,
+    clock: Clock,
+    progress_bar: bool,
+) -> PhotometryRun:
+    """Measure the sources of a catalogue: each keeps its row."""
     with clock.step("group"):
+        known = sources if isinstance(sources, SourceList) else SourceList(sources)
+        start = start_from_catalog(known, exposure)
         group_stars(start, exposure)
     with clock.step("fit"):
+        exposure.error = pixel_errors(exposure)
         table, photometry = fit_stars(exposure, start, progress_bar=progress_bar)
-        catalog = make_catalog(table, exposure, start, zero_point)
+    catalog = make_catalog(table, exposure, start, zero_point)
     return PhotometryRun(
         exposure,
         catalog,
         photometry,
         zero_point,
-        positions=start.meta.get("positions"),
-        n_off_image=start.meta.get("n_off", 0),
+        positions=start.meta["positions"],
+        n_off_image=start.meta["n_off"],
         group_separation=start.meta["group_separation"],
         clock=clock,
     )
-
-
-def _start(
-    exposure: Exposure, sources: SourceList | Table | None, clock: Clock
-) -> QTable:
-    if sources is None:
-        with clock.step("find"):
-            return start_from_detections(find_stars(exposure))
-    # No step of its own: placing sources takes no time to speak of.
-    with clock.step("group"):
-        known = sources if isinstance(sources, SourceList) else SourceList(sources)
-        return start_from_catalog(known, exposure)

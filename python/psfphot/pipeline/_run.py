@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from psfphot.io import FitsImage, Sky, ZeroPoint
     from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._passes import Passes
+    from psfphot.pipeline._saturated_stars import SaturatedStars
     from psfphot.pipeline._settings import ResolvedSettings
     from psfphot.psf import PSFPhotometry
 
@@ -47,6 +49,10 @@ class PhotometryRun:
         How many of those are off the image.
     group_separation : float or `None`
         The distance in pixels up to which stars were grouped.
+    passes : `Passes` or `None`
+        How the stars were found; `None` for those of a catalogue.
+    saturated : `SaturatedStars` or `None`
+        The stars with full or lost cores; `None` without.
     """
 
     exposure: Exposure
@@ -57,6 +63,8 @@ class PhotometryRun:
     n_off_image: int = 0
     group_separation: float | None = None
     clock: Clock = field(default_factory=Clock, repr=False)
+    passes: Passes | None = None
+    saturated: SaturatedStars | None = None
 
     @property
     def image(self) -> FitsImage:
@@ -82,7 +90,8 @@ class PhotometryRun:
     def model(self) -> NDArray[np.float64]:
         """2D array: the fitted stars, without sky; made when first asked for."""
         with self.clock.step("model"):
-            return np.asarray(self.photometry.make_model_image(self.exposure.shape))
+            model = np.asarray(self.photometry.make_model_image(self.exposure.shape))
+        return model if self.saturated is None else model + self.saturated.model
 
     @property
     def residual(self) -> NDArray[Any]:

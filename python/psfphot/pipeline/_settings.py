@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from psfphot._defaults import (
     ANNULUS,
     GROUPING,
     LARGEST_GROUP,
-    ROUNDNESS,
     SEPARATION,
     SMALLEST_BOX,
     SMALLEST_SHIFT,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Auto = Literal["auto"]
+Finder = Literal["matched", "dao", "iraf"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,20 @@ class Settings:
 
     Parameters
     ----------
+    finder : {"matched", "dao", "iraf"}, optional
+        Who finds the stars: `~psfphot.detection.MatchedFilterFinder`,
+        `~psfphot.detection.DAOStarFinder` or `~psfphot.detection.IRAFStarFinder`.
     threshold : float, optional
-        Detection threshold in sigma of the background noise.
+        Detection threshold: the S/N of a star in the image filtered with the PSF;
+        for the two others sigma of a background pixel.
     fwhm : float or "auto", optional
         The finder's FWHM; by default the PSF's.
-    roundness : float, optional
-        Largest roundness of a detection: 0 is round, blends are not.
     min_separation : float or "auto", optional
-        A detection has no brighter pixel nearer than this; by default 2 FWHM.
+        A detection has no brighter pixel nearer than this; by default 1 FWHM, 2
+        for the others.
+    keep_all : bool, optional
+        Whether detections that the fit shows to be no stars stay in the catalogue,
+        with the flag ``low_snr``.
     fit_shape : int, tuple of int or "auto", optional
         Sides (ny, nx), odd, of the box of pixels that each star is fitted in;
         by default 2 FWHM + 1, at least 5.
@@ -54,8 +60,9 @@ class Settings:
         each alone. By default 2 sides of the box, lowered until no group has
         more than 25 stars.
     local_bkg : tuple of float, "auto" or `None`, optional
-        Radii (inner, outer) of the annulus for the local background; `None`
-        subtracts the sky's level instead. By default 2 and 4 sides of the box.
+        Radii (inner, outer) of the annulus for a local background beyond the map
+        of the sky, which is subtracted always; `None`, the default, for none.
+        "auto" is 2 and 4 sides of the box.
     max_shift : float, "auto" or `None`, optional
         How far a star may go from where it starts, along x and along y; `None`
         for any distance. By default half of the box.
@@ -72,22 +79,25 @@ class Settings:
         If one is no such thing.
     """
 
+    finder: Finder = "matched"
     threshold: float = THRESHOLD
     fwhm: float | Auto = "auto"
-    roundness: float = ROUNDNESS
     min_separation: float | Auto = "auto"
     fit_shape: int | tuple[int, int] | Auto = "auto"
     aperture_radius: float | Auto = "auto"
     group_separation: float | Auto | None = "auto"
-    local_bkg: tuple[float, float] | Auto | None = "auto"
+    local_bkg: tuple[float, float] | Auto | None = None
     max_shift: float | Auto | None = "auto"
     forced: bool = False
+    keep_all: bool = False
     zero_point: float | None = None
     n_threads: int | None = None
 
     def __post_init__(self) -> None:
         as_positive(self.threshold, "threshold")
-        _as_not_negative(self.roundness, "roundness")
+        if self.finder not in get_args(Finder):
+            words = ", ".join(get_args(Finder))
+            raise ValueError(f"finder must be one of {words}, got {self.finder!r}")
         as_n_threads(self.n_threads)
         if self.zero_point is not None:
             as_finite(self.zero_point, "zero_point")
@@ -126,7 +136,7 @@ class Settings:
             shape = _as_box(self.fit_shape, "fit_shape")
         side = max(shape)
         auto: dict[str, Any] = {
-            "min_separation": SEPARATION * fwhm,
+            "min_separation": SEPARATION[self.finder] * fwhm,
             "aperture_radius": side / 2,
             "group_separation": GROUPING * side,
             "local_bkg": (ANNULUS[0] * side, ANNULUS[1] * side),
@@ -134,9 +144,10 @@ class Settings:
         given = {name: getattr(self, name) for name in auto}
         auto |= {name: value for name, value in given.items() if not _is_auto(value)}
         return ResolvedSettings(
+            finder=self.finder,
             threshold=self.threshold,
             fwhm=fwhm,
-            roundness=self.roundness,
+            keep_all=self.keep_all,
             fit_shape=shape,
             largest_group=LARGEST_GROUP if _is_auto(self.group_separation) else None,
             max_shift=None if self.forced else self._shift(shape),
@@ -159,12 +170,12 @@ class ResolvedSettings:
 
     Attributes
     ----------
+    finder : str
+        Who finds the stars.
     threshold : float
-        Detection threshold in sigma of the background noise.
+        Detection threshold in sigma.
     fwhm : float
         The finder's FWHM.
-    roundness : float
-        Largest roundness of a detection.
     min_separation : float
         A detection has no brighter pixel nearer than this.
     fit_shape : tuple of int
@@ -185,15 +196,17 @@ class ResolvedSettings:
         distance.
     forced : bool
         Whether the positions are fixed.
+    keep_all : bool
+        Whether detections that are no stars stay in the catalogue, flagged.
     zero_point : float or `None`
         The magnitude of a flux of 1; `None` asks the header.
     n_threads : int or `None`
         Threads to use; `None` takes all CPUs.
     """
 
+    finder: Finder
     threshold: float
     fwhm: float
-    roundness: float
     min_separation: float
     fit_shape: tuple[int, int]
     aperture_radius: float
@@ -202,6 +215,7 @@ class ResolvedSettings:
     local_bkg: tuple[float, float] | None
     max_shift: tuple[float, float] | None
     forced: bool
+    keep_all: bool
     zero_point: float | None
     n_threads: int | None
 

@@ -6,31 +6,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psfphot.io import Sky, estimate_sky
+from psfphot.background import ResidualBackground2D
+from psfphot.pipeline._sky_maps import SkyMaps
 
 if TYPE_CHECKING:
     from psfphot.pipeline._exposure import Exposure
 
 
-def measure_sky(exposure: Exposure) -> Sky:
-    """Measure the level of the background and the noise of its pixels.
+def measure_sky(exposure: Exposure) -> SkyMaps:
+    """Measure the background and the noise of its pixels, each as a map.
 
     Parameters
     ----------
     exposure : `Exposure`
-        The image; its masked pixels are left out.
+        The image; its masked pixels are left out, and so are stars.
 
     Returns
     -------
-    sky : `~psfphot.io.Sky`
-        Level and noise in the image's unit, as `psfphot.io.estimate_sky` finds
-        them; the noise is the median of the errors where there are some.
-        Nothing is set: ``exposure.sky = measure_sky(exposure)``.
+    sky : `SkyMaps`
+        The maps of `~psfphot.background.ResidualBackground2D`, whose box
+        follows the width of the stars, and their medians. Nothing is set:
+        ``exposure.sky = measure_sky(exposure)``.
     """
-    sky = estimate_sky(exposure.data, exposure.mask)
-    if exposure.error is None:
-        return sky
-    noise = float(np.median(exposure.error[~exposure.mask]))
-    source = exposure.image.error_source
-    source = source.removeprefix("the ").removesuffix(" extension")
-    return Sky(sky.level, noise, f"level: {sky.method}; noise: median of {source}")
+    settings, mask = exposure.settings, exposure.mask
+    maps = ResidualBackground2D(
+        exposure.data, mask=mask, fwhm=settings.fwhm, n_threads=settings.n_threads
+    )
+    background, rms = np.asarray(maps.background), np.asarray(maps.background_rms)
+    good = ~mask
+    box = " x ".join(str(int(side)) for side in maps.box_size[::-1])
+    method = f"surface and meshes of its residuals, boxes of {box} px, stars masked"
+    level, noise = float(np.median(background[good])), float(np.median(rms[good]))
+    return SkyMaps(level, noise, method, background, rms)

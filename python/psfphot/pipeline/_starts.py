@@ -26,6 +26,7 @@ Coordinates = Literal["auto", "sky", "pixel"]
 _OWN_COLUMNS = (
     *("id", "group_id", "group_size", "local_bkg", "x_init", "y_init", "flux_init"),
     *("x_fit", "y_fit", "ra", "dec", "flux_fit", "x_err", "y_err", "flux_err"),
+    *("ra_err", "dec_err", "snr", "pixel_area"),
     *("mag", "mag_err", "n_pixels_fit", "qfit", "cfit", "reduced_chi2", "flags"),
 )
 

@@ -16,6 +16,7 @@ from psfphot.psf._models.gaussian import (
 from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.image import ImagePSF
 from psfphot.psf._models.moffat import MoffatPRF, MoffatPSF
+from psfphot.psf._models.polynomial import PolynomialPSFModel
 from psfphot.psf._photometry.covariance import GroupCovariance
 from psfphot.psf._photometry.fit_gaussian import fit_2dgaussian, fit_fwhm
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
@@ -42,6 +43,7 @@ __all__ = [
     "MoffatPSF",
     "PSFMeasurement",
     "PSFPhotometry",
+    "PolynomialPSFModel",
     "STDPSFGrid",
     "SourceGrouper",
     "SourceGroups",

@@ -13,9 +13,9 @@ use numpy::{
 };
 use psfphot::image::Pixel;
 use psfphot::psf::{
-    AiryPrf, AiryPsf, CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf,
+    AiryPrf, AiryPsf, CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf, Domain,
     GaussianPrf, GaussianPsf, GriddedPsf, MoffatPrf, MoffatPsf, PerPoint, Placement, PointSource,
-    Psf, SampledPsf, Sampling, evaluate_points, gradient_points,
+    PolynomialPsf, Psf, SampledPsf, Sampling, evaluate_points, gradient_points,
 };
 use psfphot::{Error, Run};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -124,6 +124,20 @@ fn grid<T: Pixel + Element>(
     })
 }
 
+fn polynomial<T: Pixel + Element>(
+    py: Python<'_>,
+    planes: &PyReadonlyArray3<'_, T>,
+    domain: Domain,
+    sampling: Sampling,
+    options: &Options<'_>,
+) -> CallResult<PolynomialPsf> {
+    let shape = (planes.shape()[1], planes.shape()[2]);
+    let planes = planes.as_slice()?;
+    door::enter(py, options, move |run| {
+        PolynomialPsf::new(planes, shape, domain, sampling, run)
+    })
+}
+
 /// `None` where there is no such model of so many shape parameters.
 fn analytic(kind: &str, shape: &[f64], n_nodes: usize) -> Result<Option<Arc<dyn Psf>>, Error> {
     Ok(Some(match (kind, shape) {
@@ -191,6 +205,29 @@ impl PyPsf {
         let psf = match &data {
             AnyStack::F32(data) => grid(py, data, &positions, sampling, &options)?,
             AnyStack::F64(data) => grid(py, data, &positions, sampling, &options)?,
+        };
+        Ok(Self::core(Arc::new(psf), 1))
+    }
+
+    /// Images that are the coefficients of a polynomial of the position, which
+    /// is (x, y) less `center`, divided by `scale`.
+    #[staticmethod]
+    #[pyo3(signature = (data, center, scale, oversampling, origin=None, n_threads=None))]
+    fn polynomial(
+        py: Python<'_>,
+        data: AnyStack<'_>,
+        center: (f64, f64),
+        scale: (f64, f64),
+        oversampling: (f64, f64),
+        origin: Option<(f64, f64)>,
+        n_threads: Option<usize>,
+    ) -> CallResult<Self> {
+        let sampling = sampling(oversampling, origin);
+        let options = Options::new(n_threads, None)?;
+        let domain = Domain::new(center, scale)?;
+        let psf = match &data {
+            AnyStack::F32(data) => polynomial(py, data, domain, sampling, &options)?,
+            AnyStack::F64(data) => polynomial(py, data, domain, sampling, &options)?,
         };
         Ok(Self::core(Arc::new(psf), 1))
     }

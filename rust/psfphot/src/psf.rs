@@ -8,6 +8,7 @@ mod gridded;
 mod jinc;
 mod moffat;
 mod points;
+mod polynomial;
 mod quadrature;
 mod radial;
 mod rectangle;
@@ -25,6 +26,7 @@ pub use gaussian::{CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSig
 pub use gridded::GriddedPsf;
 pub use moffat::{MoffatPrf, MoffatPsf};
 pub use points::{PerPoint, PointSource, evaluate_points, gradient_points};
+pub use polynomial::{Domain, PolynomialPsf};
 pub use sampled::{SampledPsf, Sampling};
 pub(crate) use spline::weights as cubic_weights;
 

@@ -4,9 +4,9 @@
 use proptest::prelude::*;
 use psfphot::image::{Image, PixelBox};
 use psfphot::psf::{
-    AiryPrf, AiryPsf, CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf,
-    GaussianPrf, GaussianPsf, GriddedPsf, MoffatPrf, MoffatPsf, Placement, Psf, SampledPsf,
-    Sampling,
+    AiryPrf, AiryPsf, CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf, Domain,
+    GaussianPrf, GaussianPsf, GriddedPsf, MoffatPrf, MoffatPsf, Placement, PolynomialPsf, Psf,
+    SampledPsf, Sampling,
 };
 use psfphot::{Error, Run};
 
@@ -43,6 +43,33 @@ fn gridded() -> Result<GriddedPsf, Error> {
     )
 }
 
+fn polynomial(terms: usize, oversampling: f64) -> Result<PolynomialPsf, Error> {
+    let planes: Vec<f64> = (0..terms).flat_map(image).collect();
+    let domain = Domain::new((40.0, 60.0), (70.0, 90.0))?;
+    let sampling = Sampling::new((oversampling, oversampling));
+    PolynomialPsf::new(&planes, SHAPE, domain, sampling, Run::new())
+}
+
+/// A grid two of whose nodes have no PSF.
+fn partly_exposed() -> Result<GriddedPsf, Error> {
+    let positions: Vec<_> = (0..9)
+        .map(|k| (f64::from(k % 3) * 40.0, f64::from(k / 3) * 40.0))
+        .collect();
+    let unexposed = |k: usize| matches!(k, 4 | 6);
+    let planes = (0..9).flat_map(|k| {
+        let factor = if unexposed(k) { 0.0 } else { 1.0 };
+        image(k).into_iter().map(move |v| factor * v)
+    });
+    let sampling = Sampling::new((4.0, 4.0));
+    GriddedPsf::new(
+        &planes.collect::<Vec<_>>(),
+        SHAPE,
+        &positions,
+        sampling,
+        Run::new(),
+    )
+}
+
 fn models() -> Vec<Box<dyn Psf>> {
     let build = || -> Result<Vec<Box<dyn Psf>>, Error> {
         Ok(vec![
@@ -50,6 +77,12 @@ fn models() -> Vec<Box<dyn Psf>> {
             Box::new(sampled((2.5, 3.25))?),
             Box::new(sampled((1.0, 2.0))?),
             Box::new(gridded()?),
+            Box::new(partly_exposed()?),
+            Box::new(polynomial(1, 3.0)?),
+            Box::new(polynomial(3, 2.75)?),
+            Box::new(polynomial(6, 1.25)?),
+            Box::new(polynomial(10, 2.0)?),
+            Box::new(polynomial(15, 4.0)?),
             Box::new(CircularGaussianPrf::new(2.3)?),
             Box::new(CircularGaussianSigmaPrf::new(0.9)?),
             Box::new(CircularGaussianPsf::new(2.3)?),
@@ -237,6 +270,45 @@ fn grid_nodes_take_their_own_psf_and_the_outside_is_clamped() -> Result<(), Erro
             shape: &[],
         };
         assert!((psf.value(below, 40.0 + dx, dy - 30.0) - value).abs() < 1e-14);
+    }
+    Ok(())
+}
+
+#[test]
+fn nodes_without_a_psf_take_no_part() -> Result<(), Error> {
+    let psf = partly_exposed()?;
+    let of = |x: f64, y: f64| psf.value(Placement { x, y, shape: &[] }, x, y);
+    // The middle of the samples.
+    let peak = |plane: usize| image(plane)[22 * SHAPE.1 + 18];
+    // In the middle of a cell each of the three has a third.
+    let third = (peak(0) + peak(1) + peak(3)) / 3.0;
+    assert!((of(20.0, 20.0) - third).abs() < 1e-9);
+    // On an edge from a node with a PSF to one without.
+    assert!((of(40.0, 15.0) - peak(1)).abs() < 1e-6);
+    assert!(of(40.0, 40.0) > 0.5 * third);
+    // Outside of the corner that has none: its only neighbours in y and x.
+    assert!((of(-5.0, 100.0) - (peak(3) + peak(7)) / 2.0).abs() < 1e-6);
+    // Far from both the blend is as ever.
+    let node = |x: f64, y: f64, plane: usize| (of(x, y) - peak(plane)).abs() < 1e-9;
+    assert!(node(0.0, 0.0, 0) && node(80.0, 80.0, 8) && node(80.0, 0.0, 2));
+    Ok(())
+}
+
+#[test]
+fn a_polynomial_of_the_position_is_summed() -> Result<(), Error> {
+    let psf = polynomial(6, 2.0)?;
+    let (x, y) = (54.0, 42.0);
+    let (u, v) = ((x - 40.0) / 70.0, (y - 60.0) / 90.0);
+    let factors = [1.0, u, u * u, v, u * v, v * v];
+    for (dx, dy) in [(0.0, 0.0), (1.3, -2.1), (-3.7, 5.2)] {
+        let at = Placement { x, y, shape: &[] };
+        let mut expected = 0.0;
+        for (k, factor) in factors.iter().enumerate() {
+            let plane = image(k);
+            let single = SampledPsf::new(Image::new(&plane, SHAPE)?, Sampling::new((2.0, 2.0)))?;
+            expected += factor * single.value(at, x + dx, y + dy);
+        }
+        assert!((psf.value(at, x + dx, y + dy) - expected).abs() < 1e-13);
     }
     Ok(())
 }

@@ -88,29 +88,47 @@ def read_grid_file(source: Any) -> GridFile:
         If it is not FITS, damaged, or without a finite stack (N, ny, nx) of
         images; the message names the file and the keyword.
     """
+    with open_psf_file(source) as (name, hdus):
+        hdu = next(
+            (h for h in each_hdu(hdus) if h.is_image and h.header["NAXIS"]), None
+        )
+        if hdu is None:
+            msg = f"{name}: no image in any extension (NAXIS is 0)"
+            raise ValueError(msg)
+        images, header = _load(hdu, name), _readable(hdu.header, name)
+    images = images.astype(images.dtype.newbyteorder("="))  # FITS is big-endian
+    return GridFile(name, _stack(images, name), header)
+
+
+@contextmanager
+def open_psf_file(source: Any) -> Iterator[tuple[str, fits.HDUList]]:
+    """Open a FITS file; give what messages call it, and its HDUs.
+
+    Parameters
+    ----------
+    source : path-like, file object or `~astropy.io.fits.HDUList`
+        The file, see `read_grid_file`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    TypeError
+        If ``source`` is no such thing, or a file object that gives text.
+    ValueError
+        If it is not FITS, or damaged; the message names the file.
+    """
     name = file_name(source)
     try:
         with warnings.catch_warnings():
-            # Said below, as an error, where it matters.
-            warnings.filterwarnings("ignore", "File may have been truncated")
-            # Old Fortran writers bend the standard: STDPSF files of NIRCam.
             warnings.simplefilter("ignore", VerifyWarning)
             with _opened(source, name) as hdus:
-                hdu = next(
-                    (h for h in each_hdu(hdus) if h.is_image and h.header["NAXIS"]),
-                    None,
-                )
-                if hdu is None:
-                    msg = f"{name}: no image in any extension (NAXIS is 0)"
-                    raise ValueError(msg)
-                images, header = _load(hdu, name), _readable(hdu.header, name)
+                yield name, hdus
     except (OSError, EOFError, zlib.error) as exc:
         # The operating system's; but of where a broken header sent it.
         if getattr(exc, "errno", None) not in (None, errno.EINVAL):
             raise
         raise _damaged(name, exc) from exc
-    images = images.astype(images.dtype.newbyteorder("="))  # FITS is big-endian
-    return GridFile(name, _stack(images, name), header)
 
 
 def each_hdu(hdus: fits.HDUList) -> Iterator[Any]:

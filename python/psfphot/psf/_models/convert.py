@@ -24,6 +24,7 @@ from psfphot.psf._models.gaussian import (
 from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.image import ImagePSF
 from psfphot.psf._models.moffat import MoffatPRF, MoffatPSF
+from psfphot.psf._models.polynomial import PolynomialPSFModel
 
 _OURS: tuple[type[PSFModel], ...] = (
     AiryDiskPRF,
@@ -37,6 +38,7 @@ _OURS: tuple[type[PSFModel], ...] = (
     ImagePSF,
     MoffatPRF,
     MoffatPSF,
+    PolynomialPSFModel,
 )
 
 

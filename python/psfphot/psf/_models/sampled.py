@@ -30,7 +30,7 @@ class _Axis(NamedTuple):
 
     points: NDArray[np.float64]
     source: Any
-    oversampling: int
+    oversampling: float
     origin: float
     last: int
 
@@ -61,7 +61,7 @@ class SampledPSFModel(PSFModel):
     """A PSF given as oversampled image data, whose last two axes are (y, x)."""
 
     _data: Image
-    _oversampling: NDArray[np.int_]
+    _oversampling: NDArray[Any]
     _origin: NDArray[np.float64]
     _fill_value: float | None
 
@@ -71,7 +71,7 @@ class SampledPSFModel(PSFModel):
         return self._data
 
     @property
-    def oversampling(self) -> NDArray[np.int_]:
+    def oversampling(self) -> NDArray[Any]:
         """Samples per pixel, (y, x)."""
         return self._oversampling
 
@@ -307,6 +307,22 @@ def as_oversampling(value: Any) -> NDArray[np.int_]:
     ValueError
         Unless there are one or two integers from 1 to 10**6, without a unit.
     """
+    array = as_samples_per_pixel(value)
+    if (array != np.floor(array)).any():
+        msg = f"oversampling must have integer values, got {value!r}"
+        raise ValueError(msg)
+    return array.astype(int)
+
+
+def as_samples_per_pixel(value: Any) -> NDArray[Any]:
+    """Make an oversampling, one number or (y, x), an array of two numbers.
+
+    Raises
+    ------
+    ValueError
+        Unless there are one or two numbers above 0, at most 10**6, without a
+        unit.
+    """
     unit = getattr(value, "unit", None)
     if unit not in (None, u.dimensionless_unscaled):
         msg = f"oversampling must be without a unit, got the unit {unit}"
@@ -329,10 +345,7 @@ def as_oversampling(value: Any) -> NDArray[np.int_]:
     if (array <= 0).any():
         msg = f"oversampling must be > 0, got {value!r}"
         raise ValueError(msg)
-    if (array != np.floor(array)).any():
-        msg = f"oversampling must have integer values, got {value!r}"
-        raise ValueError(msg)
     if (array > MAX_OVERSAMPLING).any():
         msg = f"oversampling must be <= {MAX_OVERSAMPLING}, got {value!r}"
         raise ValueError(msg)
-    return np.broadcast_to(array, 2).astype(int)
+    return np.array(np.broadcast_to(array, 2))

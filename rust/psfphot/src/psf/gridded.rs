@@ -13,13 +13,23 @@ use super::{Placement, Psf};
 /// Between the nodes the four spline images around the source's position are
 /// blended bilinearly, and the derivatives by the position include those of
 /// the blend. Outside the grid the position is clamped to it.
+///
+/// A node whose samples are all zero, as those of a detector's corner that no
+/// light reaches, has no PSF: it takes no part in the blend, and the weights of
+/// the others of the four sum to 1. Between four such nodes the PSF is zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GriddedPsf {
     splines: Vec<SplineImage>,
+    /// Whether each PSF is one: not all its samples are zero.
+    exposed: Vec<bool>,
     xs: Vec<f64>,
     ys: Vec<f64>,
     geometry: Geometry,
 }
+
+/// Next to nodes without a PSF a position keeps this distance from the nodes,
+/// in gaps: on them nothing would have a weight.
+const OFF_NODES: f64 = 1e-9;
 
 /// Where a position lies between the nodes of one direction.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +64,12 @@ impl Between {
             slope: if inside { 1.0 / gap } else { 0.0 },
         }
     }
+
+    /// The same position, or on a node one close to it.
+    fn off_nodes(self) -> Self {
+        let fraction = self.fraction.clamp(OFF_NODES, 1.0 - OFF_NODES);
+        Self { fraction, ..self }
+    }
 }
 
 impl GriddedPsf {
@@ -83,13 +99,17 @@ impl GriddedPsf {
                 .partial_cmp(&key(b))
                 .unwrap_or(std::cmp::Ordering::Equal)
         });
+        let plane = |i: usize| &planes[i * size..(i + 1) * size];
+        let is_exposed = |&i: &usize| plane(i).iter().any(|&v| Into::<f64>::into(v) != 0.0);
+        let exposed = order.iter().map(is_exposed).collect();
         let splines = run.map(
             order,
             || (),
-            |(), i| Image::new(&planes[i * size..(i + 1) * size], shape).map(SplineImage::new),
+            |(), i| Image::new(plane(i), shape).map(SplineImage::new),
         )?;
         Ok(Self {
             splines,
+            exposed,
             xs,
             ys,
             geometry,
@@ -99,19 +119,65 @@ impl GriddedPsf {
     /// The blend of the four PSFs around a position.
     fn blend(&self, at: Placement<'_>) -> Blend<'_, 4> {
         let (x, y) = (Between::new(&self.xs, at.x), Between::new(&self.ys, at.y));
-        let plane = |j: usize, i: usize| self.splines[j * self.xs.len() + i].coefficients();
-        let (s, t) = (x.fraction, y.fraction);
-        Blend {
-            planes: [
-                plane(y.lower, x.lower),
-                plane(y.lower, x.upper),
-                plane(y.upper, x.lower),
-                plane(y.upper, x.upper),
-            ],
+        let nodes = [
+            (y.lower, x.lower),
+            (y.lower, x.upper),
+            (y.upper, x.lower),
+            (y.upper, x.upper),
+        ]
+        .map(|(j, i)| j * self.xs.len() + i);
+        let exposed = nodes.map(|node| self.exposed[node]);
+        let blend = |weights: Bilinear| Blend {
+            planes: nodes.map(|node| self.splines[node].coefficients()),
             stride: self.splines[0].stride(),
+            weights: weights.weights,
+            by_x: weights.by_x,
+            by_y: weights.by_y,
+        };
+        if exposed == [true; 4] {
+            return blend(Bilinear::new(x, y));
+        }
+        blend(Bilinear::new(x.off_nodes(), y.off_nodes()).of(exposed))
+    }
+}
+
+/// The weights of the four nodes around a position, and their derivatives.
+#[derive(Debug, Clone, Copy)]
+struct Bilinear {
+    weights: [f64; 4],
+    by_x: [f64; 4],
+    by_y: [f64; 4],
+}
+
+impl Bilinear {
+    fn new(x: Between, y: Between) -> Self {
+        let (s, t) = (x.fraction, y.fraction);
+        Self {
             weights: [(1.0 - s) * (1.0 - t), s * (1.0 - t), (1.0 - s) * t, s * t],
             by_x: [t - 1.0, 1.0 - t, -t, t].map(|w| w * x.slope),
             by_y: [s - 1.0, -s, 1.0 - s, s].map(|w| w * y.slope),
+        }
+    }
+
+    /// The weights of those nodes that are `exposed`, made to sum to 1.
+    fn of(self, exposed: [bool; 4]) -> Self {
+        let among =
+            |values: [f64; 4]| std::array::from_fn(|k| if exposed[k] { values[k] } else { 0.0 });
+        let weights: [f64; 4] = among(self.weights);
+        let total: f64 = weights.iter().sum();
+        if total <= 0.0 {
+            return self;
+        }
+        let weights = weights.map(|w| w / total);
+        let slopes = |by: [f64; 4]| {
+            let by: [f64; 4] = among(by);
+            let change: f64 = by.iter().sum();
+            std::array::from_fn(|k| (by[k] - weights[k] * change) / total)
+        };
+        Self {
+            weights,
+            by_x: slopes(self.by_x),
+            by_y: slopes(self.by_y),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! With integer oversampling all pixels of one source lie at the same offset
 //! between samples: the 4 + 4 B-spline weights (and those of the derivatives)
 //! are computed once per source, and the rest is a fixed stencil that walks
-//! over the coefficients. One to four spline images are blended in the same
+//! over the coefficients. All spline images of a PSF are blended in the same
 //! pass.
 
 use std::ops::Range;

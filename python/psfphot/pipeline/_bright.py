@@ -1,0 +1,81 @@
+"""The step that measures saturated stars, and their rows in the catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.table import QTable, vstack
+
+from psfphot.pipeline._noise import pixel_errors
+from psfphot.pipeline._saturated_stars import SaturatedStars, fit_saturated_stars
+from psfphot.psf import PSF_FLAGS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._saturation import Saturation
+
+
+def measure_saturated(
+    exposure: Exposure, saturation: Saturation, no_data: NDArray[np.bool_]
+) -> SaturatedStars | None:
+    """Measure the saturated stars of an exposure; `None` where there are none.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky and masks.
+    saturation : `Saturation`
+        Its saturated pixels.
+    no_data : 2D bool array
+        Pixels that are masked for other reasons.
+    """
+    if not saturation.pixels.any():
+        return None
+    found = fit_saturated_stars(
+        exposure.subtract_sky(),
+        exposure.psf.model,
+        saturation,
+        noise=exposure.sky.rms,
+        fwhm=exposure.psf.fwhm,
+        error=pixel_errors(exposure),
+        mask=no_data,
+        n_threads=exposure.settings.n_threads,
+    )
+    return found if len(found.table) else None
+
+
+def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
+    """Add the rows of saturated stars, and flag those near them.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        The fits' table; its flags are changed.
+    saturated : `SaturatedStars` or `None`
+        The saturated stars.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        All rows; ids and groups go on.
+    """
+    if saturated is None:
+        return table
+    ny, nx = saturated.is_near.shape
+    x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
+    known = np.isfinite(x) & np.isfinite(y)
+    column = np.clip(np.where(known, np.round(x), 0), 0, nx - 1).astype(int)
+    row = np.clip(np.where(known, np.round(y), 0), 0, ny - 1).astype(int)
+    near = known & saturated.is_near[row, column]
+    table["flags"][near] |= PSF_FLAGS.NEAR_SATURATED
+    rows = saturated.table[[n for n in saturated.table.colnames if n in table.colnames]]
+    for name in ("id", "group_id"):
+        if name in table.colnames:
+            first = int(np.max(table[name], initial=0)) + 1
+            rows[name] = np.arange(first, first + len(rows))
+    if "group_size" in table.colnames:
+        rows["group_size"] = 1
+    return vstack([table, rows], metadata_conflicts="silent")

@@ -1,0 +1,63 @@
+"""What the errors of pixels are where a file does not tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot.pipeline._exposure import Exposure
+
+
+def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
+    r"""Tell the 1-sigma errors of the pixels.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky.
+    light : 2D array, optional
+        The stars' light, without noise, in the image's unit. Where the gain is
+        known their photons count; without ``light`` the mean of 3 x 3 pixels
+        above the sky stands for it.
+
+    Returns
+    -------
+    error : 2D ndarray
+        The image's own errors if it has some, else the sky's noise and the
+        photons: :math:`\sqrt{\mathrm{rms}^2 + \mathrm{light} / \mathrm{gain}}`.
+    """
+    if exposure.image.error is not None:
+        return exposure.image.error
+    rms, gain = exposure.sky.rms, exposure.gain
+    if gain is None:
+        return rms
+    if light is None:
+        light = _mean_of_neighbours(np.where(exposure.mask, 0, exposure.subtract_sky()))
+    return np.sqrt(rms**2 + np.maximum(light, 0) / gain)
+
+
+def highest_neighbour(image: NDArray[Any]) -> NDArray[Any]:
+    """Tell the largest of each pixel and the eight around it."""
+    for axis in (0, 1):
+        before, at, after = _shifted(image, axis)
+        image = np.maximum(np.maximum(before, at), after)
+    return image
+
+
+def _mean_of_neighbours(image: NDArray[Any]) -> NDArray[Any]:
+    for axis in (0, 1):
+        before, at, after = _shifted(image, axis)
+        image = (before + at + after) / 3
+    return image
+
+
+def _shifted(image: NDArray[Any], axis: int) -> tuple[NDArray[Any], ...]:
+    """Return an image shifted by -1, 0 and 1 pixel; the edges are repeated."""
+    n = image.shape[axis]
+    width = [(1, 1) if k == axis else (0, 0) for k in (0, 1)]
+    padded = np.moveaxis(np.pad(image, width, "edge"), axis, 0)
+    return tuple(np.moveaxis(padded[k : k + n], 0, axis) for k in range(3))

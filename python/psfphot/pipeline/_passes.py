@@ -1,0 +1,231 @@
+"""Finding and fitting stars in two passes: the bright ones, then all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import QTable, vstack
+
+from psfphot.pipeline._cuts import (
+    find_no_stars,
+    flag_low,
+    noise_area,
+    sharper_than_stars,
+)
+from psfphot.pipeline._detection import (
+    NoStarsError,
+    excess_noise,
+    find_stars,
+)
+from psfphot.pipeline._fit import fit_stars
+from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._noise import highest_neighbour, pixel_errors
+from psfphot.pipeline._starts import start_from_detections
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot.pipeline._clock import Clock
+    from psfphot.pipeline._exposure import Exposure
+    from psfphot.psf import PSFPhotometry
+
+#: S/N of the stars of the first pass.
+_BRIGHT = 30.0
+
+#: The least mismatch of the PSF, as a part of its value: no PSF is better known.
+#: What is measured is this part of the bright stars' median qfit. With a fixed 2 %
+#: on a frame of elongated stars their residuals become partners of the stars.
+_LEAST_MISMATCH, _PART_OF_QFIT, _BRIGHTER = 0.02, 0.7, 60
+
+
+@dataclass(eq=False)
+class Passes:
+    """What `find_and_fit` found.
+
+    Attributes
+    ----------
+    table : `~astropy.table.QTable`
+        The fits' table.
+    photometry : `~psfphot.psf.PSFPhotometry`
+        What fitted them.
+    start : `~astropy.table.QTable`
+        Where the fits started.
+    n_bright : int
+        Stars of the first pass.
+    mismatch : float
+        By what part of its value the PSF does not match the bright stars.
+    excess_noise : float
+        By what factor the filtered image is noisier than its pixels make it, where
+        stripes or resampling correlate them; the threshold was raised by it.
+    dropped : dict
+        How many rows were dropped by which rule, the first that applied.
+    """
+
+    table: QTable
+    photometry: PSFPhotometry
+    start: QTable
+    n_bright: int = 0
+    mismatch: float = _LEAST_MISMATCH
+    excess_noise: float = 1.0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def find_and_fit(
+    exposure: Exposure,
+    data: NDArray[Any],
+    clock: Clock,
+    *,
+    known: NDArray[Any] | None = None,
+    progress_bar: bool = False,
+) -> Passes:
+    """Find stars in two passes and fit them.
+
+    The stars above 30 sigma are found, fitted and subtracted; then all others are
+    searched for in what is left, whose noise holds the photons of the bright ones
+    and the PSF's mismatch. All are fitted together; rows that are no stars are
+    dropped, and what is left is fitted again.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky; its errors are set.
+    data : 2D array
+        The image without its sky and without the saturated stars.
+    clock : `Clock`
+        Keeps the time of the steps "find", "group" and "fit".
+    known : 2D array, optional
+        The light of the saturated stars, which is noise for all others.
+    progress_bar : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    passes : `Passes`
+
+    Raises
+    ------
+    NoStarsError
+        If there are none.
+    """
+    known = np.zeros((1, 1)) if known is None else known
+    exposure.error = pixel_errors(exposure)
+    first = _bright_pass(exposure, data, clock)
+    light = known if first is None else known + first.light
+    mismatch = _LEAST_MISMATCH if first is None else first.mismatch
+    found = [] if first is None else [first.start]
+    is_sharp, excess = np.zeros(0, dtype=bool), 1.0
+    with clock.step("find"):
+        exposure.error = pixel_errors(exposure, np.broadcast_to(light, data.shape))
+        rest = data if first is None else data - first.light
+        # One value each, without known stars.
+        ring = highest_neighbour(light) if light.size > 1 else light
+        noise = np.hypot(exposure.error, mismatch * ring)
+        try:
+            excess = excess_noise(exposure, rest, noise)
+            threshold = excess * exposure.settings.threshold
+            stars = find_stars(exposure, data=rest, error=noise, threshold=threshold)
+            is_sharp = sharper_than_stars(stars, exposure.psf)
+            found.append(start_from_detections(stars[~is_sharp]))
+        except NoStarsError:
+            if first is None:
+                raise
+    start = vstack(found, metadata_conflicts="silent")
+    start["id"] = np.arange(1, len(start) + 1)
+    passes = _fit(exposure, data, start, clock, progress_bar=progress_bar)
+    passes.n_bright = 0 if first is None else len(first.start)
+    passes.mismatch, passes.excess_noise = mismatch, excess
+    passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
+    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+
+
+@dataclass(eq=False)
+class _BrightPass:
+    start: QTable
+    light: NDArray[Any]
+    mismatch: float
+
+
+def _bright_pass(
+    exposure: Exposure, data: NDArray[Any], clock: Clock
+) -> _BrightPass | None:
+    """Fit the bright stars; `None` where there are none."""
+    with clock.step("find"):
+        try:
+            stars = find_stars(exposure, data=data, threshold=_BRIGHT)
+        except NoStarsError:
+            return None
+    start = start_from_detections(stars)
+    start["id"] = np.arange(1, len(start) + 1)
+    passes = _fit(exposure, data, start, clock)
+    with clock.step("fit"):
+        light = np.asarray(passes.photometry.make_model_image(exposure.shape))
+    fitted = QTable({"x_init": passes.table["x_fit"], "y_init": passes.table["y_fit"]})
+    is_known = np.isfinite(fitted["x_init"]) & np.isfinite(fitted["y_init"])
+    return _BrightPass(fitted[is_known], light, _mismatch(passes.table))
+
+
+def _mismatch(table: QTable) -> float:
+    """Measure how far the PSF is off, on the brighter of the stars."""
+    flux, qfit, flags = (np.asarray(table[n]) for n in ("flux_fit", "qfit", "flags"))
+    good = np.isfinite(flux) & (flux > 0) & np.isfinite(qfit) & (flags & ~1 == 0)
+    if not good.any():
+        return _LEAST_MISMATCH
+    limit = np.percentile(flux[good], _BRIGHTER)
+    typical = float(np.median(qfit[good & (flux >= limit)]))
+    return max(_LEAST_MISMATCH, _PART_OF_QFIT * typical)
+
+
+def _fit(
+    exposure: Exposure,
+    data: NDArray[Any],
+    start: QTable,
+    clock: Clock,
+    *,
+    progress_bar: bool = False,
+) -> Passes:
+    with clock.step("group"):
+        group_stars(start, exposure)
+    with clock.step("fit"):
+        table, photometry = fit_stars(
+            exposure, start, data=data, progress_bar=progress_bar
+        )
+    return Passes(table, photometry, start)
+
+
+def _without_no_stars(
+    exposure: Exposure,
+    data: NDArray[Any],
+    passes: Passes,
+    clock: Clock,
+    *,
+    progress_bar: bool,
+) -> Passes:
+    """Drop what is no star and fit the rest again; or flag it."""
+    area = noise_area(exposure.psf)
+    for _ in range(3):
+        against = find_no_stars(passes.table, exposure, area)
+        bad = np.any(list(against.values()), axis=0)
+        if exposure.settings.keep_all:
+            flag_low(passes.table, bad)
+            return passes
+        if not bad.any():
+            return passes
+        counted = np.zeros_like(bad)
+        for rule, rows in against.items():
+            n = int(np.count_nonzero(rows & ~counted))
+            passes.dropped[rule] = passes.dropped.get(rule, 0) + n
+            counted |= rows
+        if bad.all():
+            msg = f"{exposure.image.name}: no star is left of {len(bad)} detections"
+            raise NoStarsError(msg)
+        kept = passes.table[~bad]
+        start = QTable({"x_init": kept["x_fit"], "y_init": kept["y_fit"]})
+        start["flux_init"] = kept["flux_fit"]
+        start["id"] = np.arange(1, len(start) + 1)
+        again = _fit(exposure, data, start, clock, progress_bar=progress_bar)
+        again.n_bright, again.mismatch = passes.n_bright, passes.mismatch
+        again.excess_noise, again.dropped = passes.excess_noise, passes.dropped
+        passes = again
+    return passes

@@ -1,0 +1,113 @@
+"""The steps that tell which pixels are of no use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from psfphot.background import coverage_mask
+from psfphot.detection import detect_cosmic_rays
+from psfphot.pipeline._noise import pixel_errors
+from psfphot.pipeline._saturation import Saturation, find_saturation
+from psfphot.pipeline._sky import measure_sky
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot.pipeline._exposure import Exposure
+
+#: Below this FWHM, pixels, stars look like cosmic rays unless the PSF is a real
+#: one, which knows how sharp they are.
+_SAMPLED = 2.0
+
+#: What a cause of `coverage_mask` is called in the report.
+_CAUSES = {
+    "not finite": "not finite",
+    "error": "no error",
+    "weight": "no weight",
+    "zero": "exactly 0",
+    "flat": "flat blocks",
+}
+
+
+def mask_unexposed(exposure: Exposure) -> None:
+    """Mask the pixels that hold no data: what is not exposed is no sky.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image, to whose masks the causes of
+        `~psfphot.background.coverage_mask` are added.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is left.
+    """
+    image = exposure.image
+    coverage = coverage_mask(
+        image.data,
+        error=image.error,
+        weight=image.weight,
+        n_threads=exposure.settings.n_threads,
+    )
+    known = exposure.mask
+    for cause, pixels in coverage.causes.items():
+        new = pixels & ~known
+        if new.any():
+            exposure.masks.add(_CAUSES[cause], new)
+
+
+def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
+    """Measure the sky and mask what is saturated.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image; its sky is set, and its saturated pixels are masked.
+
+    Returns
+    -------
+    saturation : `Saturation`
+        The saturated pixels.
+    no_data : 2D bool array
+        The pixels that were masked before them.
+    """
+    no_data = exposure.mask
+    image = exposure.image
+    exposure.sky = measure_sky(exposure)
+    saturation = find_saturation(
+        image.data,
+        sky=exposure.sky.background,
+        noise=exposure.sky.rms,
+        mask=exposure.mask,
+        level=None if image.saturation is None else image.saturation.value,
+        quality_saturated=image.saturated,
+    )
+    if saturation.pixels.any():
+        exposure.masks.add("saturated", saturation.mask)
+        exposure.sky = measure_sky(exposure)
+    return saturation, no_data
+
+
+def mask_cosmic_rays(exposure: Exposure) -> None:
+    """Mask hot pixels and cosmic rays, where the PSF tells them from stars.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky.
+    """
+    psf, settings = exposure.psf, exposure.settings
+    if psf.fwhm < _SAMPLED and psf.is_formula:
+        return
+    found = detect_cosmic_rays(
+        exposure.subtract_sky(),
+        psf.model,
+        mask=exposure.mask,
+        error=np.asarray(pixel_errors(exposure), dtype=float),
+        n_threads=settings.n_threads,
+    )
+    if found.any():
+        exposure.masks.add("cosmic rays and hot pixels", found)
