@@ -371,7 +371,7 @@ mod tests {
         }
     }
 
-    /// A and σ_A by the normal equations of the straight fit in a window.
+    /// A and `σ_A` by the normal equations of the straight fit in a window.
     fn direct(
         frame: &Frame<'_, f64>,
         kernels: &Kernels,
@@ -468,7 +468,9 @@ mod tests {
                 shape: &[],
             };
             star.fill(at, window, &mut values);
-            values.iter_mut().for_each(|v| *v *= 4.0);
+            for value in &mut values {
+                *value *= 4.0;
+            }
             Ok(values)
         };
         let planes = [plane(2.0)?, plane(2.6)?, plane(2.3)?, plane(3.4)?].concat();
