@@ -10,6 +10,11 @@ use crate::{Error, Run};
 /// is the 0 of the other bad pixels; only its sign tells it apart.
 const BAD_ERROR: f64 = -0.0;
 
+/// Neighbouring rows hold about the same spans: a place in one is first sought so
+/// many spans around that in the other, as the whole row is far from the cache
+/// (searching it took half of the time of [`Exposure::count`], 40,000 stars).
+const REACH: usize = 8;
+
 /// One image as planes of its residuals and weights, wherever its pixel type
 /// and its bad pixels matter no more.
 ///
@@ -98,9 +103,10 @@ impl Exposure {
         } else {
             window.y0 as usize..window.y1 as usize
         };
+        let mut near = 0;
         rows.filter_map(move |y| {
             let band = self.bands.get(y / CACHED)?.as_ref()?;
-            band.row(y % CACHED, columns.clone())
+            band.row(y % CACHED, columns.clone(), &mut near)
         })
     }
 
@@ -165,10 +171,23 @@ impl Band {
         }
     }
 
-    /// Residuals and weights in some columns of a row.
-    fn row(&self, row: usize, columns: Range<usize>) -> Option<(&[f64], &[f64])> {
+    /// Residuals and weights in some columns of a row. `near` is how many spans
+    /// began before the columns in the row looked at last.
+    fn row(&self, row: usize, columns: Range<usize>, near: &mut usize) -> Option<(&[f64], &[f64])> {
         let spans = self.rows.get(row)?;
-        let after = spans.partition_point(|span| span.start <= columns.start);
+        let begins = |span: &Span| span.start <= columns.start;
+        let (low, high) = (
+            near.saturating_sub(REACH).min(spans.len()),
+            near.saturating_add(REACH).min(spans.len()),
+        );
+        let is_within = spans[..low].last().is_none_or(begins)
+            && spans[high..].first().is_none_or(|span| !begins(span));
+        let after = if is_within {
+            low + spans[low..high].partition_point(begins)
+        } else {
+            spans.partition_point(begins)
+        };
+        *near = after;
         let span = spans.get(after.checked_sub(1)?)?;
         if columns.end > span.end {
             return None;

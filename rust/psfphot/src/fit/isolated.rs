@@ -207,6 +207,16 @@ impl Factor {
     }
 }
 
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of the kernel
+fn product(a: &[f64; LANES], b: &[f64; LANES]) -> [f64; LANES] {
+    let mut product = *a;
+    for l in 0..LANES {
+        product[l] *= b[l];
+    }
+    product
+}
+
 /// Sums over whole lanes. What the slices hold of other planes stands where the
 /// padding has weight 0.
 #[inline(always)]
@@ -218,32 +228,32 @@ fn accumulate_kernel<const FMA: bool>(
     flux: f64,
 ) -> Normal {
     let mut sums = [[0.0; LANES]; 10];
-    let n = data.len() / LANES * LANES;
-    for k in (0..n).step_by(LANES) {
-        let lane = k..k + LANES;
-        let (d, w, p) = (
-            &data[lane.clone()],
-            &weights[lane.clone()],
-            &profile[lane.clone()],
-        );
-        let (x, y) = (&by_x[lane.clone()], &by_y[lane]);
+    let lanes = data.as_chunks::<LANES>().0.iter();
+    let lanes = lanes.zip(weights.as_chunks::<LANES>().0);
+    let [profile, by_x, by_y] = [profile, by_x, by_y].map(|plane| plane.as_chunks::<LANES>().0);
+    for ((((d, w), p), x), y) in lanes.zip(profile).zip(by_x).zip(by_y) {
+        let mut r = *d;
         for l in 0..LANES {
-            let r = mul_add::<FMA>(-flux, p[l], d[l]);
-            let (wp, wx, wy, wr) = (w[l] * p[l], w[l] * x[l], w[l] * y[l], w[l] * r);
-            let terms = [
-                (wp, p[l]),
-                (wp, x[l]),
-                (wp, y[l]),
-                (wx, x[l]),
-                (wx, y[l]),
-                (wy, y[l]),
-                (wr, p[l]),
-                (wr, x[l]),
-                (wr, y[l]),
-                (wr, r),
-            ];
-            for (sum, (a, b)) in sums.iter_mut().zip(terms) {
-                sum[l] = mul_add::<FMA>(a, b, sum[l]);
+            r[l] = mul_add::<FMA>(-flux, p[l], d[l]);
+        }
+        // Lane by lane within each sum, not the other way round: so it becomes
+        // vectors, whatever is compiled beside it.
+        let [wp, wx, wy, wr] = [p, x, y, &r].map(|plane| product(w, plane));
+        let terms = [
+            (&wp, p),
+            (&wp, x),
+            (&wp, y),
+            (&wx, x),
+            (&wx, y),
+            (&wy, y),
+            (&wr, p),
+            (&wr, x),
+            (&wr, y),
+            (&wr, &r),
+        ];
+        for (sum, (a, b)) in sums.iter_mut().zip(terms) {
+            for l in 0..LANES {
+                sum[l] = mul_add::<FMA>(a[l], b[l], sum[l]);
             }
         }
     }
