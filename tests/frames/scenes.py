@@ -223,7 +223,8 @@ def _cores(shape, x, y, flux):
 
 def _bleed(data, full):
     """Charge beyond the full well flows half up, half down its column."""
-    for column in data.T[(data > full).any(axis=0)]:
+    for i in np.flatnonzero((data > full).any(axis=0)):
+        column = data[:, i]
         for row in np.flatnonzero(column > full):
             excess = column[row] - full
             if excess <= 0:

@@ -36,6 +36,8 @@ class Blobs:
 
     def pixels(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Return the pixels (y, x) of each blob."""
+        if not len(self):
+            return []
         ends = np.cumsum(self.sizes)[:-1]
         return list(zip(np.split(self.y, ends), np.split(self.x, ends), strict=True))
 

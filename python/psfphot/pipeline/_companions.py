@@ -53,13 +53,16 @@ def find_companions(
         peak = wings.stamp(*at, pixel)[0, 0]
         for j, i in zip(*peaks, strict=True):
             x, y = float(columns.start + i), float(rows.start + j)
-            others = [(stars.x, stars.y), *((a, b) for a, b, _ in found)]
-            nearest = min(np.min(np.hypot(a - x, b - y)) for a, b in others)
-            if nearest > wings.fwhm:
+            others = np.array(
+                [*zip(stars.x, stars.y, strict=True), *(f[:2] for f in found)]
+            )
+            if np.hypot(*(others - (x, y)).T).min() > wings.fwhm:
                 found.append((x, y, float(rest[j, i] / peak)))
-    x, y, flux = np.array(found).reshape(-1, 3).T
     n = len(found)
-    return StarList(x, y, flux, np.zeros(n), np.full(n, -1))
+    values = np.array(found, float).reshape(n, 3)
+    return StarList(
+        values[:, 0], values[:, 1], values[:, 2], np.zeros(n), np.full(n, -1)
+    )
 
 
 def without_merged(stars: StarList, fwhm: float) -> StarList:

@@ -129,7 +129,8 @@ def _have_neighbours(cores: Cores, fwhm: float) -> NDArray[np.bool_]:
     at = np.column_stack([cores.x, cores.y])
     first, second = _core.near_pairs(at, at, 4 * (cores.radius.max() + 2 * fwhm))
     others = first != second
-    return np.bincount(first[others], minlength=cores.x.size) > 0
+    has: NDArray[np.bool_] = np.bincount(first[others], minlength=cores.x.size) > 0
+    return has
 
 
 def decide_stars(
@@ -198,7 +199,8 @@ class _Blob:
     def values(self) -> NDArray[np.float64]:
         """The pixels of the window without the light of other stars."""
         placed = self._placed()
-        return self.rest + self._light(placed.x, placed.y, placed.flux)
+        light = self._light(placed.x, placed.y, placed.flux)
+        return np.asarray(self.rest + light)
 
     @cached_property
     def full(self) -> float:

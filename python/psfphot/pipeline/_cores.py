@@ -83,7 +83,8 @@ def find_cores(
         np.repeat(np.arange(sizes.size), sizes),
         sizes,
     )
-    is_star = rim_quantile(as_blobs, above, bad, 0.5) > CORE_RIM
+    # A core whose rim is not known may be that of a star.
+    is_star = ~(rim_quantile(as_blobs, above, bad, 0.5) <= CORE_RIM)
     x, y = (
         np.bincount(as_blobs.label, values) / sizes
         for values in (as_blobs.x, as_blobs.y)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
-    """Tell the 1-sigma errors of the pixels.
+    r"""Tell the 1-sigma errors of the pixels.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
     -------
     error : 2D ndarray
         The image's own errors if it has some, else the sky's noise and the
-        photons: :math:`\\sqrt{\\mathrm{rms}^2 + \\mathrm{light} / \\mathrm{gain}}`.
+        photons: :math:`\sqrt{\mathrm{rms}^2 + \mathrm{light} / \mathrm{gain}}`.
     """
     if exposure.image.error is not None:
         return exposure.image.error
@@ -40,24 +40,24 @@ def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
     return np.sqrt(rms**2 + np.maximum(light, 0) / gain)
 
 
-def highest_neighbour(image: NDArray[Any]) -> Any:
+def highest_neighbour(image: NDArray[Any]) -> NDArray[Any]:
     """Tell the largest of each pixel and the eight around it."""
     for axis in (0, 1):
-        padded = np.pad(
-            image, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], "edge"
-        )
-        n = image.shape[axis]
-        parts = [np.take(padded, range(k, k + n), axis) for k in range(3)]
-        image = np.maximum(np.maximum(parts[0], parts[1]), parts[2])
+        before, at, after = _shifted(image, axis)
+        image = np.maximum(np.maximum(before, at), after)
     return image
 
 
-def _mean_of_neighbours(image: NDArray[Any]) -> Any:
+def _mean_of_neighbours(image: NDArray[Any]) -> NDArray[Any]:
     for axis in (0, 1):
-        padded = np.pad(
-            image, [(1, 1) if k == axis else (0, 0) for k in (0, 1)], "edge"
-        )
-        n = image.shape[axis]
-        parts = [np.take(padded, range(k, k + n), axis) for k in range(3)]
-        image = (parts[0] + parts[1] + parts[2]) / 3
+        before, at, after = _shifted(image, axis)
+        image = (before + at + after) / 3
     return image
+
+
+def _shifted(image: NDArray[Any], axis: int) -> tuple[NDArray[Any], ...]:
+    """Return an image shifted by -1, 0 and 1 pixel; the edges are repeated."""
+    n = image.shape[axis]
+    width = [(1, 1) if k == axis else (0, 0) for k in (0, 1)]
+    padded = np.moveaxis(np.pad(image, width, "edge"), axis, 0)
+    return tuple(np.moveaxis(padded[k : k + n], 0, axis) for k in range(3))

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, vstack
 
-from psfphot.pipeline._cuts import find_no_stars, flag_low, noise_area
+from psfphot.pipeline._cuts import (
+    find_no_stars,
+    flag_low,
+    noise_area,
+    sharper_than_stars,
+)
 from psfphot.pipeline._detection import NoStarsError, find_stars
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
@@ -102,6 +107,7 @@ def find_and_fit(
     light = known if first is None else known + first.light
     mismatch = _LEAST_MISMATCH if first is None else first.mismatch
     found = [] if first is None else [first.start]
+    is_sharp = np.zeros(0, dtype=bool)
     with clock.step("find"):
         exposure.error = pixel_errors(exposure, np.broadcast_to(light, data.shape))
         rest = data if first is None else data - first.light
@@ -110,14 +116,17 @@ def find_and_fit(
         noise = np.hypot(exposure.error, mismatch * ring)
         try:
             stars = find_stars(exposure, data=rest, error=noise)
-            found.append(start_from_detections(stars))
+            is_sharp = sharper_than_stars(stars, exposure.psf)
+            found.append(start_from_detections(stars[~is_sharp]))
         except NoStarsError:
             if first is None:
                 raise
     start = vstack(found, metadata_conflicts="silent")
     start["id"] = np.arange(1, len(start) + 1)
     passes = _fit(exposure, data, start, clock, progress_bar=progress_bar)
-    passes.n_bright, passes.mismatch = len(start) - len(found[-1]), mismatch
+    passes.n_bright = 0 if first is None else len(first.start)
+    passes.mismatch = mismatch
+    passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
     return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
 
 
@@ -184,7 +193,7 @@ def _without_no_stars(
     progress_bar: bool,
 ) -> Passes:
     """Drop what is no star and fit the rest again; or flag it."""
-    area = noise_area(exposure.psf.model, exposure.psf.fwhm)
+    area = noise_area(exposure.psf)
     for _ in range(3):
         against = find_no_stars(passes.table, exposure, area)
         bad = np.any(list(against.values()), axis=0)

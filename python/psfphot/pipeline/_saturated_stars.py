@@ -212,7 +212,8 @@ class _Fitter:
         """Return boxes beyond which the wings are below the noise."""
         flux = np.where(np.isfinite(stars.flux), stars.flux, 0)
         bright = flux[:, None] * self._edges > FAINT * self.noise
-        return self._boxes[np.minimum(bright.sum(axis=1), len(self._boxes) - 1)]
+        number = np.minimum(bright.sum(axis=1), len(self._boxes) - 1)
+        return np.asarray(self._boxes[number])
 
     def with_companions(self, stars: StarList) -> StarList:
         """Add the stars that are seen in the boxes once all others are subtracted."""

@@ -17,6 +17,9 @@ RASTER = (1, 3)
 STEPS = 12
 DELTA = 0.05
 
+# A fit that fails to improve by a smaller step, in pixels, is done.
+SMALL_STEP = 1e-3
+
 # Rows and columns of an image.
 Window: TypeAlias = tuple[slice, slice]
 
@@ -260,7 +263,7 @@ class Wings:
                     break
             else:
                 damping *= 10
-                if np.abs(step).max() < 1e-3:
+                if np.abs(step).max() < SMALL_STEP:
                     break
         return WingFit(position[:n], position[n:], flux, chi2, n_pixels)
 
