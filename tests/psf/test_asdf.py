@@ -147,8 +147,9 @@ def test_tied_parameters_are_refused():
         (
             "image_psf",
             (
-                "{flux: 2.0, x_0: 1.0, y_0: 2.0, oversampling: [1, 1], fill_value: 0.0, "
-                "origin: [2.0, 1.5], data: !core/ndarray-1.0.0 {datatype: float64, "
+                "{flux: 2.0, x_0: 1.0, y_0: 2.0, oversampling: [1, 1], "
+                "fill_value: 0.0, origin: [2.0, 1.5], "
+                "data: !core/ndarray-1.0.0 {datatype: float64, "
                 "data: [[0, 1, 1, 0], [1, 4, 4, 1], [1, 3, 5, 1], [0, 1, 1, 0]]}}"
             ),
             psf.ImagePSF(
