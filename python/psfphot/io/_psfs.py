@@ -56,7 +56,7 @@ _CENTERS = (None, "core", "image")
 
 #: An image's core nearer to its centre than this, in pixels, is at it: nobody
 #: measures positions so well.
-_CENTERED = 0.005
+_CENTERED = 0.01
 
 #: The planes of a grid whose cores are farther from their centres, in pixels, are
 #: told of; those of real telescopes are up to 0.1 off (coma).
@@ -331,7 +331,9 @@ def _psfex(found: _Psfex) -> tuple[Any, str]:
     try:
         model = PolynomialPSFModel.read(found.path, found.number)
     except ValueError as exc:
-        raise FileFormatError(str(exc)) from exc
+        own = "by extension, from 1"
+        as_typed = f"{own}, as {found.path.name}[1]"
+        raise FileFormatError(str(exc).replace(own, as_typed)) from exc
     description = (
         f"PSFEx's, of degree {model.degree} in the position, step "
         f"{model.meta['psf_samp']:.3g} px, normalised to the whole flux"
