@@ -86,12 +86,33 @@ def test_psf_image(tmp_path, stamp):
     assert catalog.meta["sky_level"] == pytest.approx(SKY, abs=0.3)
 
 
+def test_psf_image_off_its_centre(tmp_path, stamp):
+    """The stars are where they are, and not 0.75 and 0.5 pixels beside."""
+    planes = np.array([np.ones_like(stamp), np.roll(stamp, (2, -3), axis=(0, 1))])
+    psf = fits.ImageHDU(planes, fits.Header({"OVERSAMP": SAMPLES}), name="EPSF")
+    path = tmp_path / "p.fits"
+    fits.HDUList([fits.PrimaryHDU(), psf]).writeto(path)
+    catalog = assert_measures(tmp_path, f"{path}[EPSF][1]")
+    assert "centred on its core, (-0.750, +0.500) px" in catalog.meta["psf"]
+    # Nor is the PSF's file replaced by an output, under its name with brackets.
+    result, _ = fit(tmp_path, f"{path}[EPSF][1]", "--model", path)
+    assert result.exit_code != 0
+    assert "the input" in result.stderr
+    result, out = fit(tmp_path, f"{path}[EPSF][1]", "--psf-center", "image")
+    assert result.exit_code == 0
+    shift = np.median(QTable.read(out)["x_fit"].value - catalog["x_fit"].value)
+    assert shift == pytest.approx(0.75, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
         (["gaussian:-2"], 2, "gaussian:FWHM needs a width in pixels above 0"),
         (["gaussian:2", "--psf-blur", "1"], 2, "--psf-blur needs a PSF from a file"),
-        (["gaussian:2", "--oversampling", "4"], 2, "is not for a Gaussian"),
+        (["gaussian:2", "--oversampling", "4"], 2, "is not for a formula"),
+        (["gaussian:2", "--psf-center", "core"], 2, "is not for a formula"),
+        (["flat.fits", "--psf-center", "peak"], 2, "'--psf-center'"),
+        (["flat.fits[PSF]"], 1, "flat.fits: has no extension 'PSF'; it has 0"),
         (["flat.fits", "--detector-id", "4"], 2, "is not for a single PSF image"),
         (["none.fits"], 1, "none.fits: there is no such file"),
         (["text.fits"], 1, "text.fits: is not a FITS file"),

@@ -115,11 +115,12 @@ def test_grid(tmp_path, stamp):
 
 
 def test_grid_of_one_image_without_an_axis(tmp_path, stamp):
-    path = write(tmp_path / "g.fits", stamp * 3, OVERSAMP=4, DET_YX0="(7.0, 8.5)")
+    path = write(tmp_path / "g.fits", stamp * 15, OVERSAMP=4, DET_YX0="(7.0, 8.5)")
     psf = read_psf(path)
     assert isinstance(psf.model, GriddedPSFModel)
     assert psf.model.grid_xypos.tolist() == [[8.5, 7]]
-    assert psf.model.data.sum() == pytest.approx(3)
+    assert psf.model.data.sum() == pytest.approx(15)
+    assert "left as it is" in psf.description
 
 
 def test_a_detector_of_a_stdpsf_file(tmp_path):

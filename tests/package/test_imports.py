@@ -35,7 +35,7 @@ FLOORS = (
     ("psfphot.psf._files", "psfphot.psf._rendering"),
     ("psfphot.psf._photometry",),
     ("psfphot.psf",),
-    ("psfphot.datasets", "psfphot.detection", "psfphot.io"),
+    ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),
     ("psfphot.plotting",),
     ("psfphot.cli",),

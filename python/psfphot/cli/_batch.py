@@ -209,7 +209,7 @@ def _with_outputs(jobs: list[Job], words: FitWords) -> list[tuple[Job, Outputs]]
 
 def _inputs(jobs: list[Job], words: FitWords) -> dict[Path, str]:
     """List the files that are read, which no output may replace."""
-    inputs = {Path(words.psf).resolve(): "the input"}
+    inputs = {split_extension(words.psf)[0].resolve(): "the input"}
     for job in jobs:
         inputs[job.path.resolve()] = "the input"
         for text in (words.error, words.mask, words.weight, words.catalog):
@@ -292,6 +292,7 @@ def _read_psf(
             grid_order=words.grid_order,
             detector_id=words.detector_id,
             blur_sigma=words.psf_blur,
+            psf_center=words.psf_center,
             aperture_correction=correction,
             detector=detector,
         )

@@ -72,6 +72,13 @@ _OPTIONS = (
         help="The order of the ePSFs in an STPSF file, which changed in December 2023.",
     ),
     _psf(
+        "--psf-center",
+        type=click.Choice(["core", "image"]),
+        show_default="core",
+        help="Where in a PSF image the star is: at the centroid of its core, or at the "
+        "image's centre.",
+    ),
+    _psf(
         "--psf-blur",
         type=_ABOVE_0,
         metavar="SIGMA",

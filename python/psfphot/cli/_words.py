@@ -27,6 +27,7 @@ class FitWords:
     oversampling: int | None
     detector_id: int | None
     grid_order: str
+    psf_center: Literal["core", "image"] | None
     psf_blur: float | None
     aperture_correction: str | None
     # The image

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from astropy.io.registry import IORegistryError
+from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.io._aperture_correction import (
     find_aperture_correction,
@@ -19,14 +21,26 @@ from psfphot.io._aperture_correction import (
 from psfphot.io._blur import blur
 from psfphot.io._detector import choose_detector_id
 from psfphot.io._errors import FileFormatError
-from psfphot.io._fits import is_image, open_fits
+from psfphot.io._fits import (
+    choose_image,
+    extension_label,
+    is_image,
+    open_fits,
+    read_array,
+    read_pixels,
+    split_extension,
+)
 from psfphot.io._other_psfs import is_psfex, refuse_daophot
+from psfphot.io._psf_center import core_offset
+from psfphot.io._psf_normalisation import find_normalisation, normalise_grid
 from psfphot.io._psf_words import MEASURED, as_formula
 from psfphot.psf import GriddedPSFModel, ImagePSF, PolynomialPSFModel
 from psfphot.psf._files.grid_file import whole_oversampling
+from psfphot.psf._files.psfex import psfex_tables
 
 if TYPE_CHECKING:
-    from astropy.io import fits
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from psfphot.io._detector import Detector
@@ -37,9 +51,16 @@ _OVERSAMPLING_KEYS = ("OVERSAMP", "OVERSAMPLING", "DET_SAMP")
 #: Keywords that a grid of one image has, even without an axis for it.
 _GRID_KEYS = frozenset({"DET_YX0", "NXPSFS"})
 
-#: A sum within this fraction of 1, or of oversampling², is taken to mean it:
-#: a finite stamp holds less than the whole flux.
-_SUM_TOLERANCE = 0.2
+#: What ``psf_center`` may be.
+_CENTERS = (None, "core", "image")
+
+#: An image's core nearer to its centre than this, in pixels, is at it: nobody
+#: measures positions so well.
+_CENTERED = 0.01
+
+#: The planes of a grid whose cores are farther from their centres, in pixels, are
+#: told of; those of real telescopes are up to 0.1 off (coma).
+_GRID_CENTERED = 0.1
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,7 @@ def read_psf(
     blur_sigma: float | None = None,
     aperture_correction: Any = None,
     detector: Detector | None = None,
+    psf_center: str | None = None,
 ) -> Psf:
     """Make the PSF model that a word describes.
 
@@ -87,7 +109,9 @@ def read_psf(
         before it is integrated over the pixel); ``gaussian`` or ``moffat`` alone,
         whose width is to be measured on the image; or a FITS file: a grid of
         ePSFs of any format that `psfphot.psf.GriddedPSFModel.read` recognises
-        (STPSF, STDPSF), a PSF of PSFEx, or one ePSF image (2D).
+        (STPSF, STDPSF), a PSF of PSFEx, or one ePSF image (2D). The file's
+        extension may follow in brackets, and a plane of a cube, which is then
+        one image: ``file.fits[PSF]``, ``file.fits[0][1]``.
     oversampling : int, optional
         PSF pixels per image pixel, for a 2D image whose header does not say
         (OVERSAMP, OVERSAMPLING or DET_SAMP); counts before the header.
@@ -107,6 +131,9 @@ def read_psf(
     detector : `Detector`, optional
         The image's, as `FitsImage.detector`: chooses the detector of a file that
         holds several, where ``detector_id`` does not.
+    psf_center : {"core", "image"}, optional
+        Where in a single image the star is: at the centroid of its core, the
+        default, or at the image's centre, ``((nx - 1) / 2, (ny - 1) / 2)``.
 
     Returns
     -------
@@ -118,7 +145,13 @@ def read_psf(
     an infinite plane. One that sums to 1 (within 20 %) is multiplied by
     oversampling²; one that sums to oversampling² (within 20 %) is left as it
     is, since a finite stamp lacks a little of the wings; any other is scaled
-    so that the stamp itself sums to oversampling².
+    so that the stamp itself sums to oversampling². The planes of a grid are
+    treated alike, with one factor for all, and a warning where they sum to
+    neither; STDPSF files keep their own normalisation.
+
+    The centroid of the core is taken under a Gaussian window of the core's FWHM,
+    moved until it stays. Of a grid it is not taken: where it is off by more than
+    0.1 pixels a warning says so.
 
     The PSFs of STDPSF files hold a flux of 1 within 5.0 pixels (WFC3/UVIS and
     ACS) or 5.5 pixels (WFC3/IR), so that fluxes are those within this radius, a
@@ -135,35 +168,49 @@ def read_psf(
     """
     spec = os.fspath(spec)
     if spec.lower() in MEASURED:
-        _refuse("a formula", oversampling=oversampling, detector_id=detector_id)
+        _refuse(
+            "a formula",
+            oversampling=oversampling,
+            detector_id=detector_id,
+            psf_center=psf_center,
+        )
         kind = spec.lower()
         described = f"{kind.capitalize()}, its width measured on the image"
         return Psf(None, described, math.nan, is_formula=True, measured_as=kind)
     formula = as_formula(spec)
     if formula is not None:
-        _refuse("a formula", oversampling=oversampling, detector_id=detector_id)
+        _refuse(
+            "a formula",
+            oversampling=oversampling,
+            detector_id=detector_id,
+            psf_center=psf_center,
+        )
         model, description = formula
     else:
-        path = Path(spec)
+        path, ext = split_extension(spec)
         refuse_daophot(path)
         with open_fits(path) as hdus:
-            from_psfex = is_psfex(path, hdus)
-        data, header = (None, None) if from_psfex else _psf_image(path)
-        if from_psfex:
+            found = _find(hdus, path, ext)
+        if isinstance(found, _Image):
+            _refuse("a single PSF image", detector_id=detector_id)
+            model, description = _image_psf(found, oversampling, psf_center)
+        elif isinstance(found, _Psfex):
             _refuse(
                 "a PSF of PSFEx, whose file says it",
                 oversampling=oversampling,
                 detector_id=detector_id,
+                psf_center=psf_center,
             )
-            model, description = _psfex(path)
-        elif data is None:
+            model, description = _psfex(found)
+        else:
             if detector_id is None and detector is not None:
                 detector_id = choose_detector_id(path, detector)
-            model, description = _grid(path, grid_order, detector_id)
-            _refuse("a grid, whose file says it", oversampling=oversampling)
-        else:
-            _refuse("a single PSF image", detector_id=detector_id)
-            model, description = _image_psf(path, data, header, oversampling)
+            model, description = _grid(found, grid_order, detector_id)
+            _refuse(
+                "a grid, whose file says it",
+                oversampling=oversampling,
+                psf_center=psf_center,
+            )
     if blur_sigma is not None:
         model = blur(model, blur_sigma)
         description += f", blurred by a Gaussian of sigma {blur_sigma:g} px"
@@ -210,7 +257,7 @@ def measure_fwhm(model: Any) -> float:
         half *= 2
 
 
-def _refuse(kind: str, **options: int | None) -> None:
+def _refuse(kind: str, **options: int | str | None) -> None:
     """Refuse options that would change nothing."""
     for name, value in options.items():
         if value is not None:
@@ -218,11 +265,75 @@ def _refuse(kind: str, **options: int | None) -> None:
             raise ValueError(msg)
 
 
-def _psfex(path: Path) -> tuple[Any, str]:
+@dataclass(frozen=True)
+class _Psfex:
+    """A file of PSFEx, and which of its PSFs, from 1."""
+
+    path: Path
+    number: int | None
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A grid: what to read it from, and what messages call it."""
+
+    source: Path | fits.HDUList
+    name: str
+
+
+@dataclass(frozen=True)
+class _Image:
+    """One image, its header, and what messages call it."""
+
+    data: NDArray[np.float64]
+    header: fits.Header
+    name: str
+
+
+def _find(hdus: fits.HDUList, path: Path, ext: str | None) -> _Psfex | _Grid | _Image:
+    """Find the PSF of a file: what was asked for, or else the first."""
+    if is_psfex(path, hdus):
+        return _Psfex(path, None if ext is None else _psfex_number(hdus, path, ext))
+    if ext is None:
+        images = (hdu for hdu in hdus if is_image(hdu) and len(hdu.shape) in {2, 3})
+        hdu, name = next(images, None), str(path)
+        plane: tuple[int, ...] = ()
+        if hdu is None:
+            msg = f"{path}: has neither a PSF image (2D) nor a grid of PSFs (3D)"
+            raise FileFormatError(msg)
+    else:
+        hdu, plane = choose_image(hdus, ext, path)
+        name = f"{path}[{ext}]"
+    is_grid = len(hdu.shape) > 2 or not _GRID_KEYS.isdisjoint(hdu.header)  # noqa: PLR2004
+    if plane or not is_grid:
+        pixels = read_pixels(hdu, name, plane).astype(np.float64)
+        return _Image(pixels, hdu.header.copy(), name)
+    if ext is None:
+        return _Grid(path, name)
+    alone = fits.PrimaryHDU(read_array(hdu, name), hdu.header)
+    return _Grid(fits.HDUList([alone]), name)
+
+
+def _psfex_number(hdus: fits.HDUList, path: Path, ext: str) -> int:
+    """Tell which of a file's PSFs, from 1, an extension holds."""
+    numbers: dict[str, int] = {}
+    for number, hdu in enumerate(psfex_tables(hdus), 1):
+        for label in (str(hdus.index(hdu)), extension_label(hdus, hdu)):
+            numbers.setdefault(label, number)
     try:
-        model = PolynomialPSFModel.read(path)
+        return numbers[ext.strip().upper()]
+    except KeyError:
+        msg = f"{path}: has no PSF in extension {ext!r}; it has {', '.join(numbers)}"
+        raise FileFormatError(msg) from None
+
+
+def _psfex(found: _Psfex) -> tuple[Any, str]:
+    try:
+        model = PolynomialPSFModel.read(found.path, found.number)
     except ValueError as exc:
-        raise FileFormatError(str(exc)) from exc
+        own = "by extension, from 1"
+        as_typed = f"{own}, as {found.path.name}[1]"
+        raise FileFormatError(str(exc).replace(own, as_typed)) from exc
     description = (
         f"PSFEx's, of degree {model.degree} in the position, step "
         f"{model.meta['psf_samp']:.3g} px, normalised to the whole flux"
@@ -230,74 +341,88 @@ def _psfex(path: Path) -> tuple[Any, str]:
     return model, description
 
 
-def _grid(path: Path, grid_order: str, detector_id: int | None) -> tuple[Any, str]:
+def _grid(found: _Grid, grid_order: str, detector_id: int | None) -> tuple[Any, str]:
     try:
         model = GriddedPSFModel.read(
-            path, grid_order=grid_order, detector_id=detector_id
+            found.source, grid_order=grid_order, detector_id=detector_id
         )
     except (ValueError, TypeError, OSError, IORegistryError) as exc:
-        reason = str(exc).removeprefix(f"{path}: ").partition("\n")[0]
-        msg = f"{path}: is no grid of ePSFs that can be read: {reason}"
+        reason = str(exc).partition("\n")[0]
+        for name in (found.name, "<HDUList>"):
+            reason = reason.removeprefix(f"{name}: ")
+        msg = f"{found.name}: is no grid of ePSFs that can be read: {reason}"
         raise FileFormatError(msg) from exc
     n_psfs, samples = len(model.data), int(np.max(model.oversampling))
-    description = f"grid of {n_psfs} ePSFs, {samples}x oversampled, used as it is"
-    radius = normalisation_radius(model)
-    if radius is not None:
-        description += f", of flux 1 within {radius:g} px"
+    description = f"grid of {n_psfs} ePSFs, {samples}x oversampled"
+    if "STDPSF" in model.meta:
+        description += ", used as it is"
+        radius = normalisation_radius(model)
+        if radius is not None:
+            description += f", of flux 1 within {radius:g} px"
+    else:
+        model, said = normalise_grid(model, found.name)
+        description += f", {said}"
+    _check_centers(model, found.name)
     return model, description
 
 
-def _psf_image(path: Path) -> tuple[NDArray[np.float64] | None, fits.Header]:
-    """Return the file's PSF image and its header; no image if it holds a grid."""
-    with open_fits(path) as hdus:
-        for hdu in hdus:
-            if not (is_image(hdu) and len(hdu.shape) in {2, 3}):
-                continue
-            header = hdu.header.copy()
-            if len(hdu.shape) == 3 or not _GRID_KEYS.isdisjoint(header):  # noqa: PLR2004
-                return None, header
-            try:
-                return np.asarray(hdu.data, dtype=np.float64), header
-            except (OSError, ValueError, TypeError) as exc:
-                msg = f"{path}: the data are cut off or broken"
-                raise FileFormatError(msg) from exc
-    msg = f"{path}: has neither a PSF image (2D) nor a grid of PSFs (3D)"
-    raise FileFormatError(msg)
+def _check_centers(model: GriddedPSFModel, name: str) -> None:
+    """Warn of a grid whose cores are not at the centres of its planes."""
+    planes = [plane for plane in np.asarray(model.data) if plane.any()]
+    offsets = [core_offset(plane, model.oversampling) for plane in planes]
+    known = np.array([offset for offset in offsets if offset is not None])
+    if not len(known):
+        return
+    x, y = np.median(known, axis=0)
+    if math.hypot(x, y) > _GRID_CENTERED:
+        msg = (
+            f"{name}: the cores of the grid's PSFs are ({x:+.2f}, {y:+.2f}) px from "
+            "the centres of their planes (x, y; the median), so that positions are "
+            "off by as much the other way"
+        )
+        warnings.warn(msg, AstropyUserWarning, stacklevel=4)
 
 
 def _image_psf(
-    path: Path,
-    data: NDArray[np.float64],
-    header: fits.Header,
-    oversampling: int | None,
+    found: _Image, oversampling: int | None, psf_center: str | None
 ) -> tuple[Any, str]:
-    samples = _oversampling(path, header) if oversampling is None else oversampling
-    if samples < 1:
-        msg = f"--oversampling must be at least 1, got {samples}"
+    data, name = found.data, found.name
+    if oversampling is None:
+        oversampling = _oversampling(name, found.header)
+    if oversampling < 1:
+        msg = f"--oversampling must be at least 1, got {oversampling}"
+        raise ValueError(msg)
+    if psf_center not in _CENTERS:
+        msg = f"psf_center must be 'core' or 'image', got {psf_center!r}"
         raise ValueError(msg)
     if not np.isfinite(data).all() or min(data.shape) < 4:  # noqa: PLR2004
-        msg = f"{path}: a PSF image needs finite values and 4 or more pixels a side"
+        msg = f"{name}: a PSF image needs finite values and 4 or more pixels a side"
         raise FileFormatError(msg)
     total = float(data.sum())
     if total <= 0:
-        msg = f"{path}: a PSF image must have a sum above 0, this one has {total:g}"
+        msg = f"{name}: a PSF image must have a sum above 0, this one has {total:g}"
         raise FileFormatError(msg)
-    factor, said = _normalisation(total, samples**2)
+    factor, said = find_normalisation(total, oversampling**2)
     ny, nx = data.shape
-    description = f"image of {nx} x {ny}, {samples}x oversampled, {said}"
-    return ImagePSF(data * factor, oversampling=samples), description
+    description = f"image of {nx} x {ny}, {oversampling}x oversampled, {said}"
+    offset = core_offset(data, (oversampling, oversampling))
+    origin = None
+    if offset is not None and math.hypot(*offset) > _CENTERED:
+        x, y = (round(one, 3) + 0.0 for one in offset)  # (no -0)
+        place = f"({x:+.3f}, {y:+.3f}) px from the image's centre"
+        if psf_center == "image":
+            description += f", its core {place}, which counts"
+        else:
+            centre = (nx - 1) / 2, (ny - 1) / 2
+            shift = (oversampling * one for one in offset)
+            origin = [c + s for c, s in zip(centre, shift, strict=True)]
+            description += f", centred on its core, {place}"
+    return ImagePSF(
+        data * factor, origin=origin, oversampling=oversampling
+    ), description
 
 
-def _normalisation(total: float, target: int) -> tuple[float, str]:
-    """Return the factor for a PSF image of the given sum, and a sentence on it."""
-    if abs(total / target - 1) <= _SUM_TOLERANCE:
-        return 1.0, f"its sum of {total:.4g} left as it is ({target} is the whole flux)"
-    if abs(total - 1) <= _SUM_TOLERANCE:
-        return float(target), f"its sum of {total:.4g} multiplied by {target}"
-    return target / total, f"its sum of {total:.4g} scaled to {target}"
-
-
-def _oversampling(path: Path, header: fits.Header) -> int:
+def _oversampling(name: str, header: fits.Header) -> int:
     for key in _OVERSAMPLING_KEYS:
         try:
             samples = whole_oversampling(header.get(key))
@@ -307,7 +432,7 @@ def _oversampling(path: Path, header: fits.Header) -> int:
             return samples
     keys = ", ".join(_OVERSAMPLING_KEYS)
     msg = (
-        f"{path}: the header does not say how much the PSF is oversampled "
+        f"{name}: the header does not say how much the PSF is oversampled "
         f"(none of {keys}); give --oversampling N"
     )
     raise FileFormatError(msg)

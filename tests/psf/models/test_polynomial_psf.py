@@ -131,8 +131,11 @@ def test_what_is_refused(tmp_path, changed, message):
 
 def test_one_of_several_extensions(tmp_path):
     path = write_psfex(tmp_path / "m.psf", n_tables=2)
-    with pytest.raises(FileFormatError, match="has 2 PSFs; say which by extension"):
+    with pytest.raises(FileFormatError, match=r"has 2 PSFs; say which.*m.psf\[1\]"):
         read_psf(path)
+    assert "of degree 1" in read_psf(f"{path}[2]").description
+    with pytest.raises(FileFormatError, match="has no PSF in extension '3'; it has 1"):
+        read_psf(f"{path}[3]")
     assert PolynomialPSFModel.read(path, extension=2).degree == 1
     with pytest.raises(ValueError, match="extension must be 1 to 2, got 3"):
         PolynomialPSFModel.read(path, extension=3)
