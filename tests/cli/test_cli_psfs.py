@@ -91,7 +91,7 @@ def test_psf_image(tmp_path, stamp):
     [
         (["gaussian:-2"], 2, "gaussian:FWHM needs a width in pixels above 0"),
         (["gaussian:2", "--psf-blur", "1"], 2, "--psf-blur needs a PSF from a file"),
-        (["gaussian:2", "--oversampling", "4"], 2, "is not for a Gaussian"),
+        (["gaussian:2", "--oversampling", "4"], 2, "is not for a formula"),
         (["flat.fits", "--detector-id", "4"], 2, "is not for a single PSF image"),
         (["none.fits"], 1, "none.fits: there is no such file"),
         (["text.fits"], 1, "text.fits: is not a FITS file"),
