@@ -77,7 +77,15 @@ def test_the_run_has_all_on_the_way(image, psf):
     assert_matches(run.catalog)
     assert run.sky.level == pytest.approx(SKY, abs=0.3)
     assert run.sky.noise == pytest.approx(NOISE, rel=0.1)
-    assert list(run.seconds) == ["sky", "masks", "saturated", "find", "group", "fit", "check"]
+    assert list(run.seconds) == [
+        "sky",
+        "masks",
+        "saturated",
+        "find",
+        "group",
+        "fit",
+        "check",
+    ]
     np.testing.assert_array_equal(run.image.data - run.model, run.residual)
     assert list(run.seconds)[-1] == "model"
     assert np.std(run.residual) == pytest.approx(NOISE, rel=0.05)

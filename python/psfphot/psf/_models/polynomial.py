@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from psfphot import _core
-from psfphot.psf._files.psfex import read_psfex
 from psfphot.psf._models.base import PSFModel
 from psfphot.psf._models.sampled import (
     SampledPSFModel,
@@ -87,6 +86,9 @@ class PolynomialPSFModel(SampledPSFModel):
     1.1000
     """
 
+    # Files are a floor above: `psfphot.psf._files.formats` puts this in.
+    read: ClassVar[Any]
+
     def __init__(
         self,
         data: Any,
@@ -111,43 +113,6 @@ class PolynomialPSFModel(SampledPSFModel):
         self.origin = origin
         self.oversampling = oversampling
         self.fill_value = fill_value
-
-    @classmethod
-    def read(cls, path: Any, extension: int | None = None) -> Any:
-        """Read a PSF that PSFEx wrote.
-
-        The images are brought to a whole number of samples per pixel by the
-        interpolation with which PSFEx made them, and normalised so that the
-        flux is total at every position.
-
-        Parameters
-        ----------
-        path : path-like, file object or `~astropy.io.fits.HDUList`
-            The file, ``.psf``.
-        extension : int or None, optional
-            Which PSF of a file with one for each extension of an image, from 1.
-
-        Returns
-        -------
-        PolynomialPSFModel
-            The model; ``meta`` has what the header says of its quality.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be opened.
-        ValueError
-            If it is not such a file, or the PSF varies with something else
-            than the position.
-        """
-        images = read_psfex(path, extension)
-        return cls(
-            images.data,
-            images.center,
-            images.scale,
-            oversampling=images.oversampling,
-            meta=images.meta,
-        )
 
     @property
     def center(self) -> NDArray[np.float64]:
