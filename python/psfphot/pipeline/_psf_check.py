@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 #: By what part of its value a PSF may be off the bright stars unremarked.
 _MISMATCH = 0.1
 
+#: Nor is the width of stars measured that a formula fits as well as this: a width
+#: that is off by a tenth leaves more.
+_GOOD = 0.04
+
+#: As many stars tell the width to well below a tenth.
+_N_STARS = 20
+
 #: By what part a formula's width may be off that of the stars unremarked.
 _WIDTH = 0.1
 
@@ -57,12 +64,13 @@ def check_psf(exposure: Exposure, mismatch: float | None) -> PsfCheck:
     Returns
     -------
     check : `PsfCheck`
-        The stars' width is measured where the PSF is a formula of a given
-        width, or where the mismatch is large.
+        The stars' width is measured where the mismatch is large, or not small
+        and the PSF a formula of a given width.
     """
     psf = exposure.psf
     is_poor = mismatch is not None and mismatch > _MISMATCH
-    if exposure.has_measured_psf or not (psf.is_formula or is_poor):
+    is_doubtful = mismatch is not None and psf.is_formula and mismatch > _GOOD
+    if exposure.has_measured_psf or not (is_doubtful or is_poor):
         return PsfCheck(mismatch, is_off=is_poor)
     try:
         measured = measure_psf(
@@ -70,6 +78,7 @@ def check_psf(exposure: Exposure, mismatch: float | None) -> PsfCheck:
             error=exposure.error,
             mask=exposure.mask,
             fwhm=psf.fwhm,
+            n_stars=_N_STARS,
             n_threads=exposure.settings.n_threads,
         )
     except ValueError:
