@@ -173,8 +173,10 @@ def test_options_change_what_they_say(tmp_path, plain):
     assert catalog("--local-bkg", 6, 12)["local_bkg"].value.any()
     assert catalog("--local-bkg", 6, 12).meta["local_bkg_radii"] == [6.0, 12.0]
     assert len(catalog("--threshold", 200)) < 64
-    # The pair is one detection when nothing nearer than 9 px is allowed.
-    assert len(catalog("--min-separation", 9)) == 63
+    # The pair, 8 px apart, is one detection of a pass; the next pass finds the other.
+    apart = catalog("--min-separation", 9)
+    assert len(apart) == 64
+    assert apart.meta["finder_min_separation"] == 9
 
 
 def test_default_group_separation_shrinks_in_dense_fields(tmp_path):

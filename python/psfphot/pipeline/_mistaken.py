@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable
@@ -69,7 +69,8 @@ def without_stars(found: NDArray[np.bool_], exposure: Exposure) -> NDArray[np.bo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         table = fit(data, mask=exposure.mask, error=error, init_params=start)
-    flux, qfit = (np.asarray(table[n], dtype=float) for n in ("flux_fit", "qfit"))
+    fits: Any = table
+    flux, qfit = (np.asarray(fits[n], dtype=float) for n in ("flux_fit", "qfit"))
     with np.errstate(invalid="ignore"):
         is_star = (flux > 0) & (qfit < _STAR_QFIT)
     stars = np.isin(blobs.label, large[is_star])
