@@ -146,7 +146,8 @@ def _central_pixels(psf: Psf) -> NDArray[np.float64]:
     model = psf.model.copy()
     x, y = 0.0, 0.0
     if hasattr(model, "grid_xypos"):
-        x, y = np.round(np.mean(np.asarray(model.grid_xypos, dtype=float), axis=0))
+        positions = np.asarray(model.grid_xypos, dtype=float)
+        x, y = (float(np.round(mean)) for mean in positions.mean(axis=0))
     reach = int(np.ceil(4 * psf.fwhm)) + 1
     at = np.arange(-reach, reach + 1)
     # As far from the centre of its pixel as the mean of all stars.
