@@ -54,7 +54,7 @@ def ccd(directory, seed=1, *, n=900, shape=(1150, 1024)):
     rng = np.random.default_rng([seed, 2])
     bias, full, read_noise = 1000.0, 60000.0, 6.0
     x, y = _scattered(rng, n, shape)
-    flux = np.exp(rng.uniform(np.log(600), np.log(2.2e6), n))
+    flux = np.exp(rng.uniform(np.log(700), np.log(2.2e6), n))
     v, u = np.mgrid[: shape[0], : shape[1]] / np.array(shape)[:, None, None]
     sky = 800 + 4500 * (u**2 + v**1.5)
     clean = sky + render(shape, Moffat(3.6, 3.0), x, y, flux)
@@ -147,6 +147,22 @@ def hst(directory, seed=1, *, n=1500, shape=(600, 1200)):
         scenes.append(Scene(at, str(grid), 2.1, x, y, flux, np.zeros(n, bool)))
     _write(path, planes, TELESCOP="HST", INSTRUME="ACS", DETECTOR="WFC")
     return scenes
+
+
+def amateur(directory, seed=1, *, n=60, size=512):
+    """A frame with over-subtracted dark pixels, stripes and skewed noise."""
+    rng = np.random.default_rng([seed, 6])
+    psf = Gaussians(((1, 3.0, 3.0),))
+    x, y = _scattered(rng, n, (size, size), apart=12)
+    flux = 10 ** rng.uniform(2.9, 4.5, n)
+    sky = 293 + 4 * np.sin(np.arange(size) / 3)[:, None] * np.ones(size)
+    noise = rng.gamma(4, 5.5 / 2, (size, size)) - 11
+    data = sky + render((size, size), psf, x, y, flux) + noise
+    j, i = rng.integers(10, size - 10, (2, 200))
+    data[j, i] -= rng.uniform(40, 300, 200)
+    path = directory / f"amateur{seed}.fits"
+    fits.writeto(path, data.astype(np.float32))
+    return Scene(path, "gaussian:3", 3.0, x, y, flux, np.zeros(n, bool))
 
 
 def wide_field(size):

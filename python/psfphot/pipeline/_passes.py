@@ -14,7 +14,11 @@ from psfphot.pipeline._cuts import (
     noise_area,
     sharper_than_stars,
 )
-from psfphot.pipeline._detection import NoStarsError, find_stars
+from psfphot.pipeline._detection import (
+    NoStarsError,
+    excess_noise,
+    find_stars,
+)
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._noise import highest_neighbour, pixel_errors
@@ -52,6 +56,9 @@ class Passes:
         Stars of the first pass.
     mismatch : float
         By what part of its value the PSF does not match the bright stars.
+    excess_noise : float
+        By what factor the filtered image is noisier than its pixels make it, where
+        stripes or resampling correlate them; the threshold was raised by it.
     dropped : dict
         How many rows were dropped by which rule, the first that applied.
     """
@@ -61,6 +68,7 @@ class Passes:
     start: QTable
     n_bright: int = 0
     mismatch: float = _LEAST_MISMATCH
+    excess_noise: float = 1.0
     dropped: dict[str, int] = field(default_factory=dict)
 
 
@@ -107,7 +115,7 @@ def find_and_fit(
     light = known if first is None else known + first.light
     mismatch = _LEAST_MISMATCH if first is None else first.mismatch
     found = [] if first is None else [first.start]
-    is_sharp = np.zeros(0, dtype=bool)
+    is_sharp, excess = np.zeros(0, dtype=bool), 1.0
     with clock.step("find"):
         exposure.error = pixel_errors(exposure, np.broadcast_to(light, data.shape))
         rest = data if first is None else data - first.light
@@ -115,7 +123,9 @@ def find_and_fit(
         ring = highest_neighbour(light) if light.size > 1 else light
         noise = np.hypot(exposure.error, mismatch * ring)
         try:
-            stars = find_stars(exposure, data=rest, error=noise)
+            excess = excess_noise(exposure, rest, noise)
+            threshold = excess * exposure.settings.threshold
+            stars = find_stars(exposure, data=rest, error=noise, threshold=threshold)
             is_sharp = sharper_than_stars(stars, exposure.psf)
             found.append(start_from_detections(stars[~is_sharp]))
         except NoStarsError:
@@ -125,7 +135,7 @@ def find_and_fit(
     start["id"] = np.arange(1, len(start) + 1)
     passes = _fit(exposure, data, start, clock, progress_bar=progress_bar)
     passes.n_bright = 0 if first is None else len(first.start)
-    passes.mismatch = mismatch
+    passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
     return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
 
@@ -217,6 +227,6 @@ def _without_no_stars(
         start["id"] = np.arange(1, len(start) + 1)
         again = _fit(exposure, data, start, clock, progress_bar=progress_bar)
         again.n_bright, again.mismatch = passes.n_bright, passes.mismatch
-        again.dropped = passes.dropped
+        again.excess_noise, again.dropped = passes.excess_noise, passes.dropped
         passes = again
     return passes
