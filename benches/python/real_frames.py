@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def completeness(table, scene):
     edges = np.quantile(scene.flux, QUANTILES)
     parts = [
         (scene.flux >= low) & (scene.flux < high)
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
     ]
     return [100 * np.mean(distance[part] < 1) for part in parts]
 
@@ -70,7 +71,9 @@ def sextractor(scene, directory):
     arguments = [word for key, value in options.items() for word in (f"-{key}", value)]
     (directory / "s.sex").write_text("")
     command = [SEXTRACTOR, "s.fits", "-c", "s.sex", *arguments]
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)
+    subprocess.run(  # noqa: S603  (its own words)
+        command, cwd=directory, check=True, capture_output=True
+    )
     found = Table.read(directory / "s.cat", format="fits")
     table = Table()
     table["x_fit"], table["y_fit"] = found["X_IMAGE"] - 1, found["Y_IMAGE"] - 1

@@ -126,7 +126,7 @@ def test_a_fault_of_the_program_keeps_its_traceback(field, monkeypatch):
     def fails(*args, **kwargs):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("psfphot.pipeline._measure.measure_sky", fails)
+    monkeypatch.setattr("psfphot.pipeline._unusable.measure_sky", fails)
     words = ["fit", str(field / "stars.fits"), "--psf", "gaussian:2"]
     result = CliRunner().invoke(main, [*words, "-o", str(field / "o.ecsv")])
     assert isinstance(result.exception, RuntimeError)

@@ -163,7 +163,7 @@ def test_errors_from_everywhere(tmp_path):
         assert "ERR" not in said
     none, said = median_error("--error", "none")
     assert none == pytest.approx(own, rel=0.3)
-    assert "own residuals" in said
+    assert said.startswith("from the sky's noise")
 
 
 def test_unit_of_an_error_file_is_converted(tmp_path):
@@ -173,6 +173,6 @@ def test_unit_of_an_error_file_is_converted(tmp_path):
     out = tmp_path / "c.ecsv"
     fit(image, "-o", out, "--error", tmp_path / "e.fits")
     catalog = QTable.read(out)
-    assert catalog.meta["sky_noise"] == pytest.approx(1)
+    assert catalog.meta["sky_noise"] == pytest.approx(1, abs=0.05)
     assert np.median(catalog["reduced_chi2"]) == pytest.approx(1, abs=0.3)
     assert len(catalog) == len(FLUX)

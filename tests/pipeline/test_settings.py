@@ -10,12 +10,14 @@ from psfphot.pipeline import Settings
 def test_everything_automatic_follows_the_width():
     resolved = Settings().resolve(2.6)
     assert resolved.fwhm == 2.6
-    assert resolved.min_separation == 5.2
+    assert resolved.min_separation == 2.6
+    assert Settings(finder="dao").resolve(2.6).min_separation == 5.2
     assert resolved.fit_shape == (7, 7)
     assert resolved.aperture_radius == 3.5
     assert resolved.group_separation == 14
     assert resolved.largest_group == 25
-    assert resolved.local_bkg == (14, 28)
+    assert resolved.local_bkg is None
+    assert Settings(local_bkg="auto").resolve(2.6).local_bkg == (14, 28)
     assert resolved.max_shift == (3, 3)
 
 
@@ -62,7 +64,8 @@ def test_fixed_positions_do_not_move():
         ({"threshold": "auto"}, TypeError, "threshold must be a number"),
         ({"fwhm": None}, TypeError, "fwhm must be a number"),
         ({"fwhm": "wide"}, TypeError, "fwhm must be a number"),
-        ({"roundness": -0.1}, ValueError, "roundness must not be negative"),
+        ({"min_separation": -0.1}, ValueError, "separation must not be negative"),
+        ({"finder": "sex"}, ValueError, "finder must be one of matched, dao, iraf"),
         ({"min_separation": float("nan")}, ValueError, "min_separation must be finite"),
         ({"fit_shape": 4}, ValueError, "fit_shape must be odd, got 4"),
         ({"fit_shape": (5, 5, 5)}, ValueError, "fit_shape must have 1 or 2"),

@@ -162,7 +162,7 @@ _OPTIONS = (
         type=click.Choice(["matched", "dao", "iraf"]),
         default="matched",
         show_default=True,
-        help="Who finds the stars: the PSF's matched filter, or a finder of photutils'.",
+        help="Who finds stars: the PSF's matched filter, or a finder of photutils'.",
     ),
     _stars(
         "--threshold",

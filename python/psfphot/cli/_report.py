@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psfphot.io import FitsImage, Psf
-    from psfphot.pipeline import PhotometryRun
+    from psfphot.pipeline import PhotometryRun, PsfCheck
 
 
 def describe_psf(psf: Psf) -> list[str]:
@@ -34,23 +34,22 @@ def describe_image(image: FitsImage) -> list[str]:
 
 def describe_run(run: PhotometryRun) -> list[str]:
     """Describe what was found and fitted, and how long it took."""
-    sky, settings = run.sky, run.settings
-    sizes = run.group_sizes
+    sky, sizes = run.sky, run.group_sizes
     groups = "off: every star is fitted alone"
     if run.group_separation is not None:
         groups = (
             f"{len(sizes)} within {run.group_separation:.3g} px, "
             f"{np.count_nonzero(sizes > 1)} of 2 or more, the largest of {sizes.max()}"
         )
-    background = "one level for the whole image"
-    if settings.local_bkg is not None:
-        inner, outer = settings.local_bkg
-        background = f"of each star, median between {inner:g} and {outer:g} px"
+    lowest, highest = run.sky_range
+    levels = f"level {sky.level:.4g} ({lowest:.4g} to {highest:.4g})"
     return [
-        _line("sky", f"level {sky.level:.4g}, noise {sky.noise:.4g} ({sky.method})"),
-        _describe_stars(run),
+        *_describe_masks(run),
+        _line("sky", f"{levels}, noise {sky.noise:.4g} ({sky.method})"),
+        *_describe_local_sky(run),
+        *_describe_psf_of(run),
+        *_describe_stars(run),
         _line("groups", groups),
-        _line("background", background),
         _line("fitted", _describe_fit(run)),
         _line("errors", run.exposure.error_source),
         _line("magnitudes", describe_zero_point(run)),
@@ -96,13 +95,70 @@ def describe_all(n_measured: int, n_stars: int, failed: Sequence[str]) -> list[s
     return lines + [_line("failed", name) for name in failed]
 
 
-def _describe_stars(run: PhotometryRun) -> str:
-    n, settings = len(run.catalog), run.settings
-    if run.positions is not None:
+def _describe_masks(run: PhotometryRun) -> list[str]:
+    """Tell what the measurement masked beyond what the file says."""
+    masks = run.exposure.masks
+    added = [f"{masks.counts[cause]} {cause}" for cause in masks.planes]
+    if not added:
+        return []
+    n = np.count_nonzero(run.exposure.mask)
+    return [_line("masked too", f"{', '.join(added)}; {n} pixels in all")]
+
+
+def _describe_local_sky(run: PhotometryRun) -> list[str]:
+    if run.settings.local_bkg is None:
+        return []
+    inner, outer = run.settings.local_bkg
+    said = f"of each star too, median between {inner:g} and {outer:g} px"
+    return [_line("background", said)]
+
+
+def _describe_psf_of(run: PhotometryRun) -> list[str]:
+    """Tell a measured PSF, how well it fits, and what would fit better."""
+    psf, check = run.exposure.psf, run.psf_check
+    lines = describe_psf(psf) if run.exposure.has_measured_psf else []
+    if check is None or check.mismatch is None:
+        return lines
+    said = f"the PSF is off the bright stars by {100 * check.mismatch:.2g} % or less"
+    lines.append(_line("mismatch", said))
+    if check.is_off:
+        lines.append(_line("WARNING", _describe_mismatch(psf, check)))
+    return lines
+
+
+def _describe_mismatch(psf: Psf, check: PsfCheck) -> str:
+    if check.measured_fwhm is None:
+        return "the PSF does not fit the stars: their fluxes are off; check --psf"
+    return (
+        f"the PSF does not fit the stars: its FWHM is {psf.fwhm:.2f} px, theirs "
+        f"{check.measured_fwhm:.2f} px; try --psf {check.option}"
+    )
+
+
+def _describe_stars(run: PhotometryRun) -> list[str]:
+    n, settings, passes = len(run.catalog), run.settings, run.passes
+    if passes is None:
         off = f", {run.n_off_image} of them off the image" if run.n_off_image else ""
-        return _line("catalogue", f"{n} sources at {run.positions}{off}")
-    found = f"{n} stars above {settings.threshold:g} sigma, FWHM {settings.fwhm:.2f} px"
-    return _line("found", found)
+        return [_line("catalogue", f"{n} sources at {run.positions}{off}")]
+    lines = [
+        _line(
+            "found",
+            f"{n} stars above {settings.threshold:g} sigma, FWHM "
+            f"{settings.fwhm:.2f} px, finder {settings.finder}; "
+            f"{passes.n_bright} in a first pass of bright ones",
+        )
+    ]
+    if run.n_saturated:
+        lines.append(_line("saturated", f"{run.n_saturated} stars, from their wings"))
+    dropped = {rule: rows for rule, rows in passes.dropped.items() if rows}
+    if dropped:
+        rules = ", ".join(f"{rows} {rule}" for rule, rows in dropped.items())
+        n_dropped = sum(dropped.values())
+        hint = "--keep-all keeps them"
+        lines.append(
+            _line("dropped", f"{n_dropped} that are no stars: {rules} ({hint})")
+        )
+    return lines
 
 
 def _describe_fit(run: PhotometryRun) -> str:

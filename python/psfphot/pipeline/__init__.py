@@ -5,7 +5,7 @@ one `Exposure`, the image with its PSF, masks and sky, and can be used alone, in
 this order or in another:
 
 ==========================  ====================================================
-`measure_sky`               the level of the background and its noise
+`measure_sky`               the background and its noise, as maps (`SkyMaps`)
 `find_stars`                the finder's table
 `start_from_detections`,    where the fits start: what was found, or the sources
 `start_from_catalog`        of a catalogue
@@ -24,11 +24,13 @@ from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._measure import measure, measure_exposure
+from psfphot.pipeline._psf_check import PsfCheck
 from psfphot.pipeline._recovery import Recovery, compare_with_truth
 from psfphot.pipeline._run import PhotometryRun
 from psfphot.pipeline._settings import ResolvedSettings, Settings
 from psfphot.pipeline._simulation import simulate_star_field
 from psfphot.pipeline._sky import measure_sky
+from psfphot.pipeline._sky_maps import SkyMaps
 from psfphot.pipeline._starts import (
     SourceList,
     start_from_catalog,
@@ -40,9 +42,11 @@ __all__ = [
     "NoStarsError",
     "PhotometryRun",
     "PixelMasks",
+    "PsfCheck",
     "Recovery",
     "ResolvedSettings",
     "Settings",
+    "SkyMaps",
     "SourceList",
     "compare_with_truth",
     "find_stars",

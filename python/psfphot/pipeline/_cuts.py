@@ -153,7 +153,8 @@ def _central_pixels(psf: Psf, phase: float) -> NDArray[np.float64]:
     model = psf.model.copy()
     x, y = 0.0, 0.0
     if hasattr(model, "grid_xypos"):
-        x, y = np.round(np.mean(np.asarray(model.grid_xypos, dtype=float), axis=0))
+        positions = np.asarray(model.grid_xypos, dtype=float)
+        x, y = (float(np.round(mean)) for mean in positions.mean(axis=0))
     reach = int(np.ceil(4 * psf.fwhm)) + 1
     at = np.arange(-reach, reach + 1)
     model.flux, model.x_0, model.y_0 = 1.0, x + phase, y + phase

@@ -39,6 +39,8 @@ class Exposure:
     psf : `~psfphot.io.Psf`
         The PSF; a grid's positions are those on the image, which may be a part of
         the detector.
+    has_measured_psf : bool
+        Whether the PSF's width was measured on the image.
     settings : `ResolvedSettings`
         The settings in pixels.
     masks : `PixelMasks`
@@ -69,7 +71,9 @@ class Exposure:
             msg = f"settings must be Settings, got {type(settings).__name__}"
             raise TypeError(msg)
         self.image = image
-        known = measure_image_psf(image, _as_psf(psf), settings.n_threads)
+        given = _as_psf(psf)
+        self.has_measured_psf = given.measured_as is not None
+        known = measure_image_psf(image, given, settings.n_threads)
         self.psf = _placed(known, image)
         self.settings: ResolvedSettings = settings.resolve(self.psf.fwhm)
         self.masks = PixelMasks(image.mask, image.n_masked)

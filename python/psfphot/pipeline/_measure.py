@@ -13,6 +13,7 @@ from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._passes import find_and_fit
+from psfphot.pipeline._psf_check import check_psf
 from psfphot.pipeline._run import PhotometryRun
 from psfphot.pipeline._starts import SourceList, start_from_catalog
 from psfphot.pipeline._unusable import mask_cosmic_rays, mask_unexposed, prepare_sky
@@ -123,6 +124,8 @@ def measure_exposure(
     passes = find_and_fit(exposure, data, clock, known=light, progress_bar=progress_bar)
     table = with_saturated(passes.table, saturated)
     catalog = make_catalog(table, exposure, passes.start, zero_point)
+    with clock.step("check"):
+        psf_check = check_psf(exposure, passes.mismatch)
     return PhotometryRun(
         exposure,
         catalog,
@@ -132,6 +135,7 @@ def measure_exposure(
         clock=clock,
         passes=passes,
         saturated=saturated,
+        psf_check=psf_check,
     )
 
 

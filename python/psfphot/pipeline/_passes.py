@@ -153,7 +153,8 @@ def _bright_pass(
     """Fit the bright stars; `None` where there are none."""
     with clock.step("find"):
         try:
-            stars = find_stars(exposure, data=data, threshold=_BRIGHT)
+            threshold = max(_BRIGHT, exposure.settings.threshold)
+            stars = find_stars(exposure, data=data, threshold=threshold)
         except NoStarsError:
             return None
     start = start_from_detections(stars)

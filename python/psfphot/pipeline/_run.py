@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from psfphot.io import FitsImage, Sky, ZeroPoint
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._passes import Passes
+    from psfphot.pipeline._psf_check import PsfCheck
     from psfphot.pipeline._saturated_stars import SaturatedStars
     from psfphot.pipeline._settings import ResolvedSettings
     from psfphot.psf import PSFPhotometry
@@ -53,6 +54,8 @@ class PhotometryRun:
         How the stars were found; `None` for those of a catalogue.
     saturated : `SaturatedStars` or `None`
         The stars with full or lost cores; `None` without.
+    psf_check : `PsfCheck` or `None`
+        How the PSF compares with the stars; `None` for those of a catalogue.
     """
 
     exposure: Exposure
@@ -65,6 +68,7 @@ class PhotometryRun:
     clock: Clock = field(default_factory=Clock, repr=False)
     passes: Passes | None = None
     saturated: SaturatedStars | None = None
+    psf_check: PsfCheck | None = None
 
     @property
     def image(self) -> FitsImage:
@@ -139,6 +143,17 @@ class PhotometryRun:
         limit = np.percentile(fluxes[good], _BRIGHT_PERCENTILE)
         return float(np.median(qfit[good & (fluxes >= limit)]))
 
+    @property
+    def n_saturated(self) -> int:
+        """The number of stars with full or lost cores."""
+        return 0 if self.saturated is None else len(self.saturated.table)
+
+    @property
+    def sky_range(self) -> tuple[float, float]:
+        """The lowest and the highest level of the sky where pixels are used."""
+        levels = self.exposure.sky.background[~self.exposure.mask]
+        return float(levels.min()), float(levels.max())
+
     def report(self) -> dict[str, Any]:
         """Sum up the run in numbers and words that JSON can hold.
 
@@ -161,12 +176,15 @@ class PhotometryRun:
             "wcs": image.wcs is not None,
             "n_masked": int(np.count_nonzero(self.exposure.mask)),
             "masked_by": self.exposure.masks.counts,
-            "errors": image.error_source or None,
-            "sky": {"level": self.sky.level, "noise": self.sky.noise},
+            "errors": self.exposure.error_source,
+            "sky": self._report_sky(),
+            "psf": self._report_psf(),
             "positions": self.positions or "finder",
             "positions_fixed": settings.forced,
             "n_sources": len(self.catalog),
             "n_off_image": self.n_off_image,
+            "n_saturated": self.n_saturated,
+            **self._report_finding(),
             "n_fitted": self.n_fitted,
             "n_flagged": self.n_flagged,
             "flags": self.flag_counts,
@@ -176,4 +194,38 @@ class PhotometryRun:
             "fit_shape": list(settings.fit_shape),
             "magnitudes": None if zero.value is None else magnitudes,
             "seconds": self.seconds,
+        }
+
+    def _report_sky(self) -> dict[str, Any]:
+        lowest, highest = self.sky_range
+        return {
+            "level": self.sky.level,
+            "noise": self.sky.noise,
+            "lowest": lowest,
+            "highest": highest,
+            "method": self.sky.method,
+        }
+
+    def _report_psf(self) -> dict[str, Any]:
+        psf, check = self.exposure.psf, self.psf_check
+        return {
+            "description": psf.description,
+            "fwhm": psf.fwhm,
+            "measured": self.exposure.has_measured_psf,
+            "mismatch": None if check is None else check.mismatch,
+            "stars_fwhm": None if check is None else check.measured_fwhm,
+            "suggested": None if check is None or not check.is_off else check.option,
+        }
+
+    def _report_finding(self) -> dict[str, Any]:
+        """Tell how the stars were found, where no catalogue gave them."""
+        if self.passes is None:
+            return {"finder": None}
+        return {
+            "finder": self.settings.finder,
+            "threshold": self.settings.threshold,
+            "finder_fwhm": self.settings.fwhm,
+            "n_bright": self.passes.n_bright,
+            "n_dropped": sum(self.passes.dropped.values()),
+            "dropped": dict(self.passes.dropped),
         }
