@@ -33,10 +33,7 @@ def completeness(table, scene):
     at = np.column_stack([values(table, "x_fit"), values(table, "y_fit")])
     distance, _ = nearest(np.column_stack([scene.x, scene.y]), at)
     edges = np.quantile(scene.flux, QUANTILES)
-    parts = [
-        (scene.flux >= low) & (scene.flux < high)
-        for low, high in pairwise(edges)
-    ]
+    parts = [(scene.flux >= low) & (scene.flux < high) for low, high in pairwise(edges)]
     return [100 * np.mean(distance[part] < 1) for part in parts]
 
 

@@ -187,45 +187,6 @@ def _first_header(file: Any) -> fits.Header:
     return header
 
 
-def _read_psfex(
-    cls: type[PolynomialPSFModel], path: Any, extension: int | None = None
-) -> PolynomialPSFModel:
-    """Read a PSF that PSFEx wrote.
-
-    The images are brought to a whole number of samples per pixel by the
-    interpolation with which PSFEx made them, and normalised so that the
-    flux is total at every position.
-
-    Parameters
-    ----------
-    path : path-like, file object or `~astropy.io.fits.HDUList`
-        The file, ``.psf``.
-    extension : int or None, optional
-        Which PSF of a file with one for each extension of an image, from 1.
-
-    Returns
-    -------
-    PolynomialPSFModel
-        The model; ``meta`` has what the header says of its quality.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is not such a file, or the PSF varies with something else
-        than the position.
-    """
-    images = read_psfex(path, extension)
-    return cls(
-        images.data,
-        images.center,
-        images.scale,
-        oversampling=images.oversampling,
-        meta=images.meta,
-    )
-
-
 # Models know no files: how they meet the formats is theirs from here.
 PolynomialPSFModel.read = classmethod(_read_psfex)
 GriddedPSFModel.read = registry.UnifiedReadWriteMethod(GriddedPSFModelRead)
