@@ -123,8 +123,11 @@ def find_and_fit(
         ring = highest_neighbour(light) if light.size > 1 else light
         noise = np.hypot(exposure.error, mismatch * ring)
         try:
-            excess = excess_noise(exposure, rest, noise)
-            threshold = excess * exposure.settings.threshold
+            threshold = exposure.settings.threshold
+            # Above that the bright stars themselves are still there, and noise.
+            if threshold < _BRIGHT:
+                excess = excess_noise(exposure, rest, noise)
+                threshold *= excess
             stars = find_stars(exposure, data=rest, error=noise, threshold=threshold)
             is_sharp = sharper_than_stars(stars, exposure.psf)
             found.append(start_from_detections(stars[~is_sharp]))

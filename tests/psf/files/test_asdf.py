@@ -184,7 +184,7 @@ def test_photutils_reads_its_own_files(monkeypatch):
 
 
 def test_the_entry_point_is_there_and_light():
-    project = Path(__file__).parents[2] / "pyproject.toml"
+    project = Path(__file__).parents[3] / "pyproject.toml"
     points = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
     assert points["entry-points"]["asdf.extensions"] == {
         "psfphot": "psfphot._asdf:get_extensions"

@@ -191,7 +191,6 @@ def _first_header(file: Any) -> fits.Header:
 PolynomialPSFModel.read = classmethod(_read_psfex)
 GriddedPSFModel.read = registry.UnifiedReadWriteMethod(GriddedPSFModelRead)
 GriddedPSFModel.write = registry.UnifiedReadWriteMethod(GriddedPSFModelWrite)
-PolynomialPSFModel.read = classmethod(_read_psfex)
 
 with registry.delay_doc_updates(GriddedPSFModel):
     for _format in ("stpsf", "webbpsf"):

@@ -121,6 +121,9 @@ def open_psf_file(source: Any) -> Iterator[tuple[str, fits.HDUList]]:
     name = file_name(source)
     try:
         with warnings.catch_warnings():
+            # Said below, as an error, where it matters.
+            warnings.filterwarnings("ignore", "File may have been truncated")
+            # Old Fortran writers bend the standard: STDPSF files of NIRCam.
             warnings.simplefilter("ignore", VerifyWarning)
             with _opened(source, name) as hdus:
                 yield name, hdus
