@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from psfphot._files import file_suffix
 from psfphot.cli._errors import UsageFault, require_matplotlib, usage
 from psfphot.io import (
@@ -113,5 +115,7 @@ class Outputs:
         if self.plot is not None:
             from psfphot.plotting import plot_residual, save_figure  # noqa: PLC0415
 
-            figure = plot_residual(image.data, run.model, run.sky, unit=image.unit)
+            # What was masked, for whatever cause, is painted as what is no number.
+            data = np.where(run.exposure.mask, np.nan, image.data)
+            figure = plot_residual(data, run.model, run.sky, unit=image.unit)
             save_figure(figure, self.plot)

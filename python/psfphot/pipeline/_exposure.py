@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from astropy import units as u
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.io import FitsImage, Psf, check_detector, measure_fwhm, place_psf
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.pipeline._sky_maps import SkyMaps
+
+
+#: Units whose gain is the header's.
+_COUNTS = (u.adu, u.count, u.DN)
 
 
 class Exposure:
@@ -118,9 +123,16 @@ class Exposure:
 
     @property
     def gain(self) -> float | None:
-        """Electrons in one unit of the image, if the header tells."""
+        """Electrons in one unit of the image, if header and unit tell.
+
+        A header's gain is that of counts: of no use for calibrated images.
+        """
+        unit = self.image.unit
+        if unit == u.electron:
+            return 1.0
         found = self.image.gain
-        return None if found is None else found.value
+        is_count = unit is None or unit in _COUNTS
+        return found.value if found is not None and is_count else None
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -152,7 +164,8 @@ class Exposure:
             return "from the scatter of each fit's own residuals (no ERR is used)"
         if self.gain is None:
             return "from the sky's noise; the stars' photons are left out (no gain)"
-        return f"from the sky's noise and the stars' photons, gain {self.image.gain}"
+        source = "of electrons" if self.image.gain is None else str(self.image.gain)
+        return f"from the sky's noise and the stars' photons, gain {source}"
 
     def __repr__(self) -> str:
         ny, nx = self.shape
