@@ -90,10 +90,9 @@ def main():
     who = {"psfphot": psfphot}
     if SEXTRACTOR:
         who["SExtractor"] = sextractor
-    print(
-        "| scene | who | rows | fakes, unflagged | found | one to one | brightest 20 "
-    )
-    print("| bias % | pull | flagged % | completeness by flux |")
+    heads = "scene|who|rows|fakes, unflagged|found|one to one|brightest 20|bias %|pull"
+    heads += "|flagged %|completeness by flux %"
+    print(f"|{heads}|\n|{'---|' * (heads.count('|') + 1)}")
     for make in (scenes.gradient, scenes.ccd, scenes.drizzled, scenes.jwst):
         found = {name: ([], []) for name in who}
         for seed in SEEDS:

@@ -287,7 +287,7 @@ fn nodes_without_a_psf_take_no_part() -> Result<(), Error> {
     assert!((of(40.0, 15.0) - peak(1)).abs() < 1e-6);
     assert!(of(40.0, 40.0) > 0.5 * third);
     // Outside of the corner that has none: its only neighbours in y and x.
-    assert!((of(-5.0, 100.0) - (peak(3) + peak(7)) / 2.0).abs() < 1e-6);
+    assert!((of(-5.0, 100.0) - f64::midpoint(peak(3), peak(7))).abs() < 1e-6);
     // Far from both the blend is as ever.
     let node = |x: f64, y: f64, plane: usize| (of(x, y) - peak(plane)).abs() < 1e-9;
     assert!(node(0.0, 0.0, 0) && node(80.0, 80.0, 8) && node(80.0, 0.0, 2));

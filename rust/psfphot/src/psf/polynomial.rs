@@ -117,7 +117,7 @@ impl PolynomialPsf {
         let geometry = sampling.geometry(shape)?;
         let size = shape.0.saturating_mul(shape.1);
         let terms = planes.len() / size;
-        if !TERMS.contains(&terms) || planes.len() % size != 0 {
+        if !TERMS.contains(&terms) || !planes.len().is_multiple_of(size) {
             return Err(Error::invalid(
                 "data",
                 "have 1, 3, 6, 10 or 15 images, of the degrees 0 to 4",
