@@ -23,7 +23,11 @@ def describe_image(image: FitsImage) -> list[str]:
     """Describe the image in one line, and in another what masks it."""
     ny, nx = image.shape
     unit = "no unit" if image.unit is None else image.unit.to_string()
-    frame = "no WCS" if image.wcs is None else f"WCS from {image.wcs_source}"
+    frame = (
+        "no WCS"
+        if image.wcs is None
+        else f"WCS from {image.wcs_source or 'the simulation'}"
+    )
     masked = f"{np.count_nonzero(image.mask)} pixels masked"
     lines = [_line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}")]
     if image.n_masked.keys() - {"not finite"}:
