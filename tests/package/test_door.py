@@ -54,6 +54,8 @@ def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
 def run_python(code, timeout=60):
     """Run code in an interpreter of its own, with `fit` at hand."""
     head = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    # A job in the background inherits that Ctrl-C is ignored.
+    head += "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     code = head + "from test_door import fit\n" + textwrap.dedent(code)
     return subprocess.run(
         [sys.executable, "-c", code],

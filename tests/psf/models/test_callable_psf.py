@@ -198,6 +198,11 @@ def test_ctrl_c_ends_it(failing):
 
     failing.action = staticmethod(interrupt)
     failing.limit = 20
-    with pytest.raises(KeyboardInterrupt):
-        fitted(failing())
+    # A job in the background inherits that Ctrl-C is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fitted(failing())
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert failing.calls < 60
