@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 
 from psfphot.pipeline._noise import pixel_errors
+from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.pipeline._saturated_stars import SaturatedStars, fit_saturated_stars
 from psfphot.psf import PSF_FLAGS
 
@@ -64,11 +65,8 @@ def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
     """
     if saturated is None:
         return table
-    ny, nx = saturated.is_near.shape
     x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
-    known = np.isfinite(x) & np.isfinite(y)
-    column = np.clip(np.where(known, np.round(x), 0), 0, nx - 1).astype(int)
-    row = np.clip(np.where(known, np.round(y), 0), 0, ny - 1).astype(int)
+    row, column, known = nearest_pixels(x, y, saturated.is_near.shape)
     near = known & saturated.is_near[row, column]
     table["flags"][near] |= PSF_FLAGS.NEAR_SATURATED
     rows = saturated.table[[n for n in saturated.table.colnames if n in table.colnames]]

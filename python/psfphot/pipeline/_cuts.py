@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -61,9 +62,8 @@ def find_no_stars(
         for name in ("x_fit", "y_fit", "flux_fit", "flux_err", "qfit")
     )
     ny, nx = exposure.shape
-    inside = np.isfinite(x) & np.isfinite(y)
-    column = np.clip(np.where(inside, np.round(x), 0), 0, nx - 1).astype(int)
-    row = np.clip(np.where(inside, np.round(y), 0), 0, ny - 1).astype(int)
+    row, column, inside = nearest_pixels(x, y, exposure.shape)
+    ny, nx = exposure.shape
     noise = rms[row, column]
     n_pixels = np.asarray(table["n_pixels_fit"])
     positive = np.isfinite(flux) & (flux > 0)
