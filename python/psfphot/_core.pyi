@@ -127,6 +127,21 @@ def matched_maps(
     error: NDArray[np.float32] | NDArray[np.float64] | None,
     mask: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def psf_fwhm(psf: Psf, x: float, y: float) -> float: ...
+def score_maps(
+    residual: Any,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+def scores_at(
+    residual: Any, places: list[tuple[float, float]]
+) -> dict[str, NDArray[Any]]: ...
+def search_score(
+    residual: Any,
+    *,
+    n_sigma: float,
+    min_q: float,
+    min_distance: float,
+    min_separation: float,
+) -> dict[str, NDArray[Any]]: ...
 def find_peaks(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

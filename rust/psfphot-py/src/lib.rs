@@ -13,6 +13,7 @@ mod matching;
 mod photometry;
 mod psf;
 mod render;
+mod score;
 
 use pyo3::prelude::*;
 
@@ -46,6 +47,8 @@ mod _core {
     use crate::psf::PyPsf;
     #[pymodule_export]
     use crate::render::render_sources;
+    #[pymodule_export]
+    use crate::score::{psf_fwhm, score_maps, scores_at, search_score};
 
     #[cfg(feature = "panic-test")]
     #[pymodule_export]

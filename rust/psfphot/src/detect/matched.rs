@@ -19,6 +19,7 @@ use crate::run::Run;
 
 use filter::filter;
 pub(super) use kernels::Kernels;
+pub use kernels::measured_fwhm;
 pub(super) use noise::deviation;
 use noise::{Noise, sample};
 pub(super) use sums::Sums;
@@ -372,7 +373,7 @@ impl Filtered {
 
 /// The vertex of the parabola through three values at −1, 0 and 1, within half
 /// a pixel; 0 where the middle one is no maximum.
-fn vertex(left: f64, middle: f64, right: f64) -> f64 {
+pub(super) fn vertex(left: f64, middle: f64, right: f64) -> f64 {
     let curvature = left - 2.0 * middle + right;
     let offset = 0.5 * (left - right) / curvature;
     if curvature < 0.0 && offset.is_finite() {

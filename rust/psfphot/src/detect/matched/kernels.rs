@@ -271,7 +271,7 @@ fn loss(a: &[f64], b: &[f64]) -> f64 {
 /// # Errors
 /// [`Error::InvalidArgument`] if there is no maximum, or it is wider than 100
 /// pixels.
-fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
+pub fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
     let place = (place.0.round(), place.1.round());
     // Half widths of the raster and points per pixel, from fine to wide.
     for (half_width, points) in [(4, 16), (8, 8), (16, 4), (32, 2), (64, 1)] {

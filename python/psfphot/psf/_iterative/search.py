@@ -1,0 +1,170 @@
+"""New stars in what a fit has left of the image."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from psfphot import _core
+from psfphot._residual import Residual
+from psfphot.background import Background2D, MADStdBackgroundRMS
+from psfphot.psf._iterative.rounds import search
+from psfphot.psf._photometry.fitting import frame_of
+from psfphot.psf._photometry.init_params import from_finder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot._validate import Frame, Image
+    from psfphot.psf._iterative.management import StarListManagement
+    from psfphot.psf._iterative.rounds import Observation
+    from psfphot.psf._iterative.star_list import StarList
+
+# The box in which the noise of a residual is measured, pixels.
+_NOISE_BOX = 50
+
+# Of the flux of a star that is near, what a new one starts with at most, and how
+# near that is (full widths at half maximum): what a linear step says of a close
+# pair is far too much.
+_MOST_OF_NEIGHBOUR = 0.5
+_IN_NEIGHBOUR = 0.67
+# What a new star takes from the star it was in, at no distance.
+_TAKEN = 0.8
+
+
+class Finding(NamedTuple):
+    """New stars: where, how bright, and beside which of the list (or -1)."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    nearest: NDArray[np.int64]
+    distance: NDArray[np.float64]
+
+
+def find_new(
+    finder: Any,
+    seen: Observation,
+    left: Any,
+    stars: StarList,
+    rules: StarListManagement,
+    known: Residual,
+) -> Finding | None:
+    """Search a residual for stars that are not in the list.
+
+    Parameters
+    ----------
+    finder : callable
+        A finder that can search scores does so; the rows of another are tested
+        at their places.
+    seen : Observation
+        The image.
+    left : (ny, nx) array or Quantity
+        The residual.
+    stars : StarList
+        The stars that were subtracted.
+    rules : StarListManagement
+        Which new stars are accepted.
+    known : Residual
+        The residual, its errors and the stars, for the core.
+
+    Returns
+    -------
+    Finding or None
+        `None` if there is nothing new.
+    """
+    if hasattr(finder, "search_residual"):
+        found = _core.search_score(
+            known,
+            n_sigma=rules.n_sigma,
+            min_q=rules.min_information,
+            min_distance=rules.min_distance,
+            min_separation=rules.min_separation,
+        )
+    else:
+        rows = search(finder, left, seen.mask)
+        if rows is None:
+            return None
+        found = _accepted(from_finder(rows), known, rules)
+    is_new = ~stars.is_barred(found["x"], found["y"], rules.bar_distance * known.fwhm)
+    if not is_new.any():
+        return None
+    return Finding(
+        *(found[name][is_new] for name in ("x", "y", "flux", "nearest", "distance"))
+    )
+
+
+def _accepted(rows: Any, known: Residual, rules: StarListManagement) -> dict[str, Any]:
+    """Test the rows of a finder at their places."""
+    x, y = (np.asarray(rows[f"{name}_init"], dtype=float) for name in ("x", "y"))
+    places = list(zip(x.tolist(), y.tolist(), strict=True))
+    found = _core.scores_at(known, places)
+    fwhm = known.fwhm
+    kept = found["z"] >= rules.n_sigma
+    kept &= found["q"] >= rules.min_information
+    kept &= found["distance"] >= rules.min_distance * fwhm
+    found = {name: column[kept] for name, column in found.items()}
+    order = np.argsort(-found["z"], kind="stable")
+    found = {name: column[order] for name, column in found.items()}
+    apart = _core.thin_sources(found["x"], found["y"], rules.min_separation * fwhm)
+    return {name: column[apart] for name, column in found.items()}
+
+
+def starting_flux(
+    finding: Finding, stars: StarList, fwhm: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tell the fluxes new stars start with, and what they take from others."""
+    flux = finding.flux.copy()
+    own = np.asarray(stars.starts["flux_init"], dtype=float)
+    of_neighbour = np.where(finding.nearest >= 0, own[finding.nearest], np.inf)
+    is_in = finding.distance < _IN_NEIGHBOUR * fwhm
+    most = np.maximum(_MOST_OF_NEIGHBOUR * of_neighbour, 0)
+    flux = np.where(is_in & (most > 0), np.minimum(flux, most), flux)
+    taken = _TAKEN * np.exp(-((finding.distance / fwhm) ** 2)) * flux
+    return flux, np.where(finding.nearest >= 0, taken, 0.0)
+
+
+def residual_for_core(
+    seen: Observation,
+    left: Any,
+    stars: StarList,
+    psf: _core.Psf,
+    profile_error: float,
+    n_threads: int | None,
+) -> Residual:
+    """Make a residual image into what the core searches."""
+    with warnings.catch_warnings():
+        # The fit has told of pixels that are not finite.
+        warnings.simplefilter("ignore")
+        frame = frame_of(left, seen.mask, seen.error)
+        image = frame_of(seen.data, seen.mask, None).data
+    error = frame.error if frame.error is not None else _noise(frame)
+    if profile_error > 0:
+        error = np.hypot(error, profile_error * (image - frame.data))
+    x, y = stars.position()
+    ny, nx = frame.data.shape
+    return Residual(
+        data=frame.data,
+        error=np.ascontiguousarray(error, dtype=frame.data.dtype),
+        mask=frame.mask,
+        psf=psf,
+        x=x,
+        y=y,
+        fwhm=_core.psf_fwhm(psf, nx / 2, ny / 2),
+        n_threads=n_threads,
+    )
+
+
+def _noise(frame: Frame) -> Image:
+    """Measure the noise of a residual, box by box."""
+    background = Background2D(
+        frame.data,
+        _NOISE_BOX,
+        mask=frame.mask,
+        exclude_percentile=90.0,
+        bkg_rms_estimator=MADStdBackgroundRMS(),
+    )
+    rms: Image = np.asarray(background.background_rms)
+    return rms

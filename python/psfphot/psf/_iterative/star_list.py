@@ -1,0 +1,225 @@
+"""A list of stars that are found, fitted, merged and dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import QTable, vstack
+
+from psfphot import _core
+from psfphot._validate import values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from psfphot.psf._iterative.management import StarListManagement
+    from psfphot.psf._photometry.fit_results import FitResult
+
+
+class StarList:
+    """The stars of one image, from round to round.
+
+    An id is for life: none is given twice, and none changes.
+
+    Parameters
+    ----------
+    fit : FitResult
+        The fit of the first round.
+    is_given : bool
+        Whether the user gave its stars. Such stars are not dropped, nor merged
+        into others.
+
+    Attributes
+    ----------
+    starts : `~astropy.table.QTable`
+        What the next fit starts from, by increasing id.
+    iter_detected : (n,) int array
+        The round in which each was found.
+    n_merged : (n,) int array
+        How many others were merged into each.
+    merged_into : dict of int to int
+        The id that took the place of an id.
+    n_dropped : int
+        How many stars were dropped.
+    """
+
+    def __init__(self, fit: FitResult, is_given: bool) -> None:
+        self.starts = fit.to_init_params(remove_invalid=False, reset_ids=False)
+        self.starts["local_bkg"] = fit.local_bkg
+        n = len(self.starts)
+        self.iter_detected = np.ones(n, dtype=np.int64)
+        self.n_merged = np.zeros(n, dtype=np.int64)
+        self.merged_into: dict[int, int] = {}
+        self.n_dropped = 0
+        self._is_given = np.full(n, is_given)
+        self._next_id = int(np.max(self.starts["id"])) + 1
+        self._barred = np.empty((0, 2))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def position(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Tell x and y of each, pixels."""
+        x, y = (
+            np.ascontiguousarray(self.starts[f"{name}_init"], dtype=float)
+            for name in ("x", "y")
+        )
+        return x, y
+
+    def update(self, fit: FitResult) -> None:
+        """Start the next fit where this one has ended.
+
+        What has no finite values starts where it did.
+        """
+        fitted = fit.to_init_params(remove_invalid=False, reset_ids=False)
+        names = fitted.colnames[1:]
+        columns = [values_of(fitted[name]) for name in names]
+        is_finite = np.all(np.isfinite(columns), axis=0)
+        for name in names:
+            self.starts[name][is_finite] = fitted[name][is_finite]
+
+    def add(self, new: QTable, number: int) -> None:
+        """Add stars, which get ids, found in a round.
+
+        Parameters
+        ----------
+        new : `~astropy.table.QTable`
+            The columns of `starts`, but ``id``.
+        number : int
+            The round.
+        """
+        n = len(new)
+        new["id"] = self._next_id + np.arange(n)
+        self._next_id += n
+        self.starts = vstack(
+            [self.starts, new[self.starts.colnames]], metadata_conflicts="silent"
+        )
+        self.iter_detected = np.append(self.iter_detected, np.full(n, number))
+        self.n_merged = np.append(self.n_merged, np.zeros(n, dtype=np.int64))
+        self._is_given = np.append(self._is_given, np.zeros(n, dtype=bool))
+
+    def take_light(self, stars: NDArray[np.int64], light: NDArray[np.float64]) -> None:
+        """Take flux out of stars, not more than nineteen parts of twenty."""
+        taken = np.bincount(stars, light, minlength=len(self))
+        flux = values_of(self.starts["flux_init"])
+        left = np.where(flux > 0, np.maximum(flux - taken, 0.05 * flux), flux)
+        self._set_flux(left)
+
+    def drop(
+        self, fit: FitResult, shape: Sequence[int], limit: float, bar: bool
+    ) -> bool:
+        """Drop found stars of no significance or off the image.
+
+        Parameters
+        ----------
+        fit : FitResult
+            The fit of the stars.
+        shape : (ny, nx)
+            The image's.
+        limit : float
+            Stars whose flux is fewer errors are dropped, and those without an
+            error.
+        bar : bool
+            Whether their places take no star again.
+
+        Returns
+        -------
+        bool
+            Whether a star was dropped.
+        """
+        table = fit.table()
+        flux, error = (values_of(table[f"flux_{name}"]) for name in ("fit", "err"))
+        x, y = self.position()
+        is_off = ~((np.abs(x - (shape[1] - 1) / 2) <= shape[1] / 2)) | ~(
+            np.abs(y - (shape[0] - 1) / 2) <= shape[0] / 2
+        )
+        is_out = (~(flux >= limit * error) | is_off) & ~self._is_given
+        if limit == -np.inf or not is_out.any():
+            return False
+        if bar:
+            self._barred = np.vstack([self._barred, np.transpose([x, y])[is_out]])
+        self.n_dropped += int(is_out.sum())
+        self._keep(~is_out)
+        return True
+
+    def merge(self, distance: float) -> bool:
+        """Make one of stars that are closer than so many pixels.
+
+        The brighter, or the user's, keeps its id, at the mean of the positions
+        weighted by flux.
+
+        Returns
+        -------
+        bool
+            Whether stars were merged.
+        """
+        if distance <= 0 or len(self) < 2:  # noqa: PLR2004
+            return False
+        points = np.ascontiguousarray(np.transpose(self.position()))
+        flux = values_of(self.starts["flux_init"]).copy()
+        first, second = _core.near_pairs(points, points, distance)
+        is_kept = np.ones(len(self), dtype=bool)
+        ids = np.asarray(self.starts["id"])
+        # The user's stars before others, and the brightest first.
+        rank = np.empty(len(self), dtype=np.int64)
+        rank[np.lexsort((-flux, ~self._is_given))] = np.arange(len(self))
+        pairs = {(int(a), int(b)) for a, b in zip(first, second, strict=True)}
+        for a, b in sorted(pairs, key=lambda pair: (rank[pair[0]], rank[pair[1]])):
+            if rank[a] >= rank[b] or not is_kept[a] or not is_kept[b]:
+                continue
+            if self._is_given[b]:
+                continue
+            self._join(a, b, points, flux)
+            is_kept[b] = False
+            self.merged_into[int(ids[b])] = int(ids[a])
+        if is_kept.all():
+            return False
+        self.starts["x_init"], self.starts["y_init"] = points.T.copy()
+        self._set_flux(flux)
+        self._keep(is_kept)
+        return True
+
+    def _join(self, a: int, b: int, points: Any, flux: Any) -> None:
+        weight = np.maximum(flux[[a, b]], 0.0)
+        if weight.sum() > 0 and not self._is_given[a]:
+            points[a] = np.average(points[[a, b]], axis=0, weights=weight)
+        flux[a] += flux[b]
+        self.n_merged[a] += 1 + self.n_merged[b]
+
+    def is_barred(self, x: Any, y: Any, distance: float) -> NDArray[np.bool_]:
+        """Tell which places take no star again."""
+        barred = np.zeros(len(x), dtype=bool)
+        if len(self._barred) and len(x) and distance > 0:
+            places = np.ascontiguousarray(np.transpose([x, y]))
+            near, _ = _core.near_pairs(places, self._barred, distance)
+            barred[near] = True
+        return barred
+
+    def _set_flux(self, flux: Any) -> None:
+        unit = getattr(self.starts["flux_init"], "unit", None)
+        self.starts["flux_init"] = flux if unit is None else flux << unit
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        self.starts = self.starts[kept]
+        self.iter_detected = self.iter_detected[kept]
+        self.n_merged = self.n_merged[kept]
+        self._is_given = self._is_given[kept]
+
+
+def tidy(
+    stars: StarList,
+    fit: FitResult,
+    shape: Sequence[int],
+    rules: StarListManagement,
+    number: int,
+    fwhm: float,
+) -> bool:
+    """Drop and merge after the fit of a round; tell whether anything changed."""
+    stars.update(fit)
+    bar = number >= rules.bar_from
+    dropped = stars.drop(fit, shape, rules.drop_limit(number), bar)
+    merged = stars.merge(rules.merge_distance * fwhm)
+    return dropped or merged
