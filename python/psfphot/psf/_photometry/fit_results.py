@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 
 from psfphot import _core
 from psfphot._validate import values_of
@@ -60,6 +61,34 @@ class FitResult:
             self._covariances.drop_image()
         return self.__dict__
 
+    def followed_by(self, other: FitResult) -> FitResult:
+        """Join the fit of other sources, whose ids and groups go on counting.
+
+        The covariances of neither are kept: they belong to two images.
+        """
+        joined = copy.copy(self)
+        joined._covariances = None
+        later = other._init.copy()
+        for label in ("id", "group_id"):
+            later[label] += np.max(self._init[label])
+        joined._init = vstack([self._init, later], metadata_conflicts="silent")
+        joined._fit = {
+            name: [*mine, *other._fit[name]]
+            if isinstance(mine, list)
+            else np.concatenate([mine, other._fit[name]])
+            for name, mine in self._fit.items()
+        }
+        return joined
+
+    @property
+    def local_bkg(self) -> Any:
+        """The local background of each row."""
+        return self._init["local_bkg"].copy()
+
+    def free_shape(self) -> list[str]:
+        """Tell the names of the shape parameters that were fitted."""
+        return self._setup.free_shape()
+
     @property
     def ids(self) -> list[int]:
         """The id of each row."""
@@ -81,6 +110,8 @@ class FitResult:
             parameters=self._fit["parameters"],
             local_bkg=values_of(self._init["local_bkg"]),
             unit=self._unit,
+            n_threads=self._setup.n_threads,
+            progress_bar=self._setup.progress_bar,
         )
 
     def fit_info(self) -> list[dict[str, Any]]:

@@ -160,6 +160,26 @@ def _bounds(parameter: Any) -> tuple[float, float]:
     return low, high
 
 
+def apart(data: Any, mask: Any, error: Any) -> tuple[Any, Any, Any]:
+    """Take NDData apart into values, mask and error; leave other data alone.
+
+    Raises
+    ------
+    ValueError
+        If a mask or an error is given beside NDData.
+    """
+    if not isinstance(data, NDData):
+        return data, mask, error
+    if mask is not None or error is not None:
+        msg = (
+            "The mask and error keywords must be None when data is an NDData "
+            "instance. Define the mask and uncertainty in the NDData object "
+            "instead."
+        )
+        raise ValueError(msg)
+    return unpack_nddata(data)
+
+
 def frame_of(data: Any, mask: Any, error: Any) -> Frame:
     """Make the arguments of photometry an image on which all that is bad is masked.
 
@@ -170,15 +190,7 @@ def frame_of(data: Any, mask: Any, error: Any) -> Frame:
     TypeError, ValueError
         If an argument cannot be used; the message names it.
     """
-    if isinstance(data, NDData):
-        if mask is not None or error is not None:
-            msg = (
-                "The mask and error keywords must be None when data is an NDData "
-                "instance. Define the mask and uncertainty in the NDData object "
-                "instead."
-            )
-            raise ValueError(msg)
-        data, mask, error = unpack_nddata(data)
+    data, mask, error = apart(data, mask, error)
     frame = as_frame(data, error, mask)
     bad = ~np.isfinite(frame.data)
     if frame.mask is not None:

@@ -36,6 +36,10 @@ class ModelImages:
         The local background that was subtracted.
     unit : unit or `None`
         Of the data.
+    n_threads : int or None
+        See `PSFPhotometry`.
+    progress_bar : bool
+        See `PSFPhotometry`.
     """
 
     core_psf: _core.Psf
@@ -43,6 +47,8 @@ class ModelImages:
     parameters: NDArray[np.float64]
     local_bkg: NDArray[np.float64]
     unit: u.UnitBase | None
+    n_threads: int | None
+    progress_bar: bool
 
     def model_image(
         self,
@@ -50,8 +56,6 @@ class ModelImages:
         *,
         psf_shape: Any,
         include_local_bkg: bool,
-        n_threads: int | None,
-        progress_bar: bool,
     ) -> Any:
         """Render the sources, see `PSFPhotometry.make_model_image`."""
         flux, x, y = (np.ascontiguousarray(self.parameters[:, k]) for k in range(3))
@@ -70,8 +74,8 @@ class ModelImages:
             box_shape=rendering_box(self.psf_model, psf_shape),
             local_bkg=background,
             psf_shapes=shapes if shapes.size else None,
-            progress_bar=progress_bar,
-            n_threads=n_threads,
+            progress_bar=self.progress_bar,
+            n_threads=self.n_threads,
         )
         return image if self.unit is None else image << self.unit
 

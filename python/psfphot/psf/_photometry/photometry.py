@@ -28,6 +28,7 @@ from psfphot.psf._photometry.arguments import (
 )
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
 from psfphot.psf._photometry.fit_results import FitResult
+from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitter import LevenbergMarquardt, as_fitter
 from psfphot.psf._photometry.fitting import (
     FitSetup,
@@ -48,12 +49,8 @@ if TYPE_CHECKING:
     from psfphot.background import LocalBackground
     from psfphot.psf._photometry.covariance import GroupCovariance
 
-_NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
 
-_OLD_ARGUMENTS = {"include_localbkg": "include_local_bkg"}
-
-
-class PSFPhotometry:
+class PSFPhotometry(FittedSources):
     r"""Measure positions and fluxes of sources by fitting a PSF model.
 
     The interface is that of `photutils.psf.PSFPhotometry`; the fit itself runs
@@ -301,11 +298,6 @@ class PSFPhotometry:
         add_groups(init, self.grouper)
         return init
 
-    def _last_fit(self) -> FitResult:
-        if self._fit_result is None:
-            raise ValueError(_NO_RESULTS)
-        return self._fit_result
-
     @property
     def fit_info(self) -> list[dict[str, Any]]:
         """How the fit of each source ended, in the order of the table.
@@ -335,70 +327,6 @@ class PSFPhotometry:
         names = [n for n in self.results.colnames if n.endswith(("_fit", "_err"))]
         return QTable(self.results["id", *(n for n in names if n != "n_pixels_fit")])
 
-    def decode_flags(self, return_bit_values: bool = False) -> dict[int, Any]:
-        """Tell which flags each source has.
-
-        Parameters
-        ----------
-        return_bit_values : bool, optional
-            Whether to return bits instead of names.
-
-        Returns
-        -------
-        dict
-            The list of each id.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet.
-        """
-        return self._last_fit().decode_flags(return_bit_values)
-
-    def results_to_init_params(
-        self, *, remove_invalid: bool = True, reset_ids: bool = True
-    ) -> QTable | None:
-        """Make the results the starting values of another fit.
-
-        Parameters
-        ----------
-        remove_invalid : bool, optional
-            Whether to leave out the rows with a value that is not finite.
-        reset_ids : bool, optional
-            Whether to number the rows from 1 where some may have been removed.
-
-        Returns
-        -------
-        `~astropy.table.QTable` or `None`
-            The columns ``id``, ``x_init``, ``y_init``, ``flux_init`` and those
-            of free shape parameters; `None` if there are no results yet.
-        """
-        fit = self._fit_result
-        if fit is None:
-            return None
-        return fit.to_init_params(remove_invalid=remove_invalid, reset_ids=reset_ids)
-
-    def results_to_model_params(
-        self, *, remove_invalid: bool = True, reset_ids: bool = True
-    ) -> QTable | None:
-        """Name the results as the model's parameters, to simulate an image.
-
-        Parameters
-        ----------
-        remove_invalid, reset_ids
-            See `results_to_init_params`.
-
-        Returns
-        -------
-        `~astropy.table.QTable` or `None`
-            A table for `psfphot.datasets.make_model_image`; `None` if there
-            are no results yet.
-        """
-        fit = self._fit_result
-        if fit is None:
-            return None
-        return fit.to_model_params(remove_invalid=remove_invalid, reset_ids=reset_ids)
-
     def group_covariance(self, group_id: int) -> GroupCovariance:
         r"""Compute the joint covariance of a group's sources.
 
@@ -422,80 +350,4 @@ class PSFPhotometry:
         NotImplementedError
             If the fitter was not our own.
         """
-        return self._last_fit().group_covariance(group_id)
-
-    @old_arguments(renamed=_OLD_ARGUMENTS)
-    def make_model_image(
-        self, shape: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
-    ) -> Any:
-        """Render the fitted sources.
-
-        Parameters
-        ----------
-        shape : (ny, nx)
-            The image's shape.
-        psf_shape : int or (ny, nx), optional
-            The box in which each source is rendered; the model's bounding box
-            by default.
-        include_local_bkg : bool, optional
-            Whether to add each source's local background over its box (where
-            boxes overlap, backgrounds add up).
-
-        Returns
-        -------
-        (ny, nx) array or `~astropy.units.Quantity`
-            The image, in the unit of the data. Sources that could not be
-            fitted are not in it.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet, or the model has no bounding box and
-            ``psf_shape`` is not given.
-        """
-        return (
-            self._last_fit()
-            .images()
-            .model_image(
-                shape,
-                psf_shape=psf_shape,
-                include_local_bkg=include_local_bkg,
-                n_threads=self.n_threads,
-                progress_bar=self.progress_bar,
-            )
-        )
-
-    @old_arguments(renamed=_OLD_ARGUMENTS)
-    def make_residual_image(
-        self, data: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
-    ) -> Any:
-        """Subtract the fitted sources from an image.
-
-        Parameters
-        ----------
-        data : (ny, nx) array_like or `~astropy.nddata.NDData`
-            The image.
-        psf_shape, include_local_bkg
-            See `make_model_image`.
-
-        Returns
-        -------
-        The same kind as ``data``; that of masked data is
-        `~astropy.utils.masked.Masked`.
-
-        Raises
-        ------
-        ValueError
-            See `make_model_image`; or if units do not go together.
-        """
-        return (
-            self._last_fit()
-            .images()
-            .residual_image(
-                data,
-                psf_shape=psf_shape,
-                include_local_bkg=include_local_bkg,
-                n_threads=self.n_threads,
-                progress_bar=self.progress_bar,
-            )
-        )
+        return self.last_fit().group_covariance(group_id)
