@@ -149,6 +149,7 @@ def test_shown_alike():
     )
     assert "maxiters=3, mode='new'" in mine
     for text in ("maxiters=", "aperture_radius=", "group_warning_threshold="):
-        assert mine.partition(text)[2].split(" ")[0] == (
-            other.partition(text)[2].split(" ")[0]
+        assert (
+            mine.partition(text)[2].split(" ")[0]
+            == (other.partition(text)[2].split(" ")[0])
         )

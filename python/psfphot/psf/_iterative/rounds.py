@@ -175,8 +175,14 @@ def _starts_of_new(photometry: PSFPhotometry, left: Observation, found: Any) -> 
         frame = frame_of(left.data, left.mask, None)
     new = from_finder(found)
     add_background(new, frame, photometry.local_bkg_estimator)
-    add_flux(new, frame, photometry.aperture_radius, photometry.n_threads)
+    add_flux(
+        new,
+        frame,
+        photometry.aperture_radius,
+        photometry.fit_shape,
+        photometry.n_threads,
+    )
     model = photometry.psf_model
-    for name in photometry.last_fit().free_shape():
+    for name in photometry.last_fit().own_shape():
         new[f"{name}_init"] = np.full(len(new), parameter_value(model, name))
     return new
