@@ -16,8 +16,8 @@ class Residual(NamedTuple):
     """A residual image, and the stars that were fitted and subtracted.
 
     The score of a new star is told beside these, see
-    `psfphot.detection.MatchedFilterFinder.search_residual`. `None` stands for
-    what the core finds out by itself.
+    `psfphot.detection.MatchedFilterFinder.search_residual`. Without
+    a reach the core takes what ``fwhm`` (pixels) suggests.
     """
 
     data: Image
@@ -26,6 +26,6 @@ class Residual(NamedTuple):
     psf: _core.Psf
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+    fwhm: float
     reach: float | None = None
-    fwhm: float | None = None
     n_threads: int | None = None

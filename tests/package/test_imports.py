@@ -28,6 +28,7 @@ FLOORS = (
         "psfphot._meta",
         "psfphot._progress",
         "psfphot._repr",
+        "psfphot._residual",
         "psfphot._validate",
     ),
     ("psfphot.aperture", "psfphot.matching", "psfphot.utils"),

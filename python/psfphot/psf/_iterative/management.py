@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from psfphot._validate import as_count, as_positive
+from psfphot._validate import as_count, as_finite, as_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +93,8 @@ class StarListManagement:
 
 
 def _not_negative(value: Any, name: str) -> None:
-    if not (np.isscalar(value) and np.isfinite(value) and value >= 0):
-        msg = f"{name} must be a finite number that is not negative, got {value!r}"
-        raise ValueError(msg)
+    if as_finite(value, name) < 0:
+        raise ValueError(f"{name} must not be negative, got {value!r}")
 
 
 def as_management(management: Any, mode: str) -> StarListManagement | None:

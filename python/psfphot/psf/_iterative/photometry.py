@@ -15,11 +15,14 @@ from psfphot.psf._iterative.arguments import (
     as_mode,
     as_sub_shape,
 )
+from psfphot.psf._iterative.managed import Manager
+from psfphot.psf._iterative.management import StarListManagement, as_management
 from psfphot.psf._iterative.rounds import Observation, Rounds, begin, fit_all, fit_new
 from psfphot.psf._photometry.fitted import FittedSources
-from psfphot.psf._photometry.fitting import apart
+from psfphot.psf._photometry.fitting import NO_CONVERGENCE, apart
 from psfphot.psf._photometry.photometry import PSFPhotometry
 from psfphot.psf._photometry.results import metadata
+from psfphot.utils import NoDetectionsWarning
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -58,6 +61,12 @@ class IterativePSFPhotometry(FittedSources):
         the model's bounding box by default.
     n_threads, progress_bar
         See `PSFPhotometry`.
+    management : StarListManagement or bool, optional
+        Whether, and by which rules, the list of stars is managed: new stars are
+        tested against those that are near, insignificant ones dropped and
+        coincident ones merged, and the rounds end by themselves. `True` stands for
+        the default rules, `None` for `True` in mode ``'all'`` and for `False`, which
+        is what photutils does, in mode ``'new'``.
 
     Attributes
     ----------
@@ -91,6 +100,7 @@ class IterativePSFPhotometry(FittedSources):
         sub_shape: Any = None,
         n_threads: int | None = None,
         progress_bar: bool = False,
+        management: StarListManagement | bool | None = None,
     ) -> None:
         self._photometry = PSFPhotometry(
             psf_model,
@@ -111,6 +121,7 @@ class IterativePSFPhotometry(FittedSources):
         if self.mode == "all" and grouper is None:
             raise ValueError("grouper must be input for the 'all' mode")
         self.sub_shape = as_sub_shape(sub_shape)
+        self.management = as_management(management, self.mode)
         self._reset()
 
     def _reset(self) -> None:
@@ -169,7 +180,12 @@ class IterativePSFPhotometry(FittedSources):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             rounds = self._run(seen, init_params)
-        _warn_once(caught)
+        texts = {str(one.message): one.message for one in caught}
+        if self.management is not None and not (rounds and rounds.has_unconverged()):
+            # Of the fits on the way, whose stars may have been dropped since.
+            texts.pop(NO_CONVERGENCE, None)
+        for message in texts.values():
+            warnings.warn(message, stacklevel=2)
         if rounds is None:
             return None
         self._fit_result = rounds.fit
@@ -181,15 +197,25 @@ class IterativePSFPhotometry(FittedSources):
         if rounds is None:
             self.fit_results = [copy.copy(self._photometry)]
             return None
-        further = fit_all if self.mode == "all" else fit_new
-        rounds = further(
-            self._photometry,
-            rounds,
-            seen,
-            maxiters=self.maxiters,
-            sub_shape=self.sub_shape,
-        )
-        self.fit_results = rounds.fits
+        given = init_params is not None
+        if self.management is not None:
+            manager = Manager(
+                self._photometry,
+                seen,
+                self.management,
+                maxiters=self.maxiters,
+                sub_shape=self.sub_shape,
+            )
+            managed = manager.fit_all if self.mode == "all" else manager.fit_new
+            rounds = managed(rounds, given)
+            if rounds is None:
+                msg = "Sources were found, but none is significant in the fit."
+                warnings.warn(msg, NoDetectionsWarning, stacklevel=2)
+        else:
+            plain = fit_all if self.mode == "all" else fit_new
+            limits = {"maxiters": self.maxiters, "sub_shape": self.sub_shape}
+            rounds = plain(self._photometry, rounds, seen, **limits)
+        self.fit_results = [] if rounds is None else rounds.fits
         return rounds
 
     def _table(self, rounds: Rounds) -> QTable:
@@ -198,10 +224,6 @@ class IterativePSFPhotometry(FittedSources):
         table.add_column(rounds.iter_detected, name="iter_detected", index=after)
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self._settings()))
+        if self.management is not None:
+            table.meta |= {"stopped": rounds.stopped, **rounds.told}
         return table
-
-
-def _warn_once(caught: list[warnings.WarningMessage]) -> None:
-    """Give each warning of the rounds once, to the caller of the photometry."""
-    for message in {str(one.message): one.message for one in caught}.values():
-        warnings.warn(message, stacklevel=3)

@@ -15,6 +15,7 @@ from astropy.table import QTable, vstack
 
 from psfphot.psf._models.convert import parameter_value
 from psfphot.psf._photometry.fitting import frame_of
+from psfphot.psf._photometry.flags import PSF_FLAGS
 from psfphot.psf._photometry.init_params import from_finder
 from psfphot.psf._photometry.starts import add_background, add_flux
 from psfphot.utils import NoDetectionsWarning
@@ -22,6 +23,7 @@ from psfphot.utils import NoDetectionsWarning
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from psfphot._validate import Frame
     from psfphot.psf._photometry.fit_results import FitResult
     from psfphot.psf._photometry.photometry import PSFPhotometry
 
@@ -33,6 +35,12 @@ class Observation:
     data: Any
     mask: Any
     error: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx) of the image."""
+        ny, nx = np.shape(self.data)
+        return ny, nx
 
 
 @dataclass
@@ -49,12 +57,19 @@ class Rounds:
         One of each round, without images.
     stopped : str
         What ended the rounds.
+    told : dict
+        What else there is to tell in the table's ``meta``.
     """
 
     fit: FitResult
     iter_detected: NDArray[np.int64]
     fits: list[PSFPhotometry] = field(default_factory=list)
     stopped: str = "maxiters"
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def has_unconverged(self) -> bool:
+        """Tell whether the fit of a source may not have converged."""
+        return bool(np.any(self.fit.flags & PSF_FLAGS.NO_CONVERGENCE))
 
 
 def begin(
@@ -67,13 +82,26 @@ def begin(
     Rounds or None
         `None` if nothing is found.
     """
+    found = None
+    if init_params is None and seen.error is not None and knows_errors(photometry):
+        found = photometry.finder(seen.data, mask=seen.mask, error=seen.error)
+        if found is None:
+            return None
+        init_params = from_finder(found)
     table = photometry(
         seen.data, mask=seen.mask, error=seen.error, init_params=init_params
     )
     if table is None:
         return None
+    if found is not None:
+        photometry.finder_results = found
     first = np.ones(len(table), dtype=np.int64)
     return Rounds(photometry.last_fit(), first, [copy.copy(photometry)])
+
+
+def knows_errors(photometry: PSFPhotometry) -> bool:
+    """Tell whether the finder is one of ours that weighs pixels by their errors."""
+    return hasattr(photometry.finder, "search_residual")
 
 
 def fit_new(
@@ -94,7 +122,7 @@ def fit_new(
     """
     residual = seen.data
     for number in range(2, limits["maxiters"] + 1):
-        residual = _subtract(photometry, residual, limits["sub_shape"])
+        residual = subtract(photometry, residual, limits["sub_shape"])
         found = search(photometry.finder, residual, seen.mask)
         if found is None:
             rounds.stopped = "nothing found"
@@ -120,7 +148,7 @@ def fit_all(
     leave the list, and the others are numbered anew.
     """
     for number in range(2, limits["maxiters"] + 1):
-        residual = _subtract(photometry, seen.data, limits["sub_shape"])
+        residual = subtract(photometry, seen.data, limits["sub_shape"])
         found = search(photometry.finder, residual, seen.mask)
         if found is None:
             rounds.stopped = "nothing found"
@@ -151,17 +179,24 @@ def search(finder: Any, residual: Any, mask: Any) -> Any:
     return None if found is None or len(found) == 0 else found
 
 
-def _subtract(photometry: PSFPhotometry, data: Any, sub_shape: Any) -> Any:
+def subtract(photometry: PSFPhotometry, data: Any, sub_shape: Any) -> Any:
+    """Subtract the sources of the last fit from an image."""
     return photometry.make_residual_image(data, psf_shape=sub_shape)
+
+
+def quiet_frame(data: Any, mask: Any, error: Any) -> Frame:
+    """Make a `Frame` of an image whose fit has told of its bad pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return frame_of(data, mask, error)
 
 
 def _known(photometry: PSFPhotometry) -> tuple[QTable, NDArray[np.bool_]]:
     """Make the last fit starting values; tell which of its rows those are."""
     fit = photometry.last_fit()
-    rows = fit.to_init_params(remove_invalid=False, reset_ids=False)
+    rows = fit.as_starts()
     columns = [np.asarray(rows[name]) for name in rows.colnames[1:]]
-    is_finite = np.all(np.isfinite(columns), axis=0)
-    rows["local_bkg"] = fit.local_bkg
+    is_finite = np.all(np.isfinite(columns[:-1]), axis=0)
     known = rows[is_finite]
     known["id"] = np.arange(len(known)) + 1
     return known, is_finite
@@ -169,10 +204,7 @@ def _known(photometry: PSFPhotometry) -> tuple[QTable, NDArray[np.bool_]]:
 
 def _starts_of_new(photometry: PSFPhotometry, left: Observation, found: Any) -> QTable:
     """Measure starting values of new sources on what is left of the image."""
-    with warnings.catch_warnings():
-        # The fit has told of pixels that are not finite.
-        warnings.simplefilter("ignore")
-        frame = frame_of(left.data, left.mask, None)
+    frame = quiet_frame(left.data, left.mask, None)
     new = from_finder(found)
     add_background(new, frame, photometry.local_bkg_estimator)
     add_flux(

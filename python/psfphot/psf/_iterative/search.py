@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from psfphot import _core
 from psfphot._residual import Residual
+from psfphot._validate import as_image
 from psfphot.background import Background2D, MADStdBackgroundRMS
-from psfphot.psf._iterative.rounds import search
-from psfphot.psf._photometry.fitting import frame_of
+from psfphot.psf._iterative.rounds import quiet_frame, search
 from psfphot.psf._photometry.init_params import from_finder
 
 if TYPE_CHECKING:
@@ -46,8 +45,7 @@ class Finding(NamedTuple):
 
 def find_new(
     finder: Any,
-    seen: Observation,
-    left: Any,
+    left: Observation,
     stars: StarList,
     rules: StarListManagement,
     known: Residual,
@@ -59,10 +57,8 @@ def find_new(
     finder : callable
         A finder that can search scores does so; the rows of another are tested
         at their places.
-    seen : Observation
-        The image.
-    left : (ny, nx) array or Quantity
-        The residual.
+    left : Observation
+        The residual, with the user's mask.
     stars : StarList
         The stars that were subtracted.
     rules : StarListManagement
@@ -84,7 +80,7 @@ def find_new(
             min_separation=rules.min_separation,
         )
     else:
-        rows = search(finder, left, seen.mask)
+        rows = search(finder, left.data, left.mask)
         if rows is None:
             return None
         found = _accepted(from_finder(rows), known, rules)
@@ -130,29 +126,27 @@ def residual_for_core(
     seen: Observation,
     left: Any,
     stars: StarList,
+    *,
     psf: _core.Psf,
+    fwhm: float,
     profile_error: float,
     n_threads: int | None,
 ) -> Residual:
     """Make a residual image into what the core searches."""
-    with warnings.catch_warnings():
-        # The fit has told of pixels that are not finite.
-        warnings.simplefilter("ignore")
-        frame = frame_of(left, seen.mask, seen.error)
-        image = frame_of(seen.data, seen.mask, None).data
+    frame = quiet_frame(left, seen.mask, seen.error)
+    image = quiet_frame(seen.data, seen.mask, None).data
     error = frame.error if frame.error is not None else _noise(frame)
     if profile_error > 0:
         error = np.hypot(error, profile_error * (image - frame.data))
     x, y = stars.position()
-    ny, nx = frame.data.shape
     return Residual(
         data=frame.data,
-        error=np.ascontiguousarray(error, dtype=frame.data.dtype),
+        error=as_image(np.asarray(error, dtype=frame.data.dtype)),
         mask=frame.mask,
         psf=psf,
         x=x,
         y=y,
-        fwhm=_core.psf_fwhm(psf, nx / 2, ny / 2),
+        fwhm=fwhm,
         n_threads=n_threads,
     )
 

@@ -15,22 +15,29 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from psfphot.psf._iterative.management import StarListManagement
     from psfphot.psf._photometry.fit_results import FitResult
 
 
+def in_unit_of(column: Any, values: Any) -> Any:
+    """Give values the unit of a column, if it has one."""
+    unit = getattr(column, "unit", None)
+    return values if unit is None else values << unit
+
+
 class StarList:
-    """The stars of one image, from round to round.
+    """Stars of one image, from round to round.
 
     An id is for life: none is given twice, and none changes.
 
     Parameters
     ----------
-    fit : FitResult
-        The fit of the first round.
+    starts : `~astropy.table.QTable`
+        The stars as starting values of a fit, with ids.
+    number : int
+        The round in which they were found.
     is_given : bool
-        Whether the user gave its stars. Such stars are not dropped, nor merged
-        into others.
+        Whether the user gave them. Such stars are not dropped, nor merged into
+        others.
 
     Attributes
     ----------
@@ -46,16 +53,16 @@ class StarList:
         How many stars were dropped.
     """
 
-    def __init__(self, fit: FitResult, is_given: bool) -> None:
-        self.starts = fit.to_init_params(remove_invalid=False, reset_ids=False)
-        self.starts["local_bkg"] = fit.local_bkg
-        n = len(self.starts)
-        self.iter_detected = np.ones(n, dtype=np.int64)
+    def __init__(self, starts: QTable, number: int, is_given: bool) -> None:
+        self.starts = starts
+        n = len(starts)
+        self.iter_detected = np.full(n, number, dtype=np.int64)
         self.n_merged = np.zeros(n, dtype=np.int64)
         self.merged_into: dict[int, int] = {}
         self.n_dropped = 0
         self._is_given = np.full(n, is_given)
-        self._next_id = int(np.max(self.starts["id"])) + 1
+        self._significance = np.full(n, np.inf)
+        self._next_id = int(np.max(starts["id"])) + 1
         self._barred = np.empty((0, 2))
 
     def __len__(self) -> int:
@@ -80,26 +87,27 @@ class StarList:
         is_finite = np.all(np.isfinite(columns), axis=0)
         for name in names:
             self.starts[name][is_finite] = fitted[name][is_finite]
+        table = fit.table()
+        flux, error = (values_of(table[f"flux_{name}"]) for name in ("fit", "err"))
+        # A flux of 0 without an error is not significant either.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._significance = np.where(error > 0, flux / error, np.nan)
 
-    def add(self, new: QTable, number: int) -> None:
-        """Add stars, which get ids, found in a round.
+    def number(self, new: QTable) -> QTable:
+        """Give ids to new stars, and their columns the order of the others."""
+        new["id"] = self._next_id + np.arange(len(new))
+        self._next_id += len(new)
+        return new[self.starts.colnames]
 
-        Parameters
-        ----------
-        new : `~astropy.table.QTable`
-            The columns of `starts`, but ``id``.
-        number : int
-            The round.
-        """
-        n = len(new)
-        new["id"] = self._next_id + np.arange(n)
-        self._next_id += n
-        self.starts = vstack(
-            [self.starts, new[self.starts.colnames]], metadata_conflicts="silent"
-        )
-        self.iter_detected = np.append(self.iter_detected, np.full(n, number))
-        self.n_merged = np.append(self.n_merged, np.zeros(n, dtype=np.int64))
-        self._is_given = np.append(self._is_given, np.zeros(n, dtype=bool))
+    def append(self, other: StarList) -> None:
+        """Add the stars of a list whose ids this one gave, and its history."""
+        self.starts = vstack([self.starts, other.starts], metadata_conflicts="silent")
+        for name in ("iter_detected", "n_merged", "_is_given", "_significance"):
+            joined = np.append(getattr(self, name), getattr(other, name))
+            setattr(self, name, joined)
+        self.merged_into |= other.merged_into
+        self.n_dropped += other.n_dropped
+        self._barred = np.vstack([self._barred, other._barred])
 
     def take_light(self, stars: NDArray[np.int64], light: NDArray[np.float64]) -> None:
         """Take flux out of stars, not more than nineteen parts of twenty."""
@@ -108,20 +116,16 @@ class StarList:
         left = np.where(flux > 0, np.maximum(flux - taken, 0.05 * flux), flux)
         self._set_flux(left)
 
-    def drop(
-        self, fit: FitResult, shape: Sequence[int], limit: float, bar: bool
-    ) -> bool:
-        """Drop found stars of no significance or off the image.
+    def drop(self, shape: Sequence[int], limit: float, *, bar: bool) -> bool:
+        """Drop found stars that the last fit showed to be insignificant.
 
         Parameters
         ----------
-        fit : FitResult
-            The fit of the stars.
         shape : (ny, nx)
-            The image's.
+            The image's: stars that left it are dropped too.
         limit : float
             Stars whose flux is fewer errors are dropped, and those without an
-            error.
+            error; with ``-inf`` none is.
         bar : bool
             Whether their places take no star again.
 
@@ -130,13 +134,12 @@ class StarList:
         bool
             Whether a star was dropped.
         """
-        table = fit.table()
-        flux, error = (values_of(table[f"flux_{name}"]) for name in ("fit", "err"))
         x, y = self.position()
-        is_off = ~((np.abs(x - (shape[1] - 1) / 2) <= shape[1] / 2)) | ~(
-            np.abs(y - (shape[0] - 1) / 2) <= shape[0] / 2
+        ny, nx = shape
+        is_on = (np.abs(x - (nx - 1) / 2) <= nx / 2) & (
+            np.abs(y - (ny - 1) / 2) <= ny / 2
         )
-        is_out = (~(flux >= limit * error) | is_off) & ~self._is_given
+        is_out = ~(is_on & (self._significance >= limit)) & ~self._is_given
         if limit == -np.inf or not is_out.any():
             return False
         if bar:
@@ -174,6 +177,8 @@ class StarList:
                 continue
             self._join(a, b, points, flux)
             is_kept[b] = False
+            # What it is together, the next fit will tell.
+            self._significance[a] = np.inf
             self.merged_into[int(ids[b])] = int(ids[a])
         if is_kept.all():
             return False
@@ -199,27 +204,11 @@ class StarList:
         return barred
 
     def _set_flux(self, flux: Any) -> None:
-        unit = getattr(self.starts["flux_init"], "unit", None)
-        self.starts["flux_init"] = flux if unit is None else flux << unit
+        self.starts["flux_init"] = in_unit_of(self.starts["flux_init"], flux)
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         self.starts = self.starts[kept]
         self.iter_detected = self.iter_detected[kept]
         self.n_merged = self.n_merged[kept]
         self._is_given = self._is_given[kept]
-
-
-def tidy(
-    stars: StarList,
-    fit: FitResult,
-    shape: Sequence[int],
-    rules: StarListManagement,
-    number: int,
-    fwhm: float,
-) -> bool:
-    """Drop and merge after the fit of a round; tell whether anything changed."""
-    stars.update(fit)
-    bar = number >= rules.bar_from
-    dropped = stars.drop(fit, shape, rules.drop_limit(number), bar)
-    merged = stars.merge(rules.merge_distance * fwhm)
-    return dropped or merged
+        self._significance = self._significance[kept]

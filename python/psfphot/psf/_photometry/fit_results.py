@@ -79,7 +79,9 @@ class FitResult:
         joined._covariances = None
         later = other._init.copy()
         for label in ("id", "group_id"):
-            later[label] += np.max(self._init[label])
+            last = np.max(self._init[label])
+            if np.min(later[label]) <= last:
+                later[label] += last
         joined._init = vstack([self._init, later], metadata_conflicts="silent")
         joined._fit = {
             name: [*mine, *other._fit[name]]
@@ -89,15 +91,21 @@ class FitResult:
         }
         return joined
 
-    @property
-    def local_bkg(self) -> Any:
-        """The local background of each row."""
-        return self._init["local_bkg"].copy()
+    def as_starts(self) -> QTable:
+        """Make all rows the starting values of another fit, backgrounds included."""
+        starts = self.to_init_params(remove_invalid=False, reset_ids=False)
+        starts["local_bkg"] = self._init["local_bkg"]
+        return starts
 
     def own_shape(self) -> list[str]:
         """Tell the shape parameters that each source has its own of, fitted or not."""
         has = self._init.colnames
         return [name for name in self._setup.names.shape if f"{name}_init" in has]
+
+    @property
+    def flags(self) -> NDArray[np.int64]:
+        """The flags of each row."""
+        return np.asarray(self._fit["flags"])
 
     @property
     def ids(self) -> list[int]:

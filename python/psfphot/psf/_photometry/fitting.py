@@ -27,7 +27,7 @@ _NON_FINITE = (
     "Input data contains unmasked non-finite values (NaN or inf), which were "
     "automatically ignored."
 )
-_NO_CONVERGENCE = (
+NO_CONVERGENCE = (
     "One or more fit(s) may not have converged. Please check the "
     '"flags" column in the output table.'
 )
@@ -273,7 +273,7 @@ def warn_of_fits(fit: dict[str, NDArray[Any]]) -> None:
     flags = fit["flags"]
     # A source that could not be fitted has no convergence to speak of.
     if np.any(flags & PSF_FLAGS.NO_CONVERGENCE):
-        warnings.warn(_NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
+        warnings.warn(NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
     n_bad = int(fit["n_bad_errors"].sum())
     if n_bad:
         msg = (
