@@ -83,9 +83,12 @@ pub(crate) fn scores_at<'py>(
     )?;
     let score = residual.score()?;
     let options = Options::new(residual.n_threads, None)?;
-    let scores = enter_with_psf(py, &options, residual.psf.callback(), |run| {
-        with_frame!(frame, frame => score.at(frame, &places, run))
-    })?;
+    let scores = enter_with_psf(
+        py,
+        &options,
+        residual.psf.callback(),
+        |run| with_frame!(frame, frame => score.at(frame, &places, run)),
+    )?;
     columns(py, &scores)
 }
 
@@ -114,9 +117,12 @@ pub(crate) fn search_score<'py>(
         min_separation,
     };
     let options = Options::new(residual.n_threads, None)?;
-    let scores = enter_with_psf(py, &options, residual.psf.callback(), |run| {
-        with_frame!(frame, frame => score.search(frame, &accept, run))
-    })?;
+    let scores = enter_with_psf(
+        py,
+        &options,
+        residual.psf.callback(),
+        |run| with_frame!(frame, frame => score.search(frame, &accept, run)),
+    )?;
     columns(py, &scores)
 }
 
@@ -126,7 +132,9 @@ pub(crate) fn search_score<'py>(
 pub(crate) fn psf_fwhm(py: Python<'_>, psf: PyRef<'_, PyPsf>, x: f64, y: f64) -> CallResult<f64> {
     let options = Options::new(Some(1), None)?;
     let model = psf.psf();
-    enter_with_psf(py, &options, psf.callback(), |_| measured_fwhm(model, (x, y)))
+    enter_with_psf(py, &options, psf.callback(), |_| {
+        measured_fwhm(model, (x, y))
+    })
 }
 
 fn columns<'py>(py: Python<'py>, scores: &[Score]) -> CallResult<Bound<'py, PyDict>> {

@@ -162,10 +162,7 @@ impl<'a> ProjectedScore<'a> {
             stars.project(&field, window, &mut maps, |k| {
                 let error = alone.error[pixels.start + k];
                 let information = 1.0 / (error * error);
-                (
-                    alone.amplitude[pixels.start + k] * information,
-                    information,
-                )
+                (alone.amplitude[pixels.start + k] * information, information)
             });
             Ok(maps)
         };
@@ -257,7 +254,8 @@ impl<'a> ProjectedScore<'a> {
     ) -> Score {
         let window = field.window(x, y);
         values.resize(window.len(), 0.0);
-        self.psf.fill(Placement { x, y, shape: &[] }, window, values);
+        self.psf
+            .fill(Placement { x, y, shape: &[] }, window, values);
         let mut near = Near::default();
         let mut members = Vec::new();
         field
@@ -343,7 +341,11 @@ fn peaks(
             // Of equals the first; what is not known is not higher.
             let is_highest = (0..9_i64).all(|k| {
                 let other = value(k % 3 - 1, k / 3 - 1);
-                if k < 4 { here > other || other.is_nan() } else { !(other > here) }
+                if k < 4 {
+                    here > other || other.is_nan()
+                } else {
+                    !(other > here)
+                }
             });
             if is_highest {
                 found.push((
@@ -367,8 +369,7 @@ fn leave_apart(found: &[Score], distance: f64) -> Vec<Score> {
     for i in 0..found.len() {
         let near = cells.around(cells.cell_of(i));
         let mut others = near.flat_map(|cell| cells.points(cell).iter().copied());
-        let is_taken =
-            |j: usize| j < i && is_kept[j] && cells.is_near((x[i], y[i]), (x[j], y[j]));
+        let is_taken = |j: usize| j < i && is_kept[j] && cells.is_near((x[i], y[i]), (x[j], y[j]));
         let is_alone = !others.any(is_taken);
         is_kept[i] = is_alone;
     }

@@ -88,7 +88,9 @@ impl NearStars {
         members: &[usize],
         window: PixelBox,
     ) -> Self {
-        let boxes = members.iter().map(|&i| field.window(field.x[i], field.y[i]));
+        let boxes = members
+            .iter()
+            .map(|&i| field.window(field.x[i], field.y[i]));
         let all = boxes.fold(window, |all, b| {
             PixelBox::new(
                 all.x0.min(b.x0),
@@ -103,7 +105,13 @@ impl NearStars {
             .iter()
             .map(|&i| {
                 let place = (field.x[i], field.y[i]);
-                Stamp::new(psf, place, field.window(place.0, place.1), &planes, &mut room)
+                Stamp::new(
+                    psf,
+                    place,
+                    field.window(place.0, place.1),
+                    &planes,
+                    &mut room,
+                )
             })
             .collect();
         Self { stamps, planes }
@@ -308,10 +316,7 @@ impl Planes {
 }
 
 /// Where the pixels that two windows share lie in each, row by row.
-fn shared_rows(
-    a: PixelBox,
-    b: PixelBox,
-) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+fn shared_rows(a: PixelBox, b: PixelBox) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     let both = a.intersection(&b);
     let n = both.width();
     let rows = if n == 0 { 0..0 } else { both.y0..both.y1 };
