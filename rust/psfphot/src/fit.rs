@@ -37,6 +37,7 @@ mod normal;
 mod overlaps;
 pub(crate) mod pixels;
 pub(crate) mod source;
+pub(crate) mod system;
 mod tiles;
 
 use crate::psf::{Placement, Psf};
@@ -196,9 +197,6 @@ pub type Parameters = [f64; MAX_PARAMETERS];
 /// is shorter than this many step tolerances: with 10⁻³ errors to go, its
 /// neighbours' wandering no longer matters to it.
 pub(crate) const SETTLED: f64 = 10.0;
-
-/// Most free parameters of one group. Its dense matrix then has 1.1 GB.
-pub(crate) const MAX_GROUP_PARAMETERS: usize = 12_000;
 
 /// The longest step in x and y, pixels. Beyond a pixel the linearised star
 /// has nothing to do with the star.

@@ -3,7 +3,7 @@
 use crate::fit::model::Model;
 use crate::fit::pixels::Pixels;
 use crate::fit::source::{Solution, Source};
-use crate::fit::{FLUX, MAX_GROUP_PARAMETERS, X, Y, group, isolated};
+use crate::fit::{FLUX, X, Y, group, isolated, system};
 use crate::{Error, bands};
 
 use super::contamination::add_contamination;
@@ -16,6 +16,9 @@ use super::starts::Starts;
 /// Isolated sources per task: some 0.1 ms of work, so that handing out tasks
 /// costs nothing and the last one is not waited for.
 const CHUNK: usize = 64;
+
+/// Groups of up to so many sources are fitted with a dense matrix.
+const SMALL: usize = 48;
 
 /// One task: rows of sources that are fitted alone, or one group.
 enum Task {
@@ -34,7 +37,6 @@ struct Scratch {
 pub(super) fn fit_all(plan: &Plan<'_>) -> Result<Vec<FittedSource>, Error> {
     let (starts, run) = (plan.starts, plan.fitter.run);
     let tasks = tasks(starts);
-    check_groups(&tasks, plan.fitter.free.len())?;
     let rows = run.map(tasks, Scratch::default, |scratch, task| {
         let rows = match task {
             Task::Alone(indices) => plan.fit_each(&indices, scratch),
@@ -71,22 +73,6 @@ fn tasks(starts: &Starts<'_>) -> Vec<Task> {
     joint.sort_by_key(|members| std::cmp::Reverse(members.len()));
     let alone = alone.chunks(CHUNK).map(|c| Task::Alone(c.to_vec()));
     joint.into_iter().map(Task::Jointly).chain(alone).collect()
-}
-
-/// Refuses groups whose matrix would not fit into memory.
-fn check_groups(tasks: &[Task], n_free: usize) -> Result<(), Error> {
-    let most = MAX_GROUP_PARAMETERS / n_free;
-    for task in tasks {
-        match task {
-            Task::Jointly(members) if members.len() > most => {
-                let expected = format!("make groups of at most {most} sources");
-                let got = format!("a group of {}", members.len());
-                return Err(Error::invalid("groups", expected, got));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 impl Plan<'_> {
@@ -157,7 +143,12 @@ impl Plan<'_> {
     }
 
     fn fit_group(&self, sources: &[Source]) -> Result<Vec<(usize, FittedSource)>, Error> {
-        let (solutions, model) = group::fit(&self.fitter, &self.exposure, sources)?;
+        let fit = if sources.len() > SMALL {
+            system::fit
+        } else {
+            group::fit
+        };
+        let (solutions, model) = fit(&self.fitter, &self.exposure, sources)?;
         Ok(self.rows(sources, &solutions, &model).collect())
     }
 

@@ -1,0 +1,263 @@
+//! Many sources fitted jointly, however many: one sparse system.
+//!
+//! The normal equations of all sources are summed up over the exposures
+//! ([`sweep`]) into blocks, of which only those of pairs that share pixels are
+//! there, and are solved by a sparse Cholesky factor ([`crate::solve`]). The residual
+//! is kept on the grid of pixels ([`plane`]) and only changed where a star has
+//! moved: a step costs as much as there are stars that still move.
+//!
+//! A star's *model* is subtracted over its whole support. Its *derivatives*, and so
+//! what couples it to others, extend over a core ([`extent`]).
+
+mod errors;
+mod extent;
+mod plane;
+mod star;
+mod steps;
+mod sweep;
+
+use crate::Error;
+use crate::image::PixelBox;
+use crate::solve::llt::Llt;
+use crate::solve::{Factor, Outcome};
+
+use super::exposure::Exposure;
+use super::model::Model;
+use super::source::{Solution, Source};
+use super::{Fitter, Parameters, SETTLED};
+
+use extent::Extent;
+use plane::{Image, Plane};
+use star::Star;
+use sweep::{Sums, Sweep};
+
+/// Steps before stars that stand still are left out: the first ones are damped.
+const FULL_STEPS: usize = 4;
+
+/// Where less than this part of the stars still moves, the system is made smaller:
+/// finding its pattern and order takes as long as some steps.
+const WORTHWHILE: f64 = 0.8;
+
+/// A system of all stars of a fit. With several exposures there is a plane for each.
+struct System<'a, const P: usize> {
+    fitter: &'a Fitter<'a>,
+    sources: &'a [Source],
+    planes: Vec<Plane>,
+    extent: Extent,
+    stars: Vec<Star>,
+    /// The pixels of each star's derivatives.
+    cores: Vec<PixelBox>,
+    current: Vec<Parameters>,
+}
+
+/// The stars that still move, and their equations.
+struct Moving<const P: usize> {
+    sweep: Sweep,
+    sums: Sums<P>,
+    factor: Llt<P>,
+}
+
+/// Fits the sources jointly; returns where each ended, and the model of all.
+pub(crate) fn fit(
+    fitter: &Fitter<'_>,
+    exposure: &Exposure,
+    sources: &[Source],
+) -> Result<(Vec<Solution>, Model), Error> {
+    match fitter.free.len() {
+        1 => fit_with::<1>(fitter, exposure, sources),
+        2 => fit_with::<2>(fitter, exposure, sources),
+        3 => fit_with::<3>(fitter, exposure, sources),
+        4 => fit_with::<4>(fitter, exposure, sources),
+        5 => fit_with::<5>(fitter, exposure, sources),
+        _ => fit_with::<6>(fitter, exposure, sources),
+    }
+}
+
+fn fit_with<const P: usize>(
+    fitter: &Fitter<'_>,
+    exposure: &Exposure,
+    sources: &[Source],
+) -> Result<(Vec<Solution>, Model), Error> {
+    let mut system = System::<P>::new(fitter, exposure, sources)?;
+    system.minimise()?;
+    let solutions = system.solutions()?;
+    let plane = system.planes.swap_remove(0);
+    Ok((solutions, plane.into_model(exposure, sources, fitter.run)?))
+}
+
+impl<'a, const P: usize> System<'a, P> {
+    fn new(
+        fitter: &'a Fitter<'a>,
+        exposure: &Exposure,
+        sources: &'a [Source],
+    ) -> Result<Self, Error> {
+        let planes = vec![Plane::new(exposure, sources, fitter.run)?];
+        let current: Vec<_> = sources.iter().map(|source| source.parameters).collect();
+        let extent = Extent::new(fitter, &examples(&current));
+        let mut system = Self {
+            fitter,
+            sources,
+            planes,
+            extent,
+            stars: Vec::with_capacity(sources.len()),
+            cores: Vec::with_capacity(sources.len()),
+            current,
+        };
+        for star in 0..sources.len() {
+            let (core, placed) = system.placed(star);
+            system.cores.push(core);
+            system.stars.push(placed);
+        }
+        let images: Vec<_> = (0..sources.len())
+            .map(|star| Image {
+                pixels: system.stars[star].support,
+                parameters: system.current[star],
+                sign: 1.0,
+            })
+            .collect();
+        system.add(&images)?;
+        Ok(system)
+    }
+
+    /// Adds images of stars to the model.
+    fn add(&mut self, images: &[Image]) -> Result<(), Error> {
+        for plane in &mut self.planes {
+            plane.add(self.fitter, images)?;
+        }
+        Ok(())
+    }
+
+    /// The equations of some stars.
+    fn moving(&self, stars: &[u32]) -> Result<Moving<P>, Error> {
+        let run = self.fitter.run;
+        let (sweep, sums) = Sweep::new(&self.planes, &self.cores, stars, run)?;
+        let factor = Llt::new(&sums.matrix, run)?;
+        Ok(Moving {
+            sweep,
+            sums,
+            factor,
+        })
+    }
+
+    fn sum(&self, moving: &mut Moving<P>) -> Result<(), Error> {
+        moving.sweep.sum(
+            self.fitter,
+            &self.planes,
+            &self.cores,
+            &self.current,
+            &mut moving.sums,
+        )
+    }
+
+    /// The variance of a pixel of weight 1: 1 where errors are given, else chi^2 per
+    /// degree of freedom.
+    fn unit_variance(&self) -> Result<f64, Error> {
+        if self.fitter.has_error {
+            return Ok(1.0);
+        }
+        let (mut chi2, mut n_good) = (0.0, 0);
+        for plane in &self.planes {
+            chi2 += plane.total_chi2(self.fitter.run)?;
+            n_good += plane.n_good();
+        }
+        let freedom = n_good.saturating_sub(self.sources.len() * P).max(1);
+        Ok(chi2 / freedom as f64)
+    }
+
+    /// Steps until the stars stand still, or it is time to end.
+    fn minimise(&mut self) -> Result<(), Error> {
+        let all: Vec<u32> = (0..self.sources.len() as u32).collect();
+        let mut moving = self.moving(&all)?;
+        let settings = self.fitter.settings;
+        let limit = SETTLED * settings.step_tolerance();
+        for step in 1..settings.max_iterations().min(steps::LONGEST) {
+            self.fitter.run.check()?;
+            self.step(&mut moving)?;
+            if step < FULL_STEPS {
+                continue;
+            }
+            let members = &moving.sweep.members;
+            let mut stays: Vec<bool> = members
+                .iter()
+                .map(|&star| self.stars[star as usize].length > limit)
+                .collect();
+            if !stays.contains(&true) {
+                break;
+            }
+            let is_moving = stays.clone();
+            for &(a, b) in moving.sums.matrix.pairs() {
+                let (a, b) = (a as usize, b as usize);
+                stays[a] |= is_moving[b];
+                stays[b] |= is_moving[a];
+            }
+            let n = stays.iter().filter(|&&stays| stays).count();
+            if (n as f64) < WORTHWHILE * stays.len() as f64 {
+                let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
+                let left: Vec<u32> = left.map(|(&star, _)| star).collect();
+                self.follow(&left)?;
+                moving = self.moving(&left)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of the stars that still move.
+    fn step(&mut self, moving: &mut Moving<P>) -> Result<(), Error> {
+        self.sum(moving)?;
+        let unit_variance = self.unit_variance()?;
+        let members = moving.sweep.members.clone();
+        let undamped = moving.sums.matrix.diagonal.clone();
+        let held = self.held(&members, &moving.sums.gradient);
+        loop {
+            self.damp(&members, &undamped, unit_variance, &mut moving.sums);
+            let run = self.fitter.run;
+            match moving.factor.factor(&moving.sums.matrix, &held, run)? {
+                Outcome::Factored => break,
+                Outcome::Indefinite(nulls) => {
+                    for null in nulls {
+                        for member in null.members.into_iter().chain([null.member]) {
+                            self.stars[members[member] as usize].damping.raise();
+                        }
+                    }
+                }
+            }
+        }
+        let mut step = free(&moving.sums.gradient, &held);
+        moving.factor.solve(&mut step);
+        self.take(&members, &step, &undamped, unit_variance)
+    }
+
+    /// The parameters that a bound holds, one after another; empty where there are
+    /// none.
+    fn held(&self, members: &[u32], gradient: &[[f64; P]]) -> Vec<bool> {
+        let mut held = Vec::with_capacity(members.len() * P);
+        for (&star, gradient) in members.iter().zip(gradient) {
+            let (source, current) = (&self.sources[star as usize], &self.current[star as usize]);
+            for (&k, &g) in self.fitter.free.iter().zip(gradient) {
+                held.push(source.bounds.holds(k, current[k], g));
+            }
+        }
+        if !held.contains(&true) {
+            held.clear();
+        }
+        held
+    }
+}
+
+/// The gradient without what is held.
+fn free<const P: usize>(gradient: &[[f64; P]], held: &[bool]) -> Vec<[f64; P]> {
+    let mut step = gradient.to_vec();
+    for (value, &held) in step.as_flattened_mut().iter_mut().zip(held) {
+        if held {
+            *value = 0.0;
+        }
+    }
+    step
+}
+
+/// A few sources of a list, spread over it.
+fn examples(all: &[Parameters]) -> Vec<Parameters> {
+    const MOST: usize = 8;
+    let step = all.len().div_ceil(MOST).max(1);
+    all.iter().step_by(step).copied().collect()
+}

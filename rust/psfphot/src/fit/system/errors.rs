@@ -1,0 +1,72 @@
+//! Where a system has ended: errors, and which stars stand still.
+
+use crate::Error;
+use crate::fit::source::Solution;
+use crate::fit::{MAX_PARAMETERS, Parameters, SETTLED, Termination};
+use crate::solve::{Factor, factor_determined};
+
+use super::{System, free};
+
+impl<const P: usize> System<'_, P> {
+    /// The solutions of all stars, with the errors that the whole undamped matrix
+    /// gives them.
+    ///
+    /// A star has converged where its part of the undamped joint step is shorter than
+    /// some step tolerances in units of its own errors.
+    pub(super) fn solutions(&self) -> Result<Vec<Solution>, Error> {
+        let run = self.fitter.run;
+        let all: Vec<u32> = (0..self.sources.len() as u32).collect();
+        let mut whole = self.moving(&all)?;
+        self.sum(&mut whole)?;
+        let members = whole.sweep.members.clone();
+        let (matrix, gradient) = (&whole.sums.matrix, &whole.sums.gradient);
+        let mut held = vec![false; members.len() * P];
+        let is_determined = factor_determined(&mut whole.factor, matrix, &mut held, run)?;
+        let mut reduced = self.held(&members, gradient);
+        if reduced.is_empty() {
+            reduced.clone_from(&held);
+        } else {
+            reduced.iter_mut().zip(&held).for_each(|(r, &h)| *r |= h);
+            whole.factor.factor(matrix, &reduced, run)?;
+        }
+        let mut step = free(gradient, &reduced);
+        whole.factor.solve(&mut step);
+        if reduced != held {
+            whole.factor.factor(matrix, &held, run)?;
+        }
+        whole.factor.invert(run)?;
+        let unit_variance = self.unit_variance()?;
+        let n_good: usize = self.planes.iter().map(super::Plane::n_good).sum();
+        let has_freedom = n_good > self.sources.len() * P;
+        let tolerance = (SETTLED * self.fitter.settings.step_tolerance()).powi(2);
+        let mut solutions = vec![None; members.len()];
+        for (k, &star) in members.iter().enumerate() {
+            let star = star as usize;
+            let inverse = whole.factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
+            let variances: [f64; P] = std::array::from_fn(|i| inverse[i][i] * unit_variance);
+            let is_short = (0..P).all(|i| step[k][i].powi(2) <= tolerance * variances[i]);
+            let termination = match (is_determined[k], is_short) {
+                (true, true) => Termination::Converged,
+                (true, false) => Termination::MaxIterations,
+                (false, _) => Termination::Singular,
+            };
+            solutions[star] = Some(Solution {
+                parameters: self.current[star],
+                variances: (is_determined[k] && has_freedom)
+                    .then(|| self.all_parameters(variances)),
+                termination,
+                iterations: self.stars[star].iterations,
+            });
+        }
+        Ok(solutions.into_iter().flatten().collect())
+    }
+
+    /// Values of the free parameters among those of all.
+    fn all_parameters(&self, values: [f64; P]) -> Parameters {
+        let mut all = [f64::NAN; MAX_PARAMETERS];
+        for (&k, value) in self.fitter.free.iter().zip(values) {
+            all[k] = value;
+        }
+        all
+    }
+}

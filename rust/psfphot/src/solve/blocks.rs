@@ -1,0 +1,36 @@
+//! A symmetric matrix in blocks, of which only those of some pairs are stored.
+
+/// One block, row by row.
+pub(crate) type Block<const P: usize> = [[f64; P]; P];
+
+/// A symmetric matrix of P × P blocks, one row of blocks for each member: the
+/// diagonal, and those below it that are not zero.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Blocks<const P: usize> {
+    pub(crate) diagonal: Vec<Block<P>>,
+    /// (row, column) of each other block, row > column.
+    pairs: Vec<(u32, u32)>,
+    pub(crate) values: Vec<Block<P>>,
+}
+
+impl<const P: usize> Blocks<P> {
+    /// Of `n` members and the pairs (row, column), row > column, each once; all
+    /// zero.
+    pub(crate) fn new(n: usize, pairs: Vec<(u32, u32)>) -> Self {
+        Self {
+            diagonal: vec![[[0.0; P]; P]; n],
+            values: vec![[[0.0; P]; P]; pairs.len()],
+            pairs,
+        }
+    }
+
+    /// Number of members.
+    pub(crate) fn n(&self) -> usize {
+        self.diagonal.len()
+    }
+
+    /// (row, column) of each block below the diagonal.
+    pub(crate) fn pairs(&self) -> &[(u32, u32)] {
+        &self.pairs
+    }
+}

@@ -1,0 +1,157 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::run::CancelAfter;
+use crate::solve::factor_determined;
+
+/// A positive definite matrix with the given links, and the same row by row.
+fn matrix<const P: usize>(n: usize, links: &[(u32, u32)], values: &[f64]) -> (Blocks<P>, Vec<f64>) {
+    let mut pairs: Vec<_> = links
+        .iter()
+        .map(|&(a, b)| (a % n as u32, b % n as u32))
+        .filter(|(a, b)| a != b)
+        .map(|(a, b)| (a.max(b), a.min(b)))
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut blocks = Blocks::new(n, pairs);
+    let order = n * P;
+    let mut dense = vec![0.0; order * order];
+    let mut next = values.iter().cycle();
+    let pairs = blocks.pairs().to_vec();
+    for (&(row, column), block) in pairs.iter().zip(&mut blocks.values) {
+        for i in 0..P {
+            for j in 0..P {
+                let value = *next.next().unwrap();
+                block[i][j] = value;
+                let (a, b) = (row as usize * P + i, column as usize * P + j);
+                dense[a * order + b] = value;
+                dense[b * order + a] = value;
+            }
+        }
+    }
+    for (member, block) in blocks.diagonal.iter_mut().enumerate() {
+        for i in 0..P {
+            let a = member * P + i;
+            let sum: f64 = dense[a * order..(a + 1) * order].iter().map(|v| v.abs()).sum();
+            block[i][i] = sum + 1.0;
+            dense[a * order + a] = sum + 1.0;
+        }
+    }
+    (blocks, dense)
+}
+
+fn is_inverse<const P: usize>(n: usize, links: &[(u32, u32)], values: &[f64]) {
+    let (blocks, dense) = matrix::<P>(n, links, values);
+    let order = n * P;
+    let mut factor = Llt::new(&blocks, Run::new()).unwrap();
+    assert_eq!(factor.factor(&blocks, &[], Run::new()), Ok(Outcome::Factored));
+    let mut inverse = vec![0.0; order * order];
+    for k in 0..order {
+        let mut x = vec![[0.0; P]; n];
+        x[k / P][k % P] = 1.0;
+        factor.solve(&mut x);
+        inverse[k * order..(k + 1) * order].copy_from_slice(x.as_flattened());
+        for i in 0..order {
+            let product: f64 = (0..order)
+                .map(|j| dense[i * order + j] * x.as_flattened()[j])
+                .sum();
+            assert!((product - f64::from(u8::from(i == k))).abs() < 1e-11);
+        }
+    }
+    factor.invert(Run::new()).unwrap();
+    let diagonal = (0..n).map(|i| (i, i));
+    let pairs = blocks.pairs().iter();
+    let stored = pairs.flat_map(|&(a, b)| [(a as usize, b as usize), (b as usize, a as usize)]);
+    for (row, column) in diagonal.chain(stored) {
+        let block = factor.inverse(row, column).unwrap();
+        for i in 0..P {
+            for j in 0..P {
+                let expected = inverse[(row * P + i) * order + column * P + j];
+                assert!((block[i][j] - expected).abs() < 1e-12);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn factors_solve_and_invert(
+        n in 1_usize..12,
+        links in prop::collection::vec((0_u32..12, 0_u32..12), 0..30),
+        values in prop::collection::vec(-1.0..1.0, 7..60),
+    ) {
+        is_inverse::<1>(n, &links, &values);
+        is_inverse::<3>(n, &links, &values);
+        is_inverse::<4>(n, &links, &values);
+    }
+}
+
+#[test]
+fn a_degenerate_pair_is_held_and_the_rest_is_not() -> Result<(), Error> {
+    // Members 0 and 2 say the same, 3 says nothing, 1 is by itself.
+    let mut blocks = Blocks::<1>::new(4, vec![(1, 0), (2, 0)]);
+    blocks.diagonal = vec![[[4.0]], [[2.0]], [[9.0]], [[0.0]]];
+    blocks.values = vec![[[0.0]], [[6.0]]];
+    let mut factor = Llt::new(&blocks, Run::new())?;
+    let mut held = vec![false; 4];
+    let is_determined = factor_determined(&mut factor, &blocks, &mut held, Run::new())?;
+    assert_eq!(is_determined, [false, true, false, false]);
+    assert_eq!(held, [true, false, true, true]);
+    factor.invert(Run::new())?;
+    assert!((factor.inverse(1, 1).unwrap()[0][0] - 0.5).abs() < 1e-15);
+    Ok(())
+}
+
+#[test]
+fn held_parameters_have_the_rows_of_the_identity() -> Result<(), Error> {
+    let mut blocks = Blocks::<2>::new(2, vec![(1, 0)]);
+    blocks.diagonal = vec![[[4.0, 1.0], [1.0, 3.0]]; 2];
+    blocks.values = vec![[[0.5, 0.25], [0.125, 0.75]]];
+    let mut factor = Llt::new(&blocks, Run::new())?;
+    let held = [false, true, false, false];
+    assert_eq!(factor.factor(&blocks, &held, Run::new())?, Outcome::Factored);
+    let mut x = vec![[1.0, 7.0], [0.0, 0.0]];
+    factor.solve(&mut x);
+    assert!((x[0][1] - 7.0).abs() < 1e-15);
+    let product = |row: [f64; 3]| row[0] * x[0][0] + row[1] * x[1][0] + row[2] * x[1][1];
+    assert!((product([4.0, 0.5, 0.125]) - 1.0).abs() < 1e-14);
+    assert!(product([0.5, 4.0, 1.0]).abs() < 1e-14);
+    assert!(product([0.125, 1.0, 3.0]).abs() < 1e-14);
+    Ok(())
+}
+
+#[test]
+fn threads_change_no_bit_and_a_cancelled_run_stops() -> Result<(), Error> {
+    let links: Vec<(u32, u32)> = (0..3000).map(|k| (k, k / 2 * 2 + 1)).collect();
+    let (blocks, _) = chain(&links);
+    let solved = |run: Run<'_>| -> Result<_, Error> {
+        let mut factor = Llt::new(&blocks, run)?;
+        factor.factor(&blocks, &[], run)?;
+        let mut x: Vec<[f64; 2]> = (0..3000).map(|k| [f64::from(k), 1.0]).collect();
+        factor.solve(&mut x);
+        Ok(x)
+    };
+    assert_eq!(solved(Run::new())?, solved(Run::new().serial())?);
+    let monitor = CancelAfter::new(3);
+    let run = Run::new().with_monitor(&monitor);
+    assert_eq!(solved(run).err(), Some(Error::Cancelled));
+    Ok(())
+}
+
+/// As `matrix`, without the rows, which are too many.
+fn chain(links: &[(u32, u32)]) -> (Blocks<2>, usize) {
+    let mut pairs: Vec<_> = links.iter().filter(|(a, b)| a != b).copied().collect();
+    for pair in &mut pairs {
+        *pair = (pair.0.max(pair.1), pair.0.min(pair.1));
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut blocks = Blocks::new(links.len(), pairs);
+    blocks.values.fill([[0.3, 0.1], [-0.2, 0.4]]);
+    blocks.diagonal.fill([[3.0, 0.5], [0.5, 2.0]]);
+    let n = blocks.values.len();
+    (blocks, n)
+}
