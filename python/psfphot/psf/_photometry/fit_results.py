@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # so nearly singular that its rounding counts.
 _SAME = 0.01
 
+# Relative errors (in x and y: pixels) of a fit that left nothing but rounding.
+_ROUNDING = 1e-8
+
 
 class FitResult:
     """The sources of one fit of an image.
@@ -241,7 +244,11 @@ class FitResult:
         is_free = [not parameter.fixed for parameter in self._setup.parameters()]
         fitted = np.asarray(self._fit["errors"])[members][:, is_free] ** 2
         found = np.diag(covariance).reshape(fitted.shape)
-        is_same = np.isclose(found, fitted, rtol=_SAME, atol=0, equal_nan=True)
+        scale = np.abs(self._fit["parameters"][members])
+        scale[:, 1:3] = 1.0
+        rounding = (_ROUNDING * scale[:, is_free]) ** 2
+        is_same = np.abs(found - fitted) <= _SAME * fitted + rounding
+        is_same |= np.isnan(found) & np.isnan(fitted)
         if is_free[0]:
             is_same[:, 0] |= found[:, 0] < fitted[:, 0]
         if not is_same.all():

@@ -77,7 +77,10 @@ def from_user(
     for label in {"id", "group_id"} & set(names):
         _check_labels(init_params[label], f"init_params {label} column")
     init["id"] = init_params["id"] if "id" in names else np.arange(len(init_params)) + 1
-    if len(np.unique(init["id"])) != len(init):
+    ids = np.asarray(init["id"])
+    if ids.dtype.kind == "f" and not np.all(np.isfinite(ids)):
+        raise ValueError("init_params id column must be finite")
+    if len(np.unique(ids)) != len(init):
         raise ValueError("init_params id column must contain unique values")
     if "group_id" in names:
         init["group_id"] = np.asarray(init_params["group_id"])
@@ -150,10 +153,6 @@ def _check_labels(labels: Any, what: str) -> None:
     if np.ndim(values) != 1:
         msg = f"{what} must be 1D, got {np.ndim(values)} dimensions"
         raise ValueError(msg)
-    array = np.asarray(values)
-    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-        msg = f"{what} must be finite"
-        raise ValueError(msg)
 
 
 def _pixels(column: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -216,6 +215,8 @@ def check_group_ids(group_id: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     """
     _check_labels(group_id, "group_id")
     array = np.asarray(group_id)
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ValueError("group_id must be finite")
     if array.dtype.kind not in "iu":
         msg = f"group_id must be an integer array, got dtype {array.dtype}"
         raise TypeError(msg)
