@@ -127,6 +127,20 @@ def matched_maps(
     error: NDArray[np.float32] | NDArray[np.float64] | None,
     mask: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def profile_sources(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    model: NDArray[np.float64],
+    psf: Psf,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    *,
+    fit_shape: tuple[int, int],
+    psf_shapes: NDArray[np.float64] | None = None,
+    n_threads: int | None = None,
+) -> list[NDArray[np.float64]]: ...
 def psf_fwhm(psf: Psf, x: float, y: float) -> float: ...
 def score_maps(
     residual: Any,

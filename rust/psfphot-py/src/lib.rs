@@ -47,7 +47,7 @@ mod _core {
     #[pymodule_export]
     use crate::psf::PyPsf;
     #[pymodule_export]
-    use crate::render::render_sources;
+    use crate::render::{profile_sources, render_sources};
     #[pymodule_export]
     use crate::score::{psf_fwhm, score_maps, scores_at, search_score};
 

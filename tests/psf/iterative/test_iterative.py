@@ -275,3 +275,48 @@ def test_bright_stars_have_no_false_companions(mode):
     table = phot(data, error=error)
     assert_found(table, x, y)
     assert len(phot.fit_results) <= 2
+
+
+def test_extra_columns_tell_of_crowding_width_and_blends(blends):
+    data, error, x, y = blends
+    names = ["snr", "crowding", "sharpness", "chi", "n_merged", "blend_significance"]
+    table = photometry(extra_columns=True, maxiters=2)(data, error=error)
+    assert table.colnames[-6:] == names
+    np.testing.assert_allclose(table["snr"], table["flux_fit"] / table["flux_err"])
+    # The faint companions are crowded, the single star is not.
+    single = np.hypot(table["x_fit"] - x[2], table["y_fit"] - y[2]) < 1
+    faint = np.asarray(table["flux_fit"]) < 3000
+    assert np.abs(np.asarray(table["crowding"][single])).max() < 0.01
+    assert np.asarray(table["crowding"][faint]).min() > 0.2
+    assert np.abs(np.asarray(table["sharpness"])).max() < 0.3
+    assert np.all(np.abs(np.asarray(table["chi"]) - 1) < 0.4)
+    assert np.nanmax(np.asarray(table["blend_significance"])) < 3.5
+    plain = photometry(maxiters=2)(data, error=error)
+    assert not set(names) & set(plain.colnames)
+
+
+def test_a_fitted_pair_too_close_to_be_found_shows_as_a_blend():
+    x, y, flux = [50.0, 51.1], [40.0, 40.0], [20000.0, 20000.0]
+    image = render(x, y, flux)
+    error = np.sqrt(image + 25.0)
+    data = image + np.random.default_rng(3).normal(0, 1, SHAPE) * error
+    table = photometry(extra_columns=True, maxiters=1)(data, error=error)
+    assert len(table) == 1
+    assert table["blend_significance"][0] > 3
+    assert table["sharpness"][0] > 0.1
+
+
+def test_columns_of_the_user_are_kept(blends):
+    data, error, x, y = blends
+    init = Table({"id": [8, 3, 5], "x": x[:3], "y": y[:3], "flux": [9e3, 8e3, 7e3]})
+    init["name"] = ["a", "b", "c"]
+    init["colour"] = [0.1, 0.2, 0.3]
+    finder = MatchedFilterFinder(PSF, 5.0)
+    phot = photometry(finder=finder, keep_columns=True, maxiters=2)
+    table = phot(data, error=error, init_params=init)
+    assert table["id"].tolist() == [3, 5, 8, 9, 10]
+    assert table["name"].tolist() == ["b", "c", "a", None, None]
+    assert table["colour"].tolist() == [0.2, 0.3, 0.1, None, None]
+    assert table.meta["psf_class"] == "IterativePSFPhotometry"
+    with pytest.raises(ValueError, match="keep_columns needs management"):
+        photometry(keep_columns=True, management=False)

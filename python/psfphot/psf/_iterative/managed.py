@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable
 
-from psfphot import _core
 from psfphot.psf._iterative.rounds import (
     Observation,
     Rounds,
     quiet_frame,
     subtract,
 )
-from psfphot.psf._iterative.search import find_new, residual_for_core, starting_flux
+from psfphot.psf._iterative.search import (
+    compiled,
+    find_new,
+    residual_for_core,
+    starting_flux,
+)
 from psfphot.psf._iterative.star_list import StarList, in_unit_of
-from psfphot.psf._models.convert import parameter_value, to_core
+from psfphot.psf._models.convert import parameter_value
 from psfphot.psf._photometry.starts import add_background
 
 if TYPE_CHECKING:
@@ -55,9 +59,7 @@ class Manager:
     sub_shape: tuple[int, int] | None
 
     def __post_init__(self) -> None:
-        self.psf = to_core(self.photometry.psf_model)
-        ny, nx = self.seen.shape
-        self.fwhm = _core.psf_fwhm(self.psf, nx / 2, ny / 2)
+        self.psf, self.fwhm = compiled(self.photometry.psf_model, self.seen.shape)
 
     def fit_all(self, rounds: Rounds, is_given: bool) -> Rounds | None:
         """Fit all stars to the image together in each round.
@@ -130,7 +132,7 @@ class Manager:
         residual = residual_for_core(
             self.seen,
             left,
-            stars,
+            stars.position(),
             psf=self.psf,
             fwhm=self.fwhm,
             profile_error=self.rules.profile_error,
@@ -182,6 +184,7 @@ class Manager:
             return None
         rounds.fit = fit
         rounds.iter_detected = stars.iter_detected
+        rounds.n_merged = stars.n_merged
         rounds.told = {
             "n_dropped": stars.n_dropped,
             "n_merged": len(stars.merged_into),

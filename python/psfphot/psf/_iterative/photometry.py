@@ -6,6 +6,9 @@ import copy
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from astropy.table import QTable, join
+
 from psfphot._deprecated import old_arguments
 from psfphot._repr import show_call
 from psfphot.psf._iterative.arguments import (
@@ -15,24 +18,27 @@ from psfphot.psf._iterative.arguments import (
     as_mode,
     as_sub_shape,
 )
+from psfphot.psf._iterative.extra import extra_columns
 from psfphot.psf._iterative.managed import Manager
 from psfphot.psf._iterative.management import StarListManagement, as_management
 from psfphot.psf._iterative.rounds import Observation, Rounds, begin, fit_all, fit_new
+from psfphot.psf._photometry.arguments import as_keep_columns
 from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitting import NO_CONVERGENCE, apart
+from psfphot.psf._photometry.init_params import extra_columns as user_columns
 from psfphot.psf._photometry.photometry import PSFPhotometry
 from psfphot.psf._photometry.results import metadata
 from psfphot.utils import NoDetectionsWarning
 
 if TYPE_CHECKING:
-    from astropy.table import QTable
+    from collections.abc import Sequence
 
     from psfphot.background import LocalBackground
     from psfphot.psf._photometry.fit_results import FitResult
 
 
 class IterativePSFPhotometry(FittedSources):
-    """Measure sources by PSF photometry, finding more in what the fits leave.
+    r"""Measure sources by PSF photometry, finding more in what the fits leave.
 
     The interface is that of `photutils.psf.IterativePSFPhotometry`. The image is
     searched and fitted as by `PSFPhotometry`; then the finder searches the
@@ -67,6 +73,23 @@ class IterativePSFPhotometry(FittedSources):
         coincident ones merged, and the rounds end by themselves. `True` stands for
         the default rules, `None` for `True` in mode ``'all'`` and for `False`, which
         is what photutils does, in mode ``'new'``.
+    extra_columns : bool, optional
+        Whether the results have, after photutils' columns,
+
+        * ``snr``: the flux over its error
+        * ``crowding``: the magnitudes by which the source would be brighter with
+          the light of all others left in (Dolphin 2000, PASP 112, 1383)
+        * ``sharpness``: by how much it is wider than the PSF, pixels\ :sup:`2`:
+          the variance of the Gaussian by which the PSF would have to be smeared,
+          to first order; Stetson's SHARP (1987, PASP 99, 191) in pixels
+        * ``chi``: the scatter of its residuals over their errors: Stetson's CHI
+        * ``n_merged``: how many others were merged into it
+        * ``blend_significance``: the largest score of another star within a pixel
+          (see `psfphot.detection.MatchedFilterFinder.search_residual`). Above 3 it
+          marks 12 % of the rows of a deep field, and half of its outliers.
+    keep_columns : bool or list of str, optional
+        See `PSFPhotometry`; the rows of sources that were found are masked. Needs
+        a managed list, in which ids are for life.
 
     Attributes
     ----------
@@ -101,6 +124,8 @@ class IterativePSFPhotometry(FittedSources):
         n_threads: int | None = None,
         progress_bar: bool = False,
         management: StarListManagement | bool | None = None,
+        extra_columns: bool = False,
+        keep_columns: bool | Sequence[str] = False,
     ) -> None:
         self._photometry = PSFPhotometry(
             psf_model,
@@ -122,6 +147,11 @@ class IterativePSFPhotometry(FittedSources):
             raise ValueError("grouper must be input for the 'all' mode")
         self.sub_shape = as_sub_shape(sub_shape)
         self.management = as_management(management, self.mode)
+        self.extra_columns = bool(extra_columns)
+        self.keep_columns = as_keep_columns(keep_columns)
+        if self.keep_columns and self.management is None:
+            msg = "keep_columns needs management: without it ids change"
+            raise ValueError(msg)
         self._reset()
 
     def _reset(self) -> None:
@@ -189,8 +219,16 @@ class IterativePSFPhotometry(FittedSources):
         if rounds is None:
             return None
         self._fit_result = rounds.fit
-        self.results = self._table(rounds)
-        return self.results
+        table = self._table(rounds)
+        if self.extra_columns:
+            rules = self.management or StarListManagement()
+            more = extra_columns(rounds, seen, self._photometry, rules)
+            for name, column in more.items():
+                table[name] = column
+        if init_params is not None and self.keep_columns:
+            table = _with_columns(table, init_params, self.keep_columns)
+        self.results = table
+        return table
 
     def _run(self, seen: Observation, init_params: Any) -> Rounds | None:
         rounds = begin(self._photometry, seen, init_params)
@@ -227,3 +265,18 @@ class IterativePSFPhotometry(FittedSources):
         if self.management is not None:
             table.meta |= {"stopped": rounds.stopped, **rounds.told}
         return table
+
+
+def _with_columns(
+    table: QTable, init_params: Any, keep: bool | Sequence[str]
+) -> QTable:
+    """Add a user's columns to the rows of his ids; the others are masked."""
+    own = user_columns(init_params, keep, table.colnames)
+    if not own.colnames:
+        return table
+    names = init_params.colnames
+    ids = init_params["id"] if "id" in names else np.arange(len(init_params)) + 1
+    own["id"] = np.sort(np.asarray(ids))
+    joined = join(table, own, keys="id", join_type="left", metadata_conflicts="silent")
+    joined.meta = table.meta
+    return joined

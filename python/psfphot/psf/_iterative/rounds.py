@@ -55,6 +55,8 @@ class Rounds:
         The round in which each was found, in the order of the fit's rows.
     fits : list of PSFPhotometry
         One of each round, without images.
+    n_merged : (n,) int array or None
+        How many others were merged into each.
     stopped : str
         What ended the rounds.
     told : dict
@@ -64,6 +66,7 @@ class Rounds:
     fit: FitResult
     iter_detected: NDArray[np.int64]
     fits: list[PSFPhotometry] = field(default_factory=list)
+    n_merged: NDArray[np.int64] | None = None
     stopped: str = "maxiters"
     told: dict[str, Any] = field(default_factory=dict)
 

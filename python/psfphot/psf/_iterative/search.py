@@ -11,6 +11,7 @@ from psfphot._residual import Residual
 from psfphot._validate import as_image
 from psfphot.background import Background2D, MADStdBackgroundRMS
 from psfphot.psf._iterative.rounds import quiet_frame, search
+from psfphot.psf._models.convert import to_core
 from psfphot.psf._photometry.init_params import from_finder
 
 if TYPE_CHECKING:
@@ -122,10 +123,17 @@ def starting_flux(
     return flux, np.where(finding.nearest >= 0, taken, 0.0)
 
 
+def compiled(psf_model: Any, shape: tuple[int, int]) -> tuple[_core.Psf, float]:
+    """Compile a PSF; tell its full width at half maximum amid an image, pixels."""
+    psf = to_core(psf_model)
+    ny, nx = shape
+    return psf, _core.psf_fwhm(psf, nx / 2, ny / 2)
+
+
 def residual_for_core(
     seen: Observation,
     left: Any,
-    stars: StarList,
+    positions: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
     psf: _core.Psf,
     fwhm: float,
@@ -135,10 +143,10 @@ def residual_for_core(
     """Make a residual image into what the core searches."""
     frame = quiet_frame(left, seen.mask, seen.error)
     image = quiet_frame(seen.data, seen.mask, None).data
-    error = frame.error if frame.error is not None else _noise(frame)
+    error = frame.error if frame.error is not None else local_noise(frame)
     if profile_error > 0:
         error = np.hypot(error, profile_error * (image - frame.data))
-    x, y = stars.position()
+    x, y = positions
     return Residual(
         data=frame.data,
         error=as_image(np.asarray(error, dtype=frame.data.dtype)),
@@ -151,7 +159,7 @@ def residual_for_core(
     )
 
 
-def _noise(frame: Frame) -> Image:
+def local_noise(frame: Frame) -> Image:
     """Measure the noise of a residual, box by box."""
     background = Background2D(
         frame.data,

@@ -106,6 +106,11 @@ class FitResult:
         return [name for name in self._setup.names.shape if f"{name}_init" in has]
 
     @property
+    def fit_shape(self) -> tuple[int, int]:
+        """(ny, nx) of the box of pixels that was fitted of each source."""
+        return self._setup.fit_shape
+
+    @property
     def flags(self) -> NDArray[np.int64]:
         """The flags of each row."""
         return np.asarray(self._fit["flags"])
