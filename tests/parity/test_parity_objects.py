@@ -347,7 +347,7 @@ def test_their_tables_are_starting_values(settings, image, photutils_31):
     for table, names in (
         (catalog, ("x_centroid", "y_centroid")),
         (found, ("x_centroid", "y_centroid")),
-        (fitted, ("x_init", "y_init")),
+        (fitted, ("x_fit", "y_fit")),
     ):
         got = run(settings, image, init_params=table)
         plain = QTable({"x": table[names[0]], "y": table[names[1]]})
