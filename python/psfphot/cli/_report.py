@@ -30,8 +30,9 @@ def describe_image(image: FitsImage) -> list[str]:
     )
     masked = f"{np.count_nonzero(image.mask)} pixels masked"
     lines = [_line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}")]
-    if image.n_masked.keys() - {"not finite"}:
-        counts = ", ".join(f"{n} {what}" for what, n in image.n_masked.items())
+    counted = {what: n for what, n in image.n_masked.items() if n}
+    if counted.keys() - {"not finite"}:
+        counts = ", ".join(f"{n} {what}" for what, n in counted.items())
         lines.append(_line("masked", f"{counts} (a pixel may count twice)"))
     return lines
 
