@@ -115,7 +115,7 @@ def draw_triptych(
     axes[0, 0].set_ylabel("y (pixels)")
     axes[1, 0].set_ylabel("y (pixels)")
     label = "above the sky" + ("" if unit is None else f" ({unit.to_string()})")
-    bar = {"pad": 0.01, "fraction": 0.05, "aspect": 40}
+    bar: dict[str, Any] = {"pad": 0.01, "fraction": 0.05, "aspect": 40}
     figure.colorbar(drawn[0], ax=axes[:, :2], label=label, extend="both", **bar)
     label = "(image - sky - model) / error of the pixel"
     figure.colorbar(drawn[2], ax=axes[:, 2], label=label, extend="both", **bar)
