@@ -35,6 +35,11 @@ class NoStarsError(ValueError):
             f"{finding}; lower threshold, or check fwhm of the settings and the PSF"
         )
 
+    @classmethod
+    def above(cls, threshold: float, exposure: Exposure) -> NoStarsError:
+        """Make the error of an image without stars above a threshold."""
+        return cls(f"{exposure.image.name}: no stars above {threshold:g} sigma")
+
     def __reduce__(self) -> tuple[type[NoStarsError], tuple[str]]:
         # By default the message would be the argument.
         return type(self), (self.finding,)
@@ -82,8 +87,7 @@ def find_stars(
         warnings.simplefilter("ignore", NoDetectionsWarning)
         stars = find(exposure, data, error, threshold)
     if stars is None or len(stars) == 0:
-        finding = f"{exposure.image.name}: no stars above {threshold:g} sigma"
-        raise NoStarsError(finding)
+        raise NoStarsError.above(threshold, exposure)
     return stars
 
 
