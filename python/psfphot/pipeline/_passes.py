@@ -136,7 +136,8 @@ def find_and_fit(
         if threshold < _BRIGHT:
             excess = excess_noise(exposure, rest, noise)
             threshold *= excess
-        stars, fainter = _find(exposure, rest, noise, threshold)
+        bright = 0.0 if first is None else first.light
+        stars, fainter = _find(exposure, rest, noise, threshold, bright)
         if fainter is not None:
             found = [start[~fainter.hides(start)] for start in found]
             trails = fainter.joined(trails)
@@ -160,13 +161,17 @@ def find_and_fit(
 
 
 def _find(
-    exposure: Exposure, data: NDArray[Any], error: NDArray[Any], threshold: float
+    exposure: Exposure,
+    data: NDArray[Any],
+    error: NDArray[Any],
+    threshold: float,
+    subtracted: NDArray[Any] | float = 0.0,
 ) -> tuple[QTable | None, Trails | None]:
     """Find stars, and again without the trails that were cut into some."""
     trails = None
     try:
         stars = find_stars(exposure, data=data, error=error, threshold=threshold)
-        trails = find_trails(exposure, data, error, stars, threshold)
+        trails = find_trails(exposure, data, error, stars, threshold, subtracted)
         if trails is not None:
             mask_trails(exposure, trails)
             data = data - trails.light

@@ -41,13 +41,21 @@ _GAP = 3
 _ASIDE = 1.2
 
 #: The pieces' light is so even, highest quarter of them over lowest.
-_LARGEST_RATIO = 6.0
+_LARGEST_RATIO = 5.0
 
 #: So likely is it at most that chance makes one of all lines tried.
 _CHANCE = 1e-4
 
 #: Lines through so many detections at least: what is not cut is left alone.
 _LEAST_ON_LINE = 3
+
+#: The light of a line makes detections of itself: the S/N of its level in an area
+#: as large as the PSF's, as a part of the threshold of the detections.
+_LEAST_LIGHT = 0.5
+
+#: A trail lifts the lowest part of what it crosses by so much of what it lifts the
+#: rest, and by so many sigma of what the lines beside it are.
+_LOWEST, _LIFT, _LIFT_SIGMA = 0.2, 0.6, 4.0
 
 #: Trails of a frame at most, and lines tried in vain before the search ends.
 _MOST_TRAILS, _MOST_TRIES = 20, 25
@@ -127,6 +135,7 @@ def find_paths(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     fwhm: float,
+    threshold: float,
 ) -> list[TrailPath]:
     """Find the lines of light that cut into detections.
 
@@ -147,6 +156,8 @@ def find_paths(
         The detections.
     fwhm : float
         The PSF's full width at half maximum, pixels.
+    threshold : float
+        The S/N of the faintest detections.
 
     Returns
     -------
@@ -168,7 +179,12 @@ def find_paths(
         if not _has_company(seed_x, seed_y, angle, k, fwhm):
             continue
         path = _follow(frame, seed_x[k], seed_y[k], angle[k], n_chances)
-        if path is None or _count_on(path, x, y, fwhm) < _LEAST_ON_LINE:
+        if (
+            path is None
+            or _count_on(path, x, y, fwhm) < _LEAST_ON_LINE
+            or _line_snr(frame, path) < _LEAST_LIGHT * threshold
+            or not _lifts_all(frame, path)
+        ):
             n_tries += 1
             if n_tries == _MOST_TRIES:
                 break
@@ -313,6 +329,56 @@ def _count_on(
     along, aside = path.coordinates(x, y)
     on = (along > path.start) & (along < path.stop)
     return int(np.count_nonzero(on & (abs(aside) < abs(path.offset).max() + fwhm)))
+
+
+def _line_snr(frame: _Frame, path: TrailPath) -> float:
+    """Return the S/N of a line's light in the noise-equivalent area of a Gaussian."""
+    sigma = [
+        _noise_at(frame, path.x, path.y, path.angle, at, float(np.polyval(path.bend, at)))
+        for at in path.at
+    ]
+    return float(np.median(path.level / sigma)) * 1.5 * frame.fwhm
+
+
+def _lifts_all(frame: _Frame, path: TrailPath) -> bool:
+    """Tell whether a line lifts its darkest places as much as the others.
+
+    A trail adds its light to the faint stars and the sky alike. Stars that line up
+    leave gaps: the lowest fifth of a line through them is like that of others.
+    """
+    fwhm = frame.fwhm
+    step = 0.8 * fwhm
+    first, last = path.at[0] - _PIECE * fwhm / 2, path.at[-1] + _PIECE * fwhm / 2
+    along = np.arange(first, last, step)
+    cos, sin = math.cos(path.angle), math.sin(path.angle)
+    small = np.linspace(-0.5, 0.5, max(3, round(fwhm)))
+    edge = float(abs(path.offset).max())
+    # As wide as the line has half of its light, and not less than the PSF.
+    bright = path.offset[path.profile > 0.5]  # noqa: PLR2004
+    middle = float(bright.mean())
+    beside = edge + fwhm * np.arange(1.5, 9, 1.5)
+    lows, medians = [], []
+    for aside in (middle, *(middle - beside), *(middle + beside)):
+        u = along[:, None, None] + small[:, None] * step
+        v = np.polyval(path.bend, u) + aside + small * fwhm
+        values = frame.sample(path.x + u * cos - v * sin, path.y + u * sin + v * cos)
+        n_good = np.count_nonzero(np.isfinite(values), axis=(1, 2))
+        total = np.nansum(values, axis=(1, 2))
+        steps = total[n_good > 0] / n_good[n_good > 0]
+        if steps.size < along.size // 2:
+            steps = np.full(1, np.nan)
+        low, median = np.quantile(steps, (_LOWEST, 0.5))
+        lows.append(low)
+        medians.append(median)
+    others = np.array(lows[1:])
+    others = others[np.isfinite(others)]
+    if others.size < 4:  # noqa: PLR2004
+        return False
+    lift = lows[0] - np.median(others)
+    lift_of_median = medians[0] - np.nanmedian(medians[1:])
+    return bool(
+        lift > _LIFT * lift_of_median and lift > _LIFT_SIGMA * float(np.std(others))
+    )
 
 
 @dataclass(frozen=True)
@@ -504,43 +570,18 @@ def _measure(
     pieces: _Pieces,
 ) -> TrailPath:
     """Measure the profile across a line that is known, and its level along it."""
-    fwhm = frame.fwhm
-    half = 2 * _BESIDE * fwhm
-    offset = np.arange(-math.ceil(half), math.ceil(half) + 1.0)
-    outer = abs(offset) > _BESIDE * 1.5 * fwhm
-    rows, sigmas = [], []
-    for where in pieces.at:
-        expected = float(np.polyval(bend, where))
-        profile, _ = _profile(frame, x, y, angle, where, expected + offset)
-        sigmas.append(_noise_at(frame, x, y, angle, where, expected))
-        rows.append(
-            np.full(offset.size, np.nan)
-            if profile is None
-            else (profile - np.median(profile[outer])) * sigmas[-1]
-        )
-    every = np.array(rows)
-    mean = _row_medians(every.T)
-    error = 1.2533 * float(np.std(mean[outer]))
-    floor = max(2.5 * error, 0.15 * float(np.median(sigmas)))
-    peak = int(np.argmax(np.where(abs(offset) <= _ASIDE * fwhm, mean, -np.inf)))
-    low, high = peak, peak
-    while low > 0 and mean[low - 1] > floor:
-        low -= 1
-    while high < len(mean) - 1 and mean[high + 1] > floor:
-        high += 1
-    low, high = max(0, low - 1), min(len(mean) - 1, high + 1)
-    shape = np.maximum(mean[low : high + 1], 0)
-    shape = shape / max(shape.max(), 1e-300)
+    for _ in range(2):
+        offset, every, low, high = _cross_section(frame, x, y, angle, bend, pieces)
+        bend = bend + _correction(offset, every, low, high, pieces, len(bend) - 1)
+    offset, every, low, high = _cross_section(frame, x, y, angle, bend, pieces)
     part = every[:, low : high + 1]
-    weight = np.where(np.isfinite(part), shape, 0.0)
-    norm = (weight * shape).sum(axis=1)
-    level = np.where(
-        norm > 0,
-        (np.where(np.isfinite(part), part, 0) * weight).sum(axis=1)
-        / np.maximum(norm, 1e-300),
-        0.0,
-    )
-    length = _PIECE * fwhm
+    shape = np.maximum(_row_medians(part.T), 0)
+    shape = shape / max(shape.max(), np.finfo(float).tiny)
+    known = np.isfinite(part)
+    norm = (known * shape**2).sum(axis=1)
+    level = (np.where(known, part, 0) * shape).sum(axis=1)
+    level = np.where(norm > 0, level / np.where(norm > 0, norm, 1), 0)
+    length = _PIECE * frame.fwhm
     return TrailPath(
         float(x),
         float(y),
@@ -553,3 +594,67 @@ def _measure(
         offset[low : high + 1],
         shape,
     )
+
+
+def _cross_section(
+    frame: _Frame,
+    x: float,
+    y: float,
+    angle: float,
+    bend: NDArray[np.float64],
+    pieces: _Pieces,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int, int]:
+    """Return offsets, the light at them of each piece, and where the line is wide to.
+
+    The last are the indices of the first and last offset with light, and one more.
+    """
+    half = 2 * _BESIDE * frame.fwhm
+    offset = np.arange(-math.ceil(half), math.ceil(half) + 1.0)
+    outer = abs(offset) > 1.5 * _BESIDE * frame.fwhm
+    rows, sigmas = [], []
+    for where in pieces.at:
+        expected = float(np.polyval(bend, where))
+        profile, _ = _profile(frame, x, y, angle, where, expected + offset)
+        sigmas.append(_noise_at(frame, x, y, angle, where, expected))
+        rows.append(
+            np.full(offset.size, np.nan)
+            if profile is None
+            else (profile - np.median(profile[outer])) * sigmas[-1]
+        )
+    every = np.array(rows)
+    mean = _row_medians(every.T)
+    floor = max(3 * float(np.std(mean[outer])), 0.15 * float(np.median(sigmas)))
+    within = abs(offset) <= _BESIDE * frame.fwhm
+    low = high = int(np.argmax(np.where(within, mean, -np.inf)))
+    while low > 0 and mean[low - 1] > floor:
+        low -= 1
+    while high < len(mean) - 1 and mean[high + 1] > floor:
+        high += 1
+    return offset, every, max(0, low - 1), min(len(mean) - 1, high + 1)
+
+
+def _correction(
+    offset: NDArray[np.float64],
+    every: NDArray[np.float64],
+    low: int,
+    high: int,
+    pieces: _Pieces,
+    degree: int,
+) -> NDArray[np.float64]:
+    """Return the polynomial of how far aside of the line its light is."""
+    margin = (high - low) // 2 + 1
+    near = slice(max(0, low - margin), high + margin + 1)
+    part = every[:, near]
+    # Half of its own highest light: what is below is noise.
+    light = np.maximum(part - np.nanmax(part, axis=1, initial=0)[:, None] / 2, 0)
+    light = np.where(np.isfinite(light), light, 0)
+    total = light.sum(axis=1)
+    good = pieces.is_lit & (total > 0)
+    centre = (light * offset[near]).sum(axis=1)[good] / total[good]
+    at = pieces.at[good]
+    if len(at) <= degree:
+        return np.zeros(degree + 1)
+    fit = np.polyfit(at, centre, degree)
+    apart = abs(centre - np.polyval(fit, at))
+    kept = apart <= 3 * 1.4826 * np.median(apart) + 0.1
+    return np.asarray(np.polyfit(at[kept], centre[kept], degree))

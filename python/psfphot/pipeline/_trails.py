@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot.pipeline._detection import NoStarsError, find_stars
+from psfphot.pipeline._masks import COSMIC_RAYS
 from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.pipeline._trail_paths import TrailPath, find_paths
 from psfphot.psf import PSF_FLAGS
@@ -85,6 +86,7 @@ def find_trails(
     error: NDArray[Any],
     stars: QTable,
     threshold: float,
+    subtracted: NDArray[Any] | float = 0.0,
 ) -> Trails | None:
     """Find the trails that cut into detections, and the stars that they cross.
 
@@ -99,7 +101,9 @@ def find_trails(
     stars : `~astropy.table.QTable`
         What `find_stars` found.
     threshold : float
-        And down to which threshold.
+        And down to which S/N.
+    subtracted : 2D array, optional
+        The light of the stars that were taken off the image before.
 
     Returns
     -------
@@ -108,7 +112,10 @@ def find_trails(
     """
     noise, fwhm = exposure.sky.rms, exposure.psf.fwhm
     x, y = (np.asarray(stars[name], float) for name in ("x_centroid", "y_centroid"))
-    paths = find_paths(data, noise, exposure.mask, x, y, fwhm)
+    # A narrow trail has been taken for cosmic rays in places.
+    rays = exposure.masks.planes.get(COSMIC_RAYS)
+    mask = exposure.mask if rays is None else exposure.mask & ~rays
+    paths = find_paths(data, noise, mask, x, y, fwhm, threshold)
     pixels = np.zeros(exposure.shape, dtype=bool)
     light = np.zeros(exposure.shape)
     doubt = np.zeros(exposure.shape)
@@ -122,7 +129,8 @@ def find_trails(
         pixels, n = with_it, n + 1
     if not n:
         return None
-    kept = _crossed(exposure, data, light, np.hypot(error, doubt), pixels, threshold)
+    uneven = np.hypot(error, doubt)
+    kept = _crossed(exposure, data + subtracted, light, uneven, pixels)
     return Trails(pixels, pixels & ~kept, light, n)
 
 
@@ -173,13 +181,12 @@ def _crossed(
     light: NDArray[np.float64],
     error: NDArray[Any],
     pixels: NDArray[np.bool_],
-    threshold: float,
 ) -> NDArray[np.bool_]:
     """Tell the pixels of the stars that stand out of the trails."""
     kept = np.zeros_like(pixels)
     data = data - light
     try:
-        stars = find_stars(exposure, data=data, error=error, threshold=threshold)
+        stars = find_stars(exposure, data=data, error=error)
     except NoStarsError:
         return kept
     x, y = (np.asarray(stars[name], float) for name in ("x_centroid", "y_centroid"))
@@ -190,11 +197,13 @@ def _crossed(
     reach = int(np.ceil(radius))
     ny, nx = pixels.shape
     for one_x, one_y in zip(x[on], y[on], strict=True):
-        i, j = round(one_x), round(one_y)
+        i, j = min(max(round(one_x), 0), nx - 1), min(max(round(one_y), 0), ny - 1)
         rows = slice(max(0, j - reach), min(ny, j + reach + 1))
         columns = slice(max(0, i - reach), min(nx, i + reach + 1))
         v, u = np.mgrid[rows, columns]
-        kept[rows, columns] |= np.hypot(u - one_x, v - one_y) <= radius
+        near = np.hypot(u - one_x, v - one_y) <= radius
+        # Where the trail is brighter than the star its own unevenness would be.
+        kept[rows, columns] |= near & (light[rows, columns] < data[j, i])
     return kept
 
 

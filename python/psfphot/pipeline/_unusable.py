@@ -8,6 +8,7 @@ import numpy as np
 
 from psfphot.background import coverage_mask
 from psfphot.detection import detect_cosmic_rays
+from psfphot.pipeline._masks import COSMIC_RAYS
 from psfphot.pipeline._mistaken import without_stars
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._saturation import Saturation, find_saturation
@@ -112,4 +113,4 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
     )
     found = without_stars(found, exposure)
     if found.any():
-        exposure.masks.add("cosmic rays and hot pixels", found)
+        exposure.masks.add(COSMIC_RAYS, found)
