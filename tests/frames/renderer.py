@@ -160,7 +160,10 @@ class Trail:
 
     def place(self, x, y):
         """How far along and how far aside of the line positions are."""
-        cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+        cos, sin = (
+            math.cos(math.radians(self.angle)),
+            math.sin(math.radians(self.angle)),
+        )
         along = (x - self.x) * cos + (y - self.y) * sin
         aside = (y - self.y) * cos - (x - self.x) * sin
         return along, aside - self.bend * along**2

@@ -9,6 +9,7 @@ from frames.score import nearest, score, values
 from psfphot.detection import MatchedFilterFinder
 from psfphot.io import read_image, read_psf
 from psfphot.pipeline import measure
+from psfphot.pipeline._trail_lines import Frame
 from psfphot.pipeline._trail_paths import find_paths
 from psfphot.psf import PSF_FLAGS, CircularGaussianPRF
 
@@ -75,9 +76,9 @@ def test_a_star_that_is_crossed_is_flagged_and_not_lost(tmp_path):
     assert values(table, "flux_fit")[row] == pytest.approx(scene.flux[star], rel=0.05)
     assert np.asarray(table["flags"])[row] & PSF_FLAGS.ON_TRAIL
     # The trail alone has 1,000 in the area of the PSF: 12 % of the star and more.
-    others = np.asarray(table["flags"])[~trail.covers(
-        values(table, "x_fit"), values(table, "y_fit"), 6
-    )]
+    others = np.asarray(table["flags"])[
+        ~trail.covers(values(table, "x_fit"), values(table, "y_fit"), 6)
+    ]
     assert not np.any(others & PSF_FLAGS.ON_TRAIL)
 
 
@@ -113,7 +114,7 @@ def test_chance_makes_no_trails():
             found = finder(data, error=error)
             at = (values(found, name) for name in ("x_centroid", "y_centroid"))
             assert len(found) > 50
-            assert find_paths(data, noise, mask, *at, fwhm, threshold) == []
+            assert find_paths(Frame(data, noise, mask, fwhm), *at, threshold) == []
 
 
 def test_a_trail_in_a_crowd_is_found():
@@ -123,7 +124,8 @@ def test_a_trail_in_a_crowd_is_found():
     found = MatchedFilterFinder(CircularGaussianPRF(fwhm=fwhm), 5)(data, error=error)
     x, y = (values(found, name) for name in ("x_centroid", "y_centroid"))
     mask = np.zeros(data.shape, dtype=bool)
-    (path,) = find_paths(data, np.full(data.shape, 10.0), mask, x, y, fwhm, 5)
+    frame = Frame(data, np.full(data.shape, 10.0), mask, fwhm)
+    (path,) = find_paths(frame, x, y, 5)
     along = np.linspace(-120, 120, 9)
     turn = np.deg2rad(trail.angle)
     _, aside = path.coordinates(150 + along * np.cos(turn), 180 + along * np.sin(turn))

@@ -171,7 +171,9 @@ def _find(
     trails = None
     try:
         stars = find_stars(exposure, data=data, error=error, threshold=threshold)
-        trails = find_trails(exposure, data, error, stars, threshold, subtracted)
+        trails = find_trails(
+            exposure, data, error, stars, threshold, subtracted=subtracted
+        )
         if trails is not None:
             mask_trails(exposure, trails)
             data = data - trails.light

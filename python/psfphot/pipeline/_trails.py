@@ -10,7 +10,8 @@ import numpy as np
 from psfphot.pipeline._detection import NoStarsError, find_stars
 from psfphot.pipeline._masks import COSMIC_RAYS
 from psfphot.pipeline._pixels import nearest_pixels
-from psfphot.pipeline._trail_paths import TrailPath, find_paths
+from psfphot.pipeline._trail_lines import Frame, TrailPath
+from psfphot.pipeline._trail_paths import find_paths
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def find_trails(
     error: NDArray[Any],
     stars: QTable,
     threshold: float,
+    *,
     subtracted: NDArray[Any] | float = 0.0,
 ) -> Trails | None:
     """Find the trails that cut into detections, and the stars that they cross.
@@ -110,12 +112,13 @@ def find_trails(
     trails : `Trails` or `None`
         `None` without a trail.
     """
-    noise, fwhm = exposure.sky.rms, exposure.psf.fwhm
     x, y = (np.asarray(stars[name], float) for name in ("x_centroid", "y_centroid"))
     # A narrow trail has been taken for cosmic rays in places.
     rays = exposure.masks.planes.get(COSMIC_RAYS)
     mask = exposure.mask if rays is None else exposure.mask & ~rays
-    paths = find_paths(data, noise, mask, x, y, fwhm, threshold)
+    noise = np.broadcast_to(exposure.sky.rms, data.shape)
+    frame = Frame(data, noise, mask, exposure.psf.fwhm)
+    paths = find_paths(frame, x, y, threshold)
     pixels = np.zeros(exposure.shape, dtype=bool)
     light = np.zeros(exposure.shape)
     doubt = np.zeros(exposure.shape)
@@ -123,7 +126,7 @@ def find_trails(
     n = 0
     for path in paths:
         with_it = pixels.copy()
-        _draw(path, fwhm, with_it, light, doubt)
+        _draw(path, with_it, light, doubt)
         if np.count_nonzero(with_it) > most:
             return None
         pixels, n = with_it, n + 1
@@ -136,7 +139,6 @@ def find_trails(
 
 def _draw(
     path: TrailPath,
-    fwhm: float,
     pixels: NDArray[np.bool_],
     light: NDArray[np.float64],
     doubt: NDArray[np.float64],
@@ -162,12 +164,12 @@ def _box(path: TrailPath, shape: tuple[int, int]) -> tuple[slice, slice]:
     """Return the rows and columns that a trail may lie in."""
     along = np.linspace(path.start, path.stop, 33)
     aside = np.polyval(path.bend, along)
-    cos, sin = np.cos(path.angle), np.sin(path.angle)
+    x, y = path.line.positions(along, aside)
     margin = float(abs(path.offset).max()) + 2
     slices = []
     for values, size in (
-        (path.y + along * sin + aside * cos, shape[0]),
-        (path.x + along * cos - aside * sin, shape[1]),
+        (y, shape[0]),
+        (x, shape[1]),
     ):
         low = int(np.clip(np.floor(values.min() - margin), 0, size))
         high = int(np.clip(np.ceil(values.max() + margin) + 1, 0, size))
