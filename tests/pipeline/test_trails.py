@@ -53,7 +53,9 @@ def test_no_trail_is_cut_into_stars(tmp_path, name):
     )
     # Stars of the trails' own brightness are kept, their cores are not masked.
     assert run.exposure.mask[covered].mean() > 0.9
-    n_masked = run.report()["masked_by"]["trails"]
+    report = run.report()
+    assert report["n_trails"] == len(trails)
+    n_masked = report["masked_by"]["trails"]
     assert n_masked == np.count_nonzero(run.exposure.masks.planes["trails"])
     # With the wings of the PSF on either side.
     assert n_masked < sum(13 + t.width for t in trails) * 650
