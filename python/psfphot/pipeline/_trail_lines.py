@@ -256,7 +256,7 @@ def _collect(frame: Frame, line: Line) -> _Pieces:
             n_dark = 0 if one_lit else n_dark + 1
             k += side
             n_lit = sum(lit)
-            if not n_lit or (len(lit) - n_lit) > max(1, n_lit // 2):
+            if not n_lit or (len(lit) - n_lit) > max(1, n_lit // 3):
                 break
         # What is dark at an end is not of the line.
         while lit and not lit[-1]:

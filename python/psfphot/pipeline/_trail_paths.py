@@ -47,7 +47,7 @@ _LEAST_ON_LINE = 3
 _LEAST_LIGHT = 0.5
 
 #: Trails of a frame at most, and lines tried in vain before the search ends.
-_MOST_TRAILS, _MOST_TRIES = 20, 15
+_MOST_TRAILS, _MOST_TRIES = 20, 8
 
 
 def find_paths(
