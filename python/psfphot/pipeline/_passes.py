@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, vstack
 
+from psfphot._core import near_pairs
 from psfphot.pipeline._cuts import (
     find_no_stars,
     flag_low,
@@ -21,6 +22,7 @@ from psfphot.pipeline._detection import (
 )
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._noise import highest_neighbour, pixel_errors
 from psfphot.pipeline._starts import start_from_detections
 
@@ -109,13 +111,14 @@ def find_and_fit(
     NoStarsError
         If there are none.
     """
-    known = np.zeros((1, 1)) if known is None else known
+    known = np.zeros((1, 1), data.dtype) if known is None else known
     exposure.error = pixel_errors(exposure)
     first = _bright_pass(exposure, data, clock)
     light = known if first is None else known + first.light
     mismatch = _LEAST_MISMATCH if first is None else first.mismatch
     found = [] if first is None else [first.start]
-    is_sharp, excess = np.zeros(0, dtype=bool), 1.0
+    is_sharp = is_close = np.zeros(0, dtype=bool)
+    excess = 1.0
     with clock.step("find"):
         exposure.error = pixel_errors(exposure, np.broadcast_to(light, data.shape))
         rest = data if first is None else data - first.light
@@ -130,7 +133,9 @@ def find_and_fit(
                 threshold *= excess
             stars = find_stars(exposure, data=rest, error=noise, threshold=threshold)
             is_sharp = sharper_than_stars(stars, exposure.psf)
-            found.append(start_from_detections(stars[~is_sharp]))
+            more = start_from_detections(stars[~is_sharp])
+            is_close = _close_to(more, found, exposure.settings.min_separation)
+            found.append(more[~is_close])
         except NoStarsError:
             if first is None:
                 raise
@@ -140,7 +145,20 @@ def find_and_fit(
     passes.n_bright = 0 if first is None else len(first.start)
     passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
+    passes.dropped["too close to a bright star"] = int(np.count_nonzero(is_close))
     return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+
+
+def _close_to(
+    start: QTable, known: list[QTable], separation: float
+) -> NDArray[np.bool_]:
+    """Tell which detections are nearer to a known star than any two may be."""
+    is_close = np.zeros(len(start), dtype=bool)
+    at = np.column_stack([start["x_init"], start["y_init"]])
+    for stars in known:
+        others = np.column_stack([stars["x_init"], stars["y_init"]])
+        is_close[near_pairs(at, others, separation)[0]] = True
+    return is_close
 
 
 @dataclass(eq=False)
@@ -164,7 +182,11 @@ def _bright_pass(
     start["id"] = np.arange(1, len(start) + 1)
     passes = _fit(exposure, data, start, clock)
     with clock.step("fit"):
-        light = np.asarray(passes.photometry.make_model_image(exposure.shape))
+        render = LightImages(
+            exposure.psf.model, exposure.sky.rms, exposure.settings.n_threads
+        )
+        columns = (np.asarray(passes.table[f"{n}_fit"]) for n in ("x", "y", "flux"))
+        light = render(*columns).astype(data.dtype, copy=False)
     fitted = QTable({"x_init": passes.table["x_fit"], "y_init": passes.table["y_fit"]})
     is_known = np.isfinite(fitted["x_init"]) & np.isfinite(fitted["y_init"])
     return _BrightPass(fitted[is_known], light, _mismatch(passes.table))

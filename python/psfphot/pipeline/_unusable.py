@@ -10,7 +10,11 @@ from psfphot.background import coverage_mask
 from psfphot.detection import detect_cosmic_rays
 from psfphot.pipeline._mistaken import without_stars
 from psfphot.pipeline._noise import pixel_errors
-from psfphot.pipeline._saturation import Saturation, find_saturation
+from psfphot.pipeline._saturation import (
+    Saturation,
+    find_saturation,
+    likely_saturated,
+)
 from psfphot.pipeline._sky import measure_sky
 
 if TYPE_CHECKING:
@@ -77,17 +81,21 @@ def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
     """
     no_data = exposure.mask
     image = exposure.image
-    exposure.sky = measure_sky(exposure)
+    level = None if image.saturation is None else image.saturation.value
+    full = likely_saturated(image.data, no_data, level, image.saturated)
+    exposure.sky = measure_sky(exposure, also=full)
     saturation = find_saturation(
         image.data,
         sky=exposure.sky.background,
         noise=exposure.sky.rms,
-        mask=exposure.mask,
-        level=None if image.saturation is None else image.saturation.value,
+        mask=no_data,
+        level=level,
         quality_saturated=image.saturated,
     )
     if saturation.pixels.any():
         exposure.masks.add("saturated", saturation.mask)
+    if full is not None and (full & ~saturation.mask).any():
+        # They are sky after all.
         exposure.sky = measure_sky(exposure)
     return saturation, no_data
 
