@@ -244,7 +244,11 @@ def _without_no_stars(
             passes.dropped[rule] = passes.dropped.get(rule, 0) + n
             counted |= rows
         if bad.all():
-            msg = f"{exposure.image.name}: no star is left of {len(bad)} detections"
+            rules = ", ".join(f"{rule}: {n}" for rule, n in passes.dropped.items() if n)
+            msg = (
+                f"{exposure.image.name}: no star is left of {len(bad)} detections "
+                f"({rules})"
+            )
             raise NoStarsError(msg)
         kept = passes.table[~bad]
         start = QTable({"x_init": kept["x_fit"], "y_init": kept["y_fit"]})

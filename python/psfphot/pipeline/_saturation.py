@@ -113,7 +113,8 @@ def find_saturation(
     bad = ~np.isfinite(image)
     if (masked := as_mask(mask, image.shape)) is not None:
         bad |= masked
-    above = (image - np.asarray(sky)) / np.asarray(noise)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = (image - np.asarray(sky)) / np.asarray(noise)
     given = None if level is None else as_finite(level, "level")
     if quality_saturated is not None:
         given_mask = as_mask(quality_saturated, image.shape, "quality_saturated")

@@ -78,6 +78,11 @@ def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
         The saturated pixels.
     no_data : 2D bool array
         The pixels that were masked before them.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is left, or the pixels have no scatter and no errors.
     """
     no_data = exposure.mask
     image = exposure.image
@@ -92,6 +97,12 @@ def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
         level=level,
         quality_saturated=image.saturated,
     )
+    if (saturation.mask | no_data).all():
+        msg = (
+            f"{image.name}: every pixel in use is saturated or beside one that is "
+            f"(level: {saturation.level})"
+        )
+        raise ValueError(msg)
     if saturation.pixels.any():
         exposure.masks.add("saturated", saturation.mask)
     if full is not None and (full & ~saturation.mask).any():
