@@ -37,9 +37,7 @@ def run(tmp_path):
         if error is not None:
             planes.append(fits.ImageHDU(error, name="ERR"))
         fits.HDUList([fits.PrimaryHDU(), *planes]).writeto(tmp_path / "edge.fits")
-        return measure(
-            read_image(tmp_path / "edge.fits"), PSF, Settings(n_threads=1)
-        )
+        return measure(read_image(tmp_path / "edge.fits"), PSF, Settings(n_threads=1))
 
     return run
 

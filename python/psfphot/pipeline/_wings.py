@@ -96,7 +96,8 @@ class Wings:
     def errors_in(self, window: Window) -> NDArray[np.float64]:
         """Return the errors in a window, with those of the PSF."""
         light = np.maximum(np.asarray(self.data[window], float), 0)
-        return np.hypot(np.asarray(self.error[window], float), self.mismatch * light)
+        error = np.asarray(self.error[window], float)
+        return np.asarray(np.hypot(error, self.mismatch * light))
 
     def stamp(self, x: float, y: float, window: Window) -> NDArray[np.float64]:
         """Return the light of a star of flux 1 in a window."""
@@ -105,7 +106,8 @@ class Wings:
 
     def _slopes(self, x: float, y: float, window: Window) -> NDArray[np.float64]:
         """Return a star of flux 1 and its derivatives by x and y, one row each."""
-        return self.core_psf.gradient(*_points(window)[1], 1.0, float(x), float(y))[:3]
+        planes = self.core_psf.gradient(*_points(window)[1], 1.0, float(x), float(y))
+        return np.asarray(planes[:3])
 
     def _shifted_stars(
         self, x: float, y: float, steps: NDArray[np.int64], window: Window
@@ -118,9 +120,7 @@ class Wings:
             slice(columns.start - int(right), columns.stop - int(left)),
         )
         shape = rows.stop - rows.start, columns.stop - columns.start
-        views = np.lib.stride_tricks.sliding_window_view(
-            self.stamp(x, y, wide), shape
-        )
+        views = np.lib.stride_tricks.sliding_window_view(self.stamp(x, y, wide), shape)
         moved = views[up - steps[:, 0], right - steps[:, 1]]
         return np.asarray(moved.reshape(len(steps), -1))
 
