@@ -95,6 +95,9 @@ def find_stars(
 #: fields of 1,500 stars a square of 1000 pixels. More than this is correlated noise.
 _CORRELATED = 1.2
 
+#: Of fewer pixels a single star may be the better part.
+_LEAST_VALUES = 1000
+
 #: The middle of the image, pixels on a side, in which that is measured.
 _MIDDLE = 1024
 
@@ -129,7 +132,7 @@ def excess_noise(exposure: Exposure, data: NDArray[Any], error: NDArray[Any]) ->
     finder = _matched_finder(exposure, exposure.settings.threshold)
     snr = finder.maps(data[middle], mask=mask, error=error[middle]).snr
     values = snr[np.isfinite(snr)]
-    if values.size == 0:
+    if values.size < _LEAST_VALUES:
         return 1.0
     factor = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     return factor if factor > _CORRELATED else 1.0

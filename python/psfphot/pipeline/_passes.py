@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, vstack
 
+from psfphot._core import near_pairs
 from psfphot.pipeline._cuts import (
     find_no_stars,
     flag_low,
@@ -21,6 +22,7 @@ from psfphot.pipeline._detection import (
 )
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._noise import highest_neighbour, pixel_errors
 from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._trails import Trails, find_trails, flag_on_trails, mask_trails
@@ -121,10 +123,11 @@ def find_and_fit(
     mismatch = _LEAST_MISMATCH if first is None else first.mismatch
     found = [] if first is None else [first.start]
     # One value, without known stars.
-    light = np.zeros((1, 1)) if known is None else known
+    light = np.zeros((1, 1), data.dtype) if known is None else known
     light = light if trails is None else light + trails.light
     light = light if first is None else light + first.light
-    is_sharp, excess = np.zeros(0, dtype=bool), 1.0
+    is_sharp = is_close = np.zeros(0, dtype=bool)
+    excess = 1.0
     with clock.step("find"):
         exposure.error = pixel_errors(exposure, np.broadcast_to(light, data.shape))
         rest = data if trails is None else data - trails.light
@@ -143,7 +146,9 @@ def find_and_fit(
             trails = fainter.joined(trails)
         if stars is not None:
             is_sharp = sharper_than_stars(stars, exposure.psf)
-            found.append(start_from_detections(stars[~is_sharp]))
+            more = start_from_detections(stars[~is_sharp])
+            is_close = _close_to(more, found, exposure.settings.min_separation)
+            found.append(more[~is_close])
         if not sum(map(len, found)):
             raise NoStarsError.above(threshold, exposure)
     if trails is not None:
@@ -154,6 +159,7 @@ def find_and_fit(
     passes.n_bright = 0 if first is None else len(first.start)
     passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
+    passes.dropped["too close to a bright star"] = int(np.count_nonzero(is_close))
     passes = _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
     passes.trails = trails
     flag_on_trails(passes.table, trails)
@@ -183,6 +189,18 @@ def _find(
     return stars, trails
 
 
+def _close_to(
+    start: QTable, known: list[QTable], separation: float
+) -> NDArray[np.bool_]:
+    """Tell which detections are nearer to a known star than any two may be."""
+    is_close = np.zeros(len(start), dtype=bool)
+    at = np.column_stack([start["x_init"], start["y_init"]])
+    for stars in known:
+        others = np.column_stack([stars["x_init"], stars["y_init"]])
+        is_close[near_pairs(at, others, separation)[0]] = True
+    return is_close
+
+
 @dataclass(eq=False)
 class _BrightPass:
     start: QTable
@@ -205,7 +223,11 @@ def _bright_pass(
     start["id"] = np.arange(1, len(start) + 1)
     passes = _fit(exposure, data, start, clock)
     with clock.step("fit"):
-        light = np.asarray(passes.photometry.make_model_image(exposure.shape))
+        render = LightImages(
+            exposure.psf.model, exposure.sky.rms, exposure.settings.n_threads
+        )
+        columns = (np.asarray(passes.table[f"{n}_fit"]) for n in ("x", "y", "flux"))
+        light = render(*columns).astype(data.dtype, copy=False)
     fitted = QTable({"x_init": passes.table["x_fit"], "y_init": passes.table["y_fit"]})
     is_known = np.isfinite(fitted["x_init"]) & np.isfinite(fitted["y_init"])
     first = _BrightPass(fitted[is_known], light, _mismatch(passes.table))
@@ -264,7 +286,11 @@ def _without_no_stars(
             passes.dropped[rule] = passes.dropped.get(rule, 0) + n
             counted |= rows
         if bad.all():
-            msg = f"{exposure.image.name}: no star is left of {len(bad)} detections"
+            rules = ", ".join(f"{rule}: {n}" for rule, n in passes.dropped.items() if n)
+            msg = (
+                f"{exposure.image.name}: no star is left of {len(bad)} detections "
+                f"({rules})"
+            )
             raise NoStarsError(msg)
         kept = passes.table[~bad]
         start = QTable({"x_init": kept["x_fit"], "y_init": kept["y_fit"]})
