@@ -1,6 +1,7 @@
 //! The star finder of DAOPHOT's `FIND` and IRAF's `daofind`.
 
 use super::finder::{self, ConvolvedImage, Finder, KernelFinder, check_range, in_range};
+use super::gaps::measure_filled;
 use super::kernel::{Kernel, QuadraticForm};
 use super::marginal::{Axis, Marginal};
 use super::peaks::Threshold;
@@ -216,6 +217,7 @@ impl KernelFinder for DaoFinder {
         let form = QuadraticForm::new(self.fwhm, self.ratio, self.theta);
         let sigma = self.fwhm * SIGMA_PER_FWHM;
         Gauge {
+            form,
             x: Marginal::new(image.kernel, form, sigma, Axis::X),
             y: Marginal::new(image.kernel, form, sigma * self.ratio, Axis::Y),
             scale: self.scale(image.kernel),
@@ -236,6 +238,7 @@ pub(super) struct Cutouts {
 /// What a star is measured with.
 pub(super) struct Gauge<'a, T> {
     image: ConvolvedImage<'a, T>,
+    form: QuadraticForm,
     x: Marginal,
     y: Marginal,
     threshold: Threshold<'a>,
@@ -247,13 +250,33 @@ impl<T: Pixel> Gauge<'_, T> {
     /// statistic is not finite.
     fn measure(&self, work: &mut Cutouts, at: (usize, usize)) -> Option<DaoSource> {
         let kernel = self.image.kernel;
-        kernel.fill_cutout(self.image.data, at, &mut work.data);
-        kernel.fill_cutout(self.image.convolved, at, &mut work.convolved);
-        let fit_x = self.x.fit(&work.data, &mut work.marginal)?;
-        let fit_y = self.y.fit(&work.data, &mut work.marginal)?;
-        let center = work.data.len() / 2;
-        let (peak, height) = (work.data[center], work.convolved[center]);
-        let footprint = work.data.iter().zip(kernel.footprint());
+        let Cutouts {
+            data,
+            convolved,
+            marginal,
+        } = work;
+        kernel.fill_cutout(self.image.data, at, data);
+        self.image.fill_heights(at, convolved);
+        let star = |dx, dy| (-self.form.at(dx, dy)).exp();
+        measure_filled(data, kernel, at, star, |data| {
+            self.statistics(at, data, convolved, marginal)
+        })
+    }
+
+    /// Those of the cutouts of the image and of the convolved one.
+    fn statistics(
+        &self,
+        at: (usize, usize),
+        data: &[f64],
+        convolved: &[f64],
+        marginal: &mut Vec<f64>,
+    ) -> Option<DaoSource> {
+        let kernel = self.image.kernel;
+        let fit_x = self.x.fit(data, marginal)?;
+        let fit_y = self.y.fit(data, marginal)?;
+        let center = data.len() / 2;
+        let (peak, height) = (data[center], convolved[center]);
+        let footprint = data.iter().zip(kernel.footprint());
         let inside = footprint.filter(|(_, inside)| **inside);
         let flux: f64 = inside.map(|(value, _)| value).sum();
         let others = (flux - peak) / (kernel.n_pixels() - 1) as f64;
@@ -262,9 +285,9 @@ impl<T: Pixel> Gauge<'_, T> {
             x: at.0 as f64 + fit_x.offset,
             y: at.1 as f64 + fit_y.offset,
             sharpness: (peak - others) / height,
-            roundness1: quadrant_roundness(&work.convolved, kernel.shape()),
+            roundness1: quadrant_roundness(convolved, kernel.shape()),
             roundness2: 2.0 * (fit_x.height - fit_y.height) / (fit_x.height + fit_y.height),
-            n_pixels: work.data.len(),
+            n_pixels: data.len(),
             peak,
             flux,
             daofind_magnitude: -2.5 * (height / threshold).log10(),
@@ -301,7 +324,8 @@ fn quadrant_roundness(cutout: &[f64], (ny, nx): (usize, usize)) -> f64 {
             } else {
                 1.0
             };
-            if sign != 0.0 {
+            // Beside gaps some cannot be told.
+            if sign != 0.0 && value.is_finite() {
                 sum2 += sign * value;
                 sum4 += value.abs();
             }
