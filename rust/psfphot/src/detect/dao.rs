@@ -1,5 +1,7 @@
 //! The star finder of DAOPHOT's `FIND` and IRAF's `daofind`.
 
+mod quadrants;
+
 use super::finder::{self, ConvolvedImage, Finder, KernelFinder, check_range, in_range};
 use super::gaps::measure_filled;
 use super::kernel::{Kernel, QuadraticForm};
@@ -285,7 +287,7 @@ impl<T: Pixel> Gauge<'_, T> {
             x: at.0 as f64 + fit_x.offset,
             y: at.1 as f64 + fit_y.offset,
             sharpness: (peak - others) / height,
-            roundness1: quadrant_roundness(convolved, kernel.shape()),
+            roundness1: quadrants::roundness(convolved, kernel.shape()),
             roundness2: 2.0 * (fit_x.height - fit_y.height) / (fit_x.height + fit_y.height),
             n_pixels: data.len(),
             peak,
@@ -303,35 +305,6 @@ impl<T: Pixel> Gauge<'_, T> {
         ];
         statistics.iter().all(|s| s.is_finite()).then_some(source)
     }
-}
-
-/// [`DaoSource::roundness1`] of a cutout with `shape = (ny, nx)`, both odd.
-///
-/// A quadrant holds the half axis that is clockwise next to it; those above
-/// and below the x axis to the right and the left have opposite signs.
-fn quadrant_roundness(cutout: &[f64], (ny, nx): (usize, usize)) -> f64 {
-    let half = (ny.min(nx) / 2) as i64;
-    let (mut sum2, mut sum4) = (0.0, 0.0);
-    for dy in -half..=half {
-        let row = (ny / 2).saturating_add_signed(dy as isize) * nx;
-        for dx in -half..=half {
-            let value = cutout[row + (nx / 2).saturating_add_signed(dx as isize)];
-            // Those with dx > 0 ≥ dy and their opposites count negative.
-            let sign = if (dx > 0 && dy <= 0) || (dx < 0 && dy >= 0) {
-                -1.0
-            } else if dx == 0 && dy == 0 {
-                0.0
-            } else {
-                1.0
-            };
-            // Beside gaps some cannot be told.
-            if sign != 0.0 && value.is_finite() {
-                sum2 += sign * value;
-                sum4 += value.abs();
-            }
-        }
-    }
-    2.0 * sum2 / sum4
 }
 
 #[cfg(test)]
@@ -504,9 +477,9 @@ mod tests {
             values in proptest::collection::vec(0.0..1.0_f64, 25),
         ) {
             let turned: Vec<f64> = (0..25).map(|k| values[5 * (4 - k % 5) + k / 5]).collect();
-            let roundness = quadrant_roundness(&values, (5, 5));
+            let roundness = quadrants::roundness(&values, (5, 5));
             prop_assert!((-2.0..=2.0).contains(&roundness));
-            prop_assert!((quadrant_roundness(&turned, (5, 5)) + roundness).abs() < 1e-12);
+            prop_assert!((quadrants::roundness(&turned, (5, 5)) + roundness).abs() < 1e-12);
         }
     }
 }
