@@ -8,7 +8,6 @@ import numpy as np
 
 from psfphot.background import coverage_mask
 from psfphot.detection import detect_cosmic_rays
-from psfphot.pipeline._mistaken import without_stars
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._saturation import Saturation, find_saturation
 from psfphot.pipeline._sky import measure_sky
@@ -110,6 +109,5 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
         error=np.asarray(pixel_errors(exposure), dtype=float),
         n_threads=settings.n_threads,
     )
-    found = without_stars(found, exposure)
     if found.any():
         exposure.masks.add("cosmic rays and hot pixels", found)
