@@ -44,7 +44,9 @@ impl Correlation {
         sums: &mut [&mut [f64]],
     ) {
         let n = sums.iter().map(|sums| sums.len()).max().unwrap_or(0);
-        sums.iter_mut().for_each(|sums| sums.fill(0.0));
+        for sums in sums.iter_mut() {
+            sums.fill(0.0);
+        }
         let width = (n + self.side - 1).next_multiple_of(LANES);
         work.resize(TOGETHER * width, 0.0);
         for terms in self.terms.chunks(TOGETHER) {
