@@ -23,6 +23,8 @@ type NamedLevel = (String, Vec<f64>);
 /// the names of centre and spread.
 type NamedClip = (f64, f64, Option<usize>, String, String);
 
+type LevelsAndVariances<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+
 /// Levels in annuli, and their variances; see the core's `local_background`.
 #[pyfunction]
 #[pyo3(signature = (data, mask, x, y, radii, level, clip, *, n_threads=None))]
@@ -37,7 +39,7 @@ pub(crate) fn local_background<'py>(
     level: NamedLevel,
     clip: Option<NamedClip>,
     n_threads: Option<usize>,
-) -> CallResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>)> {
+) -> CallResult<LevelsAndVariances<'py>> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (x, y) = (x.as_slice()?, y.as_slice()?);
     let annulus = Annulus::new(radii.0, radii.1)?;

@@ -64,7 +64,9 @@ flags! {
         "sources of other groups, in the fit box or within one FWHM, add more than its error to the flux";
     0x40_0000 LOW_SNR "low_snr"
         "less significant than the detection threshold allows";
-    0x80_0000 START_OUTSIDE_IMAGE "start_outside_image"
+    0x80_0000 ON_TRAIL "on_trail"
+        "on the trail of a satellite or a bleeding column, whose light was subtracted";
+    0x100_0000 START_OUTSIDE_IMAGE "start_outside_image"
         "the starting position is off the image: of most of the star there are no pixels, and its errors may be too small";
 }
 
