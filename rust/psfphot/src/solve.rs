@@ -28,7 +28,7 @@ pub(crate) struct Null {
 pub(crate) enum Outcome {
     /// The matrix is positive definite.
     Factored,
-    /// It is not; one null vector for each part of the matrix that failed.
+    /// It is not; a null vector for each pivot that failed.
     Indefinite(Vec<Null>),
 }
 

@@ -298,7 +298,7 @@ class PSFPhotometry:
             if f"{name}_init" not in init.colnames:
                 value = parameter_value(self.psf_model, name)
                 init[f"{name}_init"] = np.full(len(init), value)
-        add_groups(init, self.grouper)
+        add_groups(init, self.grouper, self.fit_shape)
         return init
 
     def _last_fit(self) -> FitResult:

@@ -9,6 +9,7 @@ import numpy as np
 from psfphot import _core
 from psfphot._validate import as_vector, values_of
 from psfphot.background import as_local_background
+from psfphot.psf._photometry.grouping import OverlapGrouper
 from psfphot.psf._photometry.init_params import check_group_ids
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def add_flux(
     init["flux_init"] = flux if frame.unit is None else flux << frame.unit
 
 
-def add_groups(init: QTable, grouper: Any) -> None:
+def add_groups(init: QTable, grouper: Any, fit_shape: tuple[int, int]) -> None:
     """Add ``group_id``, unless it is there; check it.
 
     Raises
@@ -85,6 +86,8 @@ def add_groups(init: QTable, grouper: Any) -> None:
     TypeError, ValueError
         If the labels are not positive integers, one for each source.
     """
+    if isinstance(grouper, OverlapGrouper):
+        grouper = grouper.for_host(fit_shape)
     if "group_id" not in init.colnames:
         init["group_id"] = init["id"] if grouper is None else _labels(init, grouper)
     init["group_id"] = check_group_ids(init["group_id"])

@@ -47,7 +47,11 @@ impl<const P: usize> System<'_, P> {
             0.0
         };
         let side = 2 * self.extent.radius(contrast) + 1;
-        let core = PixelBox::around(x, y, (side, side)).intersection(&support);
+        let mut core = PixelBox::around(x, y, (side, side)).intersection(&support);
+        if core.is_empty() {
+            // It says nothing of its pixels, and its equations will say so.
+            core = window;
+        }
         let radius = side.div_ceil(2) as f64;
         let edges = [(radius, 0.0), (-radius, 0.0), (0.0, radius), (0.0, -radius)];
         let value = |(dx, dy): (f64, f64)| self.fitter.psf.value(at, x + dx, y + dy).abs();
@@ -115,7 +119,7 @@ impl<const P: usize> System<'_, P> {
             let (core, placed) = self.placed(star);
             let old = self.cores[star];
             let is_near = (core.x0 - old.x0).abs() <= 1 && (core.y0 - old.y0).abs() <= 1;
-            if is_near || core.is_empty() {
+            if is_near {
                 continue;
             }
             let (now, before) = (self.current[star], self.stars[star].wings);
