@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from astropy.table import QTable
 
-from psfphot.datasets import make_nircam_psf_grid
+from psfphot.datasets import make_model_image, make_nircam_psf_grid
 from psfphot.psf import CircularGaussianPRF
 
 FWHM = 3.0
@@ -63,12 +63,12 @@ def observed(truth, shape, psf_model, rng):
 
 def model_image(shape, psf_model, truth):
     """Render given stars over the PSF's whole support."""
-    from psfphot.datasets import make_model_image  # noqa: PLC0415
-
-    size = 101 if hasattr(psf_model, "grid_xypos") else 31
-    return np.asarray(
-        make_model_image(shape, psf_model, truth, model_shape=(size, size))
-    )
+    size = 31
+    if hasattr(psf_model, "grid_xypos"):
+        samples = np.asarray(psf_model.data).shape[-1]
+        size = samples // int(np.max(psf_model.oversampling)) // 2 * 2 + 1
+    image = make_model_image(shape, psf_model, truth, model_shape=(size, size))
+    return np.asarray(image)
 
 
 def pulls(table, truth):

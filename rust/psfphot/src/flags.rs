@@ -60,6 +60,8 @@ flags! {
         "pixels of the star's core are full or lost: it was fitted to its wings";
     0x4_0000 NEAR_SATURATED "near_saturated"
         "within reach of what is left of a saturated star";
+    0x10_0000 UNRESOLVED_PAIR "unresolved_pair"
+        "with neighbours that the data hardly tell apart from it: its errors are several times those of the star alone";
     0x40_0000 LOW_SNR "low_snr"
         "less significant than the detection threshold allows";
 }

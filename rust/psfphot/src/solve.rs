@@ -8,7 +8,7 @@
 pub(crate) mod blocks;
 pub(crate) mod llt;
 mod order;
-mod small;
+pub(crate) mod small;
 
 use crate::{Error, Run};
 
@@ -41,12 +41,8 @@ pub(crate) trait Factor<const P: usize> {
     ///
     /// # Errors
     /// [`Error::Cancelled`].
-    fn factor(
-        &mut self,
-        matrix: &Blocks<P>,
-        held: &[bool],
-        run: Run<'_>,
-    ) -> Result<Outcome, Error>;
+    fn factor(&mut self, matrix: &Blocks<P>, held: &[bool], run: Run<'_>)
+    -> Result<Outcome, Error>;
 
     /// Solves A x = b in place, after a factorisation that succeeded.
     fn solve(&mut self, b: &mut [[f64; P]]);

@@ -34,6 +34,11 @@ use sweep::{Sums, Sweep};
 /// Steps before stars that stand still are left out: the first ones are damped.
 const FULL_STEPS: usize = 4;
 
+/// The step from which on wings follow. What the first steps leave of them, some 10 % of
+/// what they are far from the star, changes no step to speak of, and moving them takes
+/// several times as long as moving the cores.
+const WINGS_FROM: usize = 3;
+
 /// Damping is raised so often in a step, by 10 each time. Only a matrix that holds what
 /// is no number has no factor then: there is no step.
 const MOST_RAISES: usize = 20;
@@ -116,7 +121,8 @@ fn fit_with<const P: usize>(
     system.minimise()?;
     let solutions = system.solutions()?;
     let plane = system.planes.swap_remove(0);
-    Ok((solutions, plane.into_model(exposure, sources, fitter.run)?))
+    let model = plane.into_model(exposure, sources, fitter.run)?;
+    Ok((solutions, model))
 }
 
 impl<'a, const P: usize> System<'a, P> {
@@ -206,16 +212,22 @@ impl<'a, const P: usize> System<'a, P> {
         let mut moving = self.moving(&all)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
-        for step in 1..settings.max_iterations().min(steps::LONGEST) {
+        for step in 1..settings.max_iterations() {
             self.fitter.run.check()?;
-            self.step(&mut moving)?;
+            self.step(&mut moving, step)?;
             if step < FULL_STEPS {
                 continue;
+            }
+            if step == steps::LONGEST {
+                self.end_unresolved(&mut moving)?;
             }
             let members = &moving.sweep.members;
             let mut stays: Vec<bool> = members
                 .iter()
-                .map(|&star| self.stars[star as usize].length > limit)
+                .map(|&star| {
+                    let star = &self.stars[star as usize];
+                    star.length > limit && !star.has_ended
+                })
                 .collect();
             if !stays.contains(&true) {
                 break;
@@ -226,8 +238,13 @@ impl<'a, const P: usize> System<'a, P> {
                 stays[a] |= is_moving[b];
                 stays[b] |= is_moving[a];
             }
+            for (stays, &star) in stays.iter_mut().zip(members) {
+                *stays &= !self.stars[star as usize].has_ended;
+            }
             let n = stays.iter().filter(|&&stays| stays).count();
-            if self.care.freezes && (n as f64) < WORTHWHILE * stays.len() as f64 {
+            if self.care.freezes
+                && ((n as f64) < WORTHWHILE * stays.len() as f64 || step == steps::LONGEST)
+            {
                 let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
                 let left: Vec<u32> = left.map(|(&star, _)| star).collect();
                 self.follow(&left)?;
@@ -237,8 +254,8 @@ impl<'a, const P: usize> System<'a, P> {
         Ok(())
     }
 
-    /// One step of the stars that still move.
-    fn step(&mut self, moving: &mut Moving<P>) -> Result<(), Error> {
+    /// The step of a number, counted from 1, of the stars that still move.
+    fn step(&mut self, moving: &mut Moving<P>, number: usize) -> Result<(), Error> {
         self.sum(moving)?;
         let unit_variance = self.unit_variance()?;
         let members = moving.sweep.members.clone();
@@ -264,7 +281,11 @@ impl<'a, const P: usize> System<'a, P> {
         }
         let mut step = free(&moving.sums.gradient, &held);
         moving.factor.solve(&mut step);
-        self.take(&members, &step, &undamped, unit_variance)
+        self.take(&members, &step, &undamped, unit_variance)?;
+        if number >= WINGS_FROM {
+            self.move_wings(&members, unit_variance)?;
+        }
+        Ok(())
     }
 
     /// The parameters that a bound holds, one after another; empty where there are

@@ -40,7 +40,11 @@ pub fn group_overlapping(
     }
     if box_shape.0 == 0 || box_shape.1 == 0 {
         let got = format!("{box_shape:?}");
-        return Err(Error::invalid("box_shape", "be at least 1 along both axes", got));
+        return Err(Error::invalid(
+            "box_shape",
+            "be at least 1 along both axes",
+            got,
+        ));
     }
     let corners: Vec<(i64, i64)> = x
         .iter()
@@ -84,7 +88,8 @@ fn link(
     for own in cells.values_mut() {
         own.sort_unstable();
         let first = own[0].2;
-        own.iter().for_each(|&(_, _, source)| sets.unite(first, source));
+        own.iter()
+            .for_each(|&(_, _, source)| sets.unite(first, source));
         own.dedup_by_key(|&mut (y, x, _)| (y, x));
     }
     for (&(row, column), own) in &cells {
@@ -95,9 +100,8 @@ fn link(
                 continue;
             };
             let meets = |&(y, x, _): &(i64, i64, usize)| {
-                let near = |&&(b, a, _): &&(i64, i64, usize)| {
-                    (b - y).abs() < ny && (a - x).abs() < nx
-                };
+                let near =
+                    |&&(b, a, _): &&(i64, i64, usize)| (b - y).abs() < ny && (a - x).abs() < nx;
                 others.iter().any(|other| near(&other))
             };
             if sets.root(own[0].2) != sets.root(others[0].2) && own.iter().any(meets) {
@@ -146,7 +150,9 @@ mod tests {
     #[test]
     fn bad_arguments_are_named() {
         let message = |x: &[f64], y: &[f64], shape| {
-            group_overlapping(x, y, shape, Run::new()).unwrap_err().to_string()
+            group_overlapping(x, y, shape, Run::new())
+                .unwrap_err()
+                .to_string()
         };
         assert!(message(&[1.0], &[], (3, 3)).starts_with("y must have"));
         assert!(message(&[], &[], (3, 3)).starts_with("x must not be empty"));

@@ -71,6 +71,7 @@ impl Judged {
                 Termination::Stalled
             },
             iterations: 0,
+            flags: 0,
         }
     }
 }

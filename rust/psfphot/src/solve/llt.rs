@@ -43,7 +43,6 @@ impl<const P: usize> Llt<P> {
         })
     }
 
-
     /// The columns of each part, cut out of the factor.
     fn parts(&mut self) -> Vec<Part<'_, P>> {
         let pattern = &self.pattern;

@@ -94,7 +94,13 @@ fn radii_of(
                 outside += ring[parameter];
                 outside <= allowed
             };
-            FURTHEST - rings.iter().rev().take_while(is_within).count().min(FURTHEST)
+            FURTHEST
+                - rings
+                    .iter()
+                    .rev()
+                    .take_while(is_within)
+                    .count()
+                    .min(FURTHEST)
         };
         fitter.free.iter().map(radius).max().unwrap_or(1).max(1)
     })

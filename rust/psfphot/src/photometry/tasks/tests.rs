@@ -67,7 +67,9 @@ fn difference(a: &[Solution], b: &[Solution]) -> (f64, f64) {
         let variances = own.into_iter().zip(others);
         for (k, (one, other)) in variances.enumerate().take(3) {
             let error = other.sqrt();
-            largest.0 = largest.0.max((a.parameters[k] - b.parameters[k]).abs() / error);
+            largest.0 = largest
+                .0
+                .max((a.parameters[k] - b.parameters[k]).abs() / error);
             largest.1 = largest.1.max((one.sqrt() / error - 1.0).abs());
         }
     }
@@ -92,7 +94,15 @@ fn the_sparse_system_is_the_dense_one() -> Result<(), Error> {
             let settings = FitSettings::default().with_step_tolerance(tolerance)?;
             let photometry = Photometry::new((7, 7))?.with_settings(settings);
             let free = [FLUX, X, Y];
-            let plan = Plan::new(&photometry, &free, &psf, &frame, &starts, 0..x.len(), Run::new())?;
+            let plan = Plan::new(
+                &photometry,
+                &free,
+                &psf,
+                &frame,
+                &starts,
+                0..x.len(),
+                Run::new(),
+            )?;
             let all: Vec<usize> = (0..x.len()).collect();
             let (sources, _) = plan.sort_out(&all);
             let (sparse, model) = system::fit(&plan.fitter, &plan.exposure, &sources, care)?;
@@ -124,7 +134,10 @@ fn threads_change_no_bit_of_a_large_group() -> Result<(), Error> {
     let fit = |run| Photometry::new((7, 7))?.fit(&psf, &frame, &starts, run);
     let bits = |rows: Vec<FittedSource>| {
         let numbers = |row: &FittedSource| [row.flux(), row.x(), row.errors[FLUX], row.qfit];
-        rows.iter().flat_map(numbers).map(f64::to_bits).collect::<Vec<_>>()
+        rows.iter()
+            .flat_map(numbers)
+            .map(f64::to_bits)
+            .collect::<Vec<_>>()
     };
     assert_eq!(bits(fit(Run::new())?), bits(fit(Run::new().serial())?));
     Ok(())

@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use crate::simd::dispatch;
 use crate::solve::blocks::{Block, Blocks};
-use crate::solve::small::{
-    factor_block, inverse_of_lower, subtract_product, transposed,
-};
+use crate::solve::small::{factor_block, inverse_of_lower, subtract_product, transposed};
 use crate::solve::{NOTABLE, Null, SINGULAR};
 use crate::{Error, Run};
 
@@ -129,9 +127,8 @@ impl<const P: usize> Part<'_, P> {
 
     /// Makes a column that of the identity.
     fn leave_out(&mut self, j: usize) {
-        self.diagonal[j] = std::array::from_fn(|a| {
-            std::array::from_fn(|b| if a == b { 1.0 } else { 0.0 })
-        });
+        self.diagonal[j] =
+            std::array::from_fn(|a| std::array::from_fn(|b| if a == b { 1.0 } else { 0.0 }));
         let column = self.column(j);
         self.values[column].fill([[0.0; P]; P]);
     }
