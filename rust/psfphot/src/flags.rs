@@ -64,6 +64,8 @@ flags! {
         "with neighbours that the data hardly tell apart from it: its errors are several times those of the star alone";
     0x40_0000 LOW_SNR "low_snr"
         "less significant than the detection threshold allows";
+    0x80_0000 ON_TRAIL "on_trail"
+        "on the trail of a satellite or a bleeding column, whose light was subtracted";
 }
 
 #[cfg(test)]
