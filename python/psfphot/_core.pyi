@@ -193,6 +193,9 @@ def aperture_sums(
     *,
     n_threads: int | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def group_overlapping(
+    x: NDArray[np.float64], y: NDArray[np.float64], box_shape: tuple[int, int]
+) -> NDArray[np.int64]: ...
 def group_sources(
     x: NDArray[np.float64], y: NDArray[np.float64], min_separation: float
 ) -> NDArray[np.int64]: ...

@@ -184,7 +184,7 @@ def test_options_change_what_they_say(tmp_path, plain):
     assert apart.meta["finder_min_separation"] == 9
 
 
-def test_default_group_separation_shrinks_in_dense_fields(tmp_path):
+def test_groups_grow_as_they_must_in_dense_fields(tmp_path):
     y, x = np.mgrid[:120, :120].astype(float)
     image = np.random.default_rng(0).normal(0, 1, x.shape)
     psf = CircularGaussianPRF(fwhm=2.0)
@@ -196,8 +196,9 @@ def test_default_group_separation_shrinks_in_dense_fields(tmp_path):
     result = run("fit", tmp_path / "a.fits", "--psf", "gaussian:2", "-o", out)
     assert result.exit_code == 0, result.output
     catalog = QTable.read(out)
-    assert catalog["group_size"].max() <= 25
-    assert catalog.meta["group_separation"] == pytest.approx(8.1)
+    assert catalog["group_size"].max() == len(catalog) == 169
+    assert catalog.meta["group_separation"] == 11
+    assert not np.any(catalog["flags"] & 8)
 
 
 def test_quiet_says_nothing(tmp_path, plain):

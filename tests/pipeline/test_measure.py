@@ -187,14 +187,15 @@ def test_sources_off_the_image_are_counted(image, psf):
     assert (len(start), start.meta["n_off"]) == (len(X) + 1, 1)
 
 
-def test_groups_are_lowered_where_they_grow_too_large(image, psf):
+def test_groups_are_of_any_size_and_those_of_overlapping_boxes(image, psf):
     x, y = (v.ravel() * 4.0 for v in np.meshgrid(np.arange(20), np.arange(20)))
-    start = QTable({"x_init": [*x, np.nan], "y_init": [*y, 3.0]})
+    start = QTable({"x_init": [*x, 120.0, np.nan], "y_init": [*y, 3.0, 3.0]})
     exposure = Exposure(image, psf)
     group_stars(start, exposure)
-    used = start.meta["group_separation"]
-    assert 2.5 < used < 4 < exposure.settings.group_separation
-    assert len(np.unique(start["group_id"])) == 401
+    side = max(exposure.settings.fit_shape)
+    assert start.meta["group_separation"] == 2 * side + 1
+    sizes = np.unique(start["group_id"], return_counts=True)[1]
+    assert sorted(sizes) == [1, 1, 400]
     kept = QTable({"x_init": x, "y_init": y})
     group_stars(kept, Exposure(image, psf, Settings(group_separation=5)))
     assert kept.meta["group_separation"] == 5

@@ -14,8 +14,8 @@ def test_everything_automatic_follows_the_width():
     assert Settings(finder="dao").resolve(2.6).min_separation == 5.2
     assert resolved.fit_shape == (7, 7)
     assert resolved.aperture_radius == 3.5
-    assert resolved.group_separation == 14
-    assert resolved.largest_group == 25
+    assert resolved.group_separation == 15
+    assert resolved.group_box == (15, 15)
     assert resolved.local_bkg is None
     assert Settings(local_bkg="auto").resolve(2.6).local_bkg == (14, 28)
     assert resolved.max_shift == (3, 3)
@@ -39,7 +39,7 @@ def test_what_is_given_counts():
     assert (resolved.fwhm, resolved.min_separation) == (3.0, 0)
     assert (resolved.fit_shape, resolved.aperture_radius) == ((5, 9), 2.0)
     # A distance that is asked for is not lowered.
-    assert (resolved.group_separation, resolved.largest_group) == (8, None)
+    assert (resolved.group_separation, resolved.group_box) == (8, None)
     assert (resolved.local_bkg, resolved.max_shift) == ((6, 9), (1.5, 1.5))
 
 
@@ -49,7 +49,7 @@ def test_the_shift_is_x_and_y_and_the_box_y_and_x():
 
 def test_none_turns_off():
     off = Settings(group_separation=None, local_bkg=None, max_shift=None).resolve(2.0)
-    assert off.group_separation is off.largest_group is None
+    assert off.group_separation is off.group_box is None
     assert off.local_bkg is off.max_shift is None
 
 

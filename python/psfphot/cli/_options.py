@@ -10,7 +10,6 @@ import click
 
 from psfphot._defaults import (
     GROUPING,
-    LARGEST_GROUP,
     SEPARATION,
     THRESHOLD,
 )
@@ -221,7 +220,7 @@ _OPTIONS = (
         "--group",
         type=_ABOVE_0,
         metavar="PX",
-        show_default=f"{GROUPING:g} boxes, less if a group exceeds {LARGEST_GROUP}",
+        show_default=f"{GROUPING} boxes, along x and y",
         help="Fit stars nearer than this together.",
     ),
     _fitting("--no-group", is_flag=True, help="Fit every star alone."),

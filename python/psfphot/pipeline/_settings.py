@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from psfphot._defaults import (
     ANNULUS,
     GROUPING,
-    LARGEST_GROUP,
     SEPARATION,
     SMALLEST_BOX,
     SMALLEST_SHIFT,
@@ -57,8 +56,8 @@ class Settings:
         Radius for the first guess of the flux; by default half of the box.
     group_separation : float, "auto" or `None`, optional
         Stars nearer to each other than this are fitted together; `None` fits
-        each alone. By default 2 sides of the box, lowered until no group has
-        more than 25 stars.
+        each alone. By default those whose boxes of 2 sides of the fit box (and a
+        pixel) overlap. Groups may have any size.
     local_bkg : tuple of float, "auto" or `None`, optional
         Radii (inner, outer) of the annulus for a local background beyond the map
         of the sky, which is subtracted always; `None`, the default, for none.
@@ -138,7 +137,7 @@ class Settings:
         auto: dict[str, Any] = {
             "min_separation": SEPARATION[self.finder] * fwhm,
             "aperture_radius": side / 2,
-            "group_separation": GROUPING * side,
+            "group_separation": float(GROUPING * side + 1),
             "local_bkg": (ANNULUS[0] * side, ANNULUS[1] * side),
         }
         given = {name: getattr(self, name) for name in auto}
@@ -149,13 +148,19 @@ class Settings:
             fwhm=fwhm,
             keep_all=self.keep_all,
             fit_shape=shape,
-            largest_group=LARGEST_GROUP if _is_auto(self.group_separation) else None,
+            group_box=self._group_box(shape),
             max_shift=None if self.forced else self._shift(shape),
             forced=self.forced,
             zero_point=self.zero_point,
             n_threads=self.n_threads,
             **auto,
         )
+
+    def _group_box(self, shape: tuple[int, int]) -> tuple[int, int] | None:
+        if not _is_auto(self.group_separation):
+            return None
+        ny, nx = (GROUPING * side + 1 for side in shape)
+        return ny, nx
 
     def _shift(self, shape: tuple[int, int]) -> tuple[float, float] | None:
         if isinstance(self.max_shift, str):
@@ -185,9 +190,9 @@ class ResolvedSettings:
     group_separation : float or `None`
         Stars nearer to each other than this are fitted together; `None` fits
         each alone.
-    largest_group : int or `None`
-        ``group_separation`` is lowered until no group has more stars; `None`
-        keeps it.
+    group_box : tuple of int or `None`
+        Stars whose boxes of so many pixels (ny, nx) overlap are fitted together,
+        whatever their distance; `None` goes by the distance.
     local_bkg : tuple of float or `None`
         Radii of the annulus for the local background; `None` subtracts the
         sky's level instead.
@@ -211,7 +216,7 @@ class ResolvedSettings:
     fit_shape: tuple[int, int]
     aperture_radius: float
     group_separation: float | None
-    largest_group: int | None
+    group_box: tuple[int, int] | None
     local_bkg: tuple[float, float] | None
     max_shift: tuple[float, float] | None
     forced: bool

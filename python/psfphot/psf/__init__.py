@@ -23,7 +23,11 @@ from psfphot.psf._photometry.covariance import GroupCovariance
 from psfphot.psf._photometry.fit_gaussian import fit_2dgaussian, fit_fwhm
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
-from psfphot.psf._photometry.grouping import SourceGrouper, SourceGroups
+from psfphot.psf._photometry.grouping import (
+    OverlapGrouper,
+    SourceGrouper,
+    SourceGroups,
+)
 from psfphot.psf._photometry.measure_psf import PSFMeasurement, measure_psf
 from psfphot.psf._photometry.photometry import PSFPhotometry
 from psfphot.psf._rendering.simulation import make_psf_model_image
@@ -44,6 +48,7 @@ __all__ = [
     "LevenbergMarquardt",
     "MoffatPRF",
     "MoffatPSF",
+    "OverlapGrouper",
     "PSFMeasurement",
     "PSFPhotometry",
     "PolynomialPSFModel",

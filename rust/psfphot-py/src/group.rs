@@ -29,6 +29,22 @@ pub(crate) fn group_sources<'py>(
     Ok(PyArray1::from_vec(py, ids))
 }
 
+/// Group numbers from 1 by first appearance; see the core's `group_overlapping`.
+#[pyfunction]
+pub(crate) fn group_overlapping<'py>(
+    py: Python<'py>,
+    x: Floats<'py>,
+    y: Floats<'py>,
+    box_shape: (usize, usize),
+) -> CallResult<Bound<'py, PyArray1<i64>>> {
+    let (x, y) = (x.as_slice()?, y.as_slice()?);
+    let options = Options::new(Some(1), None)?;
+    let ids = door::enter(py, &options, move |run| {
+        group::group_overlapping(x, y, box_shape, run)
+    })?;
+    Ok(PyArray1::from_vec(py, ids))
+}
+
 /// Which sources stay when later ones too near to earlier ones are removed;
 /// see the core's `thin`.
 #[pyfunction]

@@ -36,7 +36,7 @@ mod _core {
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]
-    use crate::group::{group_sources, thin_sources};
+    use crate::group::{group_overlapping, group_sources, thin_sources};
     #[pymodule_export]
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]

@@ -1,9 +1,13 @@
 //! Groups of sources that are close enough to be fitted together.
 
+mod overlap;
+
 use crate::near::cells::Cells;
 use crate::near::disjoint::DisjointSets;
 use crate::near::tree::Tree;
 use crate::{Error, Run};
+
+pub use overlap::group_overlapping;
 
 /// The groups of sources that are linked by steps of at most `min_separation`.
 ///

@@ -8,7 +8,7 @@
 pub(crate) mod blocks;
 pub(crate) mod llt;
 mod order;
-mod small;
+pub(crate) mod small;
 
 use crate::{Error, Run};
 
@@ -28,7 +28,7 @@ pub(crate) struct Null {
 pub(crate) enum Outcome {
     /// The matrix is positive definite.
     Factored,
-    /// It is not; one null vector for each part of the matrix that failed.
+    /// It is not; a null vector for each pivot that failed.
     Indefinite(Vec<Null>),
 }
 
@@ -41,12 +41,8 @@ pub(crate) trait Factor<const P: usize> {
     ///
     /// # Errors
     /// [`Error::Cancelled`].
-    fn factor(
-        &mut self,
-        matrix: &Blocks<P>,
-        held: &[bool],
-        run: Run<'_>,
-    ) -> Result<Outcome, Error>;
+    fn factor(&mut self, matrix: &Blocks<P>, held: &[bool], run: Run<'_>)
+    -> Result<Outcome, Error>;
 
     /// Solves A x = b in place, after a factorisation that succeeded.
     fn solve(&mut self, b: &mut [[f64; P]]);

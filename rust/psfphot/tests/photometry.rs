@@ -369,20 +369,6 @@ fn widths_stay_positive() -> Result<(), Error> {
 }
 
 #[test]
-fn a_group_too_large_for_memory_is_refused() -> Result<(), Error> {
-    let n = 5000;
-    let (x, y, flux) = (vec![30.0; n], vec![30.0; n], vec![1.0; n]);
-    let (data, groups) = (vec![0.0; SHAPE.0 * SHAPE.1], vec![7; n]);
-    let frame = Frame::new(Image::new(&data, SHAPE)?);
-    let starts = Starts::new(&x, &y, &flux)?.with_groups(&groups)?;
-    let result = Photometry::new((3, 3))?.fit(&psf(), &frame, &starts, Run::new());
-    let message = result.err().map(|e| e.to_string()).unwrap_or_default();
-    let expected = "groups must make groups of at most 4000 sources, got a group of 5000";
-    assert_eq!(message, expected);
-    Ok(())
-}
-
-#[test]
 fn bad_pixels_are_left_out_and_counted() -> Result<(), Error> {
     let (stars, mut data) = field();
     let (x, y) = (stars[12].1.round() as usize, stars[12].2.round() as usize);

@@ -11,6 +11,7 @@ from psfphot import _core
 from psfphot._repr import make_repr
 from psfphot._validate import as_points, as_positive
 from psfphot.aperture import CircularAperture
+from psfphot.psf._photometry.arguments import as_fit_shape
 from psfphot.utils import make_random_cmap
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SourceGrouper", "SourceGroups"]
+__all__ = ["OverlapGrouper", "SourceGrouper", "SourceGroups"]
 
 
 class SourceGroups:
@@ -265,14 +266,112 @@ class SourceGrouper:
             If there are no sources, or positions are not finite, not 1D or of
             different shapes.
         """
-        xs, ys = as_points(x, y)
-        if xs.size == 0:
-            msg = "x and y must not be empty"
-            raise ValueError(msg)
-        _check_finite(xs, "x")
-        _check_finite(ys, "y")
+        xs, ys = _as_positions(x, y)
         groups = _core.group_sources(xs, ys, float(self.min_separation))
         return SourceGroups(xs, ys, groups) if return_groups_object else groups
+
+
+class OverlapGrouper:
+    """Group sources whose boxes of pixels overlap.
+
+    Two sources whose boxes share a pixel belong to one group, and so do those whose
+    boxes share one with either. Groups may have any size.
+
+    Parameters
+    ----------
+    box_shape : int, tuple of int or `None`, optional
+        Sides (ny, nx) of the boxes, odd. `None` takes the ``fit_shape`` of the
+        `~psfphot.psf.PSFPhotometry` that calls the grouper.
+
+    Raises
+    ------
+    ValueError
+        If the sides are not odd positive integers.
+
+    Examples
+    --------
+    >>> from psfphot.psf import OverlapGrouper
+    >>> grouper = OverlapGrouper(box_shape=5)
+    >>> grouper([0, 50, 4, 8], [0, 0, 0, 5])
+    array([1, 2, 1, 3])
+    """
+
+    def __init__(self, box_shape: int | tuple[int, int] | None = None) -> None:
+        self.box_shape = (
+            None if box_shape is None else as_fit_shape(box_shape, "box_shape")
+        )
+
+    def __repr__(self) -> str:
+        return make_repr(self, ("box_shape",))
+
+    def for_host(self, fit_shape: tuple[int, int]) -> OverlapGrouper:
+        """Return the grouper that a fit in boxes of ``fit_shape`` pixels calls.
+
+        Parameters
+        ----------
+        fit_shape : tuple of int
+            Sides (ny, nx), odd.
+
+        Returns
+        -------
+        `OverlapGrouper`
+            Itself, unless it has no sides of its own.
+        """
+        return OverlapGrouper(fit_shape) if self.box_shape is None else self
+
+    @overload
+    def __call__(
+        self, x: ArrayLike, y: ArrayLike, return_groups_object: Literal[False] = ...
+    ) -> NDArray[np.int64]: ...
+    @overload
+    def __call__(
+        self, x: ArrayLike, y: ArrayLike, return_groups_object: bool
+    ) -> NDArray[np.int64] | SourceGroups: ...
+    def __call__(
+        self, x: ArrayLike, y: ArrayLike, return_groups_object: bool = False
+    ) -> NDArray[np.int64] | SourceGroups:
+        """Group the sources.
+
+        Parameters
+        ----------
+        x, y : 1D array_like of float
+            The positions, pixels.
+        return_groups_object : bool, optional
+            Whether to return a `SourceGroups`.
+
+        Returns
+        -------
+        1D ndarray of int or SourceGroups
+            Each source's group, numbered from 1 in the order in which the
+            sources first name them.
+
+        Raises
+        ------
+        TypeError
+            If the positions are not numbers.
+        ValueError
+            If ``box_shape`` is `None`, there are no sources, or positions are not
+            finite, not 1D or of different shapes.
+        """
+        if self.box_shape is None:
+            msg = "box_shape must be given where no PSFPhotometry calls the grouper"
+            raise ValueError(msg)
+        xs, ys = _as_positions(x, y)
+        groups = _core.group_overlapping(xs, ys, self.box_shape)
+        return SourceGroups(xs, ys, groups) if return_groups_object else groups
+
+
+def _as_positions(
+    x: ArrayLike, y: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Check the positions of sources that are to be grouped."""
+    xs, ys = as_points(x, y)
+    if xs.size == 0:
+        msg = "x and y must not be empty"
+        raise ValueError(msg)
+    _check_finite(xs, "x")
+    _check_finite(ys, "y")
+    return xs, ys
 
 
 def _check_finite(values: Any, name: str) -> None:

@@ -269,7 +269,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         variance = add_background(init, frame, self.local_bkg_estimator)
         add_flux(init, frame, self.aperture_radius, self.fit_shape, self.n_threads)
         add_shape(init, setup)
-        add_groups(init, self.grouper)
+        add_groups(init, self.grouper, self.fit_shape)
         return init, variance
 
     @property

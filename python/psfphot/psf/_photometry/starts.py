@@ -10,6 +10,7 @@ from psfphot import _core
 from psfphot._validate import as_vector, values_of
 from psfphot.background import as_local_background, levels_and_variances
 from psfphot.psf._models.convert import parameter_value
+from psfphot.psf._photometry.grouping import OverlapGrouper
 from psfphot.psf._photometry.init_params import check_group_ids
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def add_shape(init: QTable, setup: FitSetup) -> None:
         init[f"{name}_init"] = values
 
 
-def add_groups(init: QTable, grouper: Any) -> None:
+def add_groups(init: QTable, grouper: Any, fit_shape: tuple[int, int]) -> None:
     """Add ``group_id``, unless it is there; check it.
 
     Raises
@@ -131,6 +132,8 @@ def add_groups(init: QTable, grouper: Any) -> None:
     TypeError, ValueError
         If the labels are not positive integers, one for each source.
     """
+    if isinstance(grouper, OverlapGrouper):
+        grouper = grouper.for_host(fit_shape)
     if "group_id" not in init.colnames:
         init["group_id"] = (
             _own_labels(init["id"]) if grouper is None else _labels(init, grouper)

@@ -64,6 +64,7 @@ pub(crate) fn fit(
             other => other,
         },
         iterations: report.iterations,
+        flags: 0,
     });
     Ok((solutions.collect(), group.model()))
 }

@@ -92,6 +92,7 @@ pub(crate) fn fit(
         variances,
         termination: report.termination,
         iterations: report.iterations,
+        flags: 0,
     })
 }
 

@@ -35,4 +35,6 @@ pub(crate) struct Solution {
     pub(crate) termination: Termination,
     /// Evaluations of the model.
     pub(crate) iterations: usize,
+    /// Flags that the fit gives it.
+    pub(crate) flags: u32,
 }

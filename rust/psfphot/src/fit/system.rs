@@ -34,14 +34,51 @@ use sweep::{Sums, Sweep};
 /// Steps before stars that stand still are left out: the first ones are damped.
 const FULL_STEPS: usize = 4;
 
+/// The step from which on wings follow. What the first steps leave of them, some 10 % of
+/// what they are far from the star, changes no step to speak of, and moving them takes
+/// several times as long as moving the cores.
+const WINGS_FROM: usize = 3;
+
+/// Damping is raised so often in a step, by 10 each time. Only a matrix that holds what
+/// is no number has no factor then: there is no step.
+const MOST_RAISES: usize = 20;
+
 /// Where less than this part of the stars still moves, the system is made smaller:
 /// finding its pattern and order takes as long as some steps.
 const WORTHWHILE: f64 = 0.8;
+
+/// How much is left out to be fast.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Care {
+    /// The part of a star's information outside its core.
+    loss: f64,
+    /// Whether stars that stand still are left out.
+    freezes: bool,
+}
+
+impl Default for Care {
+    fn default() -> Self {
+        Self {
+            loss: extent::LOSS,
+            freezes: true,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Care {
+    /// Nothing.
+    pub(crate) const UTMOST: Self = Self {
+        loss: 0.0,
+        freezes: false,
+    };
+}
 
 /// A system of all stars of a fit. With several exposures there is a plane for each.
 struct System<'a, const P: usize> {
     fitter: &'a Fitter<'a>,
     sources: &'a [Source],
+    care: Care,
     planes: Vec<Plane>,
     extent: Extent,
     stars: Vec<Star>,
@@ -62,14 +99,15 @@ pub(crate) fn fit(
     fitter: &Fitter<'_>,
     exposure: &Exposure,
     sources: &[Source],
+    care: Care,
 ) -> Result<(Vec<Solution>, Model), Error> {
     match fitter.free.len() {
-        1 => fit_with::<1>(fitter, exposure, sources),
-        2 => fit_with::<2>(fitter, exposure, sources),
-        3 => fit_with::<3>(fitter, exposure, sources),
-        4 => fit_with::<4>(fitter, exposure, sources),
-        5 => fit_with::<5>(fitter, exposure, sources),
-        _ => fit_with::<6>(fitter, exposure, sources),
+        1 => fit_with::<1>(fitter, exposure, sources, care),
+        2 => fit_with::<2>(fitter, exposure, sources, care),
+        3 => fit_with::<3>(fitter, exposure, sources, care),
+        4 => fit_with::<4>(fitter, exposure, sources, care),
+        5 => fit_with::<5>(fitter, exposure, sources, care),
+        _ => fit_with::<6>(fitter, exposure, sources, care),
     }
 }
 
@@ -77,12 +115,14 @@ fn fit_with<const P: usize>(
     fitter: &Fitter<'_>,
     exposure: &Exposure,
     sources: &[Source],
+    care: Care,
 ) -> Result<(Vec<Solution>, Model), Error> {
-    let mut system = System::<P>::new(fitter, exposure, sources)?;
+    let mut system = System::<P>::new(fitter, exposure, sources, care)?;
     system.minimise()?;
     let solutions = system.solutions()?;
     let plane = system.planes.swap_remove(0);
-    Ok((solutions, plane.into_model(exposure, sources, fitter.run)?))
+    let model = plane.into_model(exposure, sources, fitter.run)?;
+    Ok((solutions, model))
 }
 
 impl<'a, const P: usize> System<'a, P> {
@@ -90,13 +130,15 @@ impl<'a, const P: usize> System<'a, P> {
         fitter: &'a Fitter<'a>,
         exposure: &Exposure,
         sources: &'a [Source],
+        care: Care,
     ) -> Result<Self, Error> {
         let planes = vec![Plane::new(exposure, sources, fitter.run)?];
         let current: Vec<_> = sources.iter().map(|source| source.parameters).collect();
-        let extent = Extent::new(fitter, &examples(&current));
+        let extent = Extent::new(fitter, &examples(&current), care.loss);
         let mut system = Self {
             fitter,
             sources,
+            care,
             planes,
             extent,
             stars: Vec::with_capacity(sources.len()),
@@ -170,16 +212,22 @@ impl<'a, const P: usize> System<'a, P> {
         let mut moving = self.moving(&all)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
-        for step in 1..settings.max_iterations().min(steps::LONGEST) {
+        for step in 1..settings.max_iterations() {
             self.fitter.run.check()?;
-            self.step(&mut moving)?;
+            self.step(&mut moving, step)?;
             if step < FULL_STEPS {
                 continue;
+            }
+            if step == steps::LONGEST {
+                self.end_unresolved(&mut moving)?;
             }
             let members = &moving.sweep.members;
             let mut stays: Vec<bool> = members
                 .iter()
-                .map(|&star| self.stars[star as usize].length > limit)
+                .map(|&star| {
+                    let star = &self.stars[star as usize];
+                    star.length > limit && !star.has_ended
+                })
                 .collect();
             if !stays.contains(&true) {
                 break;
@@ -190,8 +238,13 @@ impl<'a, const P: usize> System<'a, P> {
                 stays[a] |= is_moving[b];
                 stays[b] |= is_moving[a];
             }
+            for (stays, &star) in stays.iter_mut().zip(members) {
+                *stays &= !self.stars[star as usize].has_ended;
+            }
             let n = stays.iter().filter(|&&stays| stays).count();
-            if (n as f64) < WORTHWHILE * stays.len() as f64 {
+            if self.care.freezes
+                && ((n as f64) < WORTHWHILE * stays.len() as f64 || step == steps::LONGEST)
+            {
                 let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
                 let left: Vec<u32> = left.map(|(&star, _)| star).collect();
                 self.follow(&left)?;
@@ -201,30 +254,38 @@ impl<'a, const P: usize> System<'a, P> {
         Ok(())
     }
 
-    /// One step of the stars that still move.
-    fn step(&mut self, moving: &mut Moving<P>) -> Result<(), Error> {
+    /// The step of a number, counted from 1, of the stars that still move.
+    fn step(&mut self, moving: &mut Moving<P>, number: usize) -> Result<(), Error> {
         self.sum(moving)?;
         let unit_variance = self.unit_variance()?;
         let members = moving.sweep.members.clone();
         let undamped = moving.sums.matrix.diagonal.clone();
         let held = self.held(&members, &moving.sums.gradient);
-        loop {
+        let mut is_factored = false;
+        for _ in 0..MOST_RAISES {
             self.damp(&members, &undamped, unit_variance, &mut moving.sums);
             let run = self.fitter.run;
-            match moving.factor.factor(&moving.sums.matrix, &held, run)? {
-                Outcome::Factored => break,
-                Outcome::Indefinite(nulls) => {
-                    for null in nulls {
-                        for member in null.members.into_iter().chain([null.member]) {
-                            self.stars[members[member] as usize].damping.raise();
-                        }
-                    }
+            let outcome = moving.factor.factor(&moving.sums.matrix, &held, run)?;
+            let Outcome::Indefinite(nulls) = outcome else {
+                is_factored = true;
+                break;
+            };
+            for null in nulls {
+                for member in null.members.into_iter().chain([null.member]) {
+                    self.stars[members[member] as usize].damping.raise();
                 }
             }
         }
+        if !is_factored {
+            return Ok(());
+        }
         let mut step = free(&moving.sums.gradient, &held);
         moving.factor.solve(&mut step);
-        self.take(&members, &step, &undamped, unit_variance)
+        self.take(&members, &step, &undamped, unit_variance)?;
+        if number >= WINGS_FROM {
+            self.move_wings(&members, unit_variance)?;
+        }
+        Ok(())
     }
 
     /// The parameters that a bound holds, one after another; empty where there are

@@ -73,6 +73,7 @@ impl Judged {
                 Termination::Stalled
             },
             iterations: 0,
+            flags: 0,
         }
     }
 }

@@ -117,7 +117,7 @@ impl Plan<'_> {
         for &k in free {
             row.errors[k] = variances.map_or(f64::NAN, |v| v[k].sqrt());
         }
-        row.flags |= self.flags(source, &row, variances.is_some());
+        row.flags |= solution.flags | self.flags(source, &row, variances.is_some());
         row
     }
 

@@ -143,12 +143,12 @@ impl Plan<'_> {
     }
 
     fn fit_group(&self, sources: &[Source]) -> Result<Vec<(usize, FittedSource)>, Error> {
-        let fit = if sources.len() > SMALL {
-            system::fit
+        let (fitter, exposure) = (&self.fitter, &self.exposure);
+        let (solutions, model) = if sources.len() > SMALL {
+            system::fit(fitter, exposure, sources, system::Care::default())
         } else {
-            group::fit
-        };
-        let (solutions, model) = fit(&self.fitter, &self.exposure, sources)?;
+            group::fit(fitter, exposure, sources)
+        }?;
         Ok(self.rows(sources, &solutions, &model).collect())
     }
 
@@ -165,3 +165,6 @@ impl Plan<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,11 +43,6 @@ impl<const P: usize> Llt<P> {
         })
     }
 
-    /// Blocks of the factor below its diagonal.
-    pub(crate) fn n_blocks(&self) -> usize {
-        self.values.len()
-    }
-
     /// The columns of each part, cut out of the factor.
     fn parts(&mut self) -> Vec<Part<'_, P>> {
         let pattern = &self.pattern;

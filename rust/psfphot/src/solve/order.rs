@@ -106,7 +106,8 @@ impl Elimination {
             let i = other as usize;
             self.neighbours[i].retain(|&k| seen[k as usize] != member);
             let (outside, cliques) = (&self.outside, &self.cliques);
-            self.elements[i].retain(|&e| outside[e as usize] > 0 && !cliques[e as usize].is_empty());
+            self.elements[i]
+                .retain(|&e| outside[e as usize] > 0 && !cliques[e as usize].is_empty());
             let elements = self.elements[i].iter();
             let beyond: usize = elements.map(|&e| outside[e as usize] as usize).sum();
             let degree = self.neighbours[i].len() + clique.len() - 1 + beyond;
@@ -223,7 +224,10 @@ mod tests {
         let n = (side * side) as usize;
         let fill = |order: &[u32]| {
             let mut place = vec![0; n];
-            order.iter().enumerate().for_each(|(new, &old)| place[old as usize] = new);
+            order
+                .iter()
+                .enumerate()
+                .for_each(|(new, &old)| place[old as usize] = new);
             let mut columns = vec![std::collections::BTreeSet::new(); n];
             for &(a, b) in &pairs {
                 let (a, b) = (place[a as usize], place[b as usize]);

@@ -2,6 +2,7 @@
 
 use crate::simd::mul_add;
 
+use super::SINGULAR;
 use super::blocks::Block;
 
 /// `c -= a bᵀ`.
@@ -73,6 +74,17 @@ pub(super) fn inverse_of_lower<const P: usize>(l: &Block<P>) -> Block<P> {
         }
     }
     inverse
+}
+
+/// The diagonal of the inverse of a positive definite block.
+pub(crate) fn inverse_diagonal<const P: usize>(a: &Block<P>) -> Option<[f64; P]> {
+    let mut factor = *a;
+    let diagonal = std::array::from_fn(|k| a[k][k]);
+    factor_block(&mut factor, diagonal, SINGULAR).ok()?;
+    let inverse = inverse_of_lower(&factor);
+    Some(std::array::from_fn(|k| {
+        inverse.iter().map(|row| row[k] * row[k]).sum()
+    }))
 }
 
 /// The lower factor of a block, in place; the row whose pivot is less than `least`

@@ -3,9 +3,25 @@
 use crate::Error;
 use crate::fit::source::Solution;
 use crate::fit::{MAX_PARAMETERS, Parameters, SETTLED, Termination};
+use crate::flags;
+use crate::solve::blocks::Block;
+use crate::solve::small::inverse_diagonal;
 use crate::solve::{Factor, factor_determined};
 
-use super::{System, free};
+use super::{Moving, System, free};
+
+/// Neighbours that make the errors of a star so many times larger than they would be
+/// were the neighbours known are hardly told apart from it: pairs within some 0.5 FWHM.
+const BLENDED: f64 = 3.0;
+
+/// Whether some variance of a star is far above that with its neighbours known.
+fn is_unresolved<const P: usize>(own: &Block<P>, variances: &[f64; P], unit_variance: f64) -> bool {
+    let Some(alone) = inverse_diagonal(own) else {
+        return false;
+    };
+    let mut pairs = variances.iter().zip(alone);
+    pairs.any(|(&joint, alone)| joint > BLENDED * BLENDED * alone * unit_variance)
+}
 
 impl<const P: usize> System<'_, P> {
     /// The solutions of all stars, with the errors that the whole undamped matrix
@@ -56,9 +72,32 @@ impl<const P: usize> System<'_, P> {
                     .then(|| self.all_parameters(variances)),
                 termination,
                 iterations: self.stars[star].iterations,
+                flags: if is_unresolved(&matrix.diagonal[k], &variances, unit_variance) {
+                    flags::UNRESOLVED_PAIR
+                } else {
+                    0
+                },
             });
         }
         Ok(solutions.into_iter().flatten().collect())
+    }
+
+    /// Ends the stars that still move and whose neighbours make them uncertain.
+    pub(super) fn end_unresolved(&mut self, moving: &mut Moving<P>) -> Result<(), Error> {
+        let run = self.fitter.run;
+        self.sum(moving)?;
+        let unit_variance = self.unit_variance()?;
+        let matrix = &moving.sums.matrix;
+        let mut held = vec![false; matrix.n() * P];
+        let is_determined = factor_determined(&mut moving.factor, matrix, &mut held, run)?;
+        moving.factor.invert(run)?;
+        for (k, &star) in moving.sweep.members.iter().enumerate() {
+            let inverse = moving.factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
+            let variances = std::array::from_fn(|i| inverse[i][i] * unit_variance);
+            self.stars[star as usize].has_ended =
+                !is_determined[k] || is_unresolved(&matrix.diagonal[k], &variances, unit_variance);
+        }
+        Ok(())
     }
 
     /// Values of the free parameters among those of all.

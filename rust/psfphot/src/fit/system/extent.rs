@@ -10,7 +10,7 @@ use crate::image::PixelBox;
 /// that end where the PSF is not yet small tell its stars apart by their edges.
 /// Cores of the fit box (7 x 7 pixels at FWHM 3, 5e-4) gave the closest pairs
 /// errors ten times too small, and steps that raise chi^2.
-const LOSS: f64 = 1e-5;
+pub(super) const LOSS: f64 = 1e-5;
 
 /// Photon noise: the variance of a star's peak over that of the sky. The more of
 /// it, the more its wings tell.
@@ -27,11 +27,11 @@ pub(super) struct Extent {
 
 impl Extent {
     /// For stars like some of those of a fit.
-    pub(super) fn new(fitter: &Fitter<'_>, examples: &[Parameters]) -> Self {
+    pub(super) fn new(fitter: &Fitter<'_>, examples: &[Parameters], loss: f64) -> Self {
         let mut radii = [1; CONTRASTS.len()];
         let mut planes = Vec::new();
         for parameters in examples {
-            let own = radii_of(fitter, parameters, &mut planes);
+            let own = radii_of(fitter, parameters, loss, &mut planes);
             for (radius, own) in radii.iter_mut().zip(own) {
                 *radius = own.max(*radius);
             }
@@ -46,11 +46,12 @@ impl Extent {
     }
 }
 
-/// The radius of the smallest box that holds all but [`LOSS`] of the information
+/// The radius of the smallest box that holds all but `loss` of the information
 /// on each free parameter, at each contrast.
 fn radii_of(
     fitter: &Fitter<'_>,
     parameters: &Parameters,
+    loss: f64,
     planes: &mut Vec<f64>,
 ) -> [usize; CONTRASTS.len()] {
     let at = fitter.placement(parameters);
@@ -87,13 +88,19 @@ fn radii_of(
         }
         let total = |parameter: usize| rings.iter().map(|r| r[parameter]).sum::<f64>();
         let radius = |&parameter: &usize| {
-            let allowed = LOSS * total(parameter);
+            let allowed = loss * total(parameter);
             let mut outside = 0.0;
             let is_within = |ring: &&[f64; MAX_PARAMETERS]| {
                 outside += ring[parameter];
                 outside <= allowed
             };
-            FURTHEST - rings.iter().rev().take_while(is_within).count().min(FURTHEST)
+            FURTHEST
+                - rings
+                    .iter()
+                    .rev()
+                    .take_while(is_within)
+                    .count()
+                    .min(FURTHEST)
         };
         fitter.free.iter().map(radius).max().unwrap_or(1).max(1)
     })

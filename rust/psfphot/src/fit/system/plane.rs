@@ -32,7 +32,11 @@ pub(super) struct Image {
 
 impl Plane {
     /// The pixels of the sources' windows, minus the local backgrounds.
-    pub(super) fn new(exposure: &Exposure, sources: &[Source], run: Run<'_>) -> Result<Self, Error> {
+    pub(super) fn new(
+        exposure: &Exposure,
+        sources: &[Source],
+        run: Run<'_>,
+    ) -> Result<Self, Error> {
         let around = sources.iter().map(|source| source.window).reduce(|a, b| {
             PixelBox::new(
                 a.x0.min(b.x0),
@@ -79,7 +83,12 @@ impl Plane {
             return PixelBox::default();
         }
         let (x0, y0) = (self.window.x0, self.window.y0);
-        PixelBox::new(pixels.x0 - x0, pixels.x1 - x0, pixels.y0 - y0, pixels.y1 - y0)
+        PixelBox::new(
+            pixels.x0 - x0,
+            pixels.x1 - x0,
+            pixels.y0 - y0,
+            pixels.y1 - y0,
+        )
     }
 
     /// The grid.

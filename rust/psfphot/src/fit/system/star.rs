@@ -4,9 +4,9 @@ use crate::Error;
 use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, X, Y};
 use crate::image::PixelBox;
 
+use super::System;
 use super::plane::Image;
 use super::steps::Damping;
-use super::System;
 
 /// A star of a system.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub(super) struct Star {
     pub(super) length: f64,
     /// Evaluations of its model.
     pub(super) iterations: usize,
+    /// Whether it is left where it is though it still moves.
+    pub(super) has_ended: bool,
 }
 
 /// Changes of the wings of so many errors of a pixel are not followed, as part of the
@@ -47,7 +49,11 @@ impl<const P: usize> System<'_, P> {
             0.0
         };
         let side = 2 * self.extent.radius(contrast) + 1;
-        let core = PixelBox::around(x, y, (side, side)).intersection(&support);
+        let mut core = PixelBox::around(x, y, (side, side)).intersection(&support);
+        if core.is_empty() {
+            // It says nothing of its pixels, and its equations will say so.
+            core = window;
+        }
         let radius = side.div_ceil(2) as f64;
         let edges = [(radius, 0.0), (-radius, 0.0), (0.0, radius), (0.0, -radius)];
         let value = |(dx, dy): (f64, f64)| self.fitter.psf.value(at, x + dx, y + dy).abs();
@@ -59,6 +65,7 @@ impl<const P: usize> System<'_, P> {
             chi2: 0.0,
             length: f64::INFINITY,
             iterations: 1,
+            has_ended: false,
         };
         (core, star)
     }
@@ -115,7 +122,7 @@ impl<const P: usize> System<'_, P> {
             let (core, placed) = self.placed(star);
             let old = self.cores[star];
             let is_near = (core.x0 - old.x0).abs() <= 1 && (core.y0 - old.y0).abs() <= 1;
-            if is_near || core.is_empty() {
+            if is_near {
                 continue;
             }
             let (now, before) = (self.current[star], self.stars[star].wings);
@@ -146,13 +153,34 @@ impl<const P: usize> System<'_, P> {
 /// The pixels of a box that are not in another box within it, as boxes.
 fn around(whole: PixelBox, hole: PixelBox) -> impl Iterator<Item = PixelBox> {
     let parts = if hole.is_empty() {
-        [whole, PixelBox::default(), PixelBox::default(), PixelBox::default()]
+        [
+            whole,
+            PixelBox::default(),
+            PixelBox::default(),
+            PixelBox::default(),
+        ]
     } else {
         [
-            PixelBox { y1: hole.y0, ..whole },
-            PixelBox { y0: hole.y1, ..whole },
-            PixelBox { x1: hole.x0, y0: hole.y0, y1: hole.y1, ..whole },
-            PixelBox { x0: hole.x1, y0: hole.y0, y1: hole.y1, ..whole },
+            PixelBox {
+                y1: hole.y0,
+                ..whole
+            },
+            PixelBox {
+                y0: hole.y1,
+                ..whole
+            },
+            PixelBox {
+                x1: hole.x0,
+                y0: hole.y0,
+                y1: hole.y1,
+                ..whole
+            },
+            PixelBox {
+                x0: hole.x1,
+                y0: hole.y0,
+                y1: hole.y1,
+                ..whole
+            },
         ]
     };
     parts.into_iter().filter(|part| !part.is_empty())

@@ -104,12 +104,16 @@ impl Sweep {
             }
         }
         let tasks = above.into_iter().enumerate().collect();
-        let found = run.map(tasks, || (), |(), (s, above): (usize, Vec<u32>)| {
-            let own = firsts[s]..firsts[s + 1];
-            Ok(Strip::new(planes, own, above, |member| {
-                core(members[member as usize])
-            }))
-        })?;
+        let found = run.map(
+            tasks,
+            || (),
+            |(), (s, above): (usize, Vec<u32>)| {
+                let own = firsts[s]..firsts[s + 1];
+                Ok(Strip::new(planes, own, above, |member| {
+                    core(members[member as usize])
+                }))
+            },
+        )?;
         let mut pairs = Vec::new();
         let mut strips = Vec::with_capacity(found.len());
         for (strip, own) in found {
@@ -152,7 +156,13 @@ impl Sweep {
                 (cores[star], &parameters[star])
             };
             for plane in planes {
-                strip.sum(fitter, plane, &star, scratch, (&mut *diagonal, &mut *values, &mut *gradient));
+                strip.sum(
+                    fitter,
+                    plane,
+                    &star,
+                    scratch,
+                    (&mut *diagonal, &mut *values, &mut *gradient),
+                );
             }
             Ok(())
         };
@@ -400,15 +410,22 @@ fn pair_kernel<const FMA: bool, const P: usize>(
     for y in rows.0..rows.1 {
         let lanes = |values: &[f64], of: &Planes, k: usize| {
             let row = (y - of.core.y0) as usize * P + k;
-            row * of.stride + columns.0 - of.first..(row * of.stride + columns.1 - of.first).min(values.len())
+            row * of.stride + columns.0 - of.first
+                ..(row * of.stride + columns.1 - of.first).min(values.len())
         };
-        let a: [_; P] = std::array::from_fn(|k| {
-            weighted[lanes(weighted, own, k)].as_chunks::<LANES>().0
-        });
+        let a: [_; P] =
+            std::array::from_fn(|k| weighted[lanes(weighted, own, k)].as_chunks::<LANES>().0);
         let b: [_; P] = std::array::from_fn(|k| {
-            other.values[lanes(&other.values, other, k)].as_chunks::<LANES>().0
+            other.values[lanes(&other.values, other, k)]
+                .as_chunks::<LANES>()
+                .0
         });
-        let n = a.iter().chain(&b).map(|plane| plane.len()).min().unwrap_or(0);
+        let n = a
+            .iter()
+            .chain(&b)
+            .map(|plane| plane.len())
+            .min()
+            .unwrap_or(0);
         let (a, b) = (a.map(|plane| &plane[..n]), b.map(|plane| &plane[..n]));
         for c in 0..n {
             for i in 0..P {

@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use crate::simd::dispatch;
 use crate::solve::blocks::{Block, Blocks};
-use crate::solve::small::{
-    factor_block, inverse_of_lower, subtract_product, transposed,
-};
+use crate::solve::small::{factor_block, inverse_of_lower, subtract_product, transposed};
 use crate::solve::{NOTABLE, Null, SINGULAR};
 use crate::{Error, Run};
 
@@ -57,13 +55,14 @@ impl<const P: usize> Part<'_, P> {
         self.pattern.order[self.columns.start + j] as usize
     }
 
-    /// Factors; a null vector where that fails.
+    /// Factors. Where a pivot fails there is a null vector; its member is left out, so
+    /// that all failures are found at once.
     pub(super) fn factor(
         &mut self,
         matrix: &Blocks<P>,
         held: &[bool],
         run: Run<'_>,
-    ) -> Result<Option<Null>, Error> {
+    ) -> Result<Vec<Null>, Error> {
         self.load(matrix, held);
         let n = self.columns.len();
         let mut progress = Progress {
@@ -72,18 +71,20 @@ impl<const P: usize> Part<'_, P> {
             at: vec![0; n],
             slot: vec![0; n],
         };
+        let mut nulls = Vec::new();
         for range in crate::run::chunks(n, PATIENCE) {
             run.check()?;
             for j in range {
                 let diagonal: [f64; P] = std::array::from_fn(|k| self.diagonal[j][k][k]);
                 update(self, &mut progress, j);
                 if let Err(k) = factor_block(&mut self.diagonal[j], diagonal, SINGULAR) {
-                    return Ok(Some(self.null(matrix, j, k)));
+                    nulls.push(self.null(matrix, j, k));
+                    self.leave_out(j);
                 }
                 scale(self, j);
             }
         }
-        Ok(None)
+        Ok(nulls)
     }
 
     /// Copies the matrix, with the parameters that are held as the identity has them.
@@ -122,6 +123,14 @@ impl<const P: usize> Part<'_, P> {
                 self.values[entry] = block;
             }
         }
+    }
+
+    /// Makes a column that of the identity.
+    fn leave_out(&mut self, j: usize) {
+        self.diagonal[j] =
+            std::array::from_fn(|a| std::array::from_fn(|b| if a == b { 1.0 } else { 0.0 }));
+        let column = self.column(j);
+        self.values[column].fill([[0.0; P]; P]);
     }
 
     /// The combination that the matrix takes to (almost) nothing, where the pivot

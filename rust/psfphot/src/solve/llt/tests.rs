@@ -33,7 +33,10 @@ fn matrix<const P: usize>(n: usize, links: &[(u32, u32)], values: &[f64]) -> (Bl
     for (member, block) in blocks.diagonal.iter_mut().enumerate() {
         for i in 0..P {
             let a = member * P + i;
-            let sum: f64 = dense[a * order..(a + 1) * order].iter().map(|v| v.abs()).sum();
+            let sum: f64 = dense[a * order..(a + 1) * order]
+                .iter()
+                .map(|v| v.abs())
+                .sum();
             block[i][i] = sum + 1.0;
             dense[a * order + a] = sum + 1.0;
         }
@@ -45,7 +48,10 @@ fn is_inverse<const P: usize>(n: usize, links: &[(u32, u32)], values: &[f64]) {
     let (blocks, dense) = matrix::<P>(n, links, values);
     let order = n * P;
     let mut factor = Llt::new(&blocks, Run::new()).unwrap();
-    assert_eq!(factor.factor(&blocks, &[], Run::new()), Ok(Outcome::Factored));
+    assert_eq!(
+        factor.factor(&blocks, &[], Run::new()),
+        Ok(Outcome::Factored)
+    );
     let mut inverse = vec![0.0; order * order];
     for k in 0..order {
         let mut x = vec![[0.0; P]; n];
@@ -112,7 +118,10 @@ fn held_parameters_have_the_rows_of_the_identity() -> Result<(), Error> {
     blocks.values = vec![[[0.5, 0.25], [0.125, 0.75]]];
     let mut factor = Llt::new(&blocks, Run::new())?;
     let held = [false, true, false, false];
-    assert_eq!(factor.factor(&blocks, &held, Run::new())?, Outcome::Factored);
+    assert_eq!(
+        factor.factor(&blocks, &held, Run::new())?,
+        Outcome::Factored
+    );
     let mut x = vec![[1.0, 7.0], [0.0, 0.0]];
     factor.solve(&mut x);
     assert!((x[0][1] - 7.0).abs() < 1e-15);
