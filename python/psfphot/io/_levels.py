@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._validate import finite_or_none
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -88,12 +90,9 @@ def find_read_noise(keyword: Callable[[str], Any]) -> HeaderValue | None:
 
 def _first(keyword: Callable[[str], Any], keys: Sequence[str]) -> HeaderValue | None:
     for key in keys:
-        value = keyword(key)
-        # (a bool is an int)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            number = float(value)
-            if np.isfinite(number) and number > 0:
-                return HeaderValue(number, key.removeprefix("HIERARCH "))
+        number = finite_or_none(keyword(key))
+        if number is not None and number > 0:
+            return HeaderValue(number, key.removeprefix("HIERARCH "))
     return None
 
 

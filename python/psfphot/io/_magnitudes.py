@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
+from psfphot._validate import finite_or_none
 from psfphot.io._area import COUNTS
 from psfphot.io._coordinates import pixel_area
 
@@ -184,6 +185,5 @@ def _scale(unit: u.UnitBase, wanted: Sequence[u.UnitBase]) -> float | None:
 
 
 def _positive(value: Any) -> float | None:
-    if isinstance(value, int | float) and np.isfinite(value) and value > 0:
-        return float(value)
-    return None
+    number = finite_or_none(value)
+    return number if number is not None and number > 0 else None

@@ -49,6 +49,7 @@ pub mod psf;
 pub mod render;
 pub mod run;
 mod simd;
+mod sort;
 
 pub use error::Error;
 pub use run::Run;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import math
 import os
 import re
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError, VerifyWarning
 
+from psfphot._files import check_memory, check_readable
 from psfphot.psf._models.sampled import MAX_OVERSAMPLING, MIN_SAMPLES
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GZIP = b"\x1f\x8b"
+
+#: Bytes that are unpacked at a time.
+_PART = 2**26
 
 # Keywords without which a grid cannot be read.
 _NEEDED = re.compile(
@@ -168,6 +173,35 @@ def read_content(file: Any) -> bytes:
     return content
 
 
+def hdu_bytes(hdu: Any) -> int:
+    """Tell how many bytes the data of an HDU will take, by its header."""
+    if hdu.is_image:
+        shape = getattr(hdu, "shape", ())
+        width = abs(int(hdu.header.get("BITPIX", 8))) // 8
+        return width * math.prod(int(n) for n in shape) if shape else 0
+    sizes = (hdu.header.get(key, 0) for key in ("NAXIS1", "NAXIS2"))
+    return math.prod(n if isinstance(n, int) else 0 for n in sizes)
+
+
+def unpacked(content: bytes, name: str) -> bytes:
+    """Unpack what gzip packed, up to what the machine can hold.
+
+    Raises
+    ------
+    OSError, EOFError
+        If it is damaged.
+    ValueError
+        If it is too much.
+    """
+    parts, total = [], 0
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        while part := file.read(_PART):
+            total += len(part)
+            check_memory(2 * total, name)
+            parts.append(part)
+    return b"".join(parts)
+
+
 def _damaged(name: str, exc: Exception) -> ValueError:
     return ValueError(f"{name}: not a FITS file, or a damaged one ({exc})")
 
@@ -190,7 +224,8 @@ def _opened(source: Any, name: str) -> Iterator[fits.HDUList]:
 def _opened_fits(source: Any) -> Iterator[fits.HDUList]:
     with ExitStack() as stack:
         # Where opening fails, astropy leaves a file open that it opened itself.
-        if isinstance(source, str) and Path(source).is_file():
+        if isinstance(source, str) and Path(source).exists():
+            check_readable(Path(source), "a FITS file")
             source = stack.enter_context(Path(source).open("rb"))
         yield stack.enter_context(fits.open(source, memmap=False))
 
@@ -201,7 +236,7 @@ def _openable(source: Any, name: str) -> Any:
         content = read_content(source)
         # By its content: a file called .gz may have been unpacked already.
         if content.startswith(_GZIP):
-            content = gzip.decompress(content)
+            content = unpacked(content, name)
         return io.BytesIO(content)
     if not isinstance(source, str | bytes | os.PathLike):
         msg = f"path must be a path, a file object or an HDUList, got {source!r}"
@@ -210,6 +245,7 @@ def _openable(source: Any, name: str) -> Any:
 
 
 def _load(hdu: Any, name: str) -> Any:
+    check_memory(hdu_bytes(hdu), name)
     try:
         images = hdu.data
     except (TypeError, ValueError) as exc:  # what astropy makes of missing bytes

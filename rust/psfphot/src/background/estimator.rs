@@ -1,6 +1,7 @@
 //! From the values of an annulus or of a box to one level and one scatter.
 
 use super::clip::{Clip, Kept, MAD_TO_SIGMA, Space};
+use crate::{Error, Run};
 
 /// What is taken for the level of values that are left by a clipping.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,16 +55,33 @@ impl Default for Estimator {
 
 impl Estimator {
     /// The level of finite values; NaN where none is left.
-    pub(crate) fn estimate(&self, values: &[f64], space: &mut Space) -> f64 {
-        let kept = space.clip(values, self.clip.as_ref());
-        self.level.of(values, &kept, space)
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn estimate(
+        &self,
+        values: &[f64],
+        space: &mut Space,
+        run: Run<'_>,
+    ) -> Result<f64, Error> {
+        let kept = space.clip(values, self.clip.as_ref(), run)?;
+        self.level.of(values, &kept, space, run)
     }
 }
 
 impl Level {
     /// The level of the values kept; NaN of none.
-    pub(crate) fn of(&self, values: &[f64], kept: &Kept, space: &mut Space) -> f64 {
-        match *self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn of(
+        &self,
+        values: &[f64],
+        kept: &Kept,
+        space: &mut Space,
+        run: Run<'_>,
+    ) -> Result<f64, Error> {
+        Ok(match *self {
             Self::Mean => kept.mean,
             Self::Median => kept.median,
             Self::Mode {
@@ -72,10 +90,10 @@ impl Level {
             } => median_factor * kept.median - mean_factor * kept.mean,
             Self::SExtractor => sextractor(kept),
             Self::BiweightLocation { c, start } => {
-                let width = c * space.mad(values, kept);
+                let width = c * space.mad(values, kept, run)?;
                 biweight_location(values, kept, start.unwrap_or(kept.median), width)
             }
-        }
+        })
     }
 }
 
@@ -99,15 +117,24 @@ pub enum Scatter {
 
 impl Scatter {
     /// The scatter of the values kept; NaN of none.
-    pub(crate) fn of(&self, values: &[f64], kept: &Kept, space: &mut Space) -> f64 {
-        match *self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn of(
+        &self,
+        values: &[f64],
+        kept: &Kept,
+        space: &mut Space,
+        run: Run<'_>,
+    ) -> Result<f64, Error> {
+        Ok(match *self {
             Self::Std => kept.std,
-            Self::MadStd => MAD_TO_SIGMA * space.mad(values, kept),
+            Self::MadStd => MAD_TO_SIGMA * space.mad(values, kept, run)?,
             Self::BiweightScale { c, start } => {
-                let width = c * space.mad(values, kept);
+                let width = c * space.mad(values, kept, run)?;
                 biweight_scale(values, kept, start.unwrap_or(kept.median), width)
             }
-        }
+        })
     }
 }
 
@@ -166,7 +193,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn estimate(values: &[f64], level: Level) -> f64 {
-        Estimator { level, clip: None }.estimate(values, &mut Space::default())
+        let estimator = Estimator { level, clip: None };
+        estimator
+            .estimate(values, &mut Space::default(), Run::new())
+            .unwrap()
     }
 
     const MODE: Level = Level::Mode {
@@ -208,8 +238,8 @@ mod tests {
     fn scatters_of_a_few_values() {
         let scatter = |values: &[f64], scatter: Scatter| {
             let space = &mut Space::default();
-            let kept = space.clip(values, None);
-            scatter.of(values, &kept, space)
+            let kept = space.clip(values, None, Run::new()).unwrap();
+            scatter.of(values, &kept, space, Run::new()).unwrap()
         };
         let biweight = Scatter::BiweightScale {
             c: 9.0,
