@@ -23,7 +23,8 @@ def add_stars(image, n, rng, profile, fluxes):
 
 
 def gaussian(r2, sigma=2.5 / 2.3548):
-    return np.exp(-0.5 * r2 / sigma**2) / (2 * np.pi * sigma**2)
+    with np.errstate(under="ignore"):  # far wings
+        return np.exp(-0.5 * r2 / sigma**2) / (2 * np.pi * sigma**2)
 
 
 def moffat(r2, fwhm=3.6, beta=3.0):

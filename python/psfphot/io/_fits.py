@@ -20,7 +20,7 @@ from psfphot.io._errors import FileFormatError
 from psfphot.psf._files.grid_file import each_hdu, hdu_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -73,6 +73,33 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
         except VerifyError as exc:  # of a card that is parsed only when needed
             msg = f"{path}: a header is broken: {' '.join(str(exc).split())}"
             raise FileFormatError(msg) from exc
+
+
+def keyword_value(headers: Iterable[fits.Header], key: str, name: str) -> Any:
+    """Look a keyword up in one header after another; `None` without.
+
+    Parameters
+    ----------
+    headers : iterable of `~astropy.io.fits.Header`
+        Where to look.
+    key : str
+        The keyword.
+    name : str
+        The file, for messages.
+
+    Raises
+    ------
+    FileFormatError
+        If it is there, and its value cannot be read.
+    """
+    for header in headers:
+        if key in header:
+            try:
+                return header[key]
+            except VerifyError as exc:  # astropy parses a card when it is asked for
+                msg = f"{name}: the value of the keyword {key} cannot be read"
+                raise FileFormatError(msg) from exc
+    return None
 
 
 def split_extension(text: str | os.PathLike[str]) -> tuple[Path, str | None]:

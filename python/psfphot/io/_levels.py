@@ -65,11 +65,12 @@ def find_saturation(
     """
     found = _first(keyword, _SATURATION)
     if found is not None:
-        with np.errstate(invalid="ignore"):
+        # A level beyond the range of the image's floats is infinite.
+        with np.errstate(invalid="ignore", over="ignore"):
             beyond = np.count_nonzero(data > _CREDIBLE * found.value)
         return found if beyond <= _BROKEN else None
     found = _first(keyword, ("DATAMAX",))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         exceeded = found is not None and bool(
             np.any(data > found.value * (1 + 1e-6))  # (DATAMAX is a rounded number)
         )

@@ -287,13 +287,15 @@ mod tests {
         let frame = Frame::new(Image::new(&data, (300, 300))?);
         let annulus = Annulus::new(0.5, 1e9)?;
         let estimator = Estimator::default();
-        let looks = (0..).find(|&n| {
-            let monitor = CancelAfter::new(n);
-            let run = Run::new().with_monitor(&monitor).serial();
-            local_background(&frame, &[9.0], &[9.0], &annulus, &estimator, run).is_ok()
-        });
-        // Every row, and every pass over the values.
-        assert!(looks.unwrap() > 300 + 2, "{looks:?}");
+        let level = |monitor: &CancelAfter| {
+            let run = Run::new().with_monitor(monitor).serial();
+            local_background(&frame, &[9.0], &[9.0], &annulus, &estimator, run)
+        };
+        // Before every row, and before every pass over the values.
+        for n_looks in [10, 300, 304] {
+            assert_eq!(level(&CancelAfter::new(n_looks)), Err(Error::Cancelled));
+        }
+        assert!(level(&CancelAfter::new(400))?[0].is_finite());
         Ok(())
     }
 

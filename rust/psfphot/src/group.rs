@@ -334,4 +334,21 @@ mod tests {
         let result = group(&[0.0], &[0.0], 1.0, Run::new().with_monitor(&progress));
         assert_eq!(result, Err(Error::Cancelled));
     }
+
+    #[test]
+    fn grouping_stops_while_points_are_sorted_and_compared() {
+        use crate::run::CancelAfter;
+
+        // Two crowded cells just too far apart to be linked.
+        let x: Vec<f64> = (0..4000).map(|i| f64::from(i % 2) * 1.5).collect();
+        let y: Vec<f64> = (0..4000).map(|i| f64::from(i) * 1e-5).collect();
+        let groups = |n_looks: usize| {
+            let monitor = CancelAfter::new(n_looks);
+            group(&x, &y, 1.2, Run::new().with_monitor(&monitor)).map(|ids| ids[..2].to_vec())
+        };
+        for n_looks in [0, 2, 4] {
+            assert_eq!(groups(n_looks), Err(Error::Cancelled), "{n_looks}");
+        }
+        assert_eq!(groups(10_000), Ok(vec![1, 2]));
+    }
 }

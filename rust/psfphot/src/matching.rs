@@ -250,4 +250,21 @@ mod tests {
         let far = near_pairs(&[[0.0, 0.0]], &first, radius, Run::new()).unwrap();
         assert_eq!((far.first, far.second), (vec![0], vec![2]));
     }
+
+    #[test]
+    fn matching_stops_while_the_trees_are_made_and_searched() {
+        use crate::run::CancelAfter;
+
+        let points: Vec<[f64; 2]> = (0..25_000).map(|i| [f64::from(i), 0.0]).collect();
+        let matched = |n_looks: usize| {
+            let monitor = CancelAfter::new(n_looks);
+            let run = Run::new().with_monitor(&monitor).serial();
+            match_points(&points, &points, 0.5, run).map(|pairs| pairs.first.len())
+        };
+        // A look at each large slice of both trees, then at each point.
+        for n_looks in [0, 1, 5, 30_000] {
+            assert_eq!(matched(n_looks), Err(Error::Cancelled), "{n_looks}");
+        }
+        assert_eq!(matched(100_000), Ok(25_000));
+    }
 }

@@ -124,6 +124,7 @@ def open_psf_file(source: Any) -> Iterator[tuple[str, fits.HDUList]]:
         If it is not FITS, or damaged; the message names the file.
     """
     name = file_name(source)
+    refuse_pipe(source)
     try:
         with warnings.catch_warnings():
             # Said below, as an error, where it matters.
@@ -137,6 +138,14 @@ def open_psf_file(source: Any) -> Iterator[tuple[str, fits.HDUList]]:
         if getattr(exc, "errno", None) not in (None, errno.EINVAL):
             raise
         raise _damaged(name, exc) from exc
+
+
+def refuse_pipe(source: Any) -> None:
+    """Raise an `OSError` for the path of what is there, but no regular file."""
+    if isinstance(source, str | bytes | os.PathLike):
+        path = Path(os.fsdecode(source)).expanduser()
+        if path.exists():
+            check_readable(path, "a FITS file")
 
 
 def each_hdu(hdus: fits.HDUList) -> Iterator[Any]:
@@ -224,8 +233,7 @@ def _opened(source: Any, name: str) -> Iterator[fits.HDUList]:
 def _opened_fits(source: Any) -> Iterator[fits.HDUList]:
     with ExitStack() as stack:
         # Where opening fails, astropy leaves a file open that it opened itself.
-        if isinstance(source, str) and Path(source).exists():
-            check_readable(Path(source), "a FITS file")
+        if isinstance(source, str) and Path(source).is_file():
             source = stack.enter_context(Path(source).open("rb"))
         yield stack.enter_context(fits.open(source, memmap=False))
 

@@ -276,7 +276,7 @@ mod tests {
             dy in -9.0..9.0_f64,
             radius in prop_oneof![0.01..1.0_f64, 0.5..9.0_f64],
             n in 0..25_usize,
-            points in 1..8_u32,
+            points in 1..30_u32,
         ) {
             let (exact, clear) = row(Method::Exact, dy, first, n, radius);
             prop_assert!(clear);
