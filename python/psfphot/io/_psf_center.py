@@ -50,7 +50,6 @@ def find_core(image: NDArray[Any]) -> tuple[float, float] | None:
         on the image.
     """
     image = np.asarray(image, dtype=np.float64)
-    ny, nx = image.shape
     y, x = (float(i) for i in np.unravel_index(image.argmax(), image.shape))
     area = np.count_nonzero(image > image.max() / 2)
     fwhm = 2 * float(np.sqrt(area / np.pi))
