@@ -159,7 +159,8 @@ def read_image(
             and Plane(no_weight(weights.pixels), f"no weight in {weights.source}"),
             None if weights else find_unexposed(owner),
         ]
-        coordinates = find_coordinates(header, hdus, name)
+        # A copy: astropy makes text of what it cannot read there, and says nothing.
+        coordinates = find_coordinates(header.copy(), hdus, name)
         tables = lookup_tables(header, hdus)
 
         def keyword(key: str) -> Any:

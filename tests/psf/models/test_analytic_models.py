@@ -65,6 +65,7 @@ DENSITIES = {
 }
 
 
+@np.errstate(under="ignore")
 def formula(kind, x, y, *shape):
     """Return the model at points, integrated over pixels by 32 x 32 nodes."""
     name = kind.__name__

@@ -327,6 +327,7 @@ class _Pixels(NamedTuple):
 _HUBER = 2.0
 
 
+@np.errstate(under="ignore")  # far wings are 0 to a float
 def _fit_star(
     pixels: _Pixels, profile: _Profile, start: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
@@ -371,10 +372,9 @@ def _linearised(
     flux, x, y, *shape, sky = values
     planes = profile.derivatives(pixels.x, pixels.y, flux, x, y, *shape)
     derivatives = np.array([*planes, np.ones_like(pixels.x)])
-    # The flux is linear: its derivative is the profile, 0 to a float in far wings.
-    with np.errstate(under="ignore"):
-        residual = pixels.values - flux * derivatives[0] - sky
-        return (derivatives / pixels.error).T, residual / pixels.error
+    # The flux is linear: its derivative is the profile.
+    residual = pixels.values - flux * derivatives[0] - sky
+    return (derivatives / pixels.error).T, residual / pixels.error
 
 
 def _huber(residual: NDArray[np.float64]) -> float:
