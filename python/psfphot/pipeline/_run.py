@@ -226,6 +226,7 @@ class PhotometryRun:
             "threshold": self.settings.threshold,
             "finder_fwhm": self.settings.fwhm,
             "n_bright": self.passes.n_bright,
+            "n_trails": 0 if self.passes.trails is None else self.passes.trails.n,
             "n_dropped": sum(self.passes.dropped.values()),
             "dropped": dict(self.passes.dropped),
         }

@@ -62,6 +62,8 @@ flags! {
         "within reach of what is left of a saturated star";
     0x40_0000 LOW_SNR "low_snr"
         "less significant than the detection threshold allows";
+    0x80_0000 ON_TRAIL "on_trail"
+        "on the trail of a satellite or a bleeding column, whose light was subtracted";
 }
 
 #[cfg(test)]
