@@ -161,6 +161,8 @@ def interrupt():
 
 for call in calls:
     sent = []
+    while is_entered():
+        time.sleep(0.001)  # the last call's thread is going
     thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     try:
