@@ -166,6 +166,11 @@ def find_peaks(
     border_width: tuple[int, int],
     n_threads: int | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def estimate_level(
+    values: NDArray[np.float64],
+    level: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
+) -> float: ...
 def annulus_values(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

@@ -19,7 +19,8 @@ def add_stars(image, n, rng, profile, fluxes):
         x0, x1 = max(0, int(x) - reach), min(nx, int(x) + reach)
         yy, xx = np.mgrid[y0:y1, x0:x1]
         flux = low * (high / low) ** (u_flux**1.5)
-        image[y0:y1, x0:x1] += flux * profile((xx - x) ** 2 + (yy - y) ** 2)
+        with np.errstate(under="ignore"):  # far wings
+            image[y0:y1, x0:x1] += flux * profile((xx - x) ** 2 + (yy - y) ** 2)
 
 
 def gaussian(r2, sigma=2.5 / 2.3548):

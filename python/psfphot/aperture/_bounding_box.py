@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -15,12 +16,33 @@ class BoundingBox:
         First column, and one past the last.
     iymin, iymax : int
         First row, and one past the last.
+
+    Raises
+    ------
+    TypeError
+        If one is not an integer.
+    ValueError
+        If one past the last is before the first.
     """
 
     ixmin: int
     ixmax: int
     iymin: int
     iymax: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                msg = f"{field.name} must be an integer, got {value!r}"
+                raise TypeError(msg)
+        for low, high in (("ixmin", "ixmax"), ("iymin", "iymax")):
+            if getattr(self, low) > getattr(self, high):
+                msg = (
+                    f"{low} must be <= {high}, "
+                    f"got {getattr(self, low)} and {getattr(self, high)}"
+                )
+                raise ValueError(msg)
 
     @property
     def shape(self) -> tuple[int, int]:

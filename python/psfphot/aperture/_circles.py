@@ -12,12 +12,19 @@ import numpy as np
 from astropy.units import Quantity
 
 from psfphot import _core
-from psfphot._validate import as_count, as_float_array, as_frame, as_positive
+from psfphot._validate import (
+    as_count,
+    as_float_array,
+    as_frame,
+    as_positive,
+    split_mask,
+)
 from psfphot.aperture._bounding_box import BoundingBox
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from astropy.nddata import NDData
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
     from numpy.typing import ArrayLike, NDArray
@@ -136,7 +143,7 @@ class PixelAperture(ABC):
 
     def do_photometry(
         self,
-        data: ArrayLike | Quantity,
+        data: ArrayLike | Quantity | NDData,
         error: ArrayLike | Quantity | None = None,
         mask: ArrayLike | None = None,
         method: Method = "exact",
@@ -148,9 +155,10 @@ class PixelAperture(ABC):
 
         Parameters
         ----------
-        data : 2D array_like or Quantity
-            The image. A value in an aperture that is not finite makes its sum
-            so: mask it to leave it out.
+        data : 2D array_like, masked array, Quantity or NDData
+            The image. NDData brings its mask, unit and uncertainty. A value in
+            an aperture that is not finite makes its sum so: mask it to leave it
+            out.
         error : 2D array_like or Quantity, optional
             The 1-sigma errors of ``data``.
         mask : 2D array_like of bool, optional
@@ -188,7 +196,7 @@ class PixelAperture(ABC):
 
     def area_overlap(
         self,
-        data: ArrayLike | Quantity,
+        data: ArrayLike | Quantity | NDData,
         *,
         mask: ArrayLike | None = None,
         method: Method = "exact",
@@ -383,6 +391,7 @@ def _as_positions(positions: Any) -> NDArray[np.float64]:
         positions = tuple(positions)
     if _has_unit(positions):
         raise TypeError("'positions' must not be a Quantity")
+    positions, unknown = split_mask(positions)
     array = as_float_array(positions, "positions").astype(np.float64)
     if np.shape(positions) != array.shape or array.ndim > 2 or array.shape[-1] != 2:  # noqa: PLR2004
         msg = (
@@ -390,7 +399,7 @@ def _as_positions(positions: Any) -> NDArray[np.float64]:
             f"e.g. [(x1, y1), (x2, y2)], got the shape {np.shape(positions)}"
         )
         raise ValueError(msg)
-    if not np.isfinite(array).all():
+    if not np.isfinite(array).all() or (unknown is not None and unknown.any()):
         raise ValueError("'positions' must not contain any nonfinite positions")
     return array
 

@@ -27,6 +27,7 @@ from psfphot.background._estimators import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from astropy.nddata import NDData
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, NDArray
 
@@ -103,7 +104,7 @@ class LocalBackground:
 
     def __call__(
         self,
-        data: ArrayLike | Quantity,
+        data: ArrayLike | Quantity | NDData,
         x: ArrayLike,
         y: ArrayLike,
         mask: ArrayLike | None = None,
@@ -112,10 +113,10 @@ class LocalBackground:
 
         Parameters
         ----------
-        data : 2D array_like or Quantity
-            The image. Pixels that are not finite do not take part.
+        data : 2D array_like, masked array, Quantity or NDData
+            The image. Pixels that are masked or not finite do not take part.
         x, y : float or 1D array_like of float
-            The positions, pixels.
+            The positions, pixels; masked ones count as NaN.
         mask : 2D array_like of bool, optional
             `True` for pixels that do not take part; of the shape of ``data``.
 
@@ -131,9 +132,10 @@ class LocalBackground:
         TypeError
             If an argument is not numeric, or the estimator's result no number.
         ValueError
-            If shapes do not go together.
+            If shapes do not go together, or positions have a unit that is not
+            pixels.
         """
-        frame = as_frame(data, mask=mask)
+        frame = as_frame(data, mask=mask, needs_error=False)
         levels: Any
         levels, _ = self._measure(frame, *as_points(x, y))
         if levels.size == 1:

@@ -48,10 +48,10 @@ def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     >>> apply_poisson_noise(np.full((2, 3), 100.0), seed=0).shape
     (2, 3)
     """
-    if isinstance(data, Quantity):
-        msg = f"data must be counts without a unit, got {data.unit}"
-        raise TypeError(msg)
     values, mask = split_mask(data)
+    if isinstance(values, Quantity):
+        msg = f"data must be counts without a unit, got {values.unit}"
+        raise TypeError(msg)
     values = np.asarray(values)
     if values.dtype.kind not in "fiub":
         msg = f"data must be an array of real numbers, got dtype {values.dtype}"

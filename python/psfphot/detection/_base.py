@@ -119,7 +119,7 @@ class KernelFinder(StarFinderBase):
 
     def _find(self, data: Any, mask: Any) -> QTable | None:
         check.check_units(data=data, threshold=self.threshold, peak_max=self.peak_max)
-        frame = as_frame(data, mask=mask)
+        frame = as_frame(data, mask=mask, needs_error=False)
         if frame.data.size == 0:
             msg = "data must not be empty"
             raise ValueError(msg)

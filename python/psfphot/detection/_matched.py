@@ -10,7 +10,13 @@ from psfphot import _core
 from psfphot._matched_filter import MatchedFilter
 from psfphot._repr import make_repr
 from psfphot._residual import Residual
-from psfphot._validate import as_frame, as_n_threads, as_points
+from psfphot._validate import (
+    as_frame,
+    as_n_threads,
+    as_points,
+    has_own_error,
+    refuse_two_errors,
+)
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import StarFinderBase, sources_table
 from psfphot.psf._models.convert import as_psf_model, to_core
@@ -48,6 +54,7 @@ def frame_and_level(data: Any, mask: Any, error: Any) -> tuple[Frame, float | No
     ValueError
         If shapes or units do not go together, or the image is empty.
     """
+    refuse_two_errors(data, error)
     is_one = error is not None and np.ndim(error) == 0
     frame = as_frame(data, error=None if is_one else error, mask=mask)
     if frame.data.size == 0:
@@ -409,9 +416,9 @@ class MatchedFilterFinder(StarFinderBase):
     def _prepare(self, data: Any, mask: Any, error: Any) -> tuple[Frame, MatchedFilter]:
         """Make what the core takes of an image and the finder's settings."""
         check.check_units(data=data, peak_max=self.peak_max)
-        frame, level = frame_and_level(
-            data, mask, self.error if error is None else error
-        )
+        if error is None and not has_own_error(data):
+            error = self.error
+        frame, level = frame_and_level(data, mask, error)
         peak_max = getattr(self.peak_max, "value", self.peak_max)
         settings = MatchedFilter(
             psf=to_core(self.psf_model),

@@ -41,6 +41,10 @@ _FORMULAS: dict[str, tuple[Callable[..., tuple[Any, str]], str, int]] = {
     "airy": (_make_airy, "airy:FWHM", 1),
 }
 
+#: The narrowest and the widest star, FWHM in pixels: light narrower than a tenth
+#: of a pixel tells no position within it, and no detector has room for wider.
+_WIDTHS = (0.1, 1e4)
+
 #: Words that stand alone: the width is measured on the image.
 MEASURED = ("gaussian", "moffat")
 
@@ -71,6 +75,12 @@ def as_formula(spec: str) -> tuple[Any, str] | None:
     usable = all(math.isfinite(number) and number > 0 for number in numbers)
     if not numbers or len(numbers) > most or not usable:
         msg = f"{form} needs a width in pixels above 0, got {text!r}"
+        raise ValueError(msg)
+    if not _WIDTHS[0] <= numbers[0] <= _WIDTHS[1]:
+        msg = (
+            f"{form} needs a width from {_WIDTHS[0]:g} to {_WIDTHS[1]:g} pixels, "
+            f"got {text!r}"
+        )
         raise ValueError(msg)
     model, description = make(*numbers)
     said = f"{description} of FWHM {numbers[0]:g} px before the pixels integrate it"

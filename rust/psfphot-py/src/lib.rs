@@ -27,7 +27,7 @@ mod _core {
         residual_background, zoom_nodes,
     };
     #[pymodule_export]
-    use crate::background::{annulus_values, local_background};
+    use crate::background::{annulus_values, estimate_level, local_background};
     #[pymodule_export]
     use crate::detect::{
         detect_cosmic_rays, find_dao_stars, find_iraf_stars, find_kernel_stars, find_matched_stars,

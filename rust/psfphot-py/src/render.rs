@@ -102,9 +102,12 @@ pub(crate) fn profile_sources<'py>(
         psf.get(),
     );
     let options = Options::new(n_threads, None)?;
-    let found = door::enter_with_psf(py, &options, psf.callback(), |run| {
-        with_frame!(frame, frame => profiles(frame, model, psf.psf(), &sources, fit_shape, run))
-    })?;
+    let found = door::enter_with_psf(
+        py,
+        &options,
+        psf.callback(),
+        |run| with_frame!(frame, frame => profiles(frame, model, psf.psf(), &sources, fit_shape, run)),
+    )?;
     let column = |of: fn(&Profile) -> f64| PyArray1::from_iter(py, found.iter().map(of));
     Ok([
         column(|profile| profile.crowding),

@@ -93,15 +93,25 @@ impl Aperture {
     }
 
     /// Whether any pixel of its box has a weight.
-    fn has_weight(&self, centre: (f64, f64), all: PixelBox, stencil: &mut Stencil) -> bool {
+    fn has_weight(
+        &self,
+        centre: (f64, f64),
+        all: PixelBox,
+        stencil: &mut Stencil,
+        run: Run<'_>,
+    ) -> Result<bool, Error> {
         if all.len() > LARGEST_EMPTY {
-            return true;
+            return Ok(true);
         }
         stencil.lay(self, centre, &all);
-        (all.y0..all.y1).any(|y| {
+        for y in all.y0..all.y1 {
+            run.check()?;
             let touched = stencil.weigh_row(self, y as f64 - centre.1);
-            stencil.weights[touched].iter().any(|&weight| weight > 0.0)
-        })
+            if stencil.weights[touched].iter().any(|&weight| weight > 0.0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -221,7 +231,7 @@ fn sums<T: Pixel, const FINITE: bool>(
     run: Run<'_>,
 ) -> Result<Vec<ApertureSum>, Error> {
     map_positions(run, (x, y), CHUNK, Stencil::default, |stencil, position| {
-        sum::<T, FINITE>(frame, position, aperture, stencil)
+        sum::<T, FINITE>(frame, position, aperture, stencil, run)
     })
 }
 
@@ -230,7 +240,8 @@ fn sum<T: Pixel, const FINITE: bool>(
     centre: (f64, f64),
     aperture: &Aperture,
     stencil: &mut Stencil,
-) -> ApertureSum {
+    run: Run<'_>,
+) -> Result<ApertureSum, Error> {
     let whole = aperture.bounds(centre);
     let window = whole.intersection(&frame.data().bounds());
     let columns = window.columns();
@@ -243,6 +254,7 @@ fn sum<T: Pixel, const FINITE: bool>(
         std::hint::black_box(frame.data().get(window.x0, y));
     }
     for y in window.y0..window.y1 {
+        run.check()?;
         let touched = stencil.weigh_row(aperture, y as f64 - centre.1);
         let pixels = columns.start + touched.start..columns.start + touched.end;
         let row = y as usize;
@@ -268,13 +280,15 @@ fn sum<T: Pixel, const FINITE: bool>(
         }
     }
     // A small circle can be on the image without having any pixel's centre.
-    on_image = on_image || !window.is_empty() && !aperture.has_weight(centre, whole, stencil);
+    if !on_image && !window.is_empty() {
+        on_image = !aperture.has_weight(centre, whole, stencil, run)?;
+    }
     let or_nan = |value: f64, is_known: bool| if is_known { value } else { f64::NAN };
-    ApertureSum {
+    Ok(ApertureSum {
         sum: or_nan(total, on_image),
         error: or_nan(variance.sqrt(), on_image && frame.has_error()),
         area: or_nan(area, on_image || FINITE),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -318,6 +332,8 @@ mod tests {
         };
         assert_eq!(sums(&CancelAfter::new(100)), Ok(3));
         assert_eq!(sums(&CancelAfter::new(2)), Err(Error::Cancelled));
+        // Three positions of three rows each.
+        assert_eq!(sums(&CancelAfter::new(9)), Err(Error::Cancelled));
         Ok(())
     }
 

@@ -33,10 +33,11 @@ TINY = np.finfo(np.float32).tiny
 def gaussian(x, y, x_fwhm, y_fwhm, theta=0.0):
     """Write the density out as a quadratic form."""
     sx, sy, t = x_fwhm * SIGMA_PER_FWHM, y_fwhm * SIGMA_PER_FWHM, np.deg2rad(theta)
-    a = np.cos(t) ** 2 / (2 * sx**2) + np.sin(t) ** 2 / (2 * sy**2)
-    b = np.sin(2 * t) * (1 / (2 * sx**2) - 1 / (2 * sy**2))
-    c = np.sin(t) ** 2 / (2 * sx**2) + np.cos(t) ** 2 / (2 * sy**2)
-    return np.exp(-(a * x**2 + b * x * y + c * y**2)) / (2 * np.pi * sx * sy)
+    with np.errstate(under="ignore"):
+        a = np.cos(t) ** 2 / (2 * sx**2) + np.sin(t) ** 2 / (2 * sy**2)
+        b = np.sin(2 * t) * (1 / (2 * sx**2) - 1 / (2 * sy**2))
+        c = np.sin(t) ** 2 / (2 * sx**2) + np.cos(t) ** 2 / (2 * sy**2)
+        return np.exp(-(a * x**2 + b * x * y + c * y**2)) / (2 * np.pi * sx * sy)
 
 
 def moffat(x, y, alpha, beta):
@@ -64,6 +65,7 @@ DENSITIES = {
 }
 
 
+@np.errstate(under="ignore")
 def formula(kind, x, y, *shape):
     """Return the model at points, integrated over pixels by 32 x 32 nodes."""
     name = kind.__name__

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot._validate import as_frame, as_scalar
+from psfphot._validate import as_frame, as_pixels, as_scalar
 from psfphot.psf._models.gaussian import CircularGaussianPRF
 from psfphot.psf._photometry.arguments import as_fit_shape
 from psfphot.psf._photometry.fitting import fit_box
@@ -142,7 +142,7 @@ def fit_fwhm(
 def _as_positions(xypos: Any) -> NDArray[np.float64]:
     if not hasattr(xypos, "__len__"):
         xypos = list(xypos)
-    positions = np.atleast_2d(np.asarray(xypos, dtype=np.float64))
+    positions = np.atleast_2d(np.asarray(as_pixels(xypos, "xypos"), dtype=np.float64))
     if positions.ndim != 2 or positions.shape[1] != 2:  # noqa: PLR2004
         msg = f"xypos must be pairs (x, y), got the shape {np.shape(xypos)}"
         raise ValueError(msg)

@@ -327,6 +327,7 @@ class _Pixels(NamedTuple):
 _HUBER = 2.0
 
 
+@np.errstate(under="ignore")  # far wings are 0 to a float
 def _fit_star(
     pixels: _Pixels, profile: _Profile, start: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:

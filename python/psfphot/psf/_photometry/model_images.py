@@ -164,5 +164,10 @@ class ModelImages:
             )
             raise ValueError(msg)
         model = self.model_image(values.shape, **options)
-        residual = (values if unit is None else values << unit) - model
+        residual = getattr(model, "value", model)
+        if self.unit is not None and unit != self.unit:
+            residual *= self.unit.to(unit)
+        # In the model's place: images can be as large as the memory.
+        np.subtract(values, residual, out=residual)
+        residual = residual if unit is None else residual << unit
         return residual if mask is None else Masked(residual, mask=mask)

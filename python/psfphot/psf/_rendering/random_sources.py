@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -137,10 +138,12 @@ def _check_ranges(
         if not np.iterable(limits) or len(limits) != 2:  # noqa: PLR2004
             msg = f"{name} must be a 2-tuple (lower, upper), got {limits!r}"
             raise ValueError(msg)
-        for limit in limits:
-            as_scalar(limit, f"each end of {name}")
-        if not (np.isfinite(limits).all() and limits[0] <= limits[1]):
+        lower, upper = (as_scalar(limit, f"each end of {name}") for limit in limits)
+        if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):
             msg = f"{name} must be finite and lower <= upper, got {limits!r}"
+            raise ValueError(msg)
+        if not math.isfinite(upper - lower):
+            msg = f"{name} must span no more than the range of a float, got {limits!r}"
             raise ValueError(msg)
 
 

@@ -141,7 +141,7 @@ impl<'a> ProjectedScore<'a> {
     /// [`Error::InvalidArgument`] if the frame has no errors, or for a setting
     /// or a PSF that cannot be used; [`Error::Cancelled`].
     pub fn maps<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<ScoreMaps, Error> {
-        let field = self.field(frame)?;
+        let field = self.field(frame, run)?;
         let finder = MatchedFinder::new(self.psf, 1.0)
             .with_sky(false)
             .with_fwhm(Some(field.fwhm));
@@ -188,7 +188,7 @@ impl<'a> ProjectedScore<'a> {
         places: &[(f64, f64)],
         run: Run<'_>,
     ) -> Result<Vec<Score>, Error> {
-        let field = self.field(frame)?;
+        let field = self.field(frame, run)?;
         let score_chunk = |values: &mut Vec<f64>, range: std::ops::Range<usize>| {
             let scores = places[range].iter();
             Ok(scores
@@ -213,7 +213,7 @@ impl<'a> ProjectedScore<'a> {
         let maps = self.maps(frame, run)?;
         let places = peaks(&maps, frame.data().shape(), accept)?;
         drop(maps);
-        let fwhm = self.field(frame)?.fwhm;
+        let fwhm = self.field(frame, run)?.fwhm;
         let mut found = self.at(frame, &places, run)?;
         found.retain(|score| {
             let is_apart = |(_, d)| d >= accept.min_distance * fwhm;
@@ -221,10 +221,10 @@ impl<'a> ProjectedScore<'a> {
             is_significant && score.nearest.is_none_or(is_apart)
         });
         found.sort_by(|a, b| b.z.total_cmp(&a.z));
-        Ok(leave_apart(&found, accept.min_separation * fwhm))
+        leave_apart(&found, accept.min_separation * fwhm, run)
     }
 
-    fn field<T: Pixel>(&self, frame: &Frame<'_, T>) -> Result<Field<'_>, Error> {
+    fn field<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<Field<'_>, Error> {
         if !frame.has_error() {
             return Err(Error::invalid("error", "be given for a score", "none"));
         }
@@ -241,7 +241,7 @@ impl<'a> ProjectedScore<'a> {
             reach,
             values: kernels.map(|_, values| single(values)),
             kernels,
-            tree: Tree::new(&points),
+            tree: Tree::new(&points, run)?,
         })
     }
 
@@ -359,12 +359,12 @@ fn peaks(
 }
 
 /// Those of a list, the best first, that no better one is near.
-fn leave_apart(found: &[Score], distance: f64) -> Vec<Score> {
+fn leave_apart(found: &[Score], distance: f64, run: Run<'_>) -> Result<Vec<Score>, Error> {
     if found.is_empty() || distance <= 0.0 {
-        return found.to_vec();
+        return Ok(found.to_vec());
     }
     let (x, y): (Vec<f64>, Vec<f64>) = found.iter().map(|score| (score.x, score.y)).unzip();
-    let cells = Cells::new(&x, &y, distance);
+    let cells = Cells::new(&x, &y, distance, run)?;
     let mut is_kept = vec![false; found.len()];
     for i in 0..found.len() {
         let near = cells.around(cells.cell_of(i));
@@ -374,5 +374,5 @@ fn leave_apart(found: &[Score], distance: f64) -> Vec<Score> {
         is_kept[i] = is_alone;
     }
     let kept = found.iter().zip(&is_kept).filter(|(_, kept)| **kept);
-    kept.map(|(score, _)| *score).collect()
+    Ok(kept.map(|(score, _)| *score).collect())
 }

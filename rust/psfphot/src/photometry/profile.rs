@@ -193,7 +193,9 @@ mod tests {
         let (mut sum, mut values) = (vec![0.0; ALL.len()], vec![0.0; ALL.len()]);
         for &(flux, x, y) in stars {
             psf.fill(Placement { x, y, shape: &[] }, ALL, &mut values);
-            sum.iter_mut().zip(&values).for_each(|(s, v)| *s += flux * v);
+            sum.iter_mut()
+                .zip(&values)
+                .for_each(|(s, v)| *s += flux * v);
         }
         Ok(sum)
     }
@@ -209,7 +211,8 @@ mod tests {
         let alone = image(3.0, &stars[..1])?;
         let left: Vec<f64> = wide.iter().zip(&alone).map(|(a, b)| a - b).collect();
         let errors = vec![0.1; ALL.len()];
-        let frame = Frame::new(Image::new(&left, SHAPE)?).with_error(Image::new(&errors, SHAPE)?)?;
+        let frame =
+            Frame::new(Image::new(&left, SHAPE)?).with_error(Image::new(&errors, SHAPE)?)?;
         let list = stars.map(|(flux, x, y)| RenderSource::new(flux, x, y));
         let model = Image::new(&model, SHAPE)?;
         let found = profiles(&frame, model, &psf, &list, (9, 9), Run::new())?;
@@ -217,7 +220,10 @@ mod tests {
         // At one FWHM a Gaussian's overlap is 2^(-2) of its square.
         let expected = [1.0 + 0.5 * 0.25, 1.0 + 2.0 * 0.25];
         for (one, ratio) in found.iter().zip(expected) {
-            assert!((one.crowding - 2.5 * f64::log10(ratio)).abs() < 0.02, "{one:?}");
+            assert!(
+                (one.crowding - 2.5 * f64::log10(ratio)).abs() < 0.02,
+                "{one:?}"
+            );
         }
         let expected: f64 = PixelBox::around(15.2, 14.9, (9, 9))
             .pixels()

@@ -99,13 +99,21 @@ impl BoxSpace {
     }
 
     /// Level, scatter and number of the values collected.
-    pub(super) fn measure(&mut self, settings: &BoxSettings) -> (f64, f64, usize) {
-        let kept = self.space.clip(&self.values, settings.clip.as_ref());
-        (
-            settings.level.of(&self.values, &kept, &mut self.space),
-            settings.scatter.of(&self.values, &kept, &mut self.space),
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]: a box can be as large as the image.
+    pub(super) fn measure(
+        &mut self,
+        settings: &BoxSettings,
+        run: Run<'_>,
+    ) -> Result<(f64, f64, usize), Error> {
+        let Self { values, space, .. } = self;
+        let kept = space.clip(values, settings.clip.as_ref(), run)?;
+        Ok((
+            settings.level.of(values, &kept, space, run)?,
+            settings.scatter.of(values, &kept, space, run)?,
             kept.n as usize,
-        )
+        ))
     }
 }
 
@@ -129,7 +137,7 @@ pub fn box_statistics<T: Pixel>(
     let cuts = Cuts::of_size(shape, box_shape);
     let results = cuts.map(run, BoxSpace::default, |space, place| {
         space.collect(frame, None, place, None);
-        space.measure(settings)
+        space.measure(settings, run)
     })?;
     Ok(BoxStatistics::new(cuts.shape(), &results))
 }

@@ -187,7 +187,7 @@ impl<'a, T: Pixel> Work<'a, T> {
                     space.collect(self.frame, None, place, model);
                 }
             }
-            space.measure(&settings)
+            space.measure(&settings, self.run)
         })?;
         Ok(BoxStatistics::new(self.cuts.shape(), &results))
     }
