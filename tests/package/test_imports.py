@@ -29,6 +29,7 @@ FLOORS = (
         "psfphot._progress",
         "psfphot._repr",
         "psfphot._validate",
+        "psfphot._warnings",
     ),
     ("psfphot.aperture", "psfphot.matching", "psfphot.utils"),
     ("psfphot.background", "psfphot.psf._models"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot import _core
+from psfphot._deprecated import by_keyword
 from psfphot._repr import make_repr
 from psfphot._validate import (
     Frame,
@@ -70,6 +71,7 @@ class LocalBackground:
     [3. 3.]
     """
 
+    @by_keyword
     def __init__(
         self,
         inner_radius: float,
@@ -100,6 +102,7 @@ class LocalBackground:
         names = ("inner_radius", "outer_radius", "bkg_estimator", "n_threads")
         return make_repr(self, names)
 
+    @by_keyword
     def __call__(
         self,
         data: ArrayLike | Quantity,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from astropy.utils.exceptions import AstropyDeprecationWarning
-
 from psfphot import _core
 from psfphot._deprecated import SINCE, old_arguments
+from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import KernelFinder
 
@@ -230,5 +229,5 @@ def _separation(fwhm: float, minsep_fwhm: float) -> int:
         "Use 'min_separation' instead."
     )
     # The caller of __init__, which is decorated.
-    warnings.warn(msg, AstropyDeprecationWarning, stacklevel=4)
+    warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=4)
     return max(2, int(fwhm * check.not_negative(minsep_fwhm, "minsep_fwhm") + 0.5))

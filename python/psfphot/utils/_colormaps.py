@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psfphot._deprecated import old_arguments
+from psfphot._deprecated import by_keyword, old_arguments
 from psfphot._validate import as_count
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 @old_arguments(renamed={"ncolors": "n_colors"})
+@by_keyword
 def make_random_cmap(n_colors: int = 256, seed: int | None = None) -> ListedColormap:
     """Make a colour map of muted colours at random.
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable, Table
-from astropy.utils.exceptions import AstropyDeprecationWarning
 
-from psfphot._deprecated import old_arguments
+from psfphot._deprecated import by_keyword, old_arguments
 from psfphot._repr import make_repr
 from psfphot._validate import Frame, as_n_threads, as_positive_int
+from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.convert import (
     as_psf_model,
     parameter_names,
@@ -327,7 +327,7 @@ class PSFPhotometry:
         warnings.warn(
             "The fit_params attribute was deprecated in photutils 3.0. Use the "
             "'results' attribute instead.",
-            AstropyDeprecationWarning,
+            PhotutilsDeprecationWarning,
             stacklevel=2,
         )
         if self.results is None:
@@ -335,6 +335,7 @@ class PSFPhotometry:
         names = [n for n in self.results.colnames if n.endswith(("_fit", "_err"))]
         return QTable(self.results["id", *(n for n in names if n != "n_pixels_fit")])
 
+    @by_keyword
     def decode_flags(self, return_bit_values: bool = False) -> dict[int, Any]:
         """Tell which flags each source has.
 
