@@ -28,6 +28,8 @@ SINCE = "3.0"
 NEW_COLUMN_NAMES = {
     "xcentroid": "x_centroid",
     "ycentroid": "y_centroid",
+    "xcenter": "x_center",
+    "ycenter": "y_center",
     "pa": "orientation",
     "npix": "n_pixels",
     "npixfit": "n_pixels_fit",

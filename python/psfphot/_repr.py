@@ -14,6 +14,14 @@ def make_repr(instance: Any, names: tuple[str, ...]) -> str:
     return f"{type(instance).__name__}({shown})"
 
 
+def make_str(instance: Any, names: tuple[str, ...]) -> str:
+    """Make lines of the class and of attributes ``name: value``."""
+    kind = type(instance)
+    lines = [f"<{kind.__module__}.{kind.__qualname__}>"]
+    lines += [f"{name}: {_shown(getattr(instance, name))}" for name in names]
+    return "\n".join(lines)
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim == 2:  # noqa: PLR2004
         return f"<array; shape={value.shape}>"

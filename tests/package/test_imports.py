@@ -23,6 +23,7 @@ FLOORS = (
         "psfphot._defaults",
         "psfphot._deprecated",
         "psfphot._files",
+        "psfphot._flags",
         "psfphot._future_columns",
         "psfphot._matched_filter",
         "psfphot._meta",

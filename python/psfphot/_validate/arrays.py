@@ -78,15 +78,19 @@ def as_mask(
     Raises
     ------
     TypeError
-        If the mask is neither boolean nor integer.
+        If the mask is neither boolean nor integer, nor floats that are 0 or 1.
     ValueError
         If its shape is another.
     """
     if mask is None or mask is np.ma.nomask:
         return None
     array = np.asarray(mask)
-    if array.dtype.kind not in "biu":
-        msg = f"{name} must be a boolean array, got dtype {array.dtype}"
+    is_float = array.dtype.kind == "f"
+    if array.dtype.kind not in "biuf" or (
+        is_float and not ((array == 0) | (array == 1)).all()
+    ):
+        others = " with values that are neither 0 nor 1" if is_float else ""
+        msg = f"{name} must be a boolean array, got dtype {array.dtype}{others}"
         raise TypeError(msg)
     if array.shape != shape:
         msg = (

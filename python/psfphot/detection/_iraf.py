@@ -10,6 +10,7 @@ from psfphot._deprecated import SINCE, old_arguments
 from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import KernelFinder
+from psfphot.detection._kernel import GaussianKernel
 
 if TYPE_CHECKING:
     from astropy import units as u
@@ -167,6 +168,11 @@ class IRAFStarFinder(KernelFinder):
         self.min_n_pixels = check.whole(
             min_n_pixels, "min_n_pixels", least=1, or_else="min_n_pixels must be >= 1"
         )
+
+    @property
+    def kernel(self) -> GaussianKernel:
+        """The kernel that the image is convolved with."""
+        return GaussianKernel(self.fwhm, sigma_radius=self.sigma_radius)
 
     @old_arguments("mask")
     def find_stars(
