@@ -103,7 +103,7 @@ def footprint_flags(
     off = np.isnan(inside)
     flags[off] |= APERTURE_FLAGS.NO_OVERLAP
     flags[off | (inside == 0)] |= APERTURE_FLAGS.NO_PIXELS
-    for i in np.flatnonzero(~off):
+    for i in np.flatnonzero(~off).tolist():
         if _reaches_beyond(aperture, i, data.shape, method, subpixels):
             flags[i] |= APERTURE_FLAGS.PARTIAL_OVERLAP
     nowhere = np.zeros(data.shape, dtype=bool)

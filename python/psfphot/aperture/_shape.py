@@ -64,7 +64,7 @@ def is_negative(covariance: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which matrices have, beyond rounding, a negative variance."""
     major, minor = axis_variances(covariance).T
     with np.errstate(invalid="ignore"):
-        return (major < 0) | (minor < -1e-12 * np.abs(major))
+        return np.asarray((major < 0) | (minor < -1e-12 * np.abs(major)))
 
 
 def regular_covariance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

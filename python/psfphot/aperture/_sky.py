@@ -37,7 +37,7 @@ def sky_jacobian(wcs: Any, x: float, y: float) -> NDArray[np.float64]:
     offsets = np.array(
         [each.to_value(u.arcsec) for each in centre.spherical_offsets_to(ends)]
     )
-    return offsets[:, 1::2] - offsets[:, ::2]
+    return np.asarray(offsets[:, 1::2] - offsets[:, ::2])
 
 
 def pixel_scale(wcs: Any, x: float, y: float) -> u.Quantity:
@@ -62,7 +62,7 @@ class SkyAperture(ABC):
         if name in self.radius_names:
             value = _as_angle(value, name)
         super().__setattr__(name, value)
-        radii = [getattr(self, each, None) for each in self.radius_names]
+        radii: list[Any] = [getattr(self, each, None) for each in self.radius_names]
         if None not in radii and radii != sorted(set(radii)):
             names = " < ".join(self.radius_names)
             raise ValueError(f"must be {names}, got {radii}")

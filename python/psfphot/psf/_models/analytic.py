@@ -224,7 +224,7 @@ class _OnTheClassToo:
     """
 
     def __init__(self, method: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, method)
+        self.__doc__ = method.__doc__
         self._method = method
 
     def __get__(self, model: Any, kind: type[Any]) -> Callable[..., Any]:
