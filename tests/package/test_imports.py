@@ -18,6 +18,7 @@ ROOT = Path(psfphot.__file__).parent
 FLOORS = (
     (
         "psfphot",
+        "psfphot._absent",
         "psfphot._columns",
         "psfphot._core",
         "psfphot._defaults",

@@ -3,6 +3,7 @@
 photutils has apertures of all other shapes.
 """
 
+from psfphot._absent import absent_names
 from psfphot.aperture._bounding_box import BoundingBox
 from psfphot.aperture._circles import (
     CircularAnnulus,
@@ -32,3 +33,5 @@ __all__ = [
     "aperture_photometry",
     "decode_aperture_flags",
 ]
+
+__getattr__ = absent_names("aperture")

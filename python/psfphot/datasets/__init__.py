@@ -1,5 +1,6 @@
 """Simulated data: source lists, images, noise and a grid of PSFs."""
 
+from psfphot._absent import absent_names
 from psfphot.datasets._examples import (
     make_4gaussians_image,
     make_100gaussians_image,
@@ -27,3 +28,5 @@ __all__ = [
     "make_wcs",
     "params_table_to_models",
 ]
+
+__getattr__ = absent_names("datasets")

@@ -1,5 +1,6 @@
 """Things that several sub-packages share and users may need."""
 
+from psfphot._absent import absent_names
 from psfphot.utils._colormaps import make_random_cmap
 from psfphot.utils._cutouts import CutoutImage
 from psfphot.utils._depths import ImageDepth
@@ -16,3 +17,5 @@ __all__ = [
     "circular_footprint",
     "make_random_cmap",
 ]
+
+__getattr__ = absent_names("utils")

@@ -130,9 +130,9 @@ class ImageDepth:
         self.mag_limits = np.array([])
 
     def __repr__(self) -> str:
-        names = ("aper_radius", "n_sigma", "mask_pad", "n_apertures", "n_iters")
-        names += ("overlap", "seed", "zeropoint", "sigma_clip", "progress_bar")
-        return make_repr(self, names)
+        names = ["aper_radius", "n_sigma", "mask_pad", "n_apertures", "n_iters"]
+        names += ["overlap", "seed", "zeropoint", "sigma_clip", "progress_bar"]
+        return make_repr(self, tuple(names))
 
     def __call__(
         self, data: ArrayLike | u.Quantity, mask: ArrayLike | None
@@ -210,7 +210,8 @@ class ImageDepth:
             )
         n_wanted = int(min(1.5 * self.n_apertures, _LARGEST_PART * len(places)))
         drawn = _draw(places, _CANDIDATES * n_wanted, rng)
-        stays = _core.thin_sources(*np.ascontiguousarray(drawn.T), 2 * self.aper_radius)
+        x, y = np.ascontiguousarray(drawn.T)
+        stays = _core.thin_sources(x, y, 2 * self.aper_radius)
         kept = drawn[np.flatnonzero(stays)[: self.n_apertures]]
         return CircularAperture(kept, self.aper_radius)
 
