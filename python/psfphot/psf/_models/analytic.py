@@ -131,7 +131,9 @@ class AnalyticPSF(PSFModel):
         lengths, numbers = self._lengths_and_numbers(shape)
         planes = self._derivatives(x, y, flux, x_0, y_0, *lengths, numbers=numbers)
         for i, unit in enumerate(self._no_lengths.values(), -len(numbers)):
-            if unit is not None and hasattr(shape[i], "unit"):
+            # Plain numbers stay plain: then theta may be in degrees and say so.
+            has_units = hasattr(shape[i], "unit") and hasattr(planes[i], "unit")
+            if unit is not None and has_units:
                 planes[i] = planes[i] * (1 / unit)
         return planes
 

@@ -27,6 +27,11 @@ class _FromOrigin(Fittable1DModel):  # type: ignore[misc]
 
     offset = Parameter(default=0)
 
+    @property
+    def return_units(self) -> None:
+        """Any: else astropy takes the annotations of ``evaluate`` for units."""
+        return
+
     @staticmethod
     def evaluate(x: Any, offset: Any) -> Any:
         return x - offset

@@ -30,6 +30,7 @@ from psfphot.psf._photometry.astropy_fit import fit_with_astropy
 from psfphot.psf._photometry.fit_results import FitResult
 from psfphot.psf._photometry.fitter import LevenbergMarquardt, as_fitter
 from psfphot.psf._photometry.fitting import (
+    NO_CONVERGENCE,
     FitSetup,
     check_constraints,
     fit_with_core,
@@ -132,6 +133,9 @@ class PSFPhotometry:
     covariance of a group. Without ``error`` all weights are 1 and the
     covariance is scaled by chi\ :sup:`2` per degree of freedom.
     """
+
+    # What the user is told of fits that did not converge.
+    _no_convergence = NO_CONVERGENCE
 
     @old_arguments(renamed={"localbkg_estimator": "local_bkg_estimator"})
     def __init__(
@@ -251,7 +255,7 @@ class PSFPhotometry:
         self.init_params = init
         is_ours = isinstance(setup.fitter, LevenbergMarquardt)
         fit = (fit_with_core if is_ours else fit_with_astropy)(setup, frame, init)
-        warn_of_fits(fit)
+        warn_of_fits(fit, self._no_convergence)
         self._fit_result = FitResult(setup, frame, init, fit)
         table = self._fit_result.table()
         table.meta["psf_class"] = type(self).__name__
