@@ -47,7 +47,7 @@ def as_scene(data: Any, error: Any, mask: Any, wcs: Any) -> Scene:
         given = {"error": error, "mask": mask, "wcs": wcs}
         for name in (name for name, value in given.items() if value is not None):
             msg = f"{name!r} is ignored: the NDData's own counts"
-            warnings.warn(msg, AstropyUserWarning, stacklevel=4)
+            warnings.warn(msg, AstropyUserWarning, stacklevel=3)
         wcs = data.wcs
         data, mask, error = unpack_nddata(data)
     frame = as_frame(data, error, mask)

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psfphot._deprecated import by_keyword, old_arguments
+from psfphot._deprecated import old_arguments
 from psfphot._validate import as_count
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
 
 
-@old_arguments(renamed={"ncolors": "n_colors"})
-@by_keyword
-def make_random_cmap(n_colors: int = 256, seed: int | None = None) -> ListedColormap:
+@old_arguments("n_colors", "seed", renamed={"ncolors": "n_colors"})
+def make_random_cmap(*, n_colors: int = 256, seed: int | None = None) -> ListedColormap:
     """Make a colour map of muted colours at random.
 
     Hue, saturation and value are uniform in 0 to 1, 0.2 to 0.7 and 0.5 to 1.

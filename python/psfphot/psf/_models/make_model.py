@@ -27,10 +27,9 @@ class _FromOrigin(Fittable1DModel):  # type: ignore[misc]
 
     offset = Parameter(default=0)
 
-    @property
-    def return_units(self) -> None:
-        """Any: else astropy takes the annotations of ``evaluate`` for units."""
-        return
+    # Any: else astropy takes the annotations of ``evaluate`` for units.
+    input_units = None
+    return_units = None
 
     @staticmethod
     def evaluate(x: Any, offset: Any) -> Any:

@@ -89,7 +89,16 @@ def fit_2dgaussian(
     >>> print(f"{table['fwhm_fit'][0]:.4f}")
     3.1000
     """
-    return _fit(data, xypos, fwhm, fix_fwhm, fit_shape, mask, error, NO_CONVERGENCE)
+    return _fit(
+        data,
+        xypos=xypos,
+        fwhm=fwhm,
+        fix_fwhm=fix_fwhm,
+        fit_shape=fit_shape,
+        mask=mask,
+        error=error,
+        no_convergence=NO_CONVERGENCE,
+    )
 
 
 def fit_fwhm(
@@ -119,13 +128,23 @@ def fit_fwhm(
     TypeError, ValueError
         See `fit_2dgaussian`.
     """
-    photometry = _fit(data, xypos, fwhm, False, fit_shape, mask, error, _NO_WIDTH)
+    photometry = _fit(
+        data,
+        xypos=xypos,
+        fwhm=fwhm,
+        fix_fwhm=False,
+        fit_shape=fit_shape,
+        mask=mask,
+        error=error,
+        no_convergence=_NO_WIDTH,
+    )
     table = photometry.results
     return np.array([] if table is None else table["fwhm_fit"], dtype=np.float64)
 
 
 def _fit(
     data: Any,
+    *,
     xypos: Any,
     fwhm: float | None,
     fix_fwhm: bool,
