@@ -85,7 +85,7 @@ class AperturePhotometry:
     >>> apertures = CircularAperture([(10, 10), (0, 5)], r=3)
     >>> photometry = AperturePhotometry(np.ones((40, 40)), apertures)
     >>> print(photometry.flux.round(3))
-    [28.274 17.088]
+    [28.274 17.123]
     >>> photometry.decode_flags()
     {1: [], 2: ['partial_overlap']}
     """

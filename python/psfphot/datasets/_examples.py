@@ -55,7 +55,7 @@ def make_4gaussians_image(noise: bool = True) -> NDArray[np.float64]:
     --------
     >>> from psfphot.datasets import make_4gaussians_image
     >>> print(make_4gaussians_image(noise=False).max().round(2))
-    214.96
+    215.0
     """
     names = ("amplitude", "x_mean", "y_mean", "x_stddev", "y_stddev", "theta")
     sources = QTable(dict(zip(names, np.array(_FOUR, dtype=float).T, strict=True)))
