@@ -90,7 +90,7 @@ def test_takes_lists_integers_and_masked_arrays():
     assert background(data.tolist(), 10, 10) == background(data, 10, 10) == 210
     mask = data > 200
     masked = np.ma.array(data, mask=mask)
-    expected = background(data, 10, 10, mask)
+    expected = background(data, 10, 10, mask=mask)
     assert background(masked, 10, 10) == expected < 200
     assert background(data.astype(">f4"), 10, 10) == 210
 
@@ -152,10 +152,12 @@ ESTIMATORS = [
     MedianBackground,
     MMMBackground,
     SExtractorBackground,
-    lambda clip: BiweightLocationBackground(sigma_clip=clip),
-    lambda clip: BiweightLocationBackground(c=4.0, M=101.0, sigma_clip=clip),
-    lambda clip: ModeEstimatorBackground(
-        median_factor=2.5, mean_factor=1.4, sigma_clip=clip
+    lambda sigma_clip: BiweightLocationBackground(sigma_clip=sigma_clip),
+    lambda sigma_clip: BiweightLocationBackground(
+        c=4.0, M=101.0, sigma_clip=sigma_clip
+    ),
+    lambda sigma_clip: ModeEstimatorBackground(
+        median_factor=2.5, mean_factor=1.4, sigma_clip=sigma_clip
     ),
 ]
 CLIPS = [
@@ -172,10 +174,12 @@ CLIPS = [
 @pytest.mark.parametrize("radii", [(2, 4.5), (10, 20)])
 def test_the_core_s_estimators_are_those_of_python(image, radii, make, clip):
     """A method of one is not known to the core."""
-    estimator = make(clip)
+    estimator = make(sigma_clip=clip)
     x, y = np.random.default_rng(8).uniform(5, 80, (2, 40))
-    got = LocalBackground(*radii, estimator)(image, x, y)
-    expected = LocalBackground(*radii, estimator.calc_background)(image, x, y)
+    got = LocalBackground(*radii, bkg_estimator=estimator)(image, x, y)
+    expected = LocalBackground(*radii, bkg_estimator=estimator.calc_background)(
+        image, x, y
+    )
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     assert np.isfinite(got).all()
 
@@ -301,7 +305,7 @@ def test_means_and_medians_are_those_of_astropy(values, sigma):
 def test_axes_masks_units_and_nothing():
     data = np.arange(12.0).reshape(3, 4)
     for make in ESTIMATORS:
-        estimator = make(SigmaClip(3, maxiters=10))
+        estimator = make(sigma_clip=SigmaClip(3, maxiters=10))
         along = estimator(data, axis=1)
         np.testing.assert_allclose(along, [estimator(row) for row in data])
         with_unit = estimator.calc_background(data << u.Jy, axis=1)

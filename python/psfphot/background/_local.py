@@ -217,5 +217,5 @@ def as_local_background(estimator: Any) -> Any:
     return LocalBackground(
         float(estimator.inner_radius),
         float(estimator.outer_radius),
-        as_own_estimator(estimator.bkg_estimator),
+        bkg_estimator=as_own_estimator(estimator.bkg_estimator),
     )

@@ -412,8 +412,9 @@ def test_circular_models_agree():
 def test_signatures_name_the_parameters(kind, shape):
     model = kind(flux=7, x_0=3.3, y_0=4.1, **shape)
     names = [*model.param_names]
-    for method in (kind.evaluate, kind.fit_deriv):
-        assert [*inspect.signature(method).parameters] == ["self", "x", "y", *names]
+    # The derivatives can be had of the class.
+    for method, owner in ((kind.evaluate, ["self"]), (kind.fit_deriv, [])):
+        assert [*inspect.signature(method).parameters] == [*owner, "x", "y", *names]
         assert ", ".join(names) in inspect.getdoc(method)
         assert "{" not in method.__doc__
     arguments = dict(zip(names, model.parameters, strict=True))
