@@ -143,7 +143,9 @@ def test_units_dtypes_and_threads(noisy):
     np.testing.assert_array_equal(quantity.background.value, expected.background)
     single = ResidualBackground2D(noisy.astype("f4"), 24, fwhm=3)
     assert single.background.dtype == np.float32
-    np.testing.assert_allclose(single.background, expected.background, rtol=1e-4)
+    np.testing.assert_allclose(
+        single.background, expected.background, rtol=1e-4, atol=1e-4
+    )
     assert expected.source_mask.shape == noisy.shape
     assert ResidualBackground2D(noisy, 24).source_mask is None
 
@@ -174,3 +176,30 @@ def test_bad_calls_are_named(noisy):
             ResidualBackground2D(noisy, **settings)
     with pytest.raises(ValueError, match="have pixels to be used"):
         ResidualBackground2D(np.full((9, 9), np.nan), 3)
+
+
+def bent_skies():
+    """Skies that are bent most at an edge or a corner.
+
+    With the mean error in sigma of the worst side's outer 5 pixels: a straight line
+    beyond the outer nodes has 0.71, 0.38 and 1.05 for the last three.
+    """
+    v, u = np.mgrid[:512, :512] / 511
+    r = np.hypot(u - 0.5, v - 0.5)
+    yield 1000 + 6000 * (u**2 + v**2), 0.15
+    yield 6000 * np.cos(np.arctan(1.4 * r)) ** 4, 0.58
+    yield 1100 + 9000 * np.exp(-np.hypot(u - 1, v - 1) * 3), 0.36
+    yield 500 + 2000 * np.exp(-(u**2 + (v - 0.5) ** 2) / 0.04), 0.75
+
+
+@pytest.mark.parametrize(
+    ("sky", "limit"),
+    list(bent_skies()),
+    ids=["quadratic", "vignetting", "corner", "nebula"],
+)
+def test_the_rim_of_bent_skies(sky, limit):
+    noise = np.sqrt(sky + 25)
+    data = sky + np.random.default_rng(3).normal(0, noise)
+    error = (ResidualBackground2D(data, 30, fwhm=2.5).background - sky) / noise
+    sides = [error[:5], error[-5:], error[:, :5], error[:, -5:]]
+    assert max(abs(side.mean()) for side in sides) < limit

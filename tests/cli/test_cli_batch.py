@@ -136,7 +136,7 @@ def test_files_of_each_image(night):
         (["a.fits", "-o", "{name}.fits", "--overwrite"], "is the input already"),
         (
             ["a.fits", "--box", "5,4", "-o", "x.ecsv"],
-            "--fit-shape must be odd, got 5,4",
+            "--box must be odd, got 5,4",
         ),
         (["a.fits", "--box", "5,5,5", "-o", "x.ecsv"], "give one side or NY,NX"),
         (["a.fits", "--box", "x", "-o", "x.ecsv"], "'--box' / '--fit-shape'"),

@@ -1,5 +1,7 @@
 """``psfphot fit --catalog``: forced photometry and starting values."""
 
+import io
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -83,6 +85,47 @@ def test_forced_at_sky_coordinates(image, tmp_path, make):
     np.testing.assert_allclose(catalog["x_fit"], X, atol=1e-6)
     np.testing.assert_allclose(catalog["y_fit"], Y, atol=1e-6)
     assert_matches(catalog)
+
+
+TEXTS = {
+    "c.tsv": "ra\tdec\n",
+    "c.csv": "name,RA,DEC\n",
+    "sex.cat": "#   1 ALPHA_J2000  Right ascension [deg]\n"
+    "#   2 DELTA_J2000  Declination [deg]\n",
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_of_others(image, tmp_path, name):
+    stars = sky()
+    rows = [
+        (f"{a:.9f}", f"{d:.9f}")
+        for a, d in zip(stars.ra.deg, stars.dec.deg, strict=True)
+    ]
+    mark = {"c.tsv": "\t", "c.csv": ",", "sex.cat": " "}[name]
+    if name == "c.csv":
+        hours = stars.ra.to_string(u.hour, sep=":", precision=6)
+        degrees = stars.dec.to_string(u.deg, sep=":", precision=5, alwayssign=True)
+        rows = [("star", a, d) for a, d in zip(hours, degrees, strict=True)]
+    text = TEXTS[name] + "".join(mark.join(row) + "\n" for row in rows)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    catalog, _ = forced(image, tmp_path / name)
+    np.testing.assert_allclose(catalog["x_fit"], X, atol=2e-5)
+    assert_matches(catalog)
+
+
+def test_the_units_of_sexagesimal_text_are_none(image, tmp_path):
+    stars = sky()
+    table = Table({"RAJ2000": stars.ra.to_string(u.hour, sep=" ", precision=6)})
+    table["DEJ2000"] = stars.dec.to_string(u.deg, sep=" ", precision=5)
+    text = io.BytesIO()
+    table.write(text, format="votable")
+    # As VizieR writes it.
+    old, new = b'name="RAJ2000"', b'name="RAJ2000" unit="&quot;h:m:s&quot;"'
+    (tmp_path / "c.vot").write_bytes(text.getvalue().replace(old, new))
+    catalog, result = forced(image, tmp_path / "c.vot")
+    np.testing.assert_allclose(catalog["y_fit"], Y, atol=2e-5)
+    assert not result.stderr
 
 
 def test_sources_off_the_image_are_flagged_not_lost(image, tmp_path):

@@ -1,5 +1,7 @@
 """``psfphot demo`` and the comparison with the truth."""
 
+import shlex
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -32,7 +34,16 @@ def test_recovery_of_known_offsets():
     assert recovery.n_spurious == 10
     assert recovery.flux_pull.std() == pytest.approx(2, rel=0.1)
     assert recovery.x_pull.std() == pytest.approx(2, rel=0.1)
+    # Of the true positions, unfound ones too, those without another near.
+    x, y = (np.asarray(truth[name]) for name in ("x_0", "y_0"))
+    near = np.hypot(x[:, None] - x, y[:, None] - y) <= 6.0
+    n_isolated = np.count_nonzero((near.sum(axis=1) == 1)[recovery.found])
+    assert 1000 < np.count_nonzero(recovery.isolated) == n_isolated < 1790
+    np.testing.assert_allclose(
+        recovery.snr, (catalog["flux_fit"] / catalog["flux_err"])[10:]
+    )
     lines = "\n".join(describe_recovery(recovery))
+    assert "lie under the others" in lines
     assert "1790 of 2000 true stars found" in lines
 
 
@@ -47,6 +58,7 @@ def test_demo_writes_everything(demo):
     result, directory = demo
     assert result.exit_code == 0, result.output
     names = {"catalog.ecsv", "truth.ecsv", "image.fits", "model.fits", "residual.fits"}
+    names |= {"psf.fits"}
     there = {path.name for path in directory.iterdir()}
     assert there - {"demo.png"} == names
     image = read_image(directory / "image.fits")
@@ -54,6 +66,21 @@ def test_demo_writes_everything(demo):
     model = fits.getdata(directory / "model.fits")
     np.testing.assert_allclose(image.data, residual + model, rtol=1e-4, atol=0.1)
     assert len(QTable.read(directory / "truth.ecsv")) == 300
+
+
+def test_the_printed_line_measures_the_demos_files(demo):
+    result, directory = demo
+    line = result.output.strip().splitlines()[-1]
+    program, *words = shlex.split(line)
+    assert program == "psfphot"
+    again = CliRunner().invoke(main, words)
+    assert again.exit_code == 0, again.output
+    demos, fits_own = (
+        QTable.read(directory / name) for name in ("catalog.ecsv", "fit.ecsv")
+    )
+    assert len(demos) == len(fits_own) > 50
+    for name in ("x_fit", "y_fit", "flux_fit", "flux_err"):
+        np.testing.assert_allclose(fits_own[name], demos[name], rtol=1e-5)
 
 
 def test_demo_recovers_the_truth(demo):

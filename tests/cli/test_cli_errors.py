@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from astropy.io import fits
+from cli_field import make_field
 from click.testing import CliRunner
 
 from psfphot.cli import main
@@ -22,6 +23,12 @@ def field(tmp_path):
     fits.writeto(tmp_path / "stars.fits", stars)
     fits.writeto(tmp_path / "psf.fits", np.eye(9) + 1)
     fits.writeto(tmp_path / "cube.fits", np.zeros((3, 8, 9)))
+    fits.writeto(tmp_path / "flat.fits", np.full((80, 90), 7.0))
+    x, y = np.array([[20.3, 60.1, 40.8], [20.9, 30.4, 60.2]])
+    fits.writeto(tmp_path / "three.fits", make_field(x=x, y=y, flux=[9e3] * 3))
+    sharp = noise.copy()
+    sharp[10::20, 10::20] = 5000
+    fits.writeto(tmp_path / "sharp.fits", sharp)
     (tmp_path / "text.fits").write_text("hello", encoding="utf-8")
     (tmp_path / "there.ecsv").write_text("mine", encoding="utf-8")
     return tmp_path
@@ -40,7 +47,7 @@ CASES = {
     ),
     "bad width": (["stars.fits", "--psf", "gaussian:wide"], "got 'wide'"),
     "oversampling": (["stars.fits", "--psf", "psf.fits"], "--oversampling N"),
-    "even box": (["stars.fits", "--fit-shape", "4"], "--fit-shape must be odd, got 4"),
+    "even box": (["stars.fits", "--fit-shape", "4"], "--box must be odd, got 4"),
     "annulus": (["stars.fits", "--local-bkg", "9", "5"], "INNER below OUTER"),
     "group twice": (["stars.fits", "--group", "5", "--no-group"], "exclude each other"),
     "extension": (["stars.fits", "-o", "out.doc"], "use one of .ecsv, .fits"),
@@ -58,6 +65,19 @@ CASES = {
     "residual": (["stars.fits", "--residual", "r.png"], "unknown extension '.png'"),
     "plot": (["stars.fits", "--plot", "p.gif"], "use one of .png, .pdf, .svg"),
     "region": (["stars.fits", "--region", "r.txt"], "use one of .reg"),
+    "no width": (["stars.fits", "--psf", "airy"], "airy needs its width: airy:FWHM"),
+    "empty PSF": (["stars.fits", "--psf", ""], "--psf must name a file or a formula"),
+    "coordinates": (["stars.fits", "--catalog-coords", "sky"], "give --catalog FILE"),
+    "correction": (
+        ["stars.fits", "--aperture-correction", "0.9"],
+        "--aperture-correction needs a PSF from a file",
+    ),
+    "one value": (["flat.fits"], "every pixel is 7"),
+    "few stars": (
+        ["three.fits", "--psf", "moffat"],
+        "give it, as moffat:FWHM",
+    ),
+    "sharp": (["sharp.fits", "--psf", "gaussian"], "got 0 of 0 isolated ones"),
 }
 
 
@@ -65,6 +85,7 @@ CASES = {
 USAGE = {
     *("bad width", "even box", "annulus", "group twice", "extension", "residual"),
     *("over the input", "twice the same", "plot", "region"),
+    *("no width", "empty PSF", "coordinates", "correction"),
 }
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from psfphot import __version__
 from psfphot.cli import main
-from psfphot.psf import CircularGaussianPRF
+from psfphot.psf import CircularGaussianPRF, SourceGrouper
 
 NOISE, SKY = 1.0, 20.0
 
@@ -96,6 +96,11 @@ def test_catalogue_without_errors(tmp_path, plain, field):
     assert catalog.meta["sky_level"] == pytest.approx(SKY, abs=0.2)
     assert catalog.meta["sky_method"].startswith("surface and meshes")
     assert catalog["group_size"].max() == 2
+    assert catalog.meta["finder"] == "matched"
+    assert catalog.meta["threshold_sigma"] == 5
+    separation = catalog.meta["group_separation"]
+    assert catalog.meta["grouper"] == repr(SourceGrouper(separation))
+    assert catalog.meta["psf"].startswith("circular Gaussian of FWHM 2.5 px")
     for said in ("64 stars above 5 sigma", "3 pixels masked", "MJy / sr", "GLON-CAR"):
         assert said in result.output
 

@@ -138,3 +138,53 @@ def render(shape, psf, x, y, flux, *, width=1.0):
             ]
             image[part] += one_flux * stamp[np.ix_(on_y, on_x)]
     return image
+
+
+@dataclass(frozen=True)
+class Trail:
+    """An even line of light: a strip, seen through a Gaussian PSF.
+
+    ``peak`` is the light in its middle, ``width`` that of the strip (0 for what is
+    narrow), ``angle`` is in degrees, ``bend`` the sagitta's coefficient (the line
+    is ``bend * along**2`` aside), ``length`` infinite by default.
+    """
+
+    x: float
+    y: float
+    angle: float
+    peak: float
+    fwhm: float
+    width: float = 0.0
+    bend: float = 0.0
+    length: float = math.inf
+
+    def place(self, x, y):
+        """How far along and how far aside of the line positions are."""
+        cos, sin = (
+            math.cos(math.radians(self.angle)),
+            math.sin(math.radians(self.angle)),
+        )
+        along = (x - self.x) * cos + (y - self.y) * sin
+        aside = (y - self.y) * cos - (x - self.x) * sin
+        return along, aside - self.bend * along**2
+
+    def light(self, shape):
+        """The image of it."""
+        rows, columns = np.indices(shape)
+        along, aside = self.place(columns, rows)
+        sigma = self.fwhm * _SIGMA_PER_FWHM
+        half = max(self.width, 0.2) / 2
+        across, middle = (
+            _erf((half - d) / sigma / math.sqrt(2)).astype(float)
+            + _erf((half + d) / sigma / math.sqrt(2)).astype(float)
+            for d in (aside, np.zeros(1))
+        )
+        ends = abs(along) - self.length / 2
+        fading = 1 / (1 + np.exp(np.clip(ends / sigma * 1.7, -50, 50)))
+        return self.peak * across / middle * fading
+
+    def covers(self, x, y, margin=0.0):
+        """Whether positions are on it, to half of its light or so much farther."""
+        along, aside = self.place(np.asarray(x), np.asarray(y))
+        half = max(self.width, self.fwhm) / 2 + margin
+        return (abs(aside) < half) & (abs(along) < self.length / 2 + self.fwhm)

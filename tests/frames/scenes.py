@@ -149,8 +149,8 @@ def hst(directory, seed=1, *, n=1500, shape=(600, 1200)):
     return scenes
 
 
-def amateur(directory, seed=1, *, n=60, size=512):
-    """A frame with over-subtracted dark pixels, stripes and skewed noise."""
+def amateur(directory, seed=1, *, n=60, size=512, trails=()):
+    """A frame with over-subtracted dark pixels, stripes, skewed noise, trails."""
     rng = np.random.default_rng([seed, 6])
     psf = Gaussians(((1, 3.0, 3.0),))
     x, y = _scattered(rng, n, (size, size), apart=12)
@@ -158,6 +158,8 @@ def amateur(directory, seed=1, *, n=60, size=512):
     sky = 293 + 4 * np.sin(np.arange(size) / 3)[:, None] * np.ones(size)
     noise = rng.gamma(4, 5.5 / 2, (size, size)) - 11
     data = sky + render((size, size), psf, x, y, flux) + noise
+    for trail in trails:
+        data += trail.light(data.shape)
     j, i = rng.integers(10, size - 10, (2, 200))
     data[j, i] -= rng.uniform(40, 300, 200)
     path = directory / f"amateur{seed}.fits"

@@ -21,7 +21,7 @@ class Missing:
     def __setattr__(self, name: str, value: Any) -> None:
         self()
 
-    def __call__(self, *args: Any, **options: Any) -> None:
+    def __call__(self, *_: Any, **__: Any) -> None:
         pytest.skip(f"missing: {self._name}", allow_module_level=True)
 
     def __iter__(self) -> Any:
@@ -31,7 +31,7 @@ class Missing:
         missing = self
 
         class Base:
-            def __new__(cls, *args: Any, **options: Any) -> Any:
+            def __new__(cls, *_: Any, **__: Any) -> Any:
                 missing()
 
         return (Base,)

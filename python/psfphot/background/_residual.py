@@ -34,7 +34,7 @@ class ResidualBackground2D(BackgroundMaps):
     In a plain mesh (`Background2D`) the gradient within a box counts as noise,
     and the background is flat in the outer half box. Here a polynomial surface is
     fitted robustly to the mesh and subtracted; the mesh of what is left is median
-    filtered, continued in a straight line beyond the edges, interpolated by a
+    filtered, continued as a parabola beyond the edges, interpolated by a
     cubic spline and added; and that again. The noise is the median absolute
     deviation in each box of what is left in the end, as a standard deviation.
 

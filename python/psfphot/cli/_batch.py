@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -286,7 +286,7 @@ def _read_psf(
     words: FitWords, detector: Detector, correction: str | float | None
 ) -> Psf:
     try:
-        return read_psf(
+        psf = read_psf(
             words.psf,
             oversampling=words.oversampling,
             grid_order=words.grid_order,
@@ -296,13 +296,16 @@ def _read_psf(
             aperture_correction=correction,
             detector=detector,
         )
-    except FileFormatError as exc:
-        # What an argument is called in Python is an option here.
-        raise FileFormatError(
-            str(exc)
-            .replace("detector_id", "--detector-id")
-            .replace("grid_order", "--grid-order")
-        ) from exc
+    except ValueError as exc:
+        raise type(exc)(_with_options(str(exc))) from exc
+    return replace(psf, description=_with_options(psf.description))
+
+
+def _with_options(text: str) -> str:
+    """Call options what they are called here, not in Python."""
+    for name in ("detector_id", "grid_order", "aperture_correction"):
+        text = text.replace(name, "--" + name.replace("_", "-"))
+    return text
 
 
 def _sources(

@@ -126,7 +126,7 @@ class Box(ParamType):
             self.fail(msg, param, ctx)
         even = [side for side in sides if side % 2 == 0]
         if even:
-            msg = f"--fit-shape must be odd, got {value}; use {even[0] + 1}"
+            msg = f"--box must be odd, got {value}; use {even[0] + 1}"
             raise UsageFault(msg)
         return sides[0], sides[-1]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from psfphot.cli._errors import one_line_messages
 
@@ -60,7 +62,8 @@ def demo(output_dir: Path, **options: Any) -> None:
 
     The PSFs are those of a telescope like JWST with NIRCam, computed on the
     spot and different all over the detector. Writes the catalogue, the truth,
-    the images and a figure.
+    the images, the grid of PSFs and a figure, and says which psfphot fit
+    measures these files.
     """
     with one_line_messages():
         _demo(output_dir, **options)
@@ -104,6 +107,14 @@ def _demo(
         f"\nwrote {', '.join(names)} into {directory} "
         f"({time.perf_counter() - start:.1f} s in all)"
     )
+    click.echo(f"\nmeasure these files yourself:\n  {_fit_line(directory)}")
+
+
+def _fit_line(directory: Path) -> str:
+    """Say what to type, for a shell, to measure the demo's image."""
+    words = [directory / "image.fits", "--psf", directory / "psf.fits"]
+    words += ["-o", directory / "fit.ecsv", "--overwrite"]
+    return shlex.join(["psfphot", "fit", *map(str, words)])
 
 
 def _write(
@@ -126,7 +137,8 @@ def _write(
     for name, (data, history) in planes.items():
         error = image.error if name == "image.fits" else None
         write_image(directory / name, data, image, history=history, error=error)
-    names = ["catalog.ecsv", "truth.ecsv", *planes]
+    run.exposure.psf.model.write(directory / "psf.fits", overwrite=True)
+    names = ["catalog.ecsv", "truth.ecsv", *planes, "psf.fits"]
     if _draw(directory / "demo.png", run, recovery):
         names.append("demo.png")
     return names
@@ -143,6 +155,13 @@ def _draw(path: Path, run: PhotometryRun, recovery: Recovery) -> bool:
     from psfphot.plotting._recovery import plot_recovery  # noqa: PLC0415
 
     image = run.image
-    figure = plot_recovery(image.data, run.model, run.sky, recovery, unit=image.unit)
+    figure = plot_recovery(
+        np.where(run.exposure.mask, np.nan, image.data),
+        run.model,
+        run.sky,
+        recovery,
+        error=run.exposure.error,
+        unit=image.unit,
+    )
     save_figure(figure, path)
     return True

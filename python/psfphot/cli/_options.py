@@ -35,15 +35,17 @@ _OPTIONS = (
     _needed(
         "--psf",
         required=True,
-        metavar="FILE|gaussian:FWHM",
+        metavar="FILE|FORMULA",
         help="A grid of ePSFs (STPSF or STDPSF), a PSF of PSFEx, one ePSF image (2D "
-        "FITS, with the pixel's response in it), or a Gaussian of this FWHM in pixels.",
+        "FITS, with the pixel's response in it), or gaussian:FWHM, moffat:FWHM[,BETA] "
+        "or airy:FWHM in pixels; gaussian or moffat alone measures the width.",
     ),
     _needed(
         "-o",
         "--output",
         metavar="CATALOG",
-        help="The catalogue to write: .ecsv, .fits, .fits.gz or .parquet.",
+        help="The catalogue to write: .ecsv, .fits, .fits.gz, .csv, .vot, .xml or "
+        ".parquet.",
     ),
     _needed(
         "--output-dir",
@@ -242,7 +244,11 @@ _OPTIONS = (
     ),
     _output("--residual", metavar="FITS", help="Write the image without its stars."),
     _output("--model", metavar="FITS", help="Write the fitted stars, without sky."),
-    _output("--plot", metavar="PNG|PDF|SVG", help="Draw image, model and residual."),
+    _output(
+        "--plot",
+        metavar="PNG|PDF|SVG",
+        help="Draw image, model and the residual in sigma.",
+    ),
     _output(
         "--region",
         metavar="REG",

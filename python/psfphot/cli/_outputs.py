@@ -117,5 +117,7 @@ class Outputs:
 
             # What was masked, for whatever cause, is painted as what is no number.
             data = np.where(run.exposure.mask, np.nan, image.data)
-            figure = plot_residual(data, run.model, run.sky, unit=image.unit)
+            figure = plot_residual(
+                data, run.model, run.sky, error=run.exposure.error, unit=image.unit
+            )
             save_figure(figure, self.plot)

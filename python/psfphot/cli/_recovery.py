@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline import Recovery
 
+#: The S/N above which the errors of isolated stars are their photons' alone.
+_BRIGHT = 50
+
 
 def describe_recovery(recovery: Recovery) -> list[str]:
     """Tabulate the recovery by magnitude.
@@ -37,15 +40,28 @@ def describe_recovery(recovery: Recovery) -> list[str]:
         stars = np.floor(recovery.true_magnitude) == bright
         if stars.any():
             lines.append(_row(recovery, bright, stars))
-    every = np.ones(len(recovery.magnitude), dtype=bool)
-    lines.append("")
-    for title, chosen in (("all", every), ("alone, no flag", recovery.alone)):
+    return [*lines, "", *_describe_pulls(recovery)]
+
+
+def _describe_pulls(recovery: Recovery) -> list[str]:
+    """Tabulate the pulls of all, and say why they are not 1."""
+    lines = ["width of the pulls (1 if the errors are right)   stars   flux  position"]
+    bright = recovery.isolated & (recovery.snr > _BRIGHT)
+    for title, chosen in (
+        ("all", np.ones(len(recovery.magnitude), dtype=bool)),
+        ("in no group, no flag", recovery.alone),
+        (f"isolated in truth, above {_BRIGHT} sigma", bright),
+    ):
         flux, position = _pulls(recovery, chosen)
-        lines.append(
-            f"width of the pulls, {title} ({np.count_nonzero(chosen)} stars): "
-            f"flux {flux:.2f}, position {position:.2f} (1 if the errors are right)"
-        )
-    return lines
+        n = np.count_nonzero(chosen)
+        lines.append(f"  {title:<44}{n:8d} {flux:6.2f} {position:9.2f}")
+    n_missed = np.count_nonzero(~recovery.found)
+    why = (
+        f"Where it is above 1: errors know the pixels' noise, not the {n_missed} stars "
+        "without a row (too faint, or too near another) that lie under the others; "
+        "the last line is of stars that no other is near."
+    )
+    return [*lines, why]
 
 
 def _row(recovery: Recovery, bright: float, stars: NDArray[np.bool_]) -> str:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from psfphot.io import FitsImage, Psf
     from psfphot.pipeline import PhotometryRun, PsfCheck
 
+#: Widths that differ by less are not what is wrong with a PSF.
+_SAME_WIDTH = 0.05
+
 
 def describe_psf(psf: Psf) -> list[str]:
     """Describe the PSF in one line."""
@@ -30,8 +33,9 @@ def describe_image(image: FitsImage) -> list[str]:
     )
     masked = f"{np.count_nonzero(image.mask)} pixels masked"
     lines = [_line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}")]
-    if image.n_masked.keys() - {"not finite"}:
-        counts = ", ".join(f"{n} {what}" for what, n in image.n_masked.items())
+    counted = {what: n for what, n in image.n_masked.items() if n}
+    if counted.keys() - {"not finite"}:
+        counts = ", ".join(f"{n} {what}" for what, n in counted.items())
         lines.append(_line("masked", f"{counts} (a pixel may count twice)"))
     return lines
 
@@ -133,6 +137,11 @@ def _describe_psf_of(run: PhotometryRun) -> list[str]:
 def _describe_mismatch(psf: Psf, check: PsfCheck) -> str:
     if check.measured_fwhm is None:
         return "the PSF does not fit the stars: their fluxes are off; check --psf"
+    if abs(check.measured_fwhm / psf.fwhm - 1) < _SAME_WIDTH:
+        return (
+            f"the PSF does not fit the stars: its FWHM is right ({psf.fwhm:.2f} px), "
+            f"its shape is not; try --psf {check.option}"
+        )
     return (
         f"the PSF does not fit the stars: its FWHM is {psf.fwhm:.2f} px, theirs "
         f"{check.measured_fwhm:.2f} px; try --psf {check.option}"

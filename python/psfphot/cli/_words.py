@@ -89,6 +89,12 @@ class FitWords:
         if self.forced and self.catalog is None:
             msg = "--forced needs the positions: give --catalog FILE"
             raise UsageFault(msg)
+        if self.catalog_coords != "auto" and self.catalog is None:
+            msg = "--catalog-coords needs a catalogue: give --catalog FILE"
+            raise UsageFault(msg)
+        if not self.psf:
+            msg = "--psf must name a file or a formula, got nothing"
+            raise UsageFault(msg)
         if self.output is None and self.output_dir is None:
             msg = (
                 "nothing says where the catalogue goes: give -o CATALOG or --output-dir"

@@ -59,9 +59,11 @@ def as_formula(spec: str) -> tuple[Any, str] | None:
         If the numbers are none, not positive or too many.
     """
     kind, colon, text = spec.partition(":")
-    if not colon or kind.lower() not in _FORMULAS:
+    if kind.lower() not in _FORMULAS:
         return None
     make, form, most = _FORMULAS[kind.lower()]
+    if not colon:
+        raise ValueError(f"{kind} needs its width: {form}")
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:

@@ -219,7 +219,7 @@ def read_psf(
         model = correction.apply(model)
         description += f", {correction.description}"
     elif hasattr(model, "meta") and normalisation_radius(model) is not None:
-        description += ", so fluxes are not total"
+        description += ", so fluxes are not total (aperture_correction makes them so)"
     return Psf(model, description, measure_fwhm(model), is_formula=formula is not None)
 
 

@@ -131,7 +131,10 @@ def place_sources(
         msg = f"{image.name}: has no WCS to place {name}'s {' and '.join(sky)}"
     else:
         lacks = wanted.get(coordinates, "neither x and y nor ra and dec")
-        msg = f"{name}: has {lacks}; it has {_names(sources)}"
+        msg = (
+            f"{name}: has {lacks}; it has {_names(sources)} (rename the columns of "
+            "pixels to x and y if they count from 0, X_IMAGE and Y_IMAGE if from 1)"
+        )
     raise FileFormatError(msg)
 
 

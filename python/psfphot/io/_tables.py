@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io.registry import IORegistryError
-from astropy.table import QTable
+from astropy.table import Column, QTable
 
 from psfphot.io._catalogs import require_parquet
 from psfphot.io._errors import FileFormatError
@@ -23,6 +23,7 @@ _TEXT = {
     ".csv": "ascii.csv",
     ".txt": "ascii",
     ".dat": "ascii",
+    ".tsv": "ascii.tab",
     ".vot": "votable",
 }
 
@@ -78,6 +79,11 @@ def read_sources(path: str | os.PathLike[str]) -> QTable:
     if len(table) == 0:
         msg = f"{path}: the catalogue has no rows"
         raise FileFormatError(msg)
+    for name in table.colnames:
+        column = table[name]
+        # VizieR gives sexagesimal text the unit "h:m:s", which is none.
+        if isinstance(column, Column) and column.dtype.kind in "SUO":
+            column.unit = None
     return table
 
 

@@ -12,6 +12,7 @@ from psfphot.io import (
     add_snr,
     correct_pixel_area,
 )
+from psfphot.psf import SourceGrouper
 
 if TYPE_CHECKING:
     from psfphot.io import ZeroPoint
@@ -64,6 +65,7 @@ def make_catalog(
         "masked": exposure.masks.counts,
         "positions": positions or "from the finder",
         "positions_fixed": settings.forced,
+        "grouper": _grouper(start.meta.get("group_separation")),
         "group_separation": start.meta.get("group_separation"),
         "local_bkg_radii": settings.local_bkg and list(settings.local_bkg),
         "max_shift": settings.max_shift and list(settings.max_shift),
@@ -78,3 +80,8 @@ def make_catalog(
     if zero_point.value is not None:
         add_magnitudes(catalog, zero_point)
     return catalog
+
+
+def _grouper(separation: float | None) -> str | None:
+    """Name what grouped the stars as `~psfphot.psf.PSFPhotometry` does its own."""
+    return None if separation is None else repr(SourceGrouper(separation))

@@ -44,7 +44,7 @@ def find_companions(
         reach = stars.radius[k] + 2 * wings.fwhm
         rows, columns = window = wings.window(stars.x[k], stars.y[k], reach)
         rest = wings.data[window] - model[window]
-        above = np.where(wings.excluded[window], 0.0, rest / wings.error[window])
+        above = np.where(wings.excluded[window], 0.0, rest / wings.errors_in(window))
         peaks = _peaks(above)
         if not peaks[0].size:
             continue

@@ -166,15 +166,17 @@ def decide_stars(
 
 def _with_their_blobs(stars: StarList, cores: Cores) -> StarList:
     """Let companions that are in a blob be stars of it."""
-    blob = stars.blob.copy()
-    radius = stars.radius.copy()
-    companions = np.flatnonzero(~stars.is_saturated)
-    inside = np.stack([np.round(stars.y), np.round(stars.x)], axis=1)
-    for k in companions:
-        for number, core in zip(cores.blob, cores.radius, strict=True):
-            y, x = cores.blobs[number]
-            if ((y == inside[k, 0]) & (x == inside[k, 1])).any():
-                blob[k], radius[k] = number, core
+    blob, radius = stars.blob.copy(), stars.radius.copy()
+    inside = {
+        pixel: int(number)
+        for number in np.unique(cores.blob)
+        for pixel in zip(*(at.tolist() for at in cores.blobs[number]), strict=True)
+    }
+    radius_of = dict(zip(cores.blob.tolist(), cores.radius.tolist(), strict=True))
+    for k in np.flatnonzero(~stars.is_saturated):
+        number = inside.get((round(stars.y[k]), round(stars.x[k])))
+        if number is not None:
+            blob[k], radius[k] = number, radius_of[number]
     return replace(stars, blob=blob, radius=radius)
 
 
@@ -267,7 +269,7 @@ class _Blob:
         y, x = self.pixels
         every = max(1, x.size // MOST_PLACES)
         x_more, y_more, flux = self.wings.best_of(
-            values, x[::every].astype(float), y[::every].astype(float), self.window
+            values, x[::every], y[::every], self.window
         )
         if not np.isfinite(flux):
             return None

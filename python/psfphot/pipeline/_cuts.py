@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._core import near_pairs
 from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.psf import PSF_FLAGS
 
@@ -84,14 +85,12 @@ def find_no_stars(
 def _seconds(x: Any, y: Any, flux: Any, fwhm: float) -> NDArray[np.bool_]:
     """Tell the rows that have a brighter one within half a FWHM."""
     second = np.zeros(len(x), dtype=bool)
-    order = np.argsort(y, kind="stable")
-    order = order[np.isfinite(x[order]) & np.isfinite(y[order])]
-    ahead = np.searchsorted(y[order], y[order] + _ONE_STAR * fwhm, side="right")
-    for k in np.flatnonzero(ahead > np.arange(len(order)) + 1):
-        one = order[k]
-        for other in order[k + 1 : ahead[k]]:
-            if np.hypot(x[one] - x[other], y[one] - y[other]) < _ONE_STAR * fwhm:
-                second[one if flux[one] < flux[other] else other] = True
+    known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    at = np.column_stack([x[known], y[known]])
+    one, other = (known[k] for k in near_pairs(at, at, _ONE_STAR * fwhm))
+    # Of equal ones the last.
+    is_second = (flux[one] < flux[other]) | ((flux[one] == flux[other]) & (one > other))
+    second[one[is_second]] = True
     return second
 
 

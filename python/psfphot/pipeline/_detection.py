@@ -35,6 +35,11 @@ class NoStarsError(ValueError):
             f"{finding}; lower threshold, or check fwhm of the settings and the PSF"
         )
 
+    @classmethod
+    def above(cls, threshold: float, exposure: Exposure) -> NoStarsError:
+        """Make the error of an image without stars above a threshold."""
+        return cls(f"{exposure.image.name}: no stars above {threshold:g} sigma")
+
     def __reduce__(self) -> tuple[type[NoStarsError], tuple[str]]:
         # By default the message would be the argument.
         return type(self), (self.finding,)
@@ -82,14 +87,16 @@ def find_stars(
         warnings.simplefilter("ignore", NoDetectionsWarning)
         stars = find(exposure, data, error, threshold)
     if stars is None or len(stars) == 0:
-        finding = f"{exposure.image.name}: no stars above {threshold:g} sigma"
-        raise NoStarsError(finding)
+        raise NoStarsError.above(threshold, exposure)
     return stars
 
 
 #: Stars too faint to find make the filtered image noisier, too: by 1.03 to 1.13 in
 #: fields of 1,500 stars a square of 1000 pixels. More than this is correlated noise.
 _CORRELATED = 1.2
+
+#: Of fewer pixels a single star may be the better part.
+_LEAST_VALUES = 1000
 
 #: The middle of the image, pixels on a side, in which that is measured.
 _MIDDLE = 1024
@@ -125,7 +132,7 @@ def excess_noise(exposure: Exposure, data: NDArray[Any], error: NDArray[Any]) ->
     finder = _matched_finder(exposure, exposure.settings.threshold)
     snr = finder.maps(data[middle], mask=mask, error=error[middle]).snr
     values = snr[np.isfinite(snr)]
-    if values.size == 0:
+    if values.size < _LEAST_VALUES:
         return 1.0
     factor = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     return factor if factor > _CORRELATED else 1.0

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: What the pixels that `mask_cosmic_rays` masks are called in the report.
+COSMIC_RAYS = "cosmic rays and hot pixels"
+
+
 class PixelMasks:
     """The pixels that are left out, by what is wrong with them.
 

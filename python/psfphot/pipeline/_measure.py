@@ -119,8 +119,9 @@ def measure_exposure(
     data = exposure.subtract_sky()
     light = None
     if saturated is not None:
-        light = saturated.model
-        data = data - light
+        # In single precision where the image is.
+        light = saturated.model.astype(data.dtype, copy=False)
+        data -= light
     passes = find_and_fit(exposure, data, clock, known=light, progress_bar=progress_bar)
     table = with_saturated(passes.table, saturated)
     catalog = make_catalog(table, exposure, passes.start, zero_point)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, vstack
 
+from psfphot._core import near_pairs
 from psfphot.pipeline._cuts import (
     find_no_stars,
     flag_low,
@@ -21,8 +22,11 @@ from psfphot.pipeline._detection import (
 )
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._noise import highest_neighbour, pixel_errors
 from psfphot.pipeline._starts import start_from_detections
+from psfphot.pipeline._trails import Trails, find_trails, flag_on_trails, mask_trails
+from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +65,8 @@ class Passes:
         stripes or resampling correlate them; the threshold was raised by it.
     dropped : dict
         How many rows were dropped by which rule, the first that applied.
+    trails : `Trails` or `None`
+        The trails that were masked; `None` without.
     """
 
     table: QTable
@@ -70,6 +76,7 @@ class Passes:
     mismatch: float = _LEAST_MISMATCH
     excess_noise: float = 1.0
     dropped: dict[str, int] = field(default_factory=dict)
+    trails: Trails | None = None
 
 
 def find_and_fit(
@@ -81,6 +88,9 @@ def find_and_fit(
     progress_bar: bool = False,
 ) -> Passes:
     """Find stars in two passes and fit them.
+
+    Trails that cut into detections are masked in either pass, and their light is
+    taken off the stars that they cross.
 
     The stars above 30 sigma are found, fitted and subtracted; then all others are
     searched for in what is left, whose noise holds the photons of the bright ones
@@ -109,38 +119,87 @@ def find_and_fit(
     NoStarsError
         If there are none.
     """
-    known = np.zeros((1, 1)) if known is None else known
     exposure.error = pixel_errors(exposure)
-    first = _bright_pass(exposure, data, clock)
-    light = known if first is None else known + first.light
+    first, trails = _bright_pass(exposure, data, clock)
     mismatch = _LEAST_MISMATCH if first is None else first.mismatch
     found = [] if first is None else [first.start]
-    is_sharp, excess = np.zeros(0, dtype=bool), 1.0
+    # One value, without known stars.
+    light = np.zeros((1, 1), data.dtype) if known is None else known
+    light = light if trails is None else light + trails.light
+    light = light if first is None else light + first.light
+    is_sharp = is_close = np.zeros(0, dtype=bool)
+    excess = 1.0
     with clock.step("find"):
         exposure.error = pixel_errors(exposure, np.broadcast_to(light, data.shape))
-        rest = data if first is None else data - first.light
-        # One value each, without known stars.
+        rest = data if trails is None else data - trails.light
+        rest = rest if first is None else rest - first.light
         ring = highest_neighbour(light) if light.size > 1 else light
         noise = np.hypot(exposure.error, mismatch * ring)
-        try:
-            threshold = exposure.settings.threshold
-            # Above that the bright stars themselves are still there, and noise.
-            if threshold < _BRIGHT:
-                excess = excess_noise(exposure, rest, noise)
-                threshold *= excess
-            stars = find_stars(exposure, data=rest, error=noise, threshold=threshold)
+        threshold = exposure.settings.threshold
+        # Above that the bright stars themselves are still there, and noise.
+        if threshold < _BRIGHT:
+            excess = excess_noise(exposure, rest, noise)
+            threshold *= excess
+        bright = 0.0 if first is None else first.light
+        stars, fainter = _find(exposure, rest, noise, threshold, bright)
+        if fainter is not None:
+            found = [start[~fainter.hides(start)] for start in found]
+            trails = fainter.joined(trails)
+        if stars is not None:
             is_sharp = sharper_than_stars(stars, exposure.psf)
-            found.append(start_from_detections(stars[~is_sharp]))
-        except NoStarsError:
-            if first is None:
-                raise
+            more = start_from_detections(stars[~is_sharp])
+            is_close = _close_to(more, found, exposure.settings.min_separation)
+            found.append(more[~is_close])
+        if not sum(map(len, found)):
+            raise NoStarsError.above(threshold, exposure)
+    if trails is not None:
+        data = data - trails.light
     start = vstack(found, metadata_conflicts="silent")
     start["id"] = np.arange(1, len(start) + 1)
     passes = _fit(exposure, data, start, clock, progress_bar=progress_bar)
     passes.n_bright = 0 if first is None else len(first.start)
     passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
-    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+    passes.dropped["too close to a bright star"] = int(np.count_nonzero(is_close))
+    passes = _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+    passes.trails = trails
+    flag_on_trails(passes.table, trails)
+    return passes
+
+
+def _find(
+    exposure: Exposure,
+    data: NDArray[Any],
+    error: NDArray[Any],
+    threshold: float,
+    subtracted: NDArray[Any] | float = 0.0,
+) -> tuple[QTable | None, Trails | None]:
+    """Find stars, and again without the trails that were cut into some."""
+    trails = None
+    try:
+        stars = find_stars(exposure, data=data, error=error, threshold=threshold)
+        trails = find_trails(
+            exposure, data, error, stars, threshold, subtracted=subtracted
+        )
+        if trails is not None:
+            mask_trails(exposure, trails)
+            data = data - trails.light
+            stars = find_stars(exposure, data=data, error=error, threshold=threshold)
+    except NoStarsError:
+        return None, trails
+    return stars, trails
+
+
+def _close_to(
+    start: QTable, known: list[QTable], separation: float
+) -> NDArray[np.bool_]:
+    """Tell which detections are nearer to a known star than any two may be."""
+    is_close = np.zeros(len(start), dtype=bool)
+    at = np.column_stack([start["x_init"], start["y_init"]])
+    for stars in known:
+        others = np.column_stack([stars["x_init"], stars["y_init"]])
+        is_close[near_pairs(at, others, separation)[0]] = True
+    return is_close
 
 
 @dataclass(eq=False)
@@ -152,28 +211,36 @@ class _BrightPass:
 
 def _bright_pass(
     exposure: Exposure, data: NDArray[Any], clock: Clock
-) -> _BrightPass | None:
+) -> tuple[_BrightPass | None, Trails | None]:
     """Fit the bright stars; `None` where there are none."""
     with clock.step("find"):
-        try:
-            threshold = max(_BRIGHT, exposure.settings.threshold)
-            stars = find_stars(exposure, data=data, threshold=threshold)
-        except NoStarsError:
-            return None
+        threshold = max(_BRIGHT, exposure.settings.threshold)
+        stars, trails = _find(exposure, data, pixel_errors(exposure), threshold)
+    if stars is None:
+        return None, trails
+    if trails is not None:
+        data = data - trails.light
     start = start_from_detections(stars)
     start["id"] = np.arange(1, len(start) + 1)
     passes = _fit(exposure, data, start, clock)
     with clock.step("fit"):
-        light = np.asarray(passes.photometry.make_model_image(exposure.shape))
+        render = LightImages(
+            exposure.psf.model, exposure.sky.rms, exposure.settings.n_threads
+        )
+        columns = (np.asarray(passes.table[f"{n}_fit"]) for n in ("x", "y", "flux"))
+        light = render(*columns).astype(data.dtype, copy=False)
     fitted = QTable({"x_init": passes.table["x_fit"], "y_init": passes.table["y_fit"]})
     is_known = np.isfinite(fitted["x_init"]) & np.isfinite(fitted["y_init"])
-    return _BrightPass(fitted[is_known], light, _mismatch(passes.table))
+    first = _BrightPass(fitted[is_known], light, _mismatch(passes.table))
+    return first, trails
 
 
 def _mismatch(table: QTable) -> float:
     """Measure how far the PSF is off, on the brighter of the stars."""
     flux, qfit, flags = (np.asarray(table[n]) for n in ("flux_fit", "qfit", "flags"))
-    good = np.isfinite(flux) & (flux > 0) & np.isfinite(qfit) & (flags & ~1 == 0)
+    harmless = PSF_FLAGS.N_PIXELS_FIT_PARTIAL | PSF_FLAGS.NEIGHBOUR_IN_BOX
+    good = np.isfinite(flux) & (flux > 0) & np.isfinite(qfit)
+    good &= flags & ~harmless == 0
     if not good.any():
         return _LEAST_MISMATCH
     limit = np.percentile(flux[good], _BRIGHTER)
@@ -222,7 +289,11 @@ def _without_no_stars(
             passes.dropped[rule] = passes.dropped.get(rule, 0) + n
             counted |= rows
         if bad.all():
-            msg = f"{exposure.image.name}: no star is left of {len(bad)} detections"
+            rules = ", ".join(f"{rule}: {n}" for rule, n in passes.dropped.items() if n)
+            msg = (
+                f"{exposure.image.name}: no star is left of {len(bad)} detections "
+                f"({rules})"
+            )
             raise NoStarsError(msg)
         kept = passes.table[~bad]
         start = QTable({"x_init": kept["x_fit"], "y_init": kept["y_fit"]})

@@ -67,7 +67,10 @@ def measure_image_psf(image: FitsImage, psf: Psf, n_threads: int | None = None) 
             n_threads=n_threads,
         )
     except ValueError as exc:
-        msg = f"{image.name}: the PSF's width cannot be measured: {exc}"
+        msg = (
+            f"{image.name}: the PSF's width cannot be measured: {exc}; give it, as "
+            f"{kind}:FWHM, or a PSF from a file"
+        )
         raise ValueError(msg) from exc
     beta = "" if np.isnan(measured.beta) else f", beta {measured.beta:.2f}"
     width = measure_fwhm(measured.model)

@@ -9,6 +9,7 @@ import numpy as np
 
 from psfphot.matching import match_positions
 from psfphot.pipeline._simulation import to_magnitude
+from psfphot.psf import SourceGrouper
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 #: What was fitted, and what it is called in the truth.
 _TRUE = {"x_fit": "x_0", "y_fit": "y_0", "flux_fit": "flux"}
 _COLUMNS = (*_TRUE, "x_err", "y_err", "flux_err")
+
+#: A star is isolated if no other true one is nearer than so many radii of the match.
+_ISOLATED = 6.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Recovery:
         difference divided by its quoted error.
     alone : 1D bool array
         Which of those found are in no group and have no flag.
+    isolated : 1D bool array
+        Which of those found have no flag, and no other true star, found or not,
+        within 6 radii of the match.
+    snr : 1D array
+        Of those found, fitted flux / its quoted error.
     """
 
     true_magnitude: Values
@@ -52,6 +61,8 @@ class Recovery:
     y_offset: Values
     y_pull: Values
     alone: NDArray[np.bool_]
+    isolated: NDArray[np.bool_]
+    snr: Values
 
 
 def compare_with_truth(catalog: QTable, truth: QTable, radius: float) -> Recovery:
@@ -87,6 +98,8 @@ def compare_with_truth(catalog: QTable, truth: QTable, radius: float) -> Recover
     magnitude = to_magnitude(true["flux"])
     found = np.zeros(len(truth), dtype=bool)
     found[in_truth] = True
+    groups = np.asarray(SourceGrouper(_ISOLATED * radius)(true["x_0"], true["y_0"]))
+    is_isolated = (np.bincount(groups)[groups] == 1)[in_truth]
     size, flags = (np.asarray(catalog[name])[at] for name in ("group_size", "flags"))
     return Recovery(
         true_magnitude=magnitude,
@@ -100,4 +113,6 @@ def compare_with_truth(catalog: QTable, truth: QTable, radius: float) -> Recover
         y_offset=difference["y_fit"],
         y_pull=pull["y_fit"],
         alone=(size == 1) & (flags == 0),
+        isolated=is_isolated & (flags == 0),
+        snr=fit["flux_fit"][at] / error["flux_fit"],
     )

@@ -15,10 +15,9 @@ from psfphot.pipeline._blobs import lowest_of_component
 from psfphot.pipeline._companions import find_companions, without_merged
 from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
 from psfphot.pipeline._cores import find_cores
+from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._wings import Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
-from psfphot.psf._models.convert import to_core
-from psfphot.psf._rendering.rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -32,14 +31,8 @@ REACH = 2.0
 # of each blob decided.
 ROUNDS = 2
 
-# For the median noise of an image every so many rows and columns do.
-SPARSE = 8
-
 # How far a fit may go from where it starts, in pixels.
 FARTHEST = 2.0
-
-# A star's wings end where they are this part of the noise.
-FAINT = 0.1
 
 
 @dataclass(frozen=True)
@@ -120,33 +113,36 @@ def fit_saturated_stars(
     ValueError
         If shapes do not go together, or ``fwhm`` or ``mismatch`` is not positive.
     """
-    noise = np.broadcast_to(np.asarray(noise, float), np.shape(data))
+    noise = np.broadcast_to(np.asarray(noise), np.shape(data))
     frame = as_frame(data, noise if error is None else error, mask)
-    bad = ~np.isfinite(frame.data) | ~(np.asarray(frame.error) > 0)
-    bad |= ~np.isfinite(np.asarray(frame.error))
+    errors = np.asarray(frame.error)
+    bad = ~(np.isfinite(frame.data) & (errors > 0) & (errors < np.inf))
     if frame.mask is not None:
         bad |= frame.mask
     with np.errstate(divide="ignore", invalid="ignore"):
         above = frame.data / noise
     cores = find_cores(saturation.pixels, bad | saturation.pixels, above)
     wings = Wings(
-        np.where(bad, 0.0, frame.data),
-        np.where(bad, 1.0, np.asarray(frame.error, float)),
+        np.where(bad, 0, frame.data),
+        np.where(bad, 1, errors),
         bad | saturation.mask,
         psf_model,
         fwhm=as_positive(fwhm, "fwhm"),
         mismatch=as_positive(mismatch, "mismatch"),
     )
-    error_map = np.where(bad, 1.0, np.asarray(frame.error, float))
-    fitter = _Fitter(wings, error_map, noise, n_threads)
+    fitter = _Fitter(wings, noise, n_threads)
     stars = start_stars(wings, cores)
     if not len(stars):
         return SaturatedStars(
             QTable(), np.zeros(noise.shape), np.zeros(noise.shape, bool)
         )
     for _ in range(ROUNDS):
-        stars = fitter.with_companions(fitter.fit(stars)[0])
-        stars = decide_stars(wings, stars, cores, fitter.image(stars))
+        fitted = fitter.fit(stars)[0]
+        stars, light = fitter.with_companions(fitted)
+        stars = decide_stars(wings, stars, cores, light)
+        before, after = np.sort(fitted.flux), np.sort(stars.flux)
+        if np.array_equal(before, after, equal_nan=True):
+            break
     stars, table = fitter.fit(stars)
     stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
     table["id"] = np.arange(len(table)) + 1
@@ -160,65 +156,30 @@ class _Fitter:
     """Joint fits of all stars, whose far wings are subtracted."""
 
     def __init__(
-        self,
-        wings: Wings,
-        error: NDArray[np.float64],
-        noise: NDArray[np.float64],
-        n_threads: int | None,
+        self, wings: Wings, noise: NDArray[Any], n_threads: int | None
     ) -> None:
         self.wings = wings
-        self.error = error
-        self.noise = float(np.median(noise[::SPARSE, ::SPARSE]))
         self.n_threads = n_threads
-        self.core_psf = to_core(wings.psf_model)
-        self._data, self._error = wings.data.copy(), error.copy()
-        self._boxes, self._edges = self._supports()
+        self._render = LightImages(wings.psf_model, noise, n_threads, is_wide=True)
+        self._data, self._error = wings.data.copy(), wings.error.copy()
 
-    def image(self, stars: StarList, boxes: NDArray[np.int64] | None = None) -> Any:
+    def image(
+        self, stars: StarList, boxes: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """Render the stars over the whole PSF, or each in a box of its own."""
-        shape = self.wings.data.shape
-        if boxes is None:
-            boxes = self._boxes_of(stars)
-        some = np.isfinite(stars.flux)
-        if not some.any():
-            return np.zeros(shape)
-        return render_model_image(
-            shape,
-            self.core_psf,
-            stars.x[some],
-            stars.y[some],
-            stars.flux[some],
-            box_shape=boxes[some],
-            n_threads=self.n_threads,
-        )
+        return self._render(stars.x, stars.y, stars.flux, boxes)
 
-    def _supports(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return boxes of the PSF, and the light at their edges for a flux of 1."""
-        box = np.array(
-            [side + 1 - side % 2 for side in rendering_box(self.wings.psf_model)]
-        )
-        ny, nx = self.wings.data.shape
-        boxes, edges = [], []
-        while True:
-            boxes.append(box)
-            x = nx // 2 + int(box.max()) // 2 + 1
-            pixel = slice(ny // 2, ny // 2 + 1), slice(x, x + 1)
-            edges.append(float(self.wings.stamp(nx // 2, ny // 2, pixel)[0, 0]))
-            if edges[-1] <= 0 or box.max() > 2 * max(ny, nx):
-                return np.array(boxes), np.array(edges)
-            box = 2 * (3 * box // 4) + 1
+    def with_companions(self, stars: StarList) -> tuple[StarList, NDArray[np.float64]]:
+        """Add the stars that are seen in the boxes once all others are subtracted.
 
-    def _boxes_of(self, stars: StarList) -> NDArray[np.int64]:
-        """Return boxes beyond which the wings are below the noise."""
-        flux = np.where(np.isfinite(stars.flux), stars.flux, 0)
-        bright = flux[:, None] * self._edges > FAINT * self.noise
-        number = np.minimum(bright.sum(axis=1), len(self._boxes) - 1)
-        return np.asarray(self._boxes[number])
-
-    def with_companions(self, stars: StarList) -> StarList:
-        """Add the stars that are seen in the boxes once all others are subtracted."""
+        Returns all, and their image.
+        """
         stars = without_merged(stars, self.wings.fwhm)
-        return stars + find_companions(stars, self.image(stars), self.wings)
+        light = self.image(stars)
+        more = find_companions(stars, light, self.wings)
+        if len(more):
+            light += self.image(more)
+        return stars + more, light
 
     def fit(self, stars: StarList) -> tuple[StarList, QTable]:
         """Fit all stars once, from where they are."""
@@ -265,7 +226,7 @@ class _Fitter:
             box = self.wings.window(x, y, int(reach) + 2)
             self._data[box] = self.wings.data[box] - (model[box] - near[box])
             self._error[box] = np.hypot(
-                self.error[box], self.wings.mismatch * model[box]
+                self.wings.error[box], self.wings.mismatch * model[box]
             )
         return self._data, self._error
 

@@ -25,6 +25,9 @@ HOLE_RIM = 20.0
 # An image is full where it is so many standard deviations above the sky.
 CLEARLY_ABOVE = 20.0
 
+# What may be saturated before the sky is known is less than this part of an image.
+MOST_FULL = 0.2
+
 
 @dataclass(frozen=True)
 class Saturation:
@@ -110,7 +113,8 @@ def find_saturation(
     bad = ~np.isfinite(image)
     if (masked := as_mask(mask, image.shape)) is not None:
         bad |= masked
-    above = (image - np.asarray(sky)) / np.asarray(noise)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = (image - np.asarray(sky)) / np.asarray(noise)
     given = None if level is None else as_finite(level, "level")
     if quality_saturated is not None:
         given_mask = as_mask(quality_saturated, image.shape, "quality_saturated")
@@ -127,20 +131,61 @@ def find_saturation(
     return Saturation(pixels, grow(pixels), full, cause, n_holes)
 
 
+def likely_saturated(
+    image: NDArray[Any],
+    mask: NDArray[np.bool_],
+    level: float | None,
+    quality_saturated: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_] | None:
+    """Tell the pixels that may be saturated, before the sky is known.
+
+    Holes in stars are not among them.
+
+    Parameters
+    ----------
+    image : 2D ndarray
+        The image with its sky.
+    mask : 2D ndarray of bool
+        `True` for pixels without data.
+    level, quality_saturated
+        As for `find_saturation`.
+
+    Returns
+    -------
+    2D ndarray of bool or None
+        With their neighbours; `None` where there are none, or so many that they
+        may be the sky itself.
+    """
+    if quality_saturated is not None:
+        pixels = np.asarray(quality_saturated)
+    else:
+        bad = mask | ~np.isfinite(image)
+        full, cause = _level(image, bad, None, level)
+        if full is None or cause == "none":
+            return None
+        pixels = (image >= full) & ~bad
+    is_some = 0 < np.count_nonzero(pixels) < MOST_FULL * pixels.size
+    return grow(pixels) if is_some else None
+
+
 def _level(
     image: NDArray[Any],
     bad: NDArray[np.bool_],
-    above: NDArray[Any],
+    above: NDArray[Any] | None,
     given: float | None,
 ) -> tuple[float | None, Literal["level", "pile-up", "none"]]:
-    """Tell from which value on pixels are saturated, and how that is known."""
+    """Tell from which value on pixels are saturated, and how that is known.
+
+    A pile-up must be clearly above the sky, where that is known.
+    """
     if bad.all():
         return given, "none" if given is None else "level"
-    highest = float(image[~bad].max())
+    highest = float(np.where(bad, -np.inf, image).max())
     if given is not None and highest >= given:
         return given, "level"
     at = (image == highest) & ~bad
-    if at.sum() >= PILE_UP and np.median(above[at]) > CLEARLY_ABOVE:
+    is_high = above is None or np.median(above[at]) > CLEARLY_ABOVE
+    if at.sum() >= PILE_UP and is_high:
         return highest, "pile-up"
     return given, "none" if given is None else "level"
 

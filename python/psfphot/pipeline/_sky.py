@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,31 +11,81 @@ from psfphot.background import ResidualBackground2D
 from psfphot.pipeline._sky_maps import SkyMaps
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from psfphot.pipeline._exposure import Exposure
 
 
-def measure_sky(exposure: Exposure) -> SkyMaps:
+#: A noise that is a smaller part of the level may be that of rounding.
+_ROUNDING = 1e-5
+
+#: As many pixels of a smooth map, evenly spaced, tell its median.
+_MANY = 65_536
+
+
+def measure_sky(exposure: Exposure, also: NDArray[np.bool_] | None = None) -> SkyMaps:
     """Measure the background and the noise of its pixels, each as a map.
 
     Parameters
     ----------
     exposure : `Exposure`
         The image; its masked pixels are left out, and so are stars.
+    also : 2D bool array, optional
+        Pixels to be left out that are not masked yet.
 
     Returns
     -------
     sky : `SkyMaps`
         The maps of `~psfphot.background.ResidualBackground2D`, whose box
         follows the width of the stars, and their medians. Nothing is set:
-        ``exposure.sky = measure_sky(exposure)``.
+        ``exposure.sky = measure_sky(exposure)``. Where all pixels are equal the
+        noise is that of the image's own errors.
+
+    Raises
+    ------
+    ValueError
+        If the pixels have no scatter, and the image no errors.
     """
-    settings, mask = exposure.settings, exposure.mask
+    settings = exposure.settings
+    mask = exposure.mask if also is None else exposure.mask | also
     maps = ResidualBackground2D(
         exposure.data, mask=mask, fwhm=settings.fwhm, n_threads=settings.n_threads
     )
     background, rms = np.asarray(maps.background), np.asarray(maps.background_rms)
     good = ~mask
+    if rms.min() <= _ROUNDING * np.abs(background).max():
+        rms = _with_known_noise(exposure, rms, good)
     box = " x ".join(str(int(side)) for side in maps.box_size[::-1])
     method = f"surface and meshes of its residuals, boxes of {box} px, stars masked"
-    level, noise = float(np.median(background[good])), float(np.median(rms[good]))
+    level, noise = (_median(of, good) for of in (background, rms))
     return SkyMaps(level, noise, method, background, rms)
+
+
+def _with_known_noise(
+    exposure: Exposure, rms: NDArray[Any], good: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Take the image's own errors where its pixels have no scatter, or the least."""
+    image, values = exposure.image, exposure.data[good]
+    # The rms of equal pixels may be that of rounding.
+    has_scatter = (rms > 0) & (values.min() < values.max())
+    if has_scatter[good].all():
+        return rms
+    image = exposure.image
+    if image.error is not None:
+        return np.where(has_scatter, rms, image.error).astype(rms.dtype, copy=False)
+    known = rms[good & has_scatter]
+    if known.size:
+        return np.where(has_scatter, rms, known.min())
+    msg = (
+        f"{image.name}: the {values.size} pixels in use have no noise by which a star "
+        f"could stand out (median {np.median(values):g}), and no errors are given"
+    )
+    raise ValueError(msg)
+
+
+def _median(smooth: NDArray[Any], good: NDArray[np.bool_]) -> float:
+    """Tell the median of the good pixels of a map."""
+    step = max(1, math.isqrt(smooth.size // _MANY))
+    some = good[::step, ::step]
+    values = smooth[::step, ::step][some] if some.any() else smooth[good]
+    return float(np.median(values))

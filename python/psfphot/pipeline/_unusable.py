@@ -8,9 +8,13 @@ import numpy as np
 
 from psfphot.background import coverage_mask
 from psfphot.detection import detect_cosmic_rays
-from psfphot.pipeline._mistaken import without_stars
+from psfphot.pipeline._masks import COSMIC_RAYS
 from psfphot.pipeline._noise import pixel_errors
-from psfphot.pipeline._saturation import Saturation, find_saturation
+from psfphot.pipeline._saturation import (
+    Saturation,
+    find_saturation,
+    likely_saturated,
+)
 from psfphot.pipeline._sky import measure_sky
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ def mask_unexposed(exposure: Exposure) -> None:
     Raises
     ------
     ValueError
-        If no pixel is left.
+        If no pixel is left, or all have one value.
     """
     image = exposure.image
     coverage = coverage_mask(
@@ -54,6 +58,10 @@ def mask_unexposed(exposure: Exposure) -> None:
         n_threads=exposure.settings.n_threads,
     )
     known = exposure.mask
+    values = image.data[~known]
+    if values.size and np.all(values == values[0]):
+        msg = f"{image.name}: every pixel is {values[0]:g}: there is nothing to measure"
+        raise ValueError(msg)
     for cause, pixels in coverage.causes.items():
         new = pixels & ~known
         if new.any():
@@ -74,20 +82,35 @@ def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
         The saturated pixels.
     no_data : 2D bool array
         The pixels that were masked before them.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is left, or the pixels have no scatter and no errors.
     """
     no_data = exposure.mask
     image = exposure.image
-    exposure.sky = measure_sky(exposure)
+    level = None if image.saturation is None else image.saturation.value
+    full = likely_saturated(image.data, no_data, level, image.saturated)
+    exposure.sky = measure_sky(exposure, also=full)
     saturation = find_saturation(
         image.data,
         sky=exposure.sky.background,
         noise=exposure.sky.rms,
-        mask=exposure.mask,
-        level=None if image.saturation is None else image.saturation.value,
+        mask=no_data,
+        level=level,
         quality_saturated=image.saturated,
     )
+    if (saturation.mask | no_data).all():
+        msg = (
+            f"{image.name}: every pixel in use is saturated or beside one that is "
+            f"(level: {saturation.level})"
+        )
+        raise ValueError(msg)
     if saturation.pixels.any():
         exposure.masks.add("saturated", saturation.mask)
+    if full is not None and (full & ~saturation.mask).any():
+        # They are sky after all.
         exposure.sky = measure_sky(exposure)
     return saturation, no_data
 
@@ -110,6 +133,5 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
         error=np.asarray(pixel_errors(exposure), dtype=float),
         n_threads=settings.n_threads,
     )
-    found = without_stars(found, exposure)
     if found.any():
-        exposure.masks.add("cosmic rays and hot pixels", found)
+        exposure.masks.add(COSMIC_RAYS, found)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+
+from psfphot.psf._models.convert import to_core
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,9 +15,8 @@ if TYPE_CHECKING:
 # Starts are looked for in a raster of so many whole pixels to each side.
 RASTER = (1, 3)
 
-# Steps of a fit, and the step for derivatives in pixels.
+# Steps of a fit.
 STEPS = 12
-DELTA = 0.05
 
 # A fit that fails to improve by a smaller step, in pixels, is done.
 SMALL_STEP = 1e-3
@@ -57,7 +58,7 @@ class Wings:
     Parameters
     ----------
     data, error : 2D ndarray of float
-        The image without sky and its errors (1 sigma), finite everywhere.
+        The image without sky and its errors (1 sigma), finite where it counts.
     excluded : 2D ndarray of bool
         The pixels that do not count.
     psf_model : PSF model
@@ -70,8 +71,8 @@ class Wings:
 
     def __init__(
         self,
-        data: NDArray[np.float64],
-        error: NDArray[np.float64],
+        data: NDArray[Any],
+        error: NDArray[Any],
         excluded: NDArray[np.bool_],
         psf_model: Any,
         *,
@@ -79,13 +80,12 @@ class Wings:
         mismatch: float,
     ) -> None:
         self.data = data
+        self.error = error
         self.excluded = excluded
         self.psf_model = psf_model
         self.fwhm = fwhm
         self.mismatch = mismatch
-        self.error = np.sqrt(error**2 + (mismatch * np.maximum(data, 0)) ** 2)
-        self._unit_star = psf_model.copy()
-        self._unit_star.flux = 1.0
+        self.core_psf = to_core(psf_model)
 
     def window(self, x: Any, y: Any, reach: float) -> Window:
         """Return the part of the image around pixels."""
@@ -93,13 +93,36 @@ class Wings:
         rows = _clipped(np.min(y) - reach, np.max(y) + reach, ny)
         return rows, _clipped(np.min(x) - reach, np.max(x) + reach, nx)
 
+    def errors_in(self, window: Window) -> NDArray[np.float64]:
+        """Return the errors in a window, with those of the PSF."""
+        light = np.maximum(np.asarray(self.data[window], float), 0)
+        error = np.asarray(self.error[window], float)
+        return np.asarray(np.hypot(error, self.mismatch * light))
+
     def stamp(self, x: float, y: float, window: Window) -> NDArray[np.float64]:
         """Return the light of a star of flux 1 in a window."""
+        shape, points = _points(window)
+        return self.core_psf.evaluate(*points, 1.0, float(x), float(y)).reshape(shape)
+
+    def _slopes(self, x: float, y: float, window: Window) -> NDArray[np.float64]:
+        """Return a star of flux 1 and its derivatives by x and y, one row each."""
+        planes = self.core_psf.gradient(*_points(window)[1], 1.0, float(x), float(y))
+        return np.asarray(planes[:3])
+
+    def _shifted_stars(
+        self, x: float, y: float, steps: NDArray[np.int64], window: Window
+    ) -> NDArray[np.float64]:
+        """Return a star of flux 1 moved by whole pixels (rows, columns), a row each."""
         rows, columns = window
-        yy, xx = np.mgrid[rows, columns].astype(float)
-        star = self._unit_star
-        star.x_0, star.y_0 = x, y
-        return np.asarray(star(xx, yy), float)
+        (up, right), (down, left) = steps.max(axis=0), steps.min(axis=0)
+        wide = (
+            slice(rows.start - int(up), rows.stop - int(down)),
+            slice(columns.start - int(right), columns.stop - int(left)),
+        )
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        views = np.lib.stride_tricks.sliding_window_view(self.stamp(x, y, wide), shape)
+        moved = views[up - steps[:, 0], right - steps[:, 1]]
+        return np.asarray(moved.reshape(len(steps), -1))
 
     def place(
         self, image: NDArray[np.float64], x: float, y: float, radius: float
@@ -120,36 +143,27 @@ class Wings:
         """
         least, most = RASTER
         reach = int(np.clip(np.ceil(radius), least, most))
-        rows, columns = window = self.window(x, y, radius + 2 * self.fwhm)
-        wide = (
-            slice(rows.start - reach, rows.stop + reach),
-            slice(columns.start - reach, columns.stop + reach),
-        )
-        star = self.stamp(x, y, wide)
-        ny, nx = rows.stop - rows.start, columns.stop - columns.start
-        steps = [
-            (j, i) for j in range(-reach, reach + 1) for i in range(-reach, reach + 1)
-        ]
-        stars = np.array(
-            [
-                star[reach - j : reach - j + ny, reach - i : reach - i + nx].ravel()
-                for j, i in steps
-            ]
-        )
-        flux, chi2 = self._amplitudes(image[window], window, stars)
+        window = self.window(x, y, radius + 2 * self.fwhm)
+        side = np.arange(-reach, reach + 1)
+        steps = np.stack(np.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
+        stars = self._shifted_stars(x, y, steps, window)
+        flux, chi2 = self._amplitudes(np.asarray(image[window], float), window, stars)
         best = int(np.argmin(chi2))
         if not np.isfinite(chi2[best]):
             return x, y, np.nan
         j, i = steps[best]
-        return x + i, y + j, float(flux[best])
+        return float(x + i), float(y + j), float(flux[best])
 
     def best_of(
-        self, values: NDArray[np.float64], x: Any, y: Any, window: Window
+        self,
+        values: NDArray[np.float64],
+        x: NDArray[np.int64],
+        y: NDArray[np.int64],
+        window: Window,
     ) -> tuple[float, float, float]:
-        """Find at which of some positions a star fits a window's values best."""
-        stars = np.array(
-            [self.stamp(a, b, window).ravel() for a, b in zip(x, y, strict=True)]
-        )
+        """Find at which of some pixels a star fits a window's values best."""
+        i, j = int(np.mean(x)), int(np.mean(y))
+        stars = self._shifted_stars(i, j, np.stack([y - j, x - i], axis=1), window)
         flux, chi2 = self._amplitudes(values, window, stars)
         best = int(np.argmin(chi2))
         if not np.isfinite(chi2[best]):
@@ -177,7 +191,7 @@ class Wings:
         return flux, chi2
 
     def _weight(self, window: Window) -> NDArray[np.float64]:
-        return np.where(self.excluded[window], 0.0, self.error[window] ** -2)
+        return np.where(self.excluded[window], 0.0, self.errors_in(window) ** -2)
 
     def reduced_chi2(
         self, rest: NDArray[np.float64], window: Window, n_stars: int
@@ -222,50 +236,76 @@ class Wings:
         n_pixels = int((root > 0).sum())
         position = np.concatenate([np.asarray(x, float), np.asarray(y, float)])
         n = position.size // 2
-        flux = np.asarray(flux, float)
-        position, flux = position.copy(), flux.copy()
+        flux = np.array(flux, float)
         if n_pixels <= 3 * n + 1 or not np.isfinite(flux).all():
             return WingFit(position[:n], position[n:], flux, np.inf, n_pixels)
 
-        def residual(
-            position: NDArray[np.float64],
-        ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-            """Solve for the fluxes and the constant, which are linear."""
-            stars = [
-                root * self.stamp(a, b, window).ravel()
-                for a, b in zip(position[:n], position[n:], strict=True)
-            ]
-            basis = np.array([*stars, root]).T
-            solved, *_ = np.linalg.lstsq(basis, values, rcond=None)
-            rest = values - basis @ solved
-            return rest, solved[:n], float(rest @ rest)
+        def solved(position: NDArray[np.float64]) -> _Solved:
+            stars = zip(position[:n], position[n:], strict=True)
+            planes = root * np.array([self._slopes(a, b, window) for a, b in stars])
+            return _solve(values, planes, root)
 
-        rest, flux, chi2 = residual(position)
+        now = solved(position)
         damping = 1e-3
         for _ in range(STEPS):
-            slope = np.empty((rest.size, 2 * n))
-            for k in range(2 * n):
-                moved = position.copy()
-                moved[k] += DELTA
-                slope[:, k] = (residual(moved)[0] - rest) / DELTA
-            normal = slope.T @ slope
+            normal = now.slope.T @ now.slope
             step = -np.linalg.lstsq(
-                normal + damping * np.diag(np.diag(normal)), slope.T @ rest, rcond=None
+                normal + damping * np.diag(np.diag(normal)),
+                now.slope.T @ now.rest,
+                rcond=None,
             )[0]
             step = np.clip(step, -1, 1)
-            tried = residual(position + step)
-            if tried[2] < chi2:
-                gain = chi2 - tried[2]
-                position = position + step
-                rest, flux, chi2 = tried
+            tried = solved(position + step)
+            if tried.chi2 < now.chi2:
+                gain = now.chi2 - tried.chi2
+                position, now = position + step, tried
                 damping /= 10
-                if gain < 1e-3 * (1 + 1e-3 * chi2):
+                if gain < 1e-3 * (1 + 1e-3 * now.chi2):
                     break
             else:
                 damping *= 10
                 if np.abs(step).max() < SMALL_STEP:
                     break
-        return WingFit(position[:n], position[n:], flux, chi2, n_pixels)
+        return WingFit(position[:n], position[n:], now.flux, now.chi2, n_pixels)
+
+
+class _Solved(NamedTuple):
+    """Fluxes of stars at given positions, and how the rest varies with these."""
+
+    flux: NDArray[np.float64]
+    rest: NDArray[np.float64]
+    #: One column for each x, then for each y.
+    slope: NDArray[np.float64]
+
+    @property
+    def chi2(self) -> float:
+        return float(self.rest @ self.rest)
+
+
+def _solve(
+    values: NDArray[np.float64], planes: NDArray[np.float64], root: NDArray[np.float64]
+) -> _Solved:
+    """Solve for the fluxes and a constant, which are linear.
+
+    The derivatives are those of what the linear terms leave, to first order
+    (Kaufman 1975, BIT 15, 49).
+    """
+    basis = np.array([*planes[:, 0], root]).T
+    turned = np.concatenate([planes[:, 1], planes[:, 2]]).T
+    both = np.column_stack([values, turned])
+    linear = np.linalg.lstsq(basis, both, rcond=None)[0]
+    left = both - basis @ linear
+    flux = linear[:-1, 0]
+    return _Solved(flux, left[:, 0], -np.concatenate([flux, flux]) * left[:, 1:])
+
+
+def _points(
+    window: Window,
+) -> tuple[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the shape of a window, and x and y of its pixels row by row."""
+    rows, columns = (np.arange(side.start, side.stop, dtype=float) for side in window)
+    shape = rows.size, columns.size
+    return shape, (np.tile(columns, rows.size), np.repeat(rows, columns.size))
 
 
 def _clipped(low: float, high: float, size: int) -> slice:

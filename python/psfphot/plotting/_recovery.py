@@ -28,13 +28,14 @@ def plot_recovery(
     sky: Sky,
     recovery: Recovery,
     *,
+    error: NDArray[Any] | None = None,
     unit: u.UnitBase | None = None,
 ) -> Figure:
     """Draw image, model and residual, and below them the recovery.
 
     Parameters
     ----------
-    data, model, sky, unit
+    data, model, sky, error, unit
         As for `plot_residual`.
     recovery : `~psfphot.pipeline.Recovery`
         The catalogue against the truth.
@@ -43,14 +44,11 @@ def plot_recovery(
     -------
     figure : `~matplotlib.figure.Figure`
     """
-    figure = Figure(figsize=(13, 12.2), layout="constrained")
+    figure = Figure(figsize=(14, 12.8), layout="constrained")
     FigureCanvasAgg(figure)
     rows = figure.add_gridspec(2, 1, height_ratios=(2.1, 1))
     above, below = (figure.add_subfigure(row) for row in (rows[0], rows[1]))
-    axes = above.subplots(2, 3)
-    drawn = draw_triptych(axes, data, model, sky)
-    label = "above the sky" + ("" if unit is None else f" ({unit.to_string()})")
-    above.colorbar(drawn, ax=axes, label=label, pad=0.01, fraction=0.03, aspect=40)
+    draw_triptych(above, data, model, sky, error=error, unit=unit)
     completeness, fluxes, pulls = below.subplots(1, 3)
     _draw_completeness(completeness, recovery)
     _draw_fluxes(fluxes, recovery)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from astropy.visualization import AsinhStretch, ImageNormalize
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from psfphot._files import replacing
 
@@ -17,16 +18,23 @@ if TYPE_CHECKING:
 
     from astropy import units as u
     from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
     from psfphot.io import Sky
 
-_CMAP = "gray"
-_MASKED = "tab:blue"
+#: Colours that neither scale has.
+_MASKED, _FRAME = "gold", "tab:green"
 
-#: Height of the detail's cutout in pixels, where the image is larger.
-_DETAIL = 96
+_LIGHT, _DIFFERENCE = "gray", "RdBu_r"
+
+#: The residuals' scale ends at so many sigma on both sides.
+_MOST_SIGMA = 5.0
+
+#: Height of the detail's cutout in pixels; less where that is more than half of
+#: the image, all of images smaller than the second.
+_DETAIL, _TOO_SMALL = 96, 16
 
 
 class Window(NamedTuple):
@@ -38,63 +46,85 @@ class Window(NamedTuple):
     ny: int
 
 
+class _Panel(NamedTuple):
+    """What is drawn in one column."""
+
+    title: str
+    plane: NDArray[Any]
+    norm: Normalize
+    cmap: str
+
+
 def plot_residual(
     data: NDArray[Any],
     model: NDArray[Any],
     sky: Sky,
     *,
+    error: NDArray[Any] | None = None,
     unit: u.UnitBase | None = None,
 ) -> Figure:
-    """Draw image, model and residual, whole and in detail.
+    """Draw image, model and the residual in sigma, whole and in detail.
 
     Parameters
     ----------
     data, model : 2D array
-        The image with its sky, and the fitted stars without sky.
+        The image with its sky, NaN where it is masked, and the fitted stars
+        without sky.
     sky : `~psfphot.io.Sky`
-        Its level is taken off the image; its noise sets the stretch, which is
-        the same everywhere.
+        Its map, or its level where it has none, is taken off the image; its noise
+        sets the stretch.
+    error : 2D array, optional
+        1-sigma errors of the pixels, which the residual is divided by; by default
+        the noise of the sky.
     unit : `~astropy.units.UnitBase`, optional
         For the colour bar.
 
     Returns
     -------
     figure : `~matplotlib.figure.Figure`
-        Above, the whole; below, the busiest part, marked above by a frame.
+        Above, the whole; below, the busiest part, marked above by a frame. The
+        residual's scale is symmetric; masked pixels have a colour of their own.
     """
     ny, nx = data.shape
     width = 5.0
     height = width * min(max(ny / nx, 0.3), 2.0)
-    figure = Figure(figsize=(3 * width + 0.8, 2 * height + 0.6), layout="constrained")
+    figure = Figure(figsize=(3 * width + 1.8, 2 * height + 1.2), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 3)
-    drawn = draw_triptych(axes, data, model, sky)
-    label = "above the sky" + ("" if unit is None else f" ({unit.to_string()})")
-    figure.colorbar(drawn, ax=axes, label=label, pad=0.01, fraction=0.03, aspect=40)
+    draw_triptych(figure, data, model, sky, error=error, unit=unit)
     return figure
 
 
 def draw_triptych(
-    axes: NDArray[Any], data: NDArray[Any], model: NDArray[Any], sky: Sky
-) -> AxesImage:
-    """Draw into 2 x 3 axes; see `plot_residual`."""
-    image = np.asarray(data, dtype=float) - sky.level
-    norm = _norm(image, sky.noise)
-    planes = {"image": image, "model": model, "residual": image - model}
+    figure: FigureBase,
+    data: NDArray[Any],
+    model: NDArray[Any],
+    sky: Sky,
+    *,
+    error: NDArray[Any] | None = None,
+    unit: u.UnitBase | None = None,
+) -> None:
+    """Draw 2 x 3 panels, their colour bars and a legend; see `plot_residual`."""
+    axes = figure.subplots(2, 3)
+    image = np.asarray(data, dtype=float) - getattr(sky, "background", sky.level)
+    panels = _panels(image, np.asarray(model), sky, error)
     detail = _busiest(np.asarray(model), _detail_shape(image.shape))
-    for column, (title, plane) in enumerate(planes.items()):
-        whole, part = axes[0, column], axes[1, column]
-        drawn = _draw(whole, plane, norm, Window(0, 0, *plane.shape[::-1]))
-        whole.set_title(title)
-        _draw(part, plane, norm, detail)
-        frame = (detail.x - 0.5, detail.y - 0.5), detail.nx, detail.ny
-        whole.add_patch(Rectangle(*frame, fill=False, edgecolor="tab:orange", lw=1))
-        for spine in part.spines.values():
-            spine.set(edgecolor="tab:orange", linewidth=1.5)
-        for axis in (whole, part):
-            if column:
-                axis.set_yticklabels([])
-    return drawn
+    drawn = [
+        _draw_column(axes[:, column], panel, detail)
+        for column, panel in enumerate(panels)
+    ]
+    axes[0, 0].set_ylabel("y (pixels)")
+    axes[1, 0].set_ylabel("y (pixels)")
+    label = "above the sky" + ("" if unit is None else f" ({unit.to_string()})")
+    bar: dict[str, Any] = {"pad": 0.01, "fraction": 0.05, "aspect": 40}
+    figure.colorbar(drawn[0], ax=axes[:, :2], label=label, extend="both", **bar)
+    label = "(image - sky - model) / error of the pixel"
+    figure.colorbar(drawn[2], ax=axes[:, 2], label=label, extend="both", **bar)
+    n_masked = np.count_nonzero(~np.isfinite(image))
+    handles = [Patch(fill=False, edgecolor=_FRAME, label="the detail below")]
+    if n_masked:
+        label = f"masked, {n_masked} pixels"
+        handles.append(Patch(color=_MASKED, label=label))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -103,17 +133,49 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(part, dpi=130)
 
 
-def _draw(
-    axis: Axes, plane: NDArray[Any], norm: ImageNormalize, window: Window
-) -> AxesImage:
+def _panels(
+    image: NDArray[Any], model: NDArray[Any], sky: Sky, error: NDArray[Any] | None
+) -> list[_Panel]:
+    light = _norm(image, sky.noise)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sigma = (image - model) / (sky.noise if error is None else error)
+    return [
+        _Panel("image without sky", image, light, _LIGHT),
+        _Panel("model of the stars", model, light, _LIGHT),
+        _Panel(
+            "residual in sigma",
+            sigma,
+            Normalize(-_MOST_SIGMA, _MOST_SIGMA),
+            _DIFFERENCE,
+        ),
+    ]
+
+
+def _draw_column(axes: NDArray[Any], panel: _Panel, detail: Window) -> AxesImage:
+    """Draw the whole and, below it, the detail."""
+    whole, part = axes
+    drawn = _draw(whole, panel, Window(0, 0, *panel.plane.shape[::-1]))
+    _draw(part, panel, detail)
+    whole.set_title(panel.title)
+    part.set_title(f"{panel.title}, detail")
+    frame = (detail.x - 0.5, detail.y - 0.5), detail.nx, detail.ny
+    whole.add_patch(Rectangle(*frame, fill=False, edgecolor=_FRAME, lw=1.5))
+    for spine in part.spines.values():
+        spine.set(edgecolor=_FRAME, linewidth=1.5)
+    for axis in axes:
+        axis.set_xlabel("x (pixels)")
+    return drawn
+
+
+def _draw(axis: Axes, panel: _Panel, window: Window) -> AxesImage:
     x, y, nx, ny = window
     axis.set_facecolor(_MASKED)
     return axis.imshow(
-        np.ma.masked_invalid(plane[y : y + ny, x : x + nx]),
+        np.ma.masked_invalid(panel.plane[y : y + ny, x : x + nx]),
         origin="lower",
         extent=(x - 0.5, x + nx - 0.5, y - 0.5, y + ny - 0.5),
-        norm=norm,
-        cmap=_CMAP,
+        norm=panel.norm,
+        cmap=panel.cmap,
         # Shrinking without averaging would turn noise and stars into grain.
         interpolation="antialiased" if nx > _DETAIL * 2 else "nearest",
     )
@@ -130,7 +192,8 @@ def _norm(image: NDArray[Any], noise: float) -> ImageNormalize:
 
 def _detail_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     """Return (ny, nx) of the detail, in the image's own proportions."""
-    scale = min(1.0, _DETAIL / min(shape))
+    smallest = min(shape)
+    scale = 1.0 if smallest < _TOO_SMALL else min(0.5, _DETAIL / smallest)
     return round(shape[0] * scale), round(shape[1] * scale)
 
 

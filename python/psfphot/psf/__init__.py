@@ -10,6 +10,7 @@ from psfphot.psf._files import formats  # noqa: F401
 from psfphot.psf._files.connect import GriddedPSFModelRead
 from psfphot.psf._files.readers import stdpsf_reader, webbpsf_reader
 from psfphot.psf._files.stdpsf_grid import STDPSFGrid
+from psfphot.psf._iterative.photometry import IterativePSFPhotometry
 from psfphot.psf._models.airy import AiryDiskPRF, AiryDiskPSF
 from psfphot.psf._models.elliptical import GaussianPRF, GaussianPSF
 from psfphot.psf._models.gaussian import (
@@ -45,6 +46,7 @@ __all__ = [
     "GriddedPSFModelRead",
     "GroupCovariance",
     "ImagePSF",
+    "IterativePSFPhotometry",
     "LevenbergMarquardt",
     "MoffatPRF",
     "MoffatPSF",

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -249,3 +250,45 @@ class TestSTDPSFGrid:
             STDPSFGrid(path)
         with pytest.raises(TypeError, match="path must be a path, a file object or an"):
             STDPSFGrid(3)
+
+
+def unfilled(images):
+    """Make the outermost rows, and of one plane two, what real files have there."""
+    images = images.copy()
+    images[:, [0, -1]] = -0.1
+    images[1, 1] = -0.1
+    images[2, :, -1] = -0.1
+    return images
+
+
+def test_rows_that_were_never_filled_are_no_psf():
+    offsets = (np.arange(41) - 20) / 4
+    wings = np.exp(-(offsets**2) / 2)
+    images = np.array([0.16 * np.outer(wings, wings)] * 4, dtype=np.float32)
+    # A negative wing is one as long as it is not constant.
+    images[:, 3, :7] = -1e-4
+    hdu = stdpsf_hdu([1, 500], [1, 800])
+    hdu.data = unfilled(images)
+    model = GriddedPSFModel.read(fits.HDUList([hdu]))
+    expected = images.copy()
+    expected[:, [0, -1]] = 0
+    expected[1, 1] = expected[2, :, -1] = 0
+    np.testing.assert_array_equal(model.data, expected)
+    assert STDPSFGrid(fits.HDUList([hdu])).data.min() == np.float32(-1e-4)
+    model.x_0, model.y_0, model.flux = 0, 0, 1
+    # No ringing of the spline where the border was.
+    y, x = np.mgrid[-5:6, -5:6]
+    assert model(x, y).min() > -2e-4
+    assert model(x, y).sum() == pytest.approx(images[0].sum() / 16, rel=2e-3)
+
+
+def test_a_real_file_is_read_as_it_is():
+    folder = os.environ.get("PSFPHOT_SHARED_DATA", "")
+    path = Path(folder) / "STDPSF_WFC3IR_F110W.fits"
+    if not folder or not path.exists():
+        pytest.skip("needs PSFPHOT_SHARED_DATA")
+    data = fits.getdata(path)
+    np.testing.assert_array_equal(GriddedPSFModel.read(path).data, data)
+    hdus = fits.HDUList([fits.PrimaryHDU(unfilled(data), fits.getheader(path))])
+    model = GriddedPSFModel.read(hdus)
+    np.testing.assert_allclose(model.data.sum((1, 2)), data.sum((1, 2)), atol=0.02)

@@ -31,6 +31,9 @@ _CONSEQUENCES = {
     "duplicate_source": "Keep one of the two rows.",
     "saturated": "The flux is that of the wings, extended by the model.",
     "near_saturated": "What is found there may be an artefact of the bright star.",
+    "neighbour_in_box": "Group the two, so that they are fitted together.",
+    "start_outside_image": "Neither the place nor the errors mean much.",
+    "on_trail": "What is found there may be the trail.",
     "low_snr": "The flux is a measurement, but not a detection.",
 }
 

@@ -3,7 +3,7 @@
 //! The gradient inside a box is no noise, and a mesh of medians is flat in its
 //! outer half box. So a surface is fitted to the mesh and subtracted, and then
 //! meshes of what is left are added to it: within a box nothing remains but
-//! noise and stars, and beyond its edge the mesh goes on in a straight line.
+//! noise and stars, and beyond its edge the mesh goes on as a parabola.
 
 use super::boxes::{BoxSettings, BoxSpace, BoxStatistics};
 use super::cuts::{Cuts, check_box_shape};
@@ -226,7 +226,7 @@ impl<'a, T: Pixel> Work<'a, T> {
         let mut filled = fill_nodes(level, excluded, &DistanceWeights::default(), self.run)?;
         continue_nodes(&mut filled, excluded, mesh.shape);
         let filtered = smooth(&filled, mesh.shape, self.run)?;
-        sheet.add(&Sheet::straight(Image::new(&filtered, mesh.shape)?));
+        sheet.add(&Sheet::continued(Image::new(&filtered, mesh.shape)?));
         Ok(mesh)
     }
 
