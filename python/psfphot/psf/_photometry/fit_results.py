@@ -176,7 +176,9 @@ class FitResult:
 
     def decode_flags(self, return_bit_values: bool) -> dict[int, Any]:
         """Tell the flags of each id, see `PSFPhotometry.decode_flags`."""
-        decoded = decode_psf_flags(np.asarray(self._fit["flags"]), return_bit_values)
+        decoded = decode_psf_flags(
+            np.asarray(self._fit["flags"]), return_bit_values=return_bit_values
+        )
         return dict(zip(self.ids, decoded, strict=True))
 
     def to_init_params(self, *, remove_invalid: bool, reset_ids: bool) -> QTable:
