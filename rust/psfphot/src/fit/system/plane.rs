@@ -137,7 +137,7 @@ impl Plane {
     pub(super) fn total_chi2(&self, run: Run<'_>) -> Result<f64, Error> {
         let row = self.window.width().max(1);
         let rows = self.residual.chunks(row).zip(self.weight.chunks(row));
-        let sum = |_: &mut (), (r, w): (&[f64], &[f64])| {
+        let sum = |(): &mut (), (r, w): (&[f64], &[f64])| {
             let terms = r.iter().zip(w).map(|(r, w)| w * r * r);
             Ok(terms.sum::<f64>())
         };

@@ -172,7 +172,7 @@ impl<const P: usize> System<'_, P> {
     fn chi2_of(&self, members: &[u32]) -> Result<Vec<f64>, Error> {
         const TASK: usize = 1024;
         let run: Run<'_> = self.fitter.run;
-        let of = |_: &mut (), range: std::ops::Range<usize>| {
+        let of = |(): &mut (), range: std::ops::Range<usize>| {
             let own = members[range].iter().map(|&star| self.cores[star as usize]);
             let chi2 = own.map(|core| self.planes.iter().map(|plane| plane.chi2(core)).sum());
             Ok(chi2.collect::<Vec<f64>>())
