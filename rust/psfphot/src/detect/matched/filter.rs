@@ -336,13 +336,13 @@ mod tests {
             let Some([a, error]) = direct(&frame, &kernels, at, sky) else {
                 continue;
             };
-            // The square's own truncation.
+            // The square's own truncation, which counts where weights differ.
             assert!(
-                (pair[1] / error - 1.0).abs() < 1e-3,
+                (pair[1] / error - 1.0).abs() < 2e-3,
                 "{at:?} {pair:?} {error}"
             );
             assert!(
-                (pair[0] - a).abs() < 1e-3 * error + 2e-3 * a.abs(),
+                (pair[0] - a).abs() < 2e-3 * error + 4e-3 * a.abs(),
                 "{at:?} {pair:?} {a}"
             );
             let ratio = pair[0] / pair[1];
