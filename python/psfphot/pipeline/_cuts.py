@@ -127,7 +127,7 @@ def sharper_than_stars(stars: QTable, psf: Psf) -> NDArray[np.bool_]:
     """
     if "snr" not in stars.colnames:
         return np.zeros(len(stars), dtype=bool)
-    mean, sharpest = _central_pixels(psf, 0.25), _central_pixels(psf, 0.0)
+    mean, sharpest = central_pixels(psf, 0.25), central_pixels(psf, 0.0)
     # In sigma: a star's brightest pixel as the amplitude has it and as it is, and
     # as the amplitude of the other pixels has it.
     part = mean.max() / np.sqrt(np.sum(mean**2))
@@ -153,11 +153,18 @@ def noise_area(psf: Psf) -> float:
         Pixels; King 1983, PASP, 95, 163.
     """
     # As far from the centre of its pixel as the mean of all stars.
-    return float(1 / np.sum(_central_pixels(psf, 0.25) ** 2))
+    return float(1 / np.sum(central_pixels(psf, 0.25) ** 2))
 
 
-def _central_pixels(psf: Psf, phase: float) -> NDArray[np.float64]:
-    """Evaluate a PSF so far off the centre of a pixel, along x and y."""
+def central_pixels(psf: Psf, phase: float) -> NDArray[np.float64]:
+    """Evaluate a PSF so far off the centre of a pixel, along x and y.
+
+    Returns
+    -------
+    values : 2D array
+        A flux of 1, as far as four times its width; of a PSF that varies that of the
+        middle.
+    """
     model = psf.model.copy()
     x, y = 0.0, 0.0
     if hasattr(model, "grid_xypos"):

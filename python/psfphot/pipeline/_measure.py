@@ -125,6 +125,8 @@ def measure_exposure(
     )
     table = with_saturated(passes.table, saturated)
     catalog = make_catalog(table, exposure, passes.start, zero_point)
+    if passes.history is not None:
+        catalog.meta |= passes.history.summary()
     with clock.step("check"):
         psf_check = check_psf(exposure, passes.mismatch)
     return PhotometryRun(
@@ -161,6 +163,8 @@ def _measure_known(
         )
     table, history = with_neighbours(exposure, data, table, photometry, clock)
     catalog = make_catalog(table, exposure, start, zero_point)
+    if history is not None:
+        catalog.meta |= history.summary()
     return PhotometryRun(
         exposure,
         catalog,

@@ -131,14 +131,43 @@ def find_and_fit(
     NoStarsError
         If there are none.
     """
-    exposure.error = pixel_errors(exposure)
-    first, trails = _bright_pass(exposure, data, clock)
-    mismatch = _LEAST_MISMATCH if first is None else first.mismatch
-    found = [] if first is None else [first.start]
     # One value, without known stars.
     known = np.zeros((1, 1), data.dtype)
     if saturated is not None:
         known = saturated.model.astype(data.dtype, copy=False)
+    passes = _two_passes(exposure, data, known, clock, progress_bar=progress_bar)
+    trails, closed = passes.trails, exposure.mask
+    if trails is not None:
+        data, known = data - trails.light, known + trails.light
+        closed = closed | trails.pixels
+    if saturated is not None:
+        closed = closed | saturated.is_near
+    if exposure.settings.rounds(are_given=False) > 1:
+        around = Surroundings(known, closed, passes.mismatch)
+        passes = _iterated(
+            exposure, data, passes, around, clock, progress_bar=progress_bar
+        )
+    if exposure.settings.extra_columns:
+        add_extra_columns(
+            passes.table, exposure, data, passes.photometry, passes.mismatch
+        )
+    flag_on_trails(passes.table, trails)
+    return passes
+
+
+def _two_passes(
+    exposure: Exposure,
+    data: NDArray[Any],
+    known: NDArray[Any],
+    clock: Clock,
+    *,
+    progress_bar: bool,
+) -> Passes:
+    """Find the bright stars, then all others in what they leave; ``known`` is light."""
+    exposure.error = pixel_errors(exposure)
+    first, trails = _bright_pass(exposure, data, clock)
+    mismatch = _LEAST_MISMATCH if first is None else first.mismatch
+    found = [] if first is None else [first.start]
     light = known if trails is None else known + trails.light
     light = light if first is None else light + first.light
     is_sharp = is_close = np.zeros(0, dtype=bool)
@@ -174,20 +203,8 @@ def find_and_fit(
     passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
     passes.dropped["too close to a bright star"] = int(np.count_nonzero(is_close))
-    passes = _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
     passes.trails = trails
-    if exposure.settings.rounds(are_given=False) > 1:
-        closed = exposure.mask if trails is None else exposure.mask | trails.pixels
-        closed = closed if saturated is None else closed | saturated.is_near
-        other = known if trails is None else known + trails.light
-        around = Surroundings(other, closed, mismatch)
-        passes = _iterated(
-            exposure, data, passes, around, clock, progress_bar=progress_bar
-        )
-    if exposure.settings.extra_columns:
-        add_extra_columns(passes.table, exposure, data, passes.photometry, mismatch)
-    flag_on_trails(passes.table, trails)
-    return passes
+    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
 
 
 def _iterated(
@@ -199,7 +216,7 @@ def _iterated(
     *,
     progress_bar: bool,
 ) -> Passes:
-    """Look for more stars in what the passes have left, and drop those that are none."""
+    """Look for more stars in what the passes have left, and drop what is none."""
     with clock.step("rounds"):
         again = iterate(exposure, data, passes.photometry, around)
     if again is None:

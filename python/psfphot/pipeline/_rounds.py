@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from psfphot.detection import MatchedFilterFinder
 from psfphot.matching import match_positions
-from psfphot.pipeline._cuts import noise_area, sharper_than_stars
+from psfphot.pipeline._cuts import central_pixels, noise_area, sharper_than_stars
 from psfphot.pipeline._detection import excess_noise, make_finder
 from psfphot.pipeline._groups import make_grouper
 from psfphot.pipeline._noise import search_noise
@@ -34,6 +33,10 @@ if TYPE_CHECKING:
 
 #: A new star's score is at least this part of the threshold: 4.5 of 5.
 PART_OF_THRESHOLD = 0.9
+
+#: A new star's peak is so many times what the PSF's mismatch may leave of others. At
+#: 3 a star of 3 % beside a bright one of a NIRCam image, which was none, goes.
+_CLEAR = 3.0
 
 #: The vertex of a maximum is that near to where it was looked for, pixels.
 _SAME_PLACE = 1.5
@@ -69,6 +72,16 @@ class History:
     def n(self) -> int:
         """The number of rounds, the first included."""
         return 1 + len(self.n_new)
+
+    def summary(self) -> dict[str, Any]:
+        """Sum the rounds up in numbers and words that files can hold."""
+        return {
+            "n_rounds": self.n,
+            "n_new": list(self.n_new),
+            "n_insignificant": self.n_dropped,
+            "n_merged": self.n_merged,
+            "stopped": self.stopped,
+        }
 
 
 class Surroundings(NamedTuple):
@@ -136,7 +149,7 @@ def iterate(
             errors=lambda light: search_noise(
                 exposure, light + around.light, around.mismatch
             ),
-            accepts=partial(_may_be_stars, exposure, around.closed, threshold),
+            accepts=_Tests(exposure, data, around, threshold),
         ),
     )
     first = Rounds(
@@ -190,7 +203,91 @@ def add_extra_columns(
     )
     del more["snr"]  # which the catalogue has anyway
     for name, column in more.items():
+        # Last, also where the rounds have put it among the others.
+        if name in table.colnames:
+            table.remove_column(name)
         table[name] = column
+
+
+@dataclass(frozen=True, eq=False)
+class _Tests:
+    """What a new star must stand beside its score.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its masks and settings.
+    data : 2D array
+        The image that is fitted.
+    around : `Surroundings`
+        What else there is in it.
+    threshold : float
+        The least S/N of a detection.
+    """
+
+    exposure: Exposure
+    data: NDArray[Any]
+    around: Surroundings
+    threshold: float
+
+    def __call__(self, left: Residual, found: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """Tell which of the peaks of the score in a residual pass."""
+        row, column, known = nearest_pixels(found["x"], found["y"], self.exposure.shape)
+        passes: NDArray[np.bool_] = np.asarray(known & ~self.around.closed[row, column])
+        passes &= self._is_no_flaw(left, found, row, column)
+        if self.exposure.settings.finder == "matched" and passes.any():
+            passes &= self._is_no_sky(left, found, passes)
+        return passes
+
+    def _is_no_flaw(
+        self, left: Residual, found: Mapping[str, Any], row: Any, column: Any
+    ) -> NDArray[np.bool_]:
+        """Tell which are clearly brighter than what the PSF may leave of others.
+
+        In the score the errors of pixels that the PSF does not match are independent,
+        which they are not.
+        """
+        ny, nx = self.exposure.shape
+        brightest = np.zeros(len(row))
+        for dy, dx in np.ndindex(3, 3):
+            at = np.clip(row + dy - 1, 0, ny - 1), np.clip(column + dx - 1, 0, nx - 1)
+            light = np.where(self.exposure.mask[at], 0, self.data[at] - left.data[at])
+            brightest = np.fmax(brightest, light)
+        peak = found["flux"] * central_pixels(self.exposure.psf, 0.25).max()
+        return np.asarray(peak >= _CLEAR * self.around.mismatch * brightest)
+
+    def _is_no_sky(
+        self, left: Residual, found: Mapping[str, Any], which: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Test the S/N with a free sky, and for single pixels, as in the first round.
+
+        The score is that of a known sky. Far from all stars the S/N of the first round
+        takes its place, beside one the score without what the sky that is left adds.
+        """
+        settings, psf = self.exposure.settings, self.exposure.psf
+        x, y = found["x"], found["y"]
+        finder = MatchedFilterFinder(
+            psf.model,
+            self.threshold,
+            fwhm=settings.fwhm,
+            xycoords=np.column_stack([x, y])[which],
+            n_threads=settings.n_threads,
+        )
+        measured = finder(left.data, mask=self.exposure.mask, error=left.error)
+        is_beside = np.isfinite(found["distance"])
+        passes: NDArray[np.bool_] = is_beside.copy()
+        if measured is None:
+            return passes
+        places = measured["x_centroid"], measured["y_centroid"]
+        here, row = match_positions((x, y), places, _SAME_PLACE)
+        sky, snr = (np.asarray(measured[name])[row] for name in ("local_bkg", "snr"))
+        area = noise_area(psf) * found["q"][here]
+        at = nearest_pixels(x[here], y[here], self.exposure.shape)[:2]
+        of_sky = np.maximum(sky, 0) * np.sqrt(area) / left.error[at]
+        stands_out = found["z"][here] - of_sky >= PART_OF_THRESHOLD * self.threshold
+        passes[here] = np.where(is_beside[here], stands_out, snr >= self.threshold)
+        passes[here] &= ~sharper_than_stars(measured, psf)[row]
+        return passes
 
 
 def _threshold(
@@ -214,44 +311,3 @@ def _rules(exposure: Exposure, threshold: float) -> StarListManagement:
     if exposure.settings.keep_all:
         return StarListManagement(n_sigma=n_sigma, drop_below=(), merge_distance=0)
     return StarListManagement(n_sigma=n_sigma)
-
-
-def _may_be_stars(
-    exposure: Exposure,
-    closed: NDArray[np.bool_],
-    threshold: float,
-    left: Residual,
-    found: Mapping[str, Any],
-) -> NDArray[np.bool_]:
-    """Tell which of the new stars are in open pixels, and pass the first round's tests.
-
-    Those tests are that of single pixels and, as the score is that of a known sky, that
-    of a free one: far from all other stars the S/N of the first round, beside one the
-    score without what the sky that is left adds to it.
-    """
-    x, y = found["x"], found["y"]
-    row, column, known = nearest_pixels(x, y, exposure.shape)
-    is_open = np.asarray(known & ~closed[row, column])
-    if exposure.settings.finder != "matched" or not is_open.any():
-        return is_open
-    finder = MatchedFilterFinder(
-        exposure.psf.model,
-        threshold,
-        fwhm=exposure.settings.fwhm,
-        xycoords=np.column_stack([x, y])[is_open],
-        n_threads=exposure.settings.n_threads,
-    )
-    measured = finder(left.data, mask=exposure.mask, error=left.error)
-    is_beside = np.isfinite(found["distance"])
-    if measured is None:
-        return np.asarray(is_open & is_beside)
-    places = measured["x_centroid"], measured["y_centroid"]
-    here, which = match_positions((x, y), places, _SAME_PLACE)
-    sky, snr = (np.asarray(measured[name])[which] for name in ("local_bkg", "snr"))
-    area = noise_area(exposure.psf) * found["q"][here]
-    of_sky = np.maximum(sky, 0) * np.sqrt(area) / left.error[row, column][here]
-    stands_out = found["z"][here] - of_sky >= PART_OF_THRESHOLD * threshold
-    passes = is_beside.copy()
-    passes[here] = np.where(is_beside[here], stands_out, snr >= threshold)
-    passes[here] &= ~sharper_than_stars(measured, exposure.psf)[which]
-    return np.asarray(is_open & passes)

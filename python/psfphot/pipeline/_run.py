@@ -244,12 +244,4 @@ class PhotometryRun:
         history = self.history
         most = self.settings.rounds(are_given=self.positions is not None)
         told: dict[str, Any] = {"iterations": most}
-        if history is None:
-            return told | {"n_rounds": 1}
-        return told | {
-            "n_rounds": history.n,
-            "n_new": list(history.n_new),
-            "n_insignificant": history.n_dropped,
-            "n_merged": history.n_merged,
-            "stopped": history.stopped,
-        }
+        return told | ({"n_rounds": 1} if history is None else history.summary())

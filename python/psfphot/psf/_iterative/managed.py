@@ -150,7 +150,7 @@ class Manager:
             stars,
             self.rules,
             residual,
-            self.knowledge.accepts,
+            accepts=self.knowledge.accepts,
         )
         if finding is None:
             return None
@@ -181,7 +181,10 @@ class Manager:
         for _ in range(_CULLS):
             is_merged = stars.merge(rules.merge_distance * self.fwhm)
             is_dropped = stars.drop(
-                seen.shape, rules.drop_limit(number), bar=number >= rules.bar_from
+                seen.shape,
+                rules.drop_limit(number),
+                bar=number >= rules.bar_from,
+                clump=rules.min_separation * self.fwhm,
             )
             if len(stars) == 0 or not (is_dropped or is_merged):
                 return

@@ -72,6 +72,7 @@ def find_new(
     stars: StarList,
     rules: StarListManagement,
     known: Residual,
+    *,
     accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None,
 ) -> Finding | None:
     """Search a residual for stars that are not in the list.
