@@ -74,6 +74,11 @@ def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
         if name in table.colnames:
             first = int(np.max(table[name], initial=0)) + 1
             rows[name] = np.arange(first, first + len(rows))
-    if "group_size" in table.colnames:
-        rows["group_size"] = 1
+    for name in ("group_size", "iter_detected"):
+        if name in table.colnames:
+            rows[name] = 1
+    # What is not measured of them is NaN, not masked.
+    for name in set(table.colnames) - set(rows.colnames):
+        is_count = np.asarray(table[name]).dtype.kind in "iu"
+        rows[name] = 0 if is_count else np.nan
     return vstack([table, rows], metadata_conflicts="silent")

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from psfphot.pipeline._exposure import Exposure
 
 
+def make_grouper(exposure: Exposure) -> OverlapGrouper | SourceGrouper | None:
+    """Make what groups the stars as the settings say; `None` for each alone."""
+    settings = exposure.settings
+    if settings.group_box is not None:
+        return OverlapGrouper(settings.group_box)
+    separation = settings.group_separation
+    return None if separation is None else SourceGrouper(separation)
+
+
 def group_stars(start: QTable, exposure: Exposure) -> None:
     """Group the stars that are to be fitted together.
 
@@ -27,19 +36,16 @@ def group_stars(start: QTable, exposure: Exposure) -> None:
     exposure : `Exposure`
         Of its settings ``group_separation`` and ``group_box`` are used.
     """
-    settings = exposure.settings
-    separation = settings.group_separation
-    if separation is not None:
+    grouper = make_grouper(exposure)
+    if grouper is not None:
         known = np.isfinite(start["x_init"]) & np.isfinite(start["y_init"])
         x, y = (np.asarray(start[name][known]) for name in ("x_init", "y_init"))
         labels = np.zeros(0, dtype=np.int64)
         if len(x) > 0:
-            box = settings.group_box
-            grouper = OverlapGrouper(box) if box else SourceGrouper(separation)
             labels = np.asarray(grouper(x, y))
         group_id = np.zeros(len(start), dtype=np.int64)
         group_id[known] = labels
         # Sources without a position belong to nobody.
         group_id[~known] = labels.max(initial=0) + 1 + np.arange(np.sum(~known))
         start["group_id"] = group_id
-    start.meta["group_separation"] = separation
+    start.meta["group_separation"] = exposure.settings.group_separation

@@ -72,6 +72,21 @@ def test_stars_off_the_image_are_dropped_and_their_place_is_barred():
     assert not make([-5.0], [1.0], is_given=True).drop((50, 100), 1.0, bar=True)
 
 
+def test_of_a_clump_without_significance_the_oldest_stays_with_its_light():
+    stars = make([10.0, 30.0, 50.0], [-100.0, 500.0, 3.0])
+    stars.append(make([10.6, 11.0], [90.0, 210.0], first=4, number=2))
+    stars._significance[:] = [-0.5, 50.0, 0.5, 0.3, 0.7]
+    assert stars.drop((50, 100), 2.0, bar=False, clump=1.5)
+    assert stars.starts["id"].tolist() == [1, 2]
+    np.testing.assert_allclose(stars.starts["flux_init"].value, [200.0, 500.0])
+    np.testing.assert_allclose(stars.starts["x_init"], [10.88, 30.0])
+    assert stars.n_dropped == 3
+    # Alone it must be significant.
+    stars._significance[0] = 1.0
+    assert stars.drop((50, 100), 2.0, bar=False, clump=1.5)
+    assert stars.starts["id"].tolist() == [2]
+
+
 @pytest.mark.parametrize(("number", "limit"), [(1, 1.0), (2, 1.5), (3, 2.0), (7, 2.0)])
 def test_limits_rise(number, limit):
     assert StarListManagement().drop_limit(number) == limit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from psfphot.psf._iterative.rounds import (
     subtract,
 )
 from psfphot.psf._iterative.search import (
+    Knowledge,
     compiled,
     find_new,
     residual_for_core,
@@ -50,6 +51,8 @@ class Manager:
         How the list is managed.
     maxiters, sub_shape
         See `IterativePSFPhotometry`.
+    knowledge : Knowledge, optional
+        What else is known of the image.
     """
 
     photometry: PSFPhotometry
@@ -57,8 +60,10 @@ class Manager:
     rules: StarListManagement
     maxiters: int
     sub_shape: tuple[int, int] | None
+    knowledge: Knowledge = field(default_factory=Knowledge)
 
     def __post_init__(self) -> None:
+        self._n_new: list[int] = []
         self.psf, self.fwhm = compiled(self.photometry.psf_model, self.seen.shape)
 
     def fit_all(self, rounds: Rounds, is_given: bool) -> Rounds | None:
@@ -137,6 +142,7 @@ class Manager:
             fwhm=self.fwhm,
             profile_error=self.rules.profile_error,
             n_threads=self.photometry.n_threads,
+            errors=self.knowledge.errors,
         )
         finding = find_new(
             self.photometry.finder,
@@ -144,9 +150,11 @@ class Manager:
             stars,
             self.rules,
             residual,
+            accepts=self.knowledge.accepts,
         )
         if finding is None:
             return None
+        self._n_new.append(len(finding.x))
         flux, taken = starting_flux(finding, stars, self.fwhm)
         is_beside = finding.nearest >= 0
         stars.take_light(finding.nearest[is_beside], taken[is_beside])
@@ -173,7 +181,10 @@ class Manager:
         for _ in range(_CULLS):
             is_merged = stars.merge(rules.merge_distance * self.fwhm)
             is_dropped = stars.drop(
-                seen.shape, rules.drop_limit(number), bar=number >= rules.bar_from
+                seen.shape,
+                rules.drop_limit(number),
+                bar=number >= rules.bar_from,
+                clump=rules.min_separation * self.fwhm,
             )
             if len(stars) == 0 or not (is_dropped or is_merged):
                 return
@@ -186,6 +197,7 @@ class Manager:
         rounds.iter_detected = stars.iter_detected
         rounds.n_merged = stars.n_merged
         rounds.told = {
+            "n_new": self._n_new,
             "n_dropped": stars.n_dropped,
             "n_merged": len(stars.merged_into),
             "merged_into": stars.merged_into,

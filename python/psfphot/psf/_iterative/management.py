@@ -39,7 +39,9 @@ class StarListManagement:
         A star that was found, not given, is dropped where its flux is fewer
         errors than this: in the first round, in the second, and so on; the last
         number holds for the others and the end. It must be mild: in a close pair
-        it is certain that there are two stars, and not how bright each is.
+        it is certain that there are two stars, and not how bright each is. Of
+        several within ``min_separation`` the oldest stays, with their light, until
+        it is fitted without them.
         Empty: none is dropped.
     merge_distance : float, optional
         Stars closer than this are one, in full widths at half maximum. 0: none

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from psfphot.psf._models.convert import to_core
 from psfphot.psf._photometry.init_params import from_finder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
     from psfphot._validate import Frame, Image
@@ -44,12 +47,33 @@ class Finding(NamedTuple):
     distance: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Knowledge:
+    """What a host knows of an image beyond its errors and the rules.
+
+    Parameters
+    ----------
+    errors : callable, optional
+        Called with the light of the stars that were subtracted, tells the 1-sigma
+        errors of the pixels in the search, instead of the image's errors and
+        ``profile_error``.
+    accepts : callable, optional
+        Called with the residual and the columns of what was found in it, tells which
+        rows may be stars.
+    """
+
+    errors: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None
+
+
 def find_new(
     finder: Any,
     left: Observation,
     stars: StarList,
     rules: StarListManagement,
     known: Residual,
+    *,
+    accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None,
 ) -> Finding | None:
     """Search a residual for stars that are not in the list.
 
@@ -66,6 +90,8 @@ def find_new(
         Which new stars are accepted.
     known : Residual
         The residual, its errors and the stars, for the core.
+    accepts : callable, optional
+        See `Knowledge`.
 
     Returns
     -------
@@ -86,6 +112,8 @@ def find_new(
             return None
         found = _accepted(from_finder(rows), known, rules)
     is_new = ~stars.is_barred(found["x"], found["y"], rules.bar_distance * known.fwhm)
+    if accepts is not None:
+        is_new &= accepts(known, found)
     if not is_new.any():
         return None
     return Finding(
@@ -139,13 +167,20 @@ def residual_for_core(
     fwhm: float,
     profile_error: float,
     n_threads: int | None,
+    errors: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
 ) -> Residual:
-    """Make a residual image into what the core searches."""
+    """Make a residual image into what the core searches.
+
+    For ``errors`` see `Knowledge`; they include what ``profile_error`` stands for.
+    """
     frame = quiet_frame(left, seen.mask, seen.error)
-    image = quiet_frame(seen.data, seen.mask, None).data
-    error = frame.error if frame.error is not None else local_noise(frame)
-    if profile_error > 0:
-        error = np.hypot(error, profile_error * (image - frame.data))
+    light = quiet_frame(seen.data, seen.mask, None).data - frame.data
+    if errors is not None:
+        error = errors(light)
+    else:
+        error = frame.error if frame.error is not None else local_noise(frame)
+        if profile_error > 0:
+            error = np.hypot(error, profile_error * light)
     x, y = positions
     return Residual(
         data=frame.data,

@@ -116,8 +116,13 @@ class StarList:
         left = np.where(flux > 0, np.maximum(flux - taken, 0.05 * flux), flux)
         self._set_flux(left)
 
-    def drop(self, shape: Sequence[int], limit: float, *, bar: bool) -> bool:
+    def drop(
+        self, shape: Sequence[int], limit: float, *, bar: bool, clump: float = 0.0
+    ) -> bool:
         """Drop found stars that the last fit showed to be insignificant.
+
+        Of several that share their light, none may be significant while all
+        together are: they are made one, the oldest.
 
         Parameters
         ----------
@@ -128,6 +133,8 @@ class StarList:
             error; with ``-inf`` none is.
         bar : bool
             Whether their places take no star again.
+        clump : float, optional
+            Insignificant stars that are closer than so many pixels share their light.
 
         Returns
         -------
@@ -142,11 +149,49 @@ class StarList:
         is_out = ~(is_on & (self._significance >= limit)) & ~self._is_given
         if limit == -np.inf or not is_out.any():
             return False
+        is_out &= ~self._gather(np.flatnonzero(is_out & is_on), clump)
         if bar:
             self._barred = np.vstack([self._barred, np.transpose([x, y])[is_out]])
         self.n_dropped += int(is_out.sum())
         self._keep(~is_out)
         return True
+
+    def _gather(self, members: NDArray[np.int_], distance: float) -> NDArray[np.bool_]:
+        """Give the light of stars that are close together to the oldest of them.
+
+        Returns
+        -------
+        (n,) bool array
+            Which stars were given some.
+        """
+        is_first = np.zeros(len(self), dtype=bool)
+        if distance <= 0 or len(members) < 2:  # noqa: PLR2004
+            return is_first
+        points = np.ascontiguousarray(np.transpose(self.position()))
+        flux = values_of(self.starts["flux_init"]).copy()
+        order = np.lexsort((-flux[members], self.iter_detected[members]))
+        ranked = members[order]
+        at = np.ascontiguousarray(points[ranked])
+        first, second = _core.near_pairs(at, at, distance)
+        is_free = np.ones(len(ranked), dtype=bool)
+        for k in np.unique(first[first < second]):
+            others = second[(first == k) & (second > k)]
+            others = ranked[others[is_free[others]]]
+            if not is_free[k] or len(others) == 0:
+                continue
+            a = ranked[k]
+            together = np.append(others, a)
+            weight = np.maximum(flux[together], 0.0)
+            if weight.sum() > 0:
+                points[a] = np.average(points[together], axis=0, weights=weight)
+            flux[a] = flux[together].sum()
+            is_free[np.isin(ranked, others)] = False
+            is_first[a] = True
+            # What it is alone, the next fit will tell.
+            self._significance[a] = np.inf
+        self.starts["x_init"], self.starts["y_init"] = points.T.copy()
+        self._set_flux(flux)
+        return is_first
 
     def merge(self, distance: float) -> bool:
         """Make one of stars that are closer than so many pixels.

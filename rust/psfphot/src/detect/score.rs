@@ -320,7 +320,8 @@ fn peaks(
     let mut found = Vec::new();
     for y in 0..shape.0 {
         for (x, (&here, &left)) in z.row(y).iter().zip(q.row(y)).enumerate() {
-            if f64::from(here) < accept.n_sigma || f64::from(left) < accept.min_q {
+            // Not where the score is unknown: outside what is exposed, say.
+            if !(f64::from(here) >= accept.n_sigma && f64::from(left) >= accept.min_q) {
                 continue;
             }
             let value = |dx: i64, dy: i64| {
