@@ -157,7 +157,7 @@ def test_rows_that_are_kept_are_flagged(image, psf):
 def test_a_finder_of_photutils_searches_the_residuals_too(image, psf):
     run = measure(image, psf, Settings(finder="dao", min_separation=8))
     assert run.history.n_new[0] >= 1
-    rows, distance = nearest_rows(run.catalog, X, Y)
+    _, distance = nearest_rows(run.catalog, X, Y)
     assert distance.max() < 0.15
     at = np.column_stack([run.catalog["x_fit"], run.catalog["y_fit"]])
     _, to_star = nearest_rows({"x_fit": ALL_X, "y_fit": ALL_Y}, *at.T)

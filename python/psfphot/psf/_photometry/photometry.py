@@ -159,10 +159,11 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.n_threads = n_threads
         self.progress_bar = progress_bar
         self.keep_columns = keep_columns
-        self._reset()
+        self.forget()
         check_constraints(self._setup())
 
-    def _reset(self) -> None:
+    def forget(self) -> None:
+        """Forget the last call: its results, and its image."""
         self.results: QTable | None = None
         self.finder_results: Any = None
         self.init_params: QTable | None = None
@@ -214,7 +215,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         TypeError, ValueError
             If an argument cannot be used; the message names it.
         """
-        self._reset()
+        self.forget()
         # The model may have been changed since the last call.
         setup = self._setup()
         check_constraints(setup)
