@@ -87,7 +87,7 @@ def test_of_a_clump_without_significance_the_oldest_stays_with_its_light():
     assert stars.starts["id"].tolist() == [2]
 
 
-@pytest.mark.parametrize(("number", "limit"), [(1, 1.0), (2, 1.5), (3, 2.0), (7, 2.0)])
+@pytest.mark.parametrize(("number", "limit"), [(1, 4.0), (2, 1.5), (3, 2.0), (7, 2.0)])
 def test_limits_rise(number, limit):
     assert StarListManagement().drop_limit(number) == limit
     assert StarListManagement(drop_below=()).drop_limit(number) == -np.inf

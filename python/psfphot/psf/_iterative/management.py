@@ -66,7 +66,7 @@ class StarListManagement:
     min_distance: float = 0.17
     min_separation: float = 1.0
     profile_error: float = 0.03
-    drop_below: tuple[float, ...] = (1.0, 1.5, 2.0)
+    drop_below: tuple[float, ...] = (4.0, 1.5, 2.0)
     merge_distance: float = 0.1
     bar_from: int = 3
     bar_distance: float = 0.23
