@@ -6,6 +6,7 @@ use crate::fit::source::{Solution, Source};
 use crate::fit::{FLUX, MAX_GROUP_PARAMETERS, X, Y, group, isolated};
 use crate::{Error, bands};
 
+use super::contamination::add_contamination;
 use super::duplicates::flag_duplicates;
 use super::plan::{Plan, members_of_groups};
 use super::quality::Quality;
@@ -47,6 +48,7 @@ pub(super) fn fit_all(plan: &Plan<'_>) -> Result<Vec<FittedSource>, Error> {
         sources[index] = row;
     }
     flag_duplicates(&mut sources, starts, run)?;
+    add_contamination(plan, &mut sources)?;
     Ok(sources)
 }
 
