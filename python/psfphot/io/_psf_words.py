@@ -41,6 +41,9 @@ _FORMULAS: dict[str, tuple[Callable[..., tuple[Any, str]], str, int]] = {
     "airy": (_make_airy, "airy:FWHM", 1),
 }
 
+#: No star that can be found is wider: a FWHM in pixels.
+_WIDEST = 100.0
+
 #: Words that stand alone: the width is measured on the image.
 MEASURED = ("gaussian", "moffat")
 
@@ -56,7 +59,8 @@ def as_formula(spec: str) -> tuple[Any, str] | None:
     Raises
     ------
     ValueError
-        If the numbers are none, not positive or too many.
+        If the numbers are none, not positive or too many, or the width is above 100
+        pixels.
     """
     kind, colon, text = spec.partition(":")
     if kind.lower() not in _FORMULAS:
@@ -71,6 +75,9 @@ def as_formula(spec: str) -> tuple[Any, str] | None:
     usable = all(math.isfinite(number) and number > 0 for number in numbers)
     if not numbers or len(numbers) > most or not usable:
         msg = f"{form} needs a width in pixels above 0, got {text!r}"
+        raise ValueError(msg)
+    if numbers[0] > _WIDEST:
+        msg = f"{form} needs a width of at most {_WIDEST:g} pixels, got {text!r}"
         raise ValueError(msg)
     model, description = make(*numbers)
     said = f"{description} of FWHM {numbers[0]:g} px before the pixels integrate it"

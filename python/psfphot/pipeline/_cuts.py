@@ -64,10 +64,9 @@ def find_no_stars(
     )
     ny, nx = exposure.shape
     row, column, inside = nearest_pixels(x, y, exposure.shape)
-    ny, nx = exposure.shape
     noise = rms[row, column]
     n_pixels = np.asarray(table["n_pixels_fit"])
-    positive = np.isfinite(flux) & (flux > 0)
+    positive = np.isfinite(flux) & (flux > 0) & np.isfinite(x) & np.isfinite(y)
     off = ~inside | (x < -0.5) | (y < -0.5) | (x > nx - 0.5) | (y > ny - 0.5)  # noqa: PLR2004
     with np.errstate(invalid="ignore", divide="ignore"):
         least = _PART_OF_THRESHOLD * settings.threshold * noise * np.sqrt(noise_area)

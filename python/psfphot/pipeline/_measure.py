@@ -123,6 +123,8 @@ def measure_exposure(
         light = saturated.model.astype(data.dtype, copy=False)
         data -= light
     passes = find_and_fit(exposure, data, clock, known=light, progress_bar=progress_bar)
+    if saturated is not None and saturated.n_dropped:
+        passes.dropped["saturated, without a flux"] = saturated.n_dropped
     table = with_saturated(passes.table, saturated)
     catalog = make_catalog(table, exposure, passes.start, zero_point)
     with clock.step("check"):

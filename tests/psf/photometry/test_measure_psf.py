@@ -91,7 +91,7 @@ def test_arguments_that_cannot_be_used():
 def test_crowds_without_isolated_stars(step, fainter, selection):
     """Stars on a tight lattice: bright ones among neighbours of a part of theirs."""
     rng = np.random.default_rng(8)
-    n, psf = 18, Moffat(2.5, 3.0)
+    n, psf = 9, Moffat(2.5, 3.0)
     at = np.arange(n) * step + step / 2
     x, y = (g.ravel() + rng.uniform(-0.8, 0.8, n**2) for g in np.meshgrid(at, at))
     flux = np.full((n, n), 20000.0 * fainter)
@@ -99,7 +99,7 @@ def test_crowds_without_isolated_stars(step, fainter, selection):
     image = render((n * step, n * step), psf, x, y, flux.ravel())
     image += 100 + rng.normal(0, 3, image.shape)
     error = np.full(image.shape, 3.0)
-    widths = [measure_psf(image, fwhm=g, error=error) for g in (2.5, 3.0, 6.0)]
+    widths = [measure_psf(image, fwhm=g, error=error) for g in (2.0, 3.0)]
     for measured in widths:
         assert measured.selection == selection
         assert measured.fwhm == pytest.approx(2.5, abs=0.02)

@@ -103,7 +103,9 @@ def fit_star(
         weight = np.minimum(1, _HUBER / np.maximum(np.abs(residual), 1e-300))
         normal = jacobian.T @ (weight[:, None] * jacobian)
         gradient = jacobian.T @ (weight * residual)
-        damped = normal + damping * np.diag(np.diag(normal))
+        size = np.diag(normal)
+        # A neighbour without flux has no position, which then stays.
+        damped = normal + np.diag(np.where(size > 0, damping * size, 1.0))
         try:
             step = np.linalg.solve(damped, gradient)
         except np.linalg.LinAlgError:
