@@ -71,7 +71,7 @@ CASES = {
         "moffat:FWHM[,BETA] needs a width of at most 100 pixels, got '900'",
     ),
     "one radius": (
-        ["stars.fits", "--local-bkg", "4"],
+        ["stars.fits", "--psf", "gaussian:2", "-o", "out.ecsv", "--local-bkg", "4"],
         "requires 2 arguments (main fit --help tells more)",
     ),
     "empty PSF": (["stars.fits", "--psf", ""], "--psf must name a file or a formula"),

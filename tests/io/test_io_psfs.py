@@ -205,6 +205,8 @@ def test_aperture_corrections_that_cannot_be(tmp_path):
         ValueError, match=r"reach to that of the PSF, 5.5 px, got 1 to 3"
     ):
         read_psf(path, aperture_correction=table)
+    with fits.open(other, mode="update") as hdus:
+        hdus[0].data *= 1.01  # of no radius that is known
     with pytest.raises(ValueError, match="radius within which the PSF is normalised"):
         read_psf(other, aperture_correction=table)
     with pytest.raises(FileFormatError, match="no column encircled_energy"):

@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from psfphot.io import FileFormatError, read_image
 from psfphot.pipeline import NoStarsError, Settings, measure
-from psfphot.psf import PSF_FLAGS, CircularGaussianPRF
+from psfphot.psf import CircularGaussianPRF
 
 PSF = CircularGaussianPRF(fwhm=2.5)
 
@@ -154,26 +154,3 @@ def test_detections_keep_their_distance_across_passes(tmp_path):
     apart = measure(image, PSF, Settings(min_separation=6)).passes
     assert len(apart.start) == len(pairs)
     assert apart.dropped["too close to a bright star"] == len(pairs)
-
-
-@pytest.mark.parametrize("keep_all", [False, True])
-def test_a_full_blob_without_light_around_it_is_no_row(tmp_path, keep_all):
-    data = single()
-    # A defect in a pit.
-    data[68:83, 18:33] -= 40
-    data[73:78, 23:28] = 5000.0
-    path = tmp_path / "defect.fits"
-    fits.writeto(path, data, fits.Header({"SATURATE": 5000.0}))
-    settings = Settings(n_threads=1, keep_all=keep_all)
-    measured = measure(read_image(path), PSF, settings)
-    table, dropped = measured.catalog, measured.report()["dropped"]
-    flux = np.asarray(table["flux_fit"])
-    if keep_all:
-        bad = ~(flux > 0)
-        assert np.count_nonzero(bad) == 1
-        wanted = PSF_FLAGS.SATURATED | PSF_FLAGS.LOW_SNR
-        assert np.all(table["flags"][bad] & wanted == wanted)
-    else:
-        assert np.all(flux > 0)
-        assert dropped["saturated, without a flux"] == 1
-    assert np.isfinite(measured.model).all()

@@ -63,7 +63,8 @@ class SaturatedStars:
 def is_fitted(table: QTable) -> NDArray[np.bool_]:
     """Tell the rows that have a position and a flux above 0."""
     x, y, flux = (np.asarray(table[f"{name}_fit"]) for name in ("x", "y", "flux"))
-    return np.isfinite(x) & np.isfinite(y) & np.isfinite(flux) & (flux > 0)
+    fitted: NDArray[np.bool_] = np.isfinite(x + y + flux) & (flux > 0)
+    return fitted
 
 
 def fit_saturated_stars(
