@@ -19,6 +19,9 @@ const SIDE: usize = 16;
 /// Fewer usable pixels than this tell nothing.
 const LEAST_VALUES: usize = 128;
 
+/// A slope makes at most this part of a patch's variance.
+const LARGEST_SLOPE: f64 = 0.5;
+
 /// The frequencies tried, multiples of 1 / (16 σ): from steps of 5 σ to those of
 /// σ / 20, which shift a median absolute deviation by less than 3 %.
 const PER_SIGMA: f64 = 16.0;
@@ -163,24 +166,28 @@ struct Patch {
     sigma: f64,
 }
 
-/// The usable values of a patch; `None` if they are too few.
+/// The usable values of a patch; `None` if they are too few, or a slope is most of
+/// their scatter: that of a sky which is steep along an axis makes a lattice of
+/// its own, and smears that of the values over a box.
 fn patch<T: Pixel>(
     frame: &Frame<'_, T>,
     (top, left): (usize, usize),
     values: &mut Vec<f64>,
 ) -> Option<Patch> {
     let (ny, nx) = frame.data().shape();
+    let usable = || {
+        (top..ny.min(top + SIDE)).flat_map(move |y| {
+            let row = &frame.data().row(y)[left..nx.min(left + SIDE)];
+            let mask = frame.mask().map(|mask| &mask.row(y)[left..]);
+            row.iter().enumerate().filter_map(move |(k, &value)| {
+                let value: f64 = value.into();
+                let is_masked = mask.is_some_and(|mask| mask[k]);
+                (value.is_finite() && !is_masked).then_some((y - top, k, value))
+            })
+        })
+    };
     values.clear();
-    for y in top..ny.min(top + SIDE) {
-        let row = &frame.data().row(y)[left..nx.min(left + SIDE)];
-        let mask = frame.mask().map(|mask| &mask.row(y)[left..]);
-        let usable = row.iter().enumerate().filter_map(|(k, &value)| {
-            let value: f64 = value.into();
-            let is_masked = mask.is_some_and(|mask| mask[k]);
-            (value.is_finite() && !is_masked).then_some(value)
-        });
-        values.extend(usable);
-    }
+    values.extend(usable().map(|(_, _, value)| value));
     if values.len() < LEAST_VALUES {
         return None;
     }
@@ -196,12 +203,39 @@ fn patch<T: Pixel>(
         }
         kept = fewer;
     }
+    let (low, high) = (*kept.first()?, *kept.last()?);
+    let inside = usable()
+        .map(|(y, x, value)| (y, x, value - centre))
+        .filter(|&(_, _, v)| low <= v && v <= high);
+    if slope_variance(inside) > LARGEST_SLOPE * deviation(&kept).powi(2) {
+        return None;
+    }
     drop_pile(&mut kept);
     let sigma = deviation(&kept);
     (kept.len() >= LEAST_VALUES / 2).then_some(Patch {
         values: kept,
         sigma,
     })
+}
+
+/// The variance that a plane makes, from the means of the halves along each axis.
+fn slope_variance(pixels: impl Iterator<Item = (usize, usize, f64)>) -> f64 {
+    // Number and sum in the lower and the upper half, along y and x.
+    let mut halves = [[(0.0, 0.0); 2]; 2];
+    for (y, x, value) in pixels {
+        for (axis, at) in [y, x].into_iter().enumerate() {
+            let half = &mut halves[axis][usize::from(at >= SIDE / 2)];
+            *half = (half.0 + 1.0, half.1 + value);
+        }
+    }
+    let side = SIDE as f64;
+    // The means are half a side apart; 0 where a half is empty.
+    let slope = |[(n, sum), (m, other)]: [(f64, f64); 2]| {
+        let step = 2.0 / side * (other / m - sum / n);
+        if step.is_finite() { step } else { 0.0 }
+    };
+    let slopes: f64 = halves.into_iter().map(|half| slope(half).powi(2)).sum();
+    slopes * (side * side - 1.0) / 12.0
 }
 
 fn deviation(values: &[f64]) -> f64 {
