@@ -133,8 +133,8 @@ impl Quantum {
                 break;
             }
             n = count;
-            let mean = first / n as f64;
-            scatter = (second / n as f64 - mean * mean).max(0.0).sqrt();
+            let mean = first / f64::from(n);
+            scatter = (second / f64::from(n) - mean * mean).max(0.0).sqrt();
         }
         scatter.max(self.rounding())
     }
@@ -373,8 +373,8 @@ mod tests {
             *value = 0.0;
         }
         assert_eq!(step(&holed)?, None);
-        assert_eq!(step(&[4.0; SHAPE.0 * SHAPE.1])?, None);
-        assert_eq!(step(&[f64::NAN; SHAPE.0 * SHAPE.1])?, None);
+        assert_eq!(step(&vec![4.0; SHAPE.0 * SHAPE.1])?, None);
+        assert_eq!(step(&vec![f64::NAN; SHAPE.0 * SHAPE.1])?, None);
         Ok(())
     }
 
