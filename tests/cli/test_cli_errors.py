@@ -66,6 +66,14 @@ CASES = {
     "plot": (["stars.fits", "--plot", "p.gif"], "use one of .png, .pdf, .svg"),
     "region": (["stars.fits", "--region", "r.txt"], "use one of .reg"),
     "no width": (["stars.fits", "--psf", "airy"], "airy needs its width: airy:FWHM"),
+    "wide": (
+        ["stars.fits", "--psf", "moffat:900"],
+        "moffat:FWHM[,BETA] needs a width of at most 100 pixels, got '900'",
+    ),
+    "one radius": (
+        ["stars.fits", "--psf", "gaussian:2", "-o", "out.ecsv", "--local-bkg", "4"],
+        "requires 2 arguments (main fit --help tells more)",
+    ),
     "empty PSF": (["stars.fits", "--psf", ""], "--psf must name a file or a formula"),
     "coordinates": (["stars.fits", "--catalog-coords", "sky"], "give --catalog FILE"),
     "correction": (
@@ -85,7 +93,7 @@ CASES = {
 USAGE = {
     *("bad width", "even box", "annulus", "group twice", "extension", "residual"),
     *("over the input", "twice the same", "plot", "region"),
-    *("no width", "empty PSF", "coordinates", "correction"),
+    *("wide", "one radius", "no width", "empty PSF", "coordinates", "correction"),
 }
 
 

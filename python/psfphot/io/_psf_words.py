@@ -42,8 +42,8 @@ _FORMULAS: dict[str, tuple[Callable[..., tuple[Any, str]], str, int]] = {
 }
 
 #: The narrowest and the widest star, FWHM in pixels: light narrower than a tenth
-#: of a pixel tells no position within it, and no detector has room for wider.
-_WIDTHS = (0.1, 1e4)
+#: of a pixel tells no position within it, and no star that can be found is wider.
+_WIDTHS = (0.1, 100.0)
 
 #: Words that stand alone: the width is measured on the image.
 MEASURED = ("gaussian", "moffat")
@@ -60,7 +60,8 @@ def as_formula(spec: str) -> tuple[Any, str] | None:
     Raises
     ------
     ValueError
-        If the numbers are none, not positive or too many.
+        If the numbers are none, not positive or too many, or the width is above 100
+        pixels.
     """
     kind, colon, text = spec.partition(":")
     if kind.lower() not in _FORMULAS:

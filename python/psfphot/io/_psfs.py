@@ -355,9 +355,9 @@ def _grid(found: _Grid, grid_order: str, detector_id: int | None) -> tuple[Any, 
         raise FileFormatError(msg) from exc
     n_psfs, samples = len(model.data), int(np.max(model.oversampling))
     description = f"grid of {n_psfs} ePSFs, {samples}x oversampled"
-    if "STDPSF" in model.meta:
+    radius = normalisation_radius(model)
+    if "STDPSF" in model.meta or radius is not None:
         description += ", used as it is"
-        radius = normalisation_radius(model)
         if radius is not None:
             description += f", of flux 1 within {radius:g} px"
     else:

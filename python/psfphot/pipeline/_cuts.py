@@ -71,10 +71,9 @@ def find_no_stars(
     )
     ny, nx = exposure.shape
     row, column, inside = nearest_pixels(x, y, exposure.shape)
-    ny, nx = exposure.shape
     noise = rms[row, column]
     n_pixels = np.asarray(table["n_pixels_fit"])
-    positive = np.isfinite(flux) & (flux > 0)
+    positive = np.isfinite(flux) & (flux > 0) & np.isfinite(x) & np.isfinite(y)
     off = ~inside | (x < -0.5) | (y < -0.5) | (x > nx - 0.5) | (y > ny - 0.5)  # noqa: PLR2004
     least_snr = _LEAST_SNR_TESTED if are_tested else _LEAST_SNR
     apart = (_ONE_STAR_TESTED if are_tested else _ONE_STAR) * settings.fwhm

@@ -123,6 +123,8 @@ def measure_exposure(
     passes = find_and_fit(
         exposure, data, clock, saturated=saturated, progress_bar=progress_bar
     )
+    if saturated is not None and saturated.n_dropped:
+        passes.dropped["saturated, without a flux"] = saturated.n_dropped
     table = with_saturated(passes.table, saturated)
     catalog = make_catalog(table, exposure, passes.start, zero_point)
     if passes.history is not None:

@@ -52,6 +52,12 @@ _BRIGHT = 30.0
 _LEAST_MISMATCH, _PART_OF_QFIT, _BRIGHTER = 0.02, 0.7, 60
 
 
+#: After so many fits without what is no star, only rows are dropped that no star
+#: can be; they become fewer each time.
+_REPEATS, _MOST_REPEATS = 3, 10
+_NEVER_KEPT = ("flux not positive", "off the image")
+
+
 @dataclass(eq=False)
 class Passes:
     """What `find_and_fit` found.
@@ -380,10 +386,12 @@ def _without_no_stars(
 ) -> Passes:
     """Drop what is no star and fit the rest again; or flag it."""
     area = noise_area(exposure.psf)
-    for _ in range(3):
+    for repeat in range(_MOST_REPEATS):
         against = find_no_stars(
             passes.table, exposure, area, are_tested=passes.history is not None
         )
+        if repeat >= _REPEATS:
+            against = {rule: against[rule] for rule in _NEVER_KEPT}
         bad = np.any(list(against.values()), axis=0)
         if exposure.settings.keep_all:
             flag_low(passes.table, bad)

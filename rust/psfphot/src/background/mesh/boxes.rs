@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::cuts::{Cuts, check_box_shape};
+use super::quantum::Quantum;
 use super::sheet::Rendered;
 use crate::background::clip::{Clip, Space};
 use crate::background::estimator::{Level, Scatter};
@@ -78,13 +79,15 @@ pub(super) struct BoxSpace {
 }
 
 impl BoxSpace {
-    /// Collects what the model, if there is one, leaves of the usable values.
+    /// Collects what the model, if there is one, leaves of the usable values;
+    /// with a quantum, spread over it.
     pub(super) fn collect<T: Pixel>(
         &mut self,
         frame: &Frame<'_, T>,
         hidden: Option<Image<'_, bool>>,
         (rows, columns): (Range<usize>, Range<usize>),
         model: Option<&Rendered>,
+        quantum: Option<Quantum>,
     ) {
         self.values.clear();
         self.model.clear();
@@ -92,6 +95,12 @@ impl BoxSpace {
         for y in rows {
             if let Some(model) = model {
                 model.row(y, columns.clone(), &mut self.model);
+            }
+            if let Some(quantum) = quantum {
+                if model.is_none() {
+                    self.model.fill(0.0);
+                }
+                quantum.subtract_dither((y, columns.start), &mut self.model);
             }
             let run = (y, columns.clone());
             append_residual(&mut self.values, frame, hidden, run, &self.model);
@@ -136,7 +145,7 @@ pub fn box_statistics<T: Pixel>(
     }
     let cuts = Cuts::of_size(shape, box_shape);
     let results = cuts.map(run, BoxSpace::default, |space, place| {
-        space.collect(frame, None, place, None);
+        space.collect(frame, None, place, None, None);
         space.measure(settings, run)
     })?;
     Ok(BoxStatistics::new(cuts.shape(), &results))
