@@ -34,7 +34,8 @@ fn levels<T: Pixel>(bytes: &mut Bytes<'_>) {
     });
     let levels = levels.expect("valid arguments");
     assert_eq!(levels.len(), x.len(), "a level for each position");
-    for ((&x, &y), &level) in x.iter().zip(&y).zip(&levels) {
+    for ((&x, &y), measured) in x.iter().zip(&y).zip(&levels) {
+        let level = measured.level;
         let values = annulus.values(&frame, (x, y));
         assert!(values.iter().all(|value| value.is_finite()));
         if values.is_empty() {

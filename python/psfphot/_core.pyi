@@ -238,6 +238,9 @@ def zoom_nodes(
     *,
     n_threads: int | None = None,
 ) -> NDArray[Any]: ...
+def known_backgrounds(
+    local_bkg: NDArray[np.float64], group_id: NDArray[np.int64]
+) -> NDArray[np.float64]: ...
 def local_background(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
@@ -248,7 +251,7 @@ def local_background(
     clip: tuple[float, float, int | None, str, str] | None,
     *,
     n_threads: int | None = None,
-) -> NDArray[np.float64]: ...
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def match_points(
     first: NDArray[np.float64],
     second: NDArray[np.float64],

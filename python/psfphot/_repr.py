@@ -9,9 +9,13 @@ import numpy as np
 
 def make_repr(instance: Any, names: tuple[str, ...]) -> str:
     """Make ``Class(name=value, ...)`` of attributes; arrays give their shape."""
-    values = ((name, getattr(instance, name)) for name in names)
-    shown = ", ".join(f"{name}={_shown(value)}" for name, value in values)
-    return f"{type(instance).__name__}({shown})"
+    return show_call(type(instance), {name: getattr(instance, name) for name in names})
+
+
+def show_call(cls: type, arguments: dict[str, Any]) -> str:
+    """Make ``Class(name=value, ...)`` of arguments; arrays give their shape."""
+    shown = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
+    return f"{cls.__name__}({shown})"
 
 
 def _shown(value: Any) -> str:

@@ -42,6 +42,22 @@ def test_no_star_core_is_bad(kind, fwhm):
         assert bad.sum() <= 4
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "moffat"])
+def test_crowded_stars_are_no_rays(kind):
+    psf = model(kind, 3.0)
+    rng = np.random.default_rng(7)
+    n = 1600
+    x, y = rng.uniform(0, SHAPE[1], n), rng.uniform(0, SHAPE[0], n)
+    truth = Table({"x_0": x, "y_0": y, "flux": 10 ** rng.uniform(2, 6.5, n)})
+    image = make_model_image(SHAPE, psf, truth, model_shape=(41, 41)) + 50
+    error = np.sqrt(4 + image / 2)
+    data = image + rng.normal(0, error)
+    assert detect_cosmic_rays(data, psf, error=error).sum() < 4
+    # Nor where the errors are too small, or the PSF is a little too wide.
+    assert detect_cosmic_rays(data, psf, error=5.4).sum() < 8
+    assert detect_cosmic_rays(data, model(kind, 3.3), error=error).sum() < 8
+
+
 @pytest.mark.parametrize("n_pixels", [1, 2, 4, 6])
 def test_cosmic_rays_of_some_pixels_are_found(n_pixels):
     psf = model("gaussian")

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyWarning
 
-from psfphot.detection import IRAFStarFinder
+from psfphot.detection import DAOStarFinder, IRAFStarFinder
 from psfphot.utils import NoDetectionsWarning
 
 COLUMNS = [
@@ -142,16 +142,36 @@ def test_a_masked_pixel_neither_is_a_star_nor_hides_one(field):
         assert finder(data, mask=np.ones_like(mask)) is None
 
 
-def test_bad_pixels_hide_what_they_touch(field):
+@pytest.mark.parametrize("find", [IRAFStarFinder, DAOStarFinder])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_bad_pixels_hide_no_star(field, find, bad):
     data, x, y = field
-    finder = IRAFStarFinder(6.0, 3.0)
+    finder = find(6.0, 3.0)
     everything = finder(data)
-    for bad in (np.nan, np.inf, -np.inf):
+    brightest = everything[np.argmax(everything["flux"])]
+    x, y = brightest["x_centroid"], brightest["y_centroid"]
+    for dx in (0, 1):
         spoilt = data.copy()
-        spoilt[round(y[7]), round(x[7])] = bad
+        spoilt[round(y), round(x) + dx] = bad
         stars = finder(spoilt)
-        assert len(stars) == len(everything) - 1
-        assert np.all(np.isfinite(stars["flux"]))
+        assert len(stars) == len(everything)
+        distance = np.hypot(stars["x_centroid"] - x, stars["y_centroid"] - y)
+        star = stars[np.argmin(distance)]
+        assert distance.min() < 0.15
+        assert abs(star["flux"] / brightest["flux"] - 1) < 0.15
+        for name in stars.colnames:
+            assert np.all(np.isfinite(stars[name]))
+
+
+def test_a_hole_gives_no_star(field):
+    data = field[0].copy()
+    before = IRAFStarFinder(6.0, 3.0)(data)
+    data[20:60, 20:60] = np.nan
+    for finder in (IRAFStarFinder(6.0, 3.0), DAOStarFinder(6.0, 3.0)):
+        stars = finder(data)
+        x, y = stars["x_centroid"], stars["y_centroid"]
+        assert len(stars) < len(before)
+        assert not ((x > 20) & (x < 59) & (y > 20) & (y < 59)).any()
 
 
 def test_threshold_map(field):

@@ -142,7 +142,9 @@ def test_threads_change_no_bit(psf, dtype):
         one, two = (
             MatchedFilterFinder(psf, n_threads=n)(data, error=errors) for n in (1, 2)
         )
-        np.testing.assert_array_equal(one.as_array(), two.as_array())
+        # One by one: magnitudes of negative fluxes are NaN.
+        for name in one.colnames:
+            np.testing.assert_array_equal(one[name], two[name])
 
 
 def test_a_grid_that_varies_finds_stars_at_full_snr_everywhere():

@@ -21,6 +21,7 @@ def fit(starts=None, settings=None):
             "y": np.array([5.0, 12.0]),
             "flux": np.ones(2),
             "local_bkg": np.zeros(2),
+            "bkg_variance": None,
             "group_id": None,
             "shape": np.full((2, 1), 3.0),
             **(starts or {}),

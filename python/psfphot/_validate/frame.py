@@ -41,7 +41,9 @@ def unpack_nddata(data: NDData) -> tuple[Any, Any, Any]:
     values = nddata_values(data)
     if data.uncertainty is None:
         return values, data.mask, None
-    sigma = data.uncertainty.represent_as(StdDevUncertainty)
+    # No information is no error: such pixels are left out like all of that kind.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sigma = data.uncertainty.represent_as(StdDevUncertainty)
     error = sigma.array
     if data.unit is not None:
         error = error << (sigma.unit or data.unit)

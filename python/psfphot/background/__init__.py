@@ -16,7 +16,11 @@ from psfphot.background._estimators import (
     SExtractorBackground,
 )
 from psfphot.background._interpolators import BkgIDWInterpolator, BkgZoomInterpolator
-from psfphot.background._local import LocalBackground, as_local_background
+from psfphot.background._local import (
+    LocalBackground,
+    as_local_background,
+    levels_and_variances,
+)
 from psfphot.background._mesh import Background2D
 from psfphot.background._residual import ResidualBackground2D
 from psfphot.background._scatter import (
@@ -47,4 +51,5 @@ __all__ = [
     "StdBackgroundRMS",
     "as_local_background",
     "coverage_mask",
+    "levels_and_variances",
 ]

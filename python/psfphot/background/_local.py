@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.stats import mad_std
 
 from psfphot import _core
 from psfphot._repr import make_repr
@@ -133,38 +134,49 @@ class LocalBackground:
             If shapes do not go together.
         """
         frame = as_frame(data, mask=mask)
-        xs, ys = as_points(x, y)
-        known = core_estimator(as_own_estimator(self.bkg_estimator))
         levels: Any
-        if known is None:
-            levels = self._call_estimator(frame, xs, ys)
-        else:
-            levels = _core.local_background(
-                frame.data,
-                frame.mask,
-                xs,
-                ys,
-                self._radii,
-                *known,
-                n_threads=self.n_threads,
-            )
+        levels, _ = self._measure(frame, *as_points(x, y))
         if levels.size == 1:
             levels = levels[0]
         return levels if frame.unit is None else levels << frame.unit
+
+    def _measure(
+        self, frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Measure the levels and their variances."""
+        known = core_estimator(as_own_estimator(self.bkg_estimator))
+        if known is None:
+            return self._call_estimator(frame, x, y)
+        return _core.local_background(
+            frame.data,
+            frame.mask,
+            x,
+            y,
+            self._radii,
+            *known,
+            n_threads=self.n_threads,
+        )
 
     @property
     def _radii(self) -> tuple[float, float]:
         return float(self.inner_radius), float(self.outer_radius)
 
-    def _call_estimator(self, frame: Frame, x: Any, y: Any) -> NDArray[np.float64]:
-        """Call an estimator that the core does not know for each position."""
-        levels = np.full(len(x), np.nan)
+    def _call_estimator(
+        self, frame: Frame, x: Any, y: Any
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Call an estimator that the core does not know for each position.
+
+        Its variance is taken for that of a median.
+        """
+        levels, variances = np.full((2, len(x)), np.nan)
         for i, position in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
             values = _core.annulus_values(frame.data, frame.mask, position, self._radii)
             if values.size > 0:
                 level = self.bkg_estimator(values)
                 levels[i] = as_scalar(level, "the result of bkg_estimator")
-        return levels
+                scatter = mad_std(values)
+                variances[i] = np.pi / 2 * scatter**2 / values.size
+        return levels, variances
 
     def to_aperture(self, x: ArrayLike, y: ArrayLike) -> CircularAnnulus:
         """Make the annuli around positions, to plot them.
@@ -187,6 +199,32 @@ class LocalBackground:
             If their shapes differ, or one is not finite.
         """
         return CircularAnnulus(np.column_stack(as_points(x, y)), *self._radii)
+
+
+def levels_and_variances(
+    estimator: Any, data: NDArray[Any], x: Any, y: Any, mask: Any
+) -> tuple[Any, NDArray[np.float64] | None]:
+    """Measure local backgrounds and, where that is possible, their variances.
+
+    Parameters
+    ----------
+    estimator : callable
+        A `LocalBackground`, or what is called like one.
+    data, x, y, mask
+        See `LocalBackground`.
+
+    Returns
+    -------
+    levels : array
+        What the estimator returns.
+    variances : (n,) array or None
+        The variances of the levels, were the pixels independent and normally
+        distributed; `None` where the estimator is another's.
+    """
+    is_own = type(estimator).__call__ is LocalBackground.__call__
+    if isinstance(estimator, LocalBackground) and is_own:
+        return estimator._measure(as_frame(data, mask=mask), *as_points(x, y))
+    return estimator(data, x, y, mask=mask), None
 
 
 def as_local_background(estimator: Any) -> Any:

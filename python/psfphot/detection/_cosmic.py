@@ -44,9 +44,11 @@ def detect_cosmic_rays(
     and where the mean of the eight pixels around it is less beside :math:`D`
     than any star has it, by ``margin``. The same is tried without the eight
     pixels, with the sixteen around them in their place, which tells cosmic rays
-    of several pixels from stars. Then the pixels found are left out and the rest
-    is searched again; beside pixels found half of ``n_sigma`` is enough. Pixels
-    with too few usable ones around them, as at the edges, are not judged.
+    of several pixels from stars; what the PSF fits there in its 5 by 5 innermost
+    pixels, to within 30 % of its flux, is a star whatever lies around it. Then
+    the pixels found are left out and the rest is searched again; beside pixels
+    found half of ``n_sigma`` is enough. Pixels with too few usable ones around
+    them, as at the edges, are not judged.
 
     Parameters
     ----------

@@ -88,8 +88,10 @@ class DAOStarFinder(KernelFinder):
 
     Beyond the edges of the image the data count as 0. Masked pixels are not
     stars and do not hide stars near them, but they do enter the convolution
-    and the fits; set them to NaN to prevent that. A NaN or infinite pixel hides
-    the stars that it touches.
+    and the fits; set them to NaN to prevent that. NaN and infinite pixels are
+    left out of the fit of the convolution, and count in the other sums as what
+    the Gaussian fitted to the others has there: unlike photutils', they hide no
+    star unless they take most of its core.
 
     References
     ----------

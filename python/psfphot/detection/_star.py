@@ -64,8 +64,10 @@ class StarFinder(KernelFinder):
     -----
     Beyond the edges of the image the data count as 0. Masked pixels are not
     stars and do not hide stars near them, but they do enter the convolution
-    and the moments; set them to NaN to prevent that. A NaN or infinite pixel
-    hides the stars that it touches.
+    and the moments; set them to NaN to prevent that. NaN and infinite pixels
+    are left out of the fit of the convolution, and count in the moments as what
+    the kernel fitted to the others has there: unlike photutils', they hide no
+    star unless they take most of its core.
 
     Examples
     --------

@@ -26,6 +26,7 @@ from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._noise import highest_neighbour, pixel_errors
 from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._trails import Trails, find_trails, flag_on_trails, mask_trails
+from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -237,7 +238,9 @@ def _bright_pass(
 def _mismatch(table: QTable) -> float:
     """Measure how far the PSF is off, on the brighter of the stars."""
     flux, qfit, flags = (np.asarray(table[n]) for n in ("flux_fit", "qfit", "flags"))
-    good = np.isfinite(flux) & (flux > 0) & np.isfinite(qfit) & (flags & ~1 == 0)
+    harmless = PSF_FLAGS.N_PIXELS_FIT_PARTIAL | PSF_FLAGS.NEIGHBOUR_IN_BOX
+    good = np.isfinite(flux) & (flux > 0) & np.isfinite(qfit)
+    good &= flags & ~harmless == 0
     if not good.any():
         return _LEAST_MISMATCH
     limit = np.percentile(flux[good], _BRIGHTER)

@@ -10,6 +10,7 @@ import numpy as np
 
 from psfphot._core import flag_definitions
 from psfphot.pipeline._clock import Clock
+from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -132,12 +133,14 @@ class PhotometryRun:
     def bright_qfit(self) -> float | None:
         """How well the PSF fits: median qfit of the brightest tenth of the stars.
 
-        Stars with a flag are left out; `None` if none is left.
+        Stars with a flag other than ``neighbour_in_box`` are left out; `None` if
+        none is left.
         """
         fluxes, qfit, flags = (
             np.asarray(self.catalog[name]) for name in ("flux_fit", "qfit", "flags")
         )
-        good = np.isfinite(fluxes) & np.isfinite(qfit) & (flags == 0)
+        good = np.isfinite(fluxes) & np.isfinite(qfit)
+        good &= flags & ~PSF_FLAGS.NEIGHBOUR_IN_BOX == 0
         if not good.any():
             return None
         limit = np.percentile(fluxes[good], _BRIGHT_PERCENTILE)

@@ -9,7 +9,6 @@ import numpy as np
 from psfphot.background import coverage_mask
 from psfphot.detection import detect_cosmic_rays
 from psfphot.pipeline._masks import COSMIC_RAYS
-from psfphot.pipeline._mistaken import without_stars
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._saturation import (
     Saturation,
@@ -134,6 +133,5 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
         error=np.asarray(pixel_errors(exposure), dtype=float),
         n_threads=settings.n_threads,
     )
-    found = without_stars(found, exposure)
     if found.any():
         exposure.masks.add(COSMIC_RAYS, found)

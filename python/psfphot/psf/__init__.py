@@ -6,6 +6,7 @@ The models are astropy models whose values and derivatives are computed in Rust.
 # Imported to register the file formats of PSF grids.
 from psfphot.psf._files import formats  # noqa: F401
 from psfphot.psf._files.stdpsf_grid import STDPSFGrid
+from psfphot.psf._iterative.photometry import IterativePSFPhotometry
 from psfphot.psf._models.airy import AiryDiskPRF, AiryDiskPSF
 from psfphot.psf._models.elliptical import GaussianPRF, GaussianPSF
 from psfphot.psf._models.gaussian import (
@@ -42,6 +43,7 @@ __all__ = [
     "GriddedPSFModel",
     "GroupCovariance",
     "ImagePSF",
+    "IterativePSFPhotometry",
     "LevenbergMarquardt",
     "MoffatPRF",
     "MoffatPSF",

@@ -23,7 +23,9 @@ type NamedLevel = (String, Vec<f64>);
 /// the names of centre and spread.
 type NamedClip = (f64, f64, Option<usize>, String, String);
 
-/// Levels in annuli; see the core's `local_background`.
+type LevelsAndVariances<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+
+/// Levels in annuli, and their variances; see the core's `local_background`.
 #[pyfunction]
 #[pyo3(signature = (data, mask, x, y, radii, level, clip, *, n_threads=None))]
 #[allow(clippy::too_many_arguments)]
@@ -37,7 +39,7 @@ pub(crate) fn local_background<'py>(
     level: NamedLevel,
     clip: Option<NamedClip>,
     n_threads: Option<usize>,
-) -> CallResult<Bound<'py, PyArray1<f64>>> {
+) -> CallResult<LevelsAndVariances<'py>> {
     let frame = frame(&data, None, mask.as_ref())?;
     let (x, y) = (x.as_slice()?, y.as_slice()?);
     let annulus = Annulus::new(radii.0, radii.1)?;
@@ -49,7 +51,10 @@ pub(crate) fn local_background<'py>(
     let levels = with_frame!(frame, frame => door::enter(py, &options, move |run| {
         background::local_background(frame, x, y, &annulus, &estimator, run)
     }))?;
-    Ok(PyArray1::from_vec(py, levels))
+    Ok((
+        PyArray1::from_iter(py, levels.iter().map(|at| at.level)),
+        PyArray1::from_iter(py, levels.iter().map(|at| at.variance)),
+    ))
 }
 
 /// The usable values in the annulus around one position.

@@ -14,10 +14,11 @@ create_exception!(
 );
 
 /// The core's words for arguments that have another name in Python.
-const NAMES_IN_PYTHON: [(&str, &str); 7] = [
+const NAMES_IN_PYTHON: [(&str, &str); 8] = [
     ("centers", "xycoords"),
     ("groups", "group_id"),
     ("local_background", "local_bkg"),
+    ("background_variance", "bkg_variance"),
     ("position_bounds", "xy_bounds"),
     ("positions", "grid_xypos"),
     ("source.x", "x_0"),

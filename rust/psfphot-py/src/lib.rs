@@ -40,7 +40,8 @@ mod _core {
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariances, judge_sources, terminations,
+        fit_sources, flag_definitions, joint_covariances, judge_sources, known_backgrounds,
+        terminations,
     };
     #[pymodule_export]
     use crate::psf::PyPsf;

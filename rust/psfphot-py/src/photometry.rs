@@ -25,6 +25,7 @@ pub(crate) struct PyStarts<'py> {
     y: Floats<'py>,
     flux: Floats<'py>,
     local_bkg: Floats<'py>,
+    bkg_variance: Option<Floats<'py>>,
     group_id: Option<PyReadonlyArray1<'py, i64>>,
     shape: PyReadonlyArray2<'py, f64>,
 }
@@ -41,6 +42,15 @@ impl PyStarts<'_> {
         let starts = Starts::new(x, y, flux)?
             .with_local_background(background)?
             .with_shape(shape, psf.psf())?;
+        let variance = self
+            .bkg_variance
+            .as_ref()
+            .map(|v| v.as_slice())
+            .transpose()?;
+        let starts = match variance {
+            Some(variance) => starts.with_background_variance(variance)?,
+            None => starts,
+        };
         Ok(match groups {
             Some(groups) => starts.with_groups(groups)?,
             None => starts,
@@ -239,6 +249,19 @@ fn matrix<'py>(
         .copied()
         .collect();
     Ok(flat.to_pyarray(py).reshape([sources.len(), n])?)
+}
+
+/// The local backgrounds with which sources are fitted; see the core's
+/// function of that name.
+#[pyfunction]
+pub(crate) fn known_backgrounds<'py>(
+    py: Python<'py>,
+    local_bkg: Floats<'py>,
+    group_id: PyReadonlyArray1<'py, i64>,
+) -> CallResult<Bound<'py, PyArray1<f64>>> {
+    let (levels, groups) = (local_bkg.as_slice()?, group_id.as_slice()?);
+    let known = psfphot::photometry::known_backgrounds(levels, Some(groups));
+    Ok(known.to_pyarray(py))
 }
 
 /// (status, message) for each value of the column `termination`.

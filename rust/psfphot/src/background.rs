@@ -8,7 +8,7 @@ pub mod mesh;
 use std::ops::Range;
 
 pub use clip::{Centre, Clip, Spread};
-pub use estimator::{Estimator, Level, Scatter};
+pub use estimator::{Estimator, Level, Measured, Scatter};
 
 use crate::aperture::check_radii;
 use crate::image::{Frame, Pixel, PixelBox};
@@ -119,7 +119,7 @@ fn extend<T: Pixel>(into: &mut Vec<f64>, frame: &Frame<'_, T>, y: usize, run: Ra
     }
 }
 
-/// The level in the annulus around each position.
+/// The level in the annulus around each position, with its variance.
 ///
 /// Masked and non-finite pixels do not take part; errors are not looked at. NaN
 /// where no pixel is left or the position is not finite.
@@ -134,7 +134,7 @@ pub fn local_background<T: Pixel>(
     annulus: &Annulus,
     estimator: &Estimator,
     run: Run<'_>,
-) -> Result<Vec<f64>, Error> {
+) -> Result<Vec<Measured>, Error> {
     let space = || (Vec::new(), clip::Space::default());
     map_positions(run, (x, y), CHUNK, space, |(values, space), position| {
         annulus.collect(frame, position, values);
@@ -200,7 +200,7 @@ mod tests {
             data[y * 20 + x] = 7.0;
             let frame = Frame::new(Image::new(&data, (20, 20))?);
             let level = local_background(&frame, &[10.0], &[10.0], &annulus, &MEDIAN, Run::new())?;
-            assert_eq!(level[0] == 7.0, inside, "{x} {y}");
+            assert_eq!(level[0].level == 7.0, inside, "{x} {y}");
         }
         Ok(())
     }
@@ -234,8 +234,8 @@ mod tests {
             &Estimator::default(),
             Run::new(),
         )?;
-        assert_eq!(levels[0], 1.0);
-        assert!(levels[1..].iter().all(|level| level.is_nan()));
+        assert_eq!((levels[0].level, levels[0].variance), (1.0, 0.0));
+        assert!(levels[1..].iter().all(|at| at.level.is_nan()));
         Ok(())
     }
 
@@ -247,7 +247,7 @@ mod tests {
             let run = Run::new().with_monitor(monitor).serial();
             local_background(&frame, &[1.0; 3], &[1.0; 3], &annulus, &MEDIAN, run)
         };
-        assert_eq!(levels(&CancelAfter::new(100)), Ok(vec![1.0; 3]));
+        assert_eq!(levels(&CancelAfter::new(100)).map(|all| all.len()), Ok(3));
         assert_eq!(levels(&CancelAfter::new(2)), Err(Error::Cancelled));
         Ok(())
     }

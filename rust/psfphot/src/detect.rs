@@ -13,6 +13,7 @@
 //! | [`peaks`] | local maxima within a [`Neighbourhood`], above a [`Threshold`] |
 //! | [`moments`] | the image moments of a star |
 //! | `finder` | the traits of finders, and the loops that all share |
+//! | `gaps` | pixels that are not finite, left out of the sums |
 //! | [`selection`] | the [`Selection`] that all finders share |
 //! | [`iraf`] | [`IrafFinder`], after IRAF's `starfind` |
 //! | [`dao`] | [`DaoFinder`], after DAOPHOT's `FIND` and IRAF's `daofind` |
@@ -43,6 +44,7 @@ pub mod convolve;
 pub mod cosmic;
 pub mod dao;
 mod finder;
+mod gaps;
 pub mod iraf;
 pub mod kernel;
 mod marginal;

@@ -51,7 +51,7 @@ flags! {
     1024 NON_FINITE_FLUX "non_finite_flux"
         "the flux is not finite";
     2048 NON_FINITE_LOCAL_BKG "non_finite_local_bkg"
-        "the local background is not finite: none was subtracted";
+        "the local background is not finite: that of its group, or the median of all, was taken";
     4096 POSITION_OUTSIDE_FIT_REGION "position_outside_fit_region"
         "the fitted position is outside the box of fitted pixels";
     0x1_0000 DUPLICATE_SOURCE "duplicate_source"
@@ -60,12 +60,16 @@ flags! {
         "pixels of the star's core are full or lost: it was fitted to its wings";
     0x4_0000 NEAR_SATURATED "near_saturated"
         "within reach of what is left of a saturated star";
+    0x8_0000 NEIGHBOUR_IN_BOX "neighbour_in_box"
+        "sources of other groups, in the fit box or within one FWHM, add more than its error to the flux";
     0x10_0000 UNRESOLVED_PAIR "unresolved_pair"
         "hardly told apart from its neighbours: its errors are large, and several times those of the star alone";
     0x40_0000 LOW_SNR "low_snr"
         "less significant than the detection threshold allows";
     0x80_0000 ON_TRAIL "on_trail"
         "on the trail of a satellite or a bleeding column, whose light was subtracted";
+    0x100_0000 START_OUTSIDE_IMAGE "start_outside_image"
+        "the starting position is off the image: of most of the star there are no pixels, and its errors may be too small";
 }
 
 #[cfg(test)]

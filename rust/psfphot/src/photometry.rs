@@ -1,6 +1,8 @@
 //! PSF photometry: from starting values to fitted sources with errors, quality
 //! measures and flags.
 
+mod backgrounds;
+mod contamination;
 mod covariance;
 mod duplicates;
 mod judged;
@@ -18,6 +20,7 @@ use crate::{Error, Run};
 
 use plan::Plan;
 
+pub use backgrounds::known_backgrounds;
 pub use judged::Judged;
 pub use row::FittedSource;
 pub use starts::Starts;
@@ -151,7 +154,8 @@ impl Photometry {
     /// Fits the sources; the rows come in their order.
     ///
     /// A source alone in its group, or without a group, is fitted alone: its
-    /// neighbours are not subtracted. `run` is told of each fitted source.
+    /// neighbours are not subtracted, and where they add more than its error to
+    /// its flux a flag says so. `run` is told of each fitted source.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if all parameters are fixed or the PSF has

@@ -439,3 +439,14 @@ def test_a_subclass_with_its_own_formula_keeps_it():
     assert Flat(level=3.0)(1, 1) == 3
     assert Flat.fit_deriv is MoffatPSF.fit_deriv
     assert Renamed.evaluate is CircularGaussianPRF.evaluate
+
+
+@pytest.mark.parametrize("theta", [15, 45, 100])
+@pytest.mark.parametrize("widths", [(2.0, 3.0), (1.0, 4.0), (1.0, 9.0)])
+def test_no_pixel_of_an_elliptical_prf_is_negative(theta, widths):
+    """Not by rounding either: noise of negative numbers cannot be drawn."""
+    y, x = np.mgrid[:61, :61]
+    model = GaussianPRF(1.0, 30.2, 29.7, *widths, theta)
+    assert model(x, y).min() >= 0
+    assert model(x, y).sum() == pytest.approx(1, rel=1e-12)
+    assert np.isnan(model.evaluate(30, 30, 1.0, np.nan, 29.7, *widths, theta))

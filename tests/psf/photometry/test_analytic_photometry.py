@@ -153,3 +153,21 @@ class TestPhotometry:
             table = photometry(data, init_params=init)
         assert table["beta_fit"][0] > 1
         assert table["alpha_fit"][0] > 0
+
+
+@pytest.mark.parametrize("beta", [1.0000001, 1.01, 2.5])
+@pytest.mark.parametrize("power", [0.8, 1.0])
+def test_a_profile_that_is_no_moffat_ends_near_beta_1(beta, power):
+    """There the flux is infinite, and 1/(beta - 1) is not."""
+    y, x = np.mgrid[:61, :61]
+    data = 100 * (1 + ((x - 30.2) ** 2 + (y - 29.7) ** 2) / 9) ** -power
+    model = MoffatPSF(alpha=3, beta=beta)
+    model.alpha.fixed = model.beta.fixed = False
+    phot = PSFPhotometry(model, 31)
+    init = QTable({"x": [30.0], "y": [30.0], "flux": [3000.0]})
+    with pytest.warns(AstropyUserWarning, match="may not have converged"):
+        table = phot(data, error=np.ones(data.shape), init_params=init)
+    for name in ("x", "y", "flux", "alpha", "beta"):
+        assert np.isfinite(table[f"{name}_fit"][0])
+    assert 1 < table["beta_fit"][0] < 1.1
+    assert np.isfinite(phot.make_residual_image(data, psf_shape=31)).all()

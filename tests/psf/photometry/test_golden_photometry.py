@@ -99,9 +99,13 @@ def assert_same_fit(table, expected):
 
 
 def test_fit(case, models, simulation):
-    """From photutils' own positions and first fluxes."""
+    """From photutils' own positions, first fluxes and backgrounds.
+
+    The errors are without the noise of a background that is given.
+    """
     settings, expected = case
     init = starts(expected, ["x", "y", "flux"])
+    init["local_bkg"] = expected["local_bkg"]
     table = fit(settings, models, simulation, init)
     assert len(table) == len(expected)
     for column in ("id", "group_id", "group_size", "n_pixels_fit", "flags"):

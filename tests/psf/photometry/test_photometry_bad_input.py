@@ -178,7 +178,8 @@ class TestPlaces:
         truth["x"][0], truth["y"][0], truth["flux"][0] = -1.0, 25.0, 8e4
         table = PSFPhotometry(psf, SIZE)(data, error=error, init_params=truth)
         assert names(table) == {"n_pixels_fit_partial", "position_outside_image"} | {
-            "position_outside_fit_region"
+            "position_outside_fit_region",
+            "start_outside_image",
         }
         assert table["n_pixels_fit"][0] == 3 * SIZE
         truth["flux"][0] = 1e5
@@ -194,7 +195,14 @@ class TestPlaces:
         twice = truth[[0, 0, 1, 2]]
         twice["x"][1] += shift
         table = PSFPhotometry(psf, SIZE)(data, error=error, init_params=twice)
-        assert names(table, 0) == names(table, 1) == {"duplicate_source"}
+        assert (
+            names(table, 0)
+            == names(table, 1)
+            == {
+                "duplicate_source",
+                "neighbour_in_box",
+            }
+        )
         assert abs(table["x_fit"][1] - table["x_fit"][0]) < 0.1
         assert np.all(np.isfinite(table["flux_err"]))
         assert_same(table[[0, 2, 3]], good, OTHERS)
@@ -236,13 +244,14 @@ class TestPlaces:
         twice = truth[[0, 0, 1]]
         twice["x"][1] += 0.05
         table = PSFPhotometry(psf, SIZE)(data, error=error, init_params=twice)
-        assert list(table["flags"]) == [65536, 65536, 0]
+        both = FLAGS.DUPLICATE_SOURCE | FLAGS.NEIGHBOUR_IN_BOX
+        assert list(table["flags"]) == [both, both, 0]
 
 
 class TestStarts:
     @pytest.mark.parametrize(
         ("column", "flag"),
-        [("x", "position"), ("y", "position"), ("flux", "flux")],
+        [("x", "position"), ("y", "position")],
     )
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_not_finite(self, *, psf, truth, data, error, good, column, flag, value):
@@ -250,6 +259,22 @@ class TestStarts:
         table = PSFPhotometry(psf, SIZE)(data, error=error, init_params=truth)
         assert names(table) == {f"non_finite_{flag}", *LOST}
         assert_same(table, good, OTHERS)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    @pytest.mark.parametrize("group", [False, True])
+    def test_a_flux_that_is_not_finite_is_measured(
+        self, *, psf, truth, data, error, good, value, group
+    ):
+        """In a group its neighbours would pay for it, were it not fitted."""
+        truth["flux"][0] = value
+        if group:
+            truth["group_id"] = 1
+        table = PSFPhotometry(psf, SIZE)(data, error=error, init_params=truth)
+        assert np.all(table["flags"] == 0)
+        assert 0.5 < table["flux_init"][0] / table["flux_fit"][0] < 1
+        for name in NUMBERS:
+            offset = (table[name] - good[name]) / good[name[:-3] + "err"]
+            assert np.all(np.abs(offset) < 1e-3), name
 
     @pytest.mark.parametrize("flux", [0.0, -0.0, -5.0, -1e5, 1e12, 1e-12])
     @pytest.mark.parametrize("group", [False, True])

@@ -70,16 +70,43 @@ class _CallablePSF:
         return float(value[0])
 
     def _check_linear(self) -> None:
+        kind = type(self._model).__name__
+        msg = f"psf_model must be proportional to its parameter {self._names.flux!r}: "
+        if not self._is_linear({}):
+            raise ValueError(f"{msg}{kind} is not")
+        # What is added to the star may be nothing at first.
+        for name in self._names.shape:
+            value = self._another_value(name)
+            if not self._is_linear({name: value}):
+                msg += (
+                    f"{kind} with {name} = {value:g} is not. What is added to the "
+                    f"star cannot be fitted with it: fix {name} where it adds "
+                    "nothing, and measure a sky by local_bkg_estimator"
+                )
+                raise ValueError(msg)
+
+    def _is_linear(self, changes: dict[str, float]) -> bool:
         x, y = (self.default(name) for name in (self._names.x, self._names.y))
+        before = {name: self.default(name) for name in changes}
         offsets = np.array([-1.5, -0.5, 0.0, 0.25, 1.0])
         points = (x + offsets, y + offsets[::-1])
-        one, two = (self._call(*points, {self._names.flux: f}) for f in (1.0, 2.0))
-        if not np.allclose(two, 2 * one, rtol=1e-6, atol=1e-12 * np.max(np.abs(two))):
-            msg = (
-                "psf_model must be proportional to its parameter "
-                f"{self._names.flux!r}: {type(self._model).__name__} is not"
-            )
-            raise ValueError(msg)
+        one, two = (
+            self._call(*points, {**changes, self._names.flux: f}) for f in (1.0, 2.0)
+        )
+        self._call(*points, before)
+        # Where there is no value there is nothing to compare.
+        at = np.isfinite(one) & np.isfinite(two)
+        largest = np.max(np.abs(two), initial=0.0, where=at)
+        return np.allclose(two[at], 2 * one[at], rtol=1e-6, atol=1e-12 * largest)
+
+    def _another_value(self, name: str) -> float:
+        """Return a value near the parameter's own, within its bounds."""
+        value = self.default(name)
+        step = 0.1 * abs(value) or 1.0
+        low, high = (getattr(v, "value", v) for v in getattr(self._model, name).bounds)
+        if high is not None and value + step > high:
+            return value - step if low is None else max(low, value - step)
+        return value + step
 
     def _call(self, x: Any, y: Any, changes: dict[str, float]) -> NDArray[np.float64]:
         for name, value in changes.items():

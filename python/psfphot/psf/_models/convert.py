@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -25,6 +25,9 @@ from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.image import ImagePSF
 from psfphot.psf._models.moffat import MoffatPRF, MoffatPSF
 from psfphot.psf._models.polynomial import PolynomialPSFModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _OURS: tuple[type[PSFModel], ...] = (
     AiryDiskPRF,
@@ -127,6 +130,16 @@ def parameter_value(model: Any, name: str) -> float:
     if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
         value = in_unit(parameter.quantity, u.deg)
     return float(np.ravel(value)[0])
+
+
+def set_parameters(model: Any, names: Sequence[str], values: Sequence[float]) -> None:
+    """Set parameters of a model to the core's values; angles there are degrees."""
+    for name, value in zip(names, values, strict=True):
+        parameter = getattr(model, name)
+        if parameter.unit is not None and parameter.unit.is_equivalent("deg"):
+            parameter.value = (value * u.deg).to_value(parameter.unit)
+        else:
+            parameter.value = value
 
 
 def is_compiled(model: Any) -> bool:

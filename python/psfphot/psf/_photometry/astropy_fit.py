@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _CONVERGED = (1, 2, 3, 4)
 
 # What is worth keeping of a fitter's report, as photutils does.
-_INFO = ("param_cov", "ierr", "message", "status")
+_INFO = ("param_cov", "ierr", "message", "status", "exit_mode")
 
 
 class _Pixels(NamedTuple):
@@ -44,13 +44,16 @@ class _Pixels(NamedTuple):
 
 
 def fit_with_astropy(
-    setup: FitSetup, frame: Frame, init: QTable
+    setup: FitSetup,
+    frame: Frame,
+    init: QTable,
+    bkg_variance: NDArray[np.float64] | None,
 ) -> dict[str, NDArray[Any]]:
     """Fit the sources with the astropy fitter of the setup.
 
     Parameters
     ----------
-    setup, frame, init
+    setup, frame, init, bkg_variance
         See `psfphot.psf._photometry.fitting.fit_with_core`.
 
     Returns
@@ -60,8 +63,12 @@ def fit_with_astropy(
     """
     n = len(init)
     # The core's own settings of a fit say nothing here.
-    call = core_call(replace(setup, fitter=LevenbergMarquardt()), frame, init)
-    starts = call["starts"]
+    own_setup = replace(setup, fitter=LevenbergMarquardt())
+    call = core_call(own_setup, frame, init, bkg_variance)
+    starts = dict(call["starts"])
+    starts["local_bkg"] = _core.known_backgrounds(
+        starts["local_bkg"], starts["group_id"]
+    )
     fitted = np.column_stack(
         [starts["flux"], starts["x"], starts["y"], starts["shape"]]
     )
@@ -85,11 +92,13 @@ def fit_with_astropy(
             pixels = _gather(setup, frame, starts, members)
             report, values = _fit_group(setup, pixels, fitted[members])
             fitted[members] = values
-            errors[members] = _errors(setup, report.get("param_cov"), len(members))
-            for k in members:
+            blocks = _own_covariances(setup, report.get("param_cov"), len(members))
+            errors[members] = _errors(setup, blocks, len(members))
+            for i, k in enumerate(members):
                 info[k] = {key: report[key] for key in _INFO if key in report}
-                status = report.get("ierr", report.get("status"))
-                has_converged[k] = status in _CONVERGED
+                if "param_cov" in info[k] and blocks is not None:
+                    info[k]["param_cov"] = blocks[i]
+                has_converged[k] = _has_converged(report)
             done += len(members)
             if progress is not None:
                 progress(done)
@@ -121,15 +130,41 @@ def _fit_group(
     return dict(getattr(setup.fitter, "fit_info", None) or {}), values
 
 
-def _errors(setup: FitSetup, covariance: Any, n_members: int) -> NDArray[np.float64]:
-    """Take the errors, in the core's order, from the covariance of what is free."""
-    model, names = setup.psf_model, setup.names.in_core_order()
+def _has_converged(report: dict[str, Any]) -> bool:
+    """Tell what a fitter says of its end; who says nothing is believed."""
+    if "exit_mode" in report:  # of SLSQP and Simplex
+        return bool(report["exit_mode"] == 0)
+    status = report.get("ierr", report.get("status"))
+    return status is None or status in _CONVERGED
+
+
+def _free_names(model: Any) -> list[str]:
+    return [name for name in model.param_names if not getattr(model, name).fixed]
+
+
+def _own_covariances(
+    setup: FitSetup, covariance: Any, n_members: int
+) -> NDArray[np.float64] | None:
+    """Take the covariance of each member out of the group's, if there is one."""
+    n = len(_free_names(setup.psf_model))
+    if covariance is None or np.shape(covariance) != (n * n_members,) * 2:
+        return None
+    blocks = np.reshape(covariance, (n_members, n, n_members, n))
+    own = np.arange(n_members)
+    return np.asarray(blocks[own, :, own], dtype=np.float64)
+
+
+def _errors(
+    setup: FitSetup, covariances: NDArray[np.float64] | None, n_members: int
+) -> NDArray[np.float64]:
+    """Take the errors, in the core's order, from the covariances of what is free."""
+    names = setup.names.in_core_order()
     errors = np.full((n_members, len(names)), np.nan)
-    free = [name for name in model.param_names if not getattr(model, name).fixed]
-    if covariance is None or np.shape(covariance) != (len(free) * n_members,) * 2:
+    free = _free_names(setup.psf_model)
+    if covariances is None:
         return errors
     with np.errstate(invalid="ignore"):
-        found = np.sqrt(np.diag(covariance)).reshape(n_members, len(free))
+        found = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     for k, name in enumerate(names):
         if name in free:
             errors[:, k] = found[:, free.index(name)]
@@ -171,8 +206,7 @@ def _gather(
             rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0
         ]
         count[own] += 1
-        level = starts["local_bkg"][k]
-        background[own] += level if np.isfinite(level) else 0.0
+        background[own] += starts["local_bkg"][k]
     whole = np.s_[y0:y1, x0:x1]
     usable = count > 0
     data, error, mask = frame.arrays

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 
 from psfphot import _core
 from psfphot._validate import values_of
 from psfphot.psf._photometry.covariance import Covariances, in_table_order
+from psfphot.psf._photometry.fit_info import FitInfo
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._photometry.model_images import ModelImages
@@ -18,9 +21,19 @@ from psfphot.psf._photometry.results import results_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from psfphot._validate import Frame
     from psfphot.psf._photometry.covariance import GroupCovariance
     from psfphot.psf._photometry.fitting import FitSetup
+
+
+# Variances of a fit and those computed again agree better, unless the system is
+# so nearly singular that its rounding counts.
+_SAME = 0.01
+
+# Relative errors (in x and y: pixels) of a fit that left nothing but rounding.
+_ROUNDING = 1e-8
 
 
 class FitResult:
@@ -60,6 +73,35 @@ class FitResult:
             self._covariances.drop_image()
         return self.__dict__
 
+    def followed_by(self, other: FitResult) -> FitResult:
+        """Join the fit of other sources, whose ids and groups go on counting.
+
+        The covariances of neither are kept: they belong to two images.
+        """
+        joined = copy.copy(self)
+        joined._covariances = None
+        later = other._init.copy()
+        for label in ("id", "group_id"):
+            later[label] += np.max(self._init[label])
+        joined._init = vstack([self._init, later], metadata_conflicts="silent")
+        joined._fit = {
+            name: [*mine, *other._fit[name]]
+            if isinstance(mine, list)
+            else np.concatenate([mine, other._fit[name]])
+            for name, mine in self._fit.items()
+        }
+        return joined
+
+    @property
+    def local_bkg(self) -> Any:
+        """The local background of each row."""
+        return self._init["local_bkg"].copy()
+
+    def own_shape(self) -> list[str]:
+        """Tell the shape parameters that each source has its own of, fitted or not."""
+        has = self._init.colnames
+        return [name for name in self._setup.names.shape if f"{name}_init" in has]
+
     @property
     def ids(self) -> list[int]:
         """The id of each row."""
@@ -70,7 +112,7 @@ class FitResult:
         """Make a table of the rows, in the columns of the results."""
         setup = self._setup
         return results_table(
-            self._init, self._fit, setup.names.shape, setup.free_shape(), self._unit
+            self._init, self._fit, setup.names.shape, self.own_shape(), self._unit
         )
 
     def images(self) -> ModelImages:
@@ -79,8 +121,13 @@ class FitResult:
             core_psf=self._setup.core_psf,
             psf_model=self._setup.psf_model,
             parameters=self._fit["parameters"],
-            local_bkg=values_of(self._init["local_bkg"]),
+            shape_names=self._setup.names.shape if self.own_shape() else (),
+            local_bkg=_core.known_backgrounds(
+                values_of(self._init["local_bkg"]), np.asarray(self._init["group_id"])
+            ),
             unit=self._unit,
+            n_threads=self._setup.n_threads,
+            progress_bar=self._setup.progress_bar,
         )
 
     def fit_info(self) -> list[dict[str, Any]]:
@@ -89,12 +136,30 @@ class FitResult:
         if "fit_info" in fit:
             return list(fit["fit_info"])
         ends = _core.terminations()
+        steps = zip(
+            fit["termination"].tolist(), fit["iterations"].tolist(), strict=True
+        )
         return [
-            {"status": ends[end][0], "message": ends[end][1], "n_iterations": n}
-            for end, n in zip(
-                fit["termination"].tolist(), fit["iterations"].tolist(), strict=True
+            FitInfo(
+                {"status": ends[end][0], "message": ends[end][1], "n_iterations": n},
+                functools.partial(self._param_cov, row),
             )
+            for row, (end, n) in enumerate(steps)
         ]
+
+    def _param_cov(self, row: int) -> NDArray[np.float64]:
+        """Compute the covariance of the free parameters of a row, as the model's."""
+        joint = self.group_covariance(self._init["group_id"][row])
+        n, k = len(joint.parameters), joint.ids.index(self.ids[row])
+        names = self._setup.names
+        of_model = {names.x: "x", names.y: "y", names.flux: "flux"}
+        shown = [of_model.get(name, name) for name in self._setup.psf_model.param_names]
+        order = [
+            k * n + joint.parameters.index(name)
+            for name in shown
+            if name in joint.parameters
+        ]
+        return np.asarray(joint.covariance[np.ix_(order, order)])
 
     def decode_flags(self, return_bit_values: bool) -> dict[int, Any]:
         """Tell the flags of each id, see `PSFPhotometry.decode_flags`."""
@@ -118,7 +183,7 @@ class FitResult:
         rows = self.table()
         table = QTable()
         table["id"] = rows["id"]
-        for name in ("x", "y", "flux", *self._setup.free_shape()):
+        for name in ("x", "y", "flux", *self.own_shape()):
             table[name_of(name)] = rows[f"{name}_fit"]
         if not remove_invalid:
             return table
@@ -134,7 +199,7 @@ class FitResult:
         Raises
         ------
         ValueError
-            If there is no such group.
+            If there is no such group, or the image has been changed in place.
         NotImplementedError
             If the fitter was not our own.
         """
@@ -148,7 +213,42 @@ class FitResult:
         # Those that have no errors have no covariance either.
         no_covariance = PSF_FLAGS.get_bit_value("no_covariance")
         has_none = np.asarray(self._fit["flags"])[members] & no_covariance > 0
-        lost = np.repeat(has_none, len(covariance) // len(members))
+        n_free = len(covariance) // len(members)
+        lost = np.repeat(has_none, n_free)
         covariance[lost] = covariance[:, lost] = np.nan
+        self._check_unchanged(covariance, members)
         ids = np.asarray(self._init["id"])[members].tolist()
         return in_table_order(covariance, ids, self._setup)
+
+    def _check_unchanged(
+        self, covariance: NDArray[np.float64], members: NDArray[np.int_]
+    ) -> None:
+        """Compare with the errors of the fit, and give the covariance those of fluxes.
+
+        The covariance is computed of the arrays that the user gave, which were not
+        copied. The noise of the local backgrounds is in the errors alone.
+
+        Raises
+        ------
+        ValueError
+            If the covariance is another than that of the fit.
+        """
+        is_free = [not parameter.fixed for parameter in self._setup.parameters()]
+        fitted = np.asarray(self._fit["errors"])[members][:, is_free] ** 2
+        found = np.diag(covariance).reshape(fitted.shape)
+        scale = np.abs(self._fit["parameters"][members])
+        scale[:, 1:3] = 1.0
+        rounding = (_ROUNDING * scale[:, is_free]) ** 2
+        is_same = np.abs(found - fitted) <= _SAME * fitted + rounding
+        is_same |= np.isnan(found) & np.isnan(fitted)
+        if is_free[0]:
+            is_same[:, 0] |= found[:, 0] < fitted[:, 0]
+        if not is_same.all():
+            msg = (
+                "the covariance is no longer that of the fit: its data, error or mask "
+                "have been changed in place; ask for it before they are, or fit copies"
+            )
+            raise ValueError(msg)
+        if is_free[0]:
+            fluxes = np.arange(len(members)) * fitted.shape[1]
+            covariance[fluxes, fluxes] = fitted[:, 0]

@@ -67,10 +67,14 @@ class FitSetup:
         """Return the model's parameters in the core's order."""
         return [getattr(self.psf_model, name) for name in self.names.in_core_order()]
 
+    def shape_of_model(self) -> dict[str, bool]:
+        """Tell the shape parameters that a source can have, and which are fitted."""
+        model = self.psf_model
+        return {name: not getattr(model, name).fixed for name in self.names.shape}
+
     def free_shape(self) -> list[str]:
         """Return the names of the shape parameters that are fitted."""
-        shape = self.names.shape
-        return [name for name in shape if not getattr(self.psf_model, name).fixed]
+        return [name for name, is_free in self.shape_of_model().items() if is_free]
 
 
 def check_constraints(setup: FitSetup) -> None:
@@ -98,19 +102,22 @@ def check_constraints(setup: FitSetup) -> None:
             raise NotImplementedError(msg)
 
 
-def starting_values(setup: FitSetup, init: QTable) -> dict[str, Any]:
+def starting_values(
+    setup: FitSetup, init: QTable, bkg_variance: NDArray[np.float64] | None = None
+) -> dict[str, Any]:
     """Make the table of starting values into what the core takes."""
     names = setup.names
     shape = np.empty((len(init), len(names.shape)))
     for k, name in enumerate(names.shape):
-        is_free = f"{name}_init" in init.colnames
+        is_given = f"{name}_init" in init.colnames
         model_value = parameter_value(setup.psf_model, name)
-        shape[:, k] = init[f"{name}_init"] if is_free else model_value
+        shape[:, k] = init[f"{name}_init"] if is_given else model_value
     return {
         "x": np.ascontiguousarray(init["x_init"], dtype=float),
         "y": np.ascontiguousarray(init["y_init"], dtype=float),
         "flux": values_of(init["flux_init"]),
         "local_bkg": values_of(init["local_bkg"]),
+        "bkg_variance": bkg_variance,
         "group_id": np.ascontiguousarray(init["group_id"]),
         "shape": shape,
     }
@@ -130,7 +137,12 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
     }
 
 
-def core_call(setup: FitSetup, frame: Frame, init: QTable) -> dict[str, Any]:
+def core_call(
+    setup: FitSetup,
+    frame: Frame,
+    init: QTable,
+    bkg_variance: NDArray[np.float64] | None = None,
+) -> dict[str, Any]:
     """Make a fit, its image and its starting values into what the core takes."""
     data, error, mask = frame.arrays
     return {
@@ -138,7 +150,7 @@ def core_call(setup: FitSetup, frame: Frame, init: QTable) -> dict[str, Any]:
         "error": error,
         "mask": mask,
         "psf": setup.core_psf,
-        "starts": starting_values(setup, init),
+        "starts": starting_values(setup, init, bkg_variance),
         "settings": core_settings(setup),
     }
 
@@ -160,6 +172,26 @@ def _bounds(parameter: Any) -> tuple[float, float]:
     return low, high
 
 
+def apart(data: Any, mask: Any, error: Any) -> tuple[Any, Any, Any]:
+    """Take NDData apart into values, mask and error; leave other data alone.
+
+    Raises
+    ------
+    ValueError
+        If a mask or an error is given beside NDData.
+    """
+    if not isinstance(data, NDData):
+        return data, mask, error
+    if mask is not None or error is not None:
+        msg = (
+            "The mask and error keywords must be None when data is an NDData "
+            "instance. Define the mask and uncertainty in the NDData object "
+            "instead."
+        )
+        raise ValueError(msg)
+    return unpack_nddata(data)
+
+
 def frame_of(data: Any, mask: Any, error: Any) -> Frame:
     """Make the arguments of photometry an image on which all that is bad is masked.
 
@@ -170,15 +202,7 @@ def frame_of(data: Any, mask: Any, error: Any) -> Frame:
     TypeError, ValueError
         If an argument cannot be used; the message names it.
     """
-    if isinstance(data, NDData):
-        if mask is not None or error is not None:
-            msg = (
-                "The mask and error keywords must be None when data is an NDData "
-                "instance. Define the mask and uncertainty in the NDData object "
-                "instead."
-            )
-            raise ValueError(msg)
-        data, mask, error = unpack_nddata(data)
+    data, mask, error = apart(data, mask, error)
     frame = as_frame(data, error, mask)
     bad = ~np.isfinite(frame.data)
     if frame.mask is not None:
@@ -211,7 +235,10 @@ def _pixels(centre: float, size: int, n: int) -> slice:
 
 
 def fit_with_core(
-    setup: FitSetup, frame: Frame, init: QTable
+    setup: FitSetup,
+    frame: Frame,
+    init: QTable,
+    bkg_variance: NDArray[np.float64] | None,
 ) -> dict[str, NDArray[Any]]:
     """Fit the sources with our own fitter.
 
@@ -223,6 +250,8 @@ def fit_with_core(
         The image.
     init : `~astropy.table.QTable`
         The starting values, complete.
+    bkg_variance : (n,) array or None
+        The variances of the local backgrounds, where they were measured.
 
     Returns
     -------
@@ -233,7 +262,7 @@ def fit_with_core(
         len(init), "Fit source", enabled=setup.progress_bar
     ) as progress:
         return _core.fit_sources(
-            core_call(setup, frame, init),
+            core_call(setup, frame, init, bkg_variance),
             n_threads=setup.n_threads,
             progress=progress,
         )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table
+from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._columns import COLUMN_NAMES, find_column
 from psfphot._validate import split_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def from_finder(sources: Table) -> QTable:
@@ -44,9 +46,18 @@ def from_finder(sources: Table) -> QTable:
 
 
 def from_user(
-    init_params: Any, unit: u.UnitBase | None, shape_names: Sequence[str]
+    init_params: Any, unit: u.UnitBase | None, shape_of_model: dict[str, bool]
 ) -> QTable:
     """Take a user's starting values, under their standard names.
+
+    Parameters
+    ----------
+    init_params : `~astropy.table.Table`
+        The user's table.
+    unit : unit or None
+        That of the data.
+    shape_of_model : dict
+        The parameters of the model's shape, and whether each is fitted.
 
     Raises
     ------
@@ -66,23 +77,58 @@ def from_user(
     for label in {"id", "group_id"} & set(names):
         _check_labels(init_params[label], f"init_params {label} column")
     init["id"] = init_params["id"] if "id" in names else np.arange(len(init_params)) + 1
-    if len(np.unique(init["id"])) != len(init):
+    ids = np.asarray(init["id"])
+    if ids.dtype.kind == "f" and not np.all(np.isfinite(ids)):
+        raise ValueError("init_params id column must be finite")
+    if len(np.unique(ids)) != len(init):
         raise ValueError("init_params id column must contain unique values")
     if "group_id" in names:
         init["group_id"] = np.asarray(init_params["group_id"])
     if "local_bkg" in names:
         init["local_bkg"] = _in_unit(init_params["local_bkg"], unit, "local_bkg")
     _add_positions(init, init_params)
-    name = find_column(names, "flux")
-    if name is not None:
-        init["flux_init"] = _in_unit(init_params[name], unit, "flux_init")
-    for parameter in shape_names:
-        name = find_column(names, parameter)
-        if name is not None:
-            values = _numbers(init_params[name], f"init_params {name}")
-            init[f"{parameter}_init"] = values
+    if find_column(names, "flux") is not None:
+        init["flux_init"] = _starts(
+            init_params, "flux", lambda column, _: _in_unit(column, unit, "flux_init")
+        )
+    _add_shape(init, init_params, shape_of_model)
     init.sort("id")
     return init
+
+
+def _starts(init_params: Table, parameter: str, take: Callable[[Any, str], Any]) -> Any:
+    """Take the column that starts a parameter; ``take`` makes numbers of it.
+
+    A table with starts and fits is one of results: where it was fitted, a source
+    is where the fit found it.
+    """
+    names = init_params.colnames
+    name = find_column(names, parameter)
+    values = take(init_params[name], f"init_params {name}")
+    fit = f"{parameter}_fit"
+    if name == f"{parameter}_init" and fit in names:
+        fitted = take(init_params[fit], f"init_params {fit}")
+        values = np.where(np.isfinite(fitted), fitted, values)
+    return values
+
+
+def _add_shape(
+    init: QTable, init_params: Table, shape_of_model: dict[str, bool]
+) -> None:
+    names = init_params.colnames
+    for parameter, is_fitted in shape_of_model.items():
+        name = find_column(names, parameter)
+        if name is None:
+            continue
+        # A finder's table may have a column of that name which is a measurement.
+        if name == parameter and not is_fitted:
+            msg = (
+                f"the column {name!r} of init_params is not used, as psf_model.{name} "
+                f"is fixed; to give every source its own, name it '{name}_init'"
+            )
+            warnings.warn(msg, AstropyUserWarning, stacklevel=5)
+            continue
+        init[f"{parameter}_init"] = _starts(init_params, parameter, _numbers)
 
 
 def _add_positions(init: QTable, init_params: Table) -> None:
@@ -95,7 +141,7 @@ def _add_positions(init: QTable, init_params: Table) -> None:
                 f"positions, got {names}; valid are {list(COLUMN_NAMES[parameter])}"
             )
             raise ValueError(msg)
-        init[f"{parameter}_init"] = _pixels(init_params[name], f"init_params {name}")
+        init[f"{parameter}_init"] = _starts(init_params, parameter, _pixels)
 
 
 def _check_labels(labels: Any, what: str) -> None:

@@ -10,9 +10,12 @@ from astropy.nddata import NDData
 from astropy.utils.masked import Masked
 
 from psfphot._validate import as_image, nddata_values, split_mask, values_of
+from psfphot.psf._models.convert import set_parameters
 from psfphot.psf._rendering.rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from astropy import units as u
     from numpy.typing import NDArray
 
@@ -32,17 +35,26 @@ class ModelImages:
     parameters : (n, k) array
         The parameters of each source, in the core's order. Sources whose values
         are not finite are not drawn.
+    shape_names : sequence of str
+        The parameters of the shape, if each source has its own; else none.
     local_bkg : (n,) array
         The local background that was subtracted.
     unit : unit or `None`
         Of the data.
+    n_threads : int or None
+        See `PSFPhotometry`.
+    progress_bar : bool
+        See `PSFPhotometry`.
     """
 
     core_psf: _core.Psf
     psf_model: Any
     parameters: NDArray[np.float64]
+    shape_names: Sequence[str]
     local_bkg: NDArray[np.float64]
     unit: u.UnitBase | None
+    n_threads: int | None
+    progress_bar: bool
 
     def model_image(
         self,
@@ -50,8 +62,6 @@ class ModelImages:
         *,
         psf_shape: Any,
         include_local_bkg: bool,
-        n_threads: int | None,
-        progress_bar: bool,
     ) -> Any:
         """Render the sources, see `PSFPhotometry.make_model_image`."""
         flux, x, y = (np.ascontiguousarray(self.parameters[:, k]) for k in range(3))
@@ -67,13 +77,29 @@ class ModelImages:
             x,
             y,
             flux,
-            box_shape=rendering_box(self.psf_model, psf_shape),
+            box_shape=self._boxes(psf_shape),
             local_bkg=background,
             psf_shapes=shapes if shapes.size else None,
-            progress_bar=progress_bar,
-            n_threads=n_threads,
+            progress_bar=self.progress_bar,
+            n_threads=self.n_threads,
         )
         return image if self.unit is None else image << self.unit
+
+    def _boxes(self, psf_shape: Any) -> tuple[int, int] | NDArray[np.int64]:
+        """Find the size of each source's box, that of its own shape, or one for all."""
+        if psf_shape is not None or not self.shape_names:
+            return rendering_box(self.psf_model, psf_shape)
+        shapes, which = np.unique(
+            self.parameters[:, 3:], axis=0, return_inverse=True, equal_nan=False
+        )
+        model = self.psf_model.copy()
+        boxes = np.ones((len(shapes), 2), dtype=np.int64)
+        for box, shape in zip(boxes, shapes, strict=True):
+            if np.isfinite(shape).all():
+                set_parameters(model, self.shape_names, shape)
+                box[:] = rendering_box(model)
+        # numpy 2.0 gives the inverse another shape.
+        return boxes[which.reshape(len(self.parameters))]
 
     def residual_image(self, data: Any, **options: Any) -> Any:
         """Subtract the sources, see `PSFPhotometry.make_residual_image`.

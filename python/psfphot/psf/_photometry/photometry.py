@@ -11,24 +11,11 @@ from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot._deprecated import old_arguments
-from psfphot._repr import make_repr
-from psfphot._validate import Frame, as_n_threads, as_positive_int
-from psfphot.psf._models.convert import (
-    as_psf_model,
-    parameter_names,
-    parameter_value,
-    to_core,
-)
-from psfphot.psf._photometry.arguments import (
-    as_callable,
-    as_fit_shape,
-    as_keep_columns,
-    as_radius,
-    as_xy_bounds,
-)
+from psfphot.psf._models.convert import parameter_names, to_core
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
 from psfphot.psf._photometry.fit_results import FitResult
-from psfphot.psf._photometry.fitter import LevenbergMarquardt, as_fitter
+from psfphot.psf._photometry.fitted import FittedSources
+from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.fitting import (
     FitSetup,
     check_constraints,
@@ -38,22 +25,26 @@ from psfphot.psf._photometry.fitting import (
 )
 from psfphot.psf._photometry.init_params import extra_columns, from_finder, from_user
 from psfphot.psf._photometry.results import metadata
-from psfphot.psf._photometry.starts import add_background, add_flux, add_groups
+from psfphot.psf._photometry.settings import PhotometrySettings
+from psfphot.psf._photometry.starts import (
+    add_background,
+    add_flux,
+    add_groups,
+    add_shape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from astropy import units as u
+    from numpy.typing import NDArray
 
+    from psfphot._validate import Frame
     from psfphot.background import LocalBackground
     from psfphot.psf._photometry.covariance import GroupCovariance
 
-_NO_RESULTS = "No results available. Please run the PSFPhotometry instance first."
 
-_OLD_ARGUMENTS = {"include_localbkg": "include_local_bkg"}
-
-
-class PSFPhotometry:
+class PSFPhotometry(PhotometrySettings, FittedSources):
     r"""Measure positions and fluxes of sources by fitting a PSF model.
 
     The interface is that of `photutils.psf.PSFPhotometry`; the fit itself runs
@@ -94,7 +85,7 @@ class PSFPhotometry:
         if no starting flux is given.
     local_bkg_estimator : `~psfphot.background.LocalBackground`, optional
         Measures the background around each source; none is subtracted
-        without.
+        without. The noise of that level goes into ``flux_err``.
     group_warning_threshold : int, optional
         Accepted for photutils' sake. Nothing is warned about.
     n_threads : int, optional
@@ -151,30 +142,19 @@ class PSFPhotometry:
         progress_bar: bool = False,
         keep_columns: bool | Sequence[str] = False,
     ) -> None:
-        psf_model = as_psf_model(psf_model)
         self.psf_model = psf_model
-        self.fit_shape = as_fit_shape(fit_shape)
-        self.finder = as_callable(finder, "finder")
-        self.grouper = as_callable(grouper, "grouper")
-        self.fitter = as_fitter(fitter)
-        if fitter_maxiters is None:
-            fitter_maxiters = 100
-        self.fitter_maxiters = as_positive_int(fitter_maxiters, "fitter_maxiters")
-        self.xy_bounds = as_xy_bounds(xy_bounds)
-        self.aperture_radius = as_radius(aperture_radius)
-        if local_bkg_estimator is not None and not callable(local_bkg_estimator):
-            msg = (
-                "local_bkg_estimator must be a LocalBackground instance, "
-                f"got {type(local_bkg_estimator).__name__}"
-            )
-            raise ValueError(msg)
+        self.fit_shape = fit_shape
+        self.finder = finder
+        self.grouper = grouper
+        self.fitter = fitter
+        self.fitter_maxiters = fitter_maxiters
+        self.xy_bounds = xy_bounds
+        self.aperture_radius = aperture_radius
         self.local_bkg_estimator = local_bkg_estimator
-        self.group_warning_threshold = as_positive_int(
-            group_warning_threshold, "group_warning_threshold"
-        )
-        self.n_threads = as_n_threads(n_threads)
+        self.group_warning_threshold = group_warning_threshold
+        self.n_threads = n_threads
         self.progress_bar = progress_bar
-        self.keep_columns = as_keep_columns(keep_columns)
+        self.keep_columns = keep_columns
         self._reset()
         check_constraints(self._setup())
 
@@ -188,18 +168,6 @@ class PSFPhotometry:
     def __getstate__(self) -> dict[str, Any]:
         # The copy of a result is without the image.
         return self.__dict__ | {"_fit_result": copy.copy(self._fit_result)}
-
-    def __repr__(self) -> str:
-        """Show the class with its arguments."""
-        return make_repr(self, tuple(self._settings()))
-
-    def _settings(self) -> dict[str, Any]:
-        names = (
-            "psf_model fit_shape finder grouper fitter fitter_maxiters xy_bounds "
-            "aperture_radius local_bkg_estimator group_warning_threshold n_threads "
-            "progress_bar keep_columns"
-        )
-        return {name: getattr(self, name) for name in names.split()}
 
     def __call__(
         self,
@@ -227,7 +195,10 @@ class PSFPhotometry:
             Starting values: columns of positions (``x_init``, ``x``,
             ``x_fit``, ``xcentroid``, ... and y alike), and optionally
             of fluxes (``flux_init``, ``flux``, ...), ``local_bkg``,
-            ``group_id`` and ``id``.
+            ``group_id``, ``id`` and parameters of the shape (``fwhm_init``, ...),
+            fixed ones included. Of a table of results, which has both, the
+            fitted values are taken (where they are finite). A flux that is not
+            finite is measured; a shape is that of ``psf_model``.
 
         Returns
         -------
@@ -245,17 +216,20 @@ class PSFPhotometry:
         check_constraints(setup)
         frame = frame_of(data, mask, error)
         self.data_unit = frame.unit
-        init = self._starting_values(setup, frame, init_params)
-        if init is None:
+        started = self._starting_values(setup, frame, init_params)
+        if started is None:
             return None
+        init, bkg_variance = started
         self.init_params = init
         is_ours = isinstance(setup.fitter, LevenbergMarquardt)
-        fit = (fit_with_core if is_ours else fit_with_astropy)(setup, frame, init)
+        fit = (fit_with_core if is_ours else fit_with_astropy)(
+            setup, frame, init, bkg_variance
+        )
         warn_of_fits(fit)
         self._fit_result = FitResult(setup, frame, init, fit)
         table = self._fit_result.table()
         table.meta["psf_class"] = type(self).__name__
-        table.meta.update(metadata(self._settings()))
+        table.meta.update(metadata(self.settings()))
         if init_params is not None:
             extra = extra_columns(init_params, self.keep_columns, table.colnames)
             for name in extra.colnames:
@@ -279,10 +253,10 @@ class PSFPhotometry:
 
     def _starting_values(
         self, setup: FitSetup, frame: Frame, init_params: Any
-    ) -> QTable | None:
-        free_shape = setup.free_shape()
+    ) -> tuple[QTable, NDArray[np.float64] | None] | None:
+        """Make the starting values, and the variances of measured backgrounds."""
         if init_params is not None:
-            init = from_user(init_params, frame.unit, free_shape)
+            init = from_user(init_params, frame.unit, setup.shape_of_model())
         elif self.finder is None:
             raise ValueError("finder must be defined if init_params is not input")
         else:
@@ -292,19 +266,11 @@ class PSFPhotometry:
             if found is None or (isinstance(found, Table) and len(found) == 0):
                 return None
             init = from_finder(found)
-        add_background(init, frame, self.local_bkg_estimator)
-        add_flux(init, frame, self.aperture_radius, self.n_threads)
-        for name in free_shape:
-            if f"{name}_init" not in init.colnames:
-                value = parameter_value(self.psf_model, name)
-                init[f"{name}_init"] = np.full(len(init), value)
+        variance = add_background(init, frame, self.local_bkg_estimator)
+        add_flux(init, frame, self.aperture_radius, self.fit_shape, self.n_threads)
+        add_shape(init, setup)
         add_groups(init, self.grouper, self.fit_shape)
-        return init
-
-    def _last_fit(self) -> FitResult:
-        if self._fit_result is None:
-            raise ValueError(_NO_RESULTS)
-        return self._fit_result
+        return init, variance
 
     @property
     def fit_info(self) -> list[dict[str, Any]]:
@@ -312,14 +278,25 @@ class PSFPhotometry:
 
         Each dictionary has ``status`` (1 converged, 0 out of iterations,
         negative otherwise), ``message`` and ``n_iterations``; with an astropy
-        fitter what that one tells.
+        fitter what that one tells. ``param_cov`` is the covariance of the
+        source's own free parameters, in the order of the model.
+
+        Raises
+        ------
+        ValueError
+            If the ids of the table have been changed.
         """
         fit = self._fit_result
         if fit is None or self.results is None:
             return []
         of_id = dict(zip(fit.ids, fit.fit_info(), strict=True))
         # The user may have sorted the table, or taken rows out.
-        return [of_id.get(k, {}) for k in np.asarray(self.results["id"]).tolist()]
+        shown = np.asarray(self.results["id"]).tolist()
+        unknown = [k for k in shown if k not in of_id]
+        if unknown:
+            msg = f"results has ids that are none of the fit's: {unknown}"
+            raise ValueError(msg)
+        return [of_id[k] for k in shown]
 
     @property
     def fit_params(self) -> QTable | None:
@@ -334,70 +311,6 @@ class PSFPhotometry:
             return None
         names = [n for n in self.results.colnames if n.endswith(("_fit", "_err"))]
         return QTable(self.results["id", *(n for n in names if n != "n_pixels_fit")])
-
-    def decode_flags(self, return_bit_values: bool = False) -> dict[int, Any]:
-        """Tell which flags each source has.
-
-        Parameters
-        ----------
-        return_bit_values : bool, optional
-            Whether to return bits instead of names.
-
-        Returns
-        -------
-        dict
-            The list of each id.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet.
-        """
-        return self._last_fit().decode_flags(return_bit_values)
-
-    def results_to_init_params(
-        self, *, remove_invalid: bool = True, reset_ids: bool = True
-    ) -> QTable | None:
-        """Make the results the starting values of another fit.
-
-        Parameters
-        ----------
-        remove_invalid : bool, optional
-            Whether to leave out the rows with a value that is not finite.
-        reset_ids : bool, optional
-            Whether to number the rows from 1 where some may have been removed.
-
-        Returns
-        -------
-        `~astropy.table.QTable` or `None`
-            The columns ``id``, ``x_init``, ``y_init``, ``flux_init`` and those
-            of free shape parameters; `None` if there are no results yet.
-        """
-        fit = self._fit_result
-        if fit is None:
-            return None
-        return fit.to_init_params(remove_invalid=remove_invalid, reset_ids=reset_ids)
-
-    def results_to_model_params(
-        self, *, remove_invalid: bool = True, reset_ids: bool = True
-    ) -> QTable | None:
-        """Name the results as the model's parameters, to simulate an image.
-
-        Parameters
-        ----------
-        remove_invalid, reset_ids
-            See `results_to_init_params`.
-
-        Returns
-        -------
-        `~astropy.table.QTable` or `None`
-            A table for `psfphot.datasets.make_model_image`; `None` if there
-            are no results yet.
-        """
-        fit = self._fit_result
-        if fit is None:
-            return None
-        return fit.to_model_params(remove_invalid=remove_invalid, reset_ids=reset_ids)
 
     def group_covariance(self, group_id: int) -> GroupCovariance:
         r"""Compute the joint covariance of a group's sources.
@@ -422,80 +335,4 @@ class PSFPhotometry:
         NotImplementedError
             If the fitter was not our own.
         """
-        return self._last_fit().group_covariance(group_id)
-
-    @old_arguments(renamed=_OLD_ARGUMENTS)
-    def make_model_image(
-        self, shape: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
-    ) -> Any:
-        """Render the fitted sources.
-
-        Parameters
-        ----------
-        shape : (ny, nx)
-            The image's shape.
-        psf_shape : int or (ny, nx), optional
-            The box in which each source is rendered; the model's bounding box
-            by default.
-        include_local_bkg : bool, optional
-            Whether to add each source's local background over its box (where
-            boxes overlap, backgrounds add up).
-
-        Returns
-        -------
-        (ny, nx) array or `~astropy.units.Quantity`
-            The image, in the unit of the data. Sources that could not be
-            fitted are not in it.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet, or the model has no bounding box and
-            ``psf_shape`` is not given.
-        """
-        return (
-            self._last_fit()
-            .images()
-            .model_image(
-                shape,
-                psf_shape=psf_shape,
-                include_local_bkg=include_local_bkg,
-                n_threads=self.n_threads,
-                progress_bar=self.progress_bar,
-            )
-        )
-
-    @old_arguments(renamed=_OLD_ARGUMENTS)
-    def make_residual_image(
-        self, data: Any, *, psf_shape: Any = None, include_local_bkg: bool = False
-    ) -> Any:
-        """Subtract the fitted sources from an image.
-
-        Parameters
-        ----------
-        data : (ny, nx) array_like or `~astropy.nddata.NDData`
-            The image.
-        psf_shape, include_local_bkg
-            See `make_model_image`.
-
-        Returns
-        -------
-        The same kind as ``data``; that of masked data is
-        `~astropy.utils.masked.Masked`.
-
-        Raises
-        ------
-        ValueError
-            See `make_model_image`; or if units do not go together.
-        """
-        return (
-            self._last_fit()
-            .images()
-            .residual_image(
-                data,
-                psf_shape=psf_shape,
-                include_local_bkg=include_local_bkg,
-                n_threads=self.n_threads,
-                progress_bar=self.progress_bar,
-            )
-        )
+        return self.last_fit().group_covariance(group_id)

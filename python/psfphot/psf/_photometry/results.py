@@ -21,7 +21,7 @@ def results_table(
     init: QTable,
     fit: dict[str, NDArray[Any]],
     shape_names: Sequence[str],
-    free_shape: Sequence[str],
+    own_shape: Sequence[str],
     unit: u.UnitBase | None,
 ) -> QTable:
     """Join starting values and fit into photutils' columns, in its order.
@@ -32,14 +32,15 @@ def results_table(
         Starting values, with ``id``, ``group_id`` and ``local_bkg``.
     fit : dict of array
         Columns as the core returns them; parameters are flux, x, y, shape.
-    shape_names, free_shape : sequence of str
-        All shape parameters of the model, and those that were fitted.
+    shape_names, own_shape : sequence of str
+        All shape parameters of the model, and those that each source has its own
+        of, fitted or not.
     unit : unit or `None`
         Of fluxes and backgrounds.
     """
     index = {"flux": 0, "x": 1, "y": 2}
     index |= {name: 3 + k for k, name in enumerate(shape_names)}
-    shown = ("x", "y", "flux", *free_shape)
+    shown = ("x", "y", "flux", *own_shape)
     table = empty_results({})
     table["id"] = init["id"]
     group_id = np.asarray(init["group_id"])

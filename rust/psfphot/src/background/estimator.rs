@@ -53,14 +53,48 @@ impl Default for Estimator {
 }
 
 impl Estimator {
-    /// The level of finite values; NaN where none is left.
-    pub(crate) fn estimate(&self, values: &[f64], space: &mut Space) -> f64 {
+    /// The level of finite values, and its variance; NaN where none is left.
+    pub(crate) fn estimate(&self, values: &[f64], space: &mut Space) -> Measured {
         let kept = space.clip(values, self.clip.as_ref());
-        self.level.of(values, &kept, space)
+        Measured {
+            level: self.level.of(values, &kept, space),
+            // That of the values divided by n − 1; of a single one nothing is known.
+            variance: self.level.variance_factor() * kept.std * kept.std / (kept.n - 1.0),
+        }
     }
 }
 
+/// A level, and how well it is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// The level.
+    pub level: f64,
+    /// Its variance, if the values are independent and normally distributed; not
+    /// finite for a single value.
+    pub variance: f64,
+}
+
 impl Level {
+    /// The variance of the level of many normal values, in units of that of their
+    /// mean: 1 for the mean, π/2 for the median (and the covariance of the two
+    /// is the variance of the mean; Stuart & Ord 1987, Kendall's Advanced Theory
+    /// of Statistics, §10).
+    fn variance_factor(&self) -> f64 {
+        let mode = |median: f64, mean: f64| {
+            median * median * std::f64::consts::FRAC_PI_2 - 2.0 * median * mean + mean * mean
+        };
+        match *self {
+            Self::Mean => 1.0,
+            Self::Median => mode(1.0, 0.0),
+            Self::Mode {
+                median_factor,
+                mean_factor,
+            } => mode(median_factor, mean_factor),
+            Self::SExtractor => mode(2.5, 1.5),
+            Self::BiweightLocation { c, .. } => biweight_factor(c / MAD_TO_SIGMA),
+        }
+    }
+
     /// The level of the values kept; NaN of none.
     pub(crate) fn of(&self, values: &[f64], kept: &Kept, space: &mut Space) -> f64 {
         match *self {
@@ -141,6 +175,25 @@ fn biweight_location(values: &[f64], kept: &Kept, start: f64, width: f64) -> f64
     start + sum / weights
 }
 
+/// The variance of the biweight location of normal values over that of their
+/// mean: ⟨ψ²⟩ / ⟨ψ′⟩² with ψ = z (1 − (z/c)²)² (Huber 1981, Robust Statistics, §3.2).
+fn biweight_factor(c: f64) -> f64 {
+    // Beyond ±9 σ there is nothing of a normal distribution.
+    let end = c.min(9.0);
+    let n = 200;
+    let (mut square, mut slope) = (0.0, 0.0);
+    // The sums of the midpoints are as good as ψ is smooth at ±c.
+    for k in 0..n {
+        let z = end * (f64::from(k) + 0.5) / f64::from(n);
+        let (u2, density) = ((z / c).powi(2), (-0.5 * z * z).exp());
+        square += density * (z * (1.0 - u2).powi(2)).powi(2);
+        slope += density * (1.0 - u2) * (1.0 - 5.0 * u2);
+    }
+    // 2 · end / n / √(2π) is the weight of both sums.
+    let weight = 2.0 * end / f64::from(n) / (2.0 * std::f64::consts::PI).sqrt();
+    square / (slope * slope * weight)
+}
+
 fn biweight_scale(values: &[f64], kept: &Kept, start: f64, width: f64) -> f64 {
     if kept.n <= 0.0 {
         return f64::NAN;
@@ -166,7 +219,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn estimate(values: &[f64], level: Level) -> f64 {
-        Estimator { level, clip: None }.estimate(values, &mut Space::default())
+        Estimator { level, clip: None }
+            .estimate(values, &mut Space::default())
+            .level
     }
 
     const MODE: Level = Level::Mode {
@@ -190,6 +245,38 @@ mod tests {
                 let expected = offset + scale * estimate(&values, level);
                 prop_assert!((estimate(&moved, level) - expected).abs() < 1e-12);
             }
+        }
+    }
+
+    /// Of 20,000 samples of 101 normal values each.
+    #[test]
+    fn the_variance_is_that_of_levels_of_normal_values() {
+        let mut state = 12345_u64;
+        let mut uniform = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+        };
+        let mut normal = || {
+            let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), uniform());
+            3.0 * radius * (2.0 * std::f64::consts::PI * angle).cos()
+        };
+        let samples: Vec<Vec<f64>> = (0..20_000)
+            .map(|_| (0..101).map(|_| normal()).collect())
+            .collect();
+        let sextractor = Level::SExtractor;
+        for level in [Level::Mean, Level::Median, MODE, sextractor, BIWEIGHT] {
+            let estimator = Estimator { level, clip: None };
+            let mut space = Space::default();
+            let (mut square, mut predicted) = (0.0, 0.0);
+            for values in &samples {
+                let measured = estimator.estimate(values, &mut space);
+                square += measured.level.powi(2);
+                predicted += measured.variance;
+            }
+            let ratio = predicted / square;
+            assert!((ratio - 1.0).abs() < 0.05, "{level:?}: {ratio}");
         }
     }
 

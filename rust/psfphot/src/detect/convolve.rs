@@ -1,6 +1,7 @@
 //! Direct convolution of an image with a star finder's kernel.
 
 use super::Kernel;
+use super::gaps::PartialFit;
 use crate::Error;
 use crate::bands::CACHED;
 use crate::image::{Image, Pixel};
@@ -19,10 +20,22 @@ struct Tap {
     weight: f64,
 }
 
-/// The image convolved with the kernel, row by row; pixels beyond the edges
-/// count as 0.
+/// What [`convolve`] makes of an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Convolved<T> {
+    /// Row by row.
+    pub values: Vec<T>,
+    /// Whether there are pixels that are not finite.
+    pub has_gaps: bool,
+}
+
+/// The image convolved with the kernel; pixels beyond the edges count as 0.
 ///
-/// Only pixels of the footprint enter, so that a NaN spreads exactly that far.
+/// Only pixels of the footprint enter. Those that are not finite are left out:
+/// there the star and the constant that the convolution fits (see [`Kernel`])
+/// are fitted to the others, and the value is the height that would be as
+/// significant with all pixels; NaN where the others tell too little.
+///
 /// The sums are made in `f64`, product by product and row by row over the
 /// footprint, without fused operations: they have the same bits on every
 /// processor, and are those of `scipy.ndimage.convolve` for the same kernel.
@@ -33,31 +46,65 @@ pub fn convolve<T: Pixel>(
     image: Image<'_, T>,
     kernel: &Kernel,
     run: Run<'_>,
-) -> Result<Vec<T>, Error> {
+) -> Result<Convolved<T>, Error> {
     let (_, nx) = image.shape();
-    let mut convolved = vec![T::from_f64(0.0); image.as_slice().len()];
-    if convolved.is_empty() {
-        return Ok(convolved);
+    let mut values = vec![T::from_f64(0.0); image.as_slice().len()];
+    if values.is_empty() {
+        return Ok(Convolved {
+            values,
+            has_gaps: false,
+        });
     }
     let stride = nx + kernel.shape().1 - 1;
     let taps = taps(kernel, stride);
-    let tasks: Vec<_> = convolved
+    let whole = kernel.sum_of_squares();
+    let tasks: Vec<_> = values
         .chunks_mut(CACHED * nx)
         .enumerate()
         .map(|(i, rows)| (i * CACHED, rows))
         .collect();
-    run.map(tasks, Workspace::default, |work, (first_row, rows)| {
+    let has_gaps = run.map(tasks, Workspace::default, |work, (first_row, rows)| {
         work.pad(image, kernel, first_row, rows.len() / nx);
         work.sums.resize(nx, 0.0);
+        let mut has_gaps = false;
         for (i, row) in rows.chunks_exact_mut(nx).enumerate() {
-            weighted_sums(&work.padded[i * stride..], &taps, &mut work.sums);
+            let padded = &work.padded[i * stride..];
+            weighted_sums(padded, &taps, &mut work.sums);
+            has_gaps |= repair(padded, &taps, whole, &mut work.sums);
             for (value, sum) in row.iter_mut().zip(&work.sums) {
                 *value = T::from_f64(*sum);
             }
         }
-        Ok(())
+        Ok(has_gaps)
     })?;
-    Ok(convolved)
+    Ok(Convolved {
+        values,
+        has_gaps: has_gaps.contains(&true),
+    })
+}
+
+/// Makes the sums that are not finite of the finite pixels alone; whether any
+/// pixel was not.
+fn repair(padded: &[f64], taps: &[Tap], whole: f64, sums: &mut [f64]) -> bool {
+    let mut has_gaps = false;
+    for (i, sum) in sums.iter_mut().enumerate() {
+        if sum.is_finite() {
+            continue;
+        }
+        let mut fit = PartialFit::default();
+        for tap in taps {
+            let value = padded[i + tap.offset];
+            if value.is_finite() {
+                fit.add(tap.weight, value);
+            }
+        }
+        // Finite pixels can have a sum that is not.
+        if fit.n() < taps.len() {
+            *sum = fit.significant_height(whole);
+            has_gaps = true;
+        }
+    }
+    has_gaps
 }
 
 /// The kernel turned around, as a convolution has it, without the pixels off
@@ -189,13 +236,13 @@ mod tests {
             let data = noise(shape.0 * shape.1, seed);
             let image = Image::new(&data, shape)?;
             let serial = convolve(image, &kernel, Run::new().serial())?;
-            prop_assert_eq!(&serial, &naive(image, &kernel));
+            prop_assert_eq!(&serial.values, &naive(image, &kernel));
             prop_assert_eq!(&serial, &convolve(image, &kernel, Run::new())?);
 
             let single: Vec<f32> = data.iter().map(|&v| v as f32).collect();
             let image = Image::new(&single, shape)?;
             let result = convolve(image, &kernel, Run::new())?;
-            prop_assert_eq!(result, naive(image, &kernel));
+            prop_assert_eq!(result.values, naive(image, &kernel));
         }
     }
 
@@ -210,7 +257,7 @@ mod tests {
                 .collect();
             let kernel = Kernel::from_values(&values, shape)?;
             assert_eq!(
-                convolve(image, &kernel, Run::new())?,
+                convolve(image, &kernel, Run::new())?.values,
                 naive(image, &kernel),
                 "{shape:?}"
             );
@@ -219,12 +266,31 @@ mod tests {
     }
 
     #[test]
-    fn a_nan_spreads_over_the_footprint_alone() -> Result<(), Error> {
+    fn a_nan_changes_the_footprint_alone_and_no_height() -> Result<(), Error> {
         let kernel = Kernel::circular(3.0, 1.5)?;
-        let mut data = vec![1.0; 81];
+        // The star of the kernel, of height 5 on a constant.
+        let whole = kernel.sum_of_squares();
+        let mut data = vec![7.0; 81];
+        for (k, value) in kernel.values().iter().enumerate() {
+            data[(2 + k / 5) * 9 + 2 + k % 5] += 5.0 * value / whole;
+        }
+        let before = convolve(Image::new(&data, (9, 9))?, &kernel, Run::new())?;
+        assert!(!before.has_gaps && (before.values[40] - 5.0).abs() < 1e-12);
         data[40] = f64::NAN;
-        let convolved = convolve(Image::new(&data, (9, 9))?, &kernel, Run::new())?;
-        assert_eq!(convolved.iter().filter(|v| v.is_nan()).count(), 13);
+        let after = convolve(Image::new(&data, (9, 9))?, &kernel, Run::new())?;
+        assert!(after.has_gaps && after.values.iter().all(|v| v.is_finite()));
+        let pairs = after.values.iter().zip(&before.values);
+        let changed = pairs.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+        assert_eq!(changed, 13);
+        // Less significant, by the root of what is left.
+        let centre = kernel.values()[12];
+        let left = 1.0 - centre * centre * 13.0 / 12.0 / whole;
+        assert!((after.values[40] - 5.0 * left.sqrt()).abs() < 1e-12);
+        // Nothing is left to tell a height.
+        data.fill(f64::NAN);
+        data[40] = 3.0;
+        let none = convolve(Image::new(&data, (9, 9))?, &kernel, Run::new())?;
+        assert!(none.values[40].is_nan());
         Ok(())
     }
 
@@ -233,7 +299,7 @@ mod tests {
         let kernel = Kernel::circular(3.0, 1.5)?;
         for shape in [(0, 0), (0, 5), (5, 0)] {
             let image = Image::<f64>::new(&[], shape)?;
-            assert!(convolve(image, &kernel, Run::new())?.is_empty());
+            assert!(convolve(image, &kernel, Run::new())?.values.is_empty());
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The star finder of DAOPHOT's `FIND` and IRAF's `daofind`.
 
+mod quadrants;
+
 use super::finder::{self, ConvolvedImage, Finder, KernelFinder, check_range, in_range};
+use super::gaps::measure_filled;
 use super::kernel::{Kernel, QuadraticForm};
 use super::marginal::{Axis, Marginal};
 use super::peaks::Threshold;
@@ -216,6 +219,7 @@ impl KernelFinder for DaoFinder {
         let form = QuadraticForm::new(self.fwhm, self.ratio, self.theta);
         let sigma = self.fwhm * SIGMA_PER_FWHM;
         Gauge {
+            form,
             x: Marginal::new(image.kernel, form, sigma, Axis::X),
             y: Marginal::new(image.kernel, form, sigma * self.ratio, Axis::Y),
             scale: self.scale(image.kernel),
@@ -236,6 +240,7 @@ pub(super) struct Cutouts {
 /// What a star is measured with.
 pub(super) struct Gauge<'a, T> {
     image: ConvolvedImage<'a, T>,
+    form: QuadraticForm,
     x: Marginal,
     y: Marginal,
     threshold: Threshold<'a>,
@@ -247,13 +252,33 @@ impl<T: Pixel> Gauge<'_, T> {
     /// statistic is not finite.
     fn measure(&self, work: &mut Cutouts, at: (usize, usize)) -> Option<DaoSource> {
         let kernel = self.image.kernel;
-        kernel.fill_cutout(self.image.data, at, &mut work.data);
-        kernel.fill_cutout(self.image.convolved, at, &mut work.convolved);
-        let fit_x = self.x.fit(&work.data, &mut work.marginal)?;
-        let fit_y = self.y.fit(&work.data, &mut work.marginal)?;
-        let center = work.data.len() / 2;
-        let (peak, height) = (work.data[center], work.convolved[center]);
-        let footprint = work.data.iter().zip(kernel.footprint());
+        let Cutouts {
+            data,
+            convolved,
+            marginal,
+        } = work;
+        kernel.fill_cutout(self.image.data, at, data);
+        self.image.fill_heights(at, convolved);
+        let star = |dx, dy| (-self.form.at(dx, dy)).exp();
+        measure_filled(data, kernel, at, star, |data| {
+            self.statistics(at, data, convolved, marginal)
+        })
+    }
+
+    /// Those of the cutouts of the image and of the convolved one.
+    fn statistics(
+        &self,
+        at: (usize, usize),
+        data: &[f64],
+        convolved: &[f64],
+        marginal: &mut Vec<f64>,
+    ) -> Option<DaoSource> {
+        let kernel = self.image.kernel;
+        let fit_x = self.x.fit(data, marginal)?;
+        let fit_y = self.y.fit(data, marginal)?;
+        let center = data.len() / 2;
+        let (peak, height) = (data[center], convolved[center]);
+        let footprint = data.iter().zip(kernel.footprint());
         let inside = footprint.filter(|(_, inside)| **inside);
         let flux: f64 = inside.map(|(value, _)| value).sum();
         let others = (flux - peak) / (kernel.n_pixels() - 1) as f64;
@@ -262,9 +287,9 @@ impl<T: Pixel> Gauge<'_, T> {
             x: at.0 as f64 + fit_x.offset,
             y: at.1 as f64 + fit_y.offset,
             sharpness: (peak - others) / height,
-            roundness1: quadrant_roundness(&work.convolved, kernel.shape()),
+            roundness1: quadrants::roundness(convolved, kernel.shape()),
             roundness2: 2.0 * (fit_x.height - fit_y.height) / (fit_x.height + fit_y.height),
-            n_pixels: work.data.len(),
+            n_pixels: data.len(),
             peak,
             flux,
             daofind_magnitude: -2.5 * (height / threshold).log10(),
@@ -280,34 +305,6 @@ impl<T: Pixel> Gauge<'_, T> {
         ];
         statistics.iter().all(|s| s.is_finite()).then_some(source)
     }
-}
-
-/// [`DaoSource::roundness1`] of a cutout with `shape = (ny, nx)`, both odd.
-///
-/// A quadrant holds the half axis that is clockwise next to it; those above
-/// and below the x axis to the right and the left have opposite signs.
-fn quadrant_roundness(cutout: &[f64], (ny, nx): (usize, usize)) -> f64 {
-    let half = (ny.min(nx) / 2) as i64;
-    let (mut sum2, mut sum4) = (0.0, 0.0);
-    for dy in -half..=half {
-        let row = (ny / 2).saturating_add_signed(dy as isize) * nx;
-        for dx in -half..=half {
-            let value = cutout[row + (nx / 2).saturating_add_signed(dx as isize)];
-            // Those with dx > 0 ≥ dy and their opposites count negative.
-            let sign = if (dx > 0 && dy <= 0) || (dx < 0 && dy >= 0) {
-                -1.0
-            } else if dx == 0 && dy == 0 {
-                0.0
-            } else {
-                1.0
-            };
-            if sign != 0.0 {
-                sum2 += sign * value;
-                sum4 += value.abs();
-            }
-        }
-    }
-    2.0 * sum2 / sum4
 }
 
 #[cfg(test)]
@@ -480,9 +477,9 @@ mod tests {
             values in proptest::collection::vec(0.0..1.0_f64, 25),
         ) {
             let turned: Vec<f64> = (0..25).map(|k| values[5 * (4 - k % 5) + k / 5]).collect();
-            let roundness = quadrant_roundness(&values, (5, 5));
+            let roundness = quadrants::roundness(&values, (5, 5));
             prop_assert!((-2.0..=2.0).contains(&roundness));
-            prop_assert!((quadrant_roundness(&turned, (5, 5)) + roundness).abs() < 1e-12);
+            prop_assert!((quadrants::roundness(&turned, (5, 5)) + roundness).abs() < 1e-12);
         }
     }
 }

@@ -70,6 +70,8 @@ pub(super) struct ConvolvedImage<'a, T> {
     pub(super) kernel: &'a Kernel,
     pub(super) data: Image<'a, T>,
     pub(super) convolved: Image<'a, T>,
+    /// Whether some data are not finite.
+    pub(super) has_gaps: bool,
 }
 
 /// Finds the stars of an image: measures at the peaks of the convolved image.
@@ -83,7 +85,8 @@ pub(super) fn find<F: KernelFinder, T: Pixel>(
     let (data, selection) = (frame.data(), finder.selection());
     let neighbourhood = selection.neighbourhood(kernel, finder.separation(), data.shape())?;
     let convolved = convolve(data, kernel, run)?;
-    let convolved = Image::new(&convolved, data.shape())?;
+    let has_gaps = convolved.has_gaps;
+    let convolved = Image::new(&convolved.values, data.shape())?;
     let search = selection
         .search(kernel, &neighbourhood, threshold)
         .with_scale(finder.scale(kernel))
@@ -94,6 +97,7 @@ pub(super) fn find<F: KernelFinder, T: Pixel>(
         kernel,
         data,
         convolved,
+        has_gaps,
     };
     let gauge = finder.gauge(image, threshold);
     measure_pixels(finder, &gauge, data.shape(), &pixels, run)
@@ -116,7 +120,8 @@ pub(super) fn measure<F: KernelFinder, T: Pixel>(
     let image = ConvolvedImage {
         kernel,
         data,
-        convolved: Image::new(&convolved, data.shape())?,
+        convolved: Image::new(&convolved.values, data.shape())?,
+        has_gaps: convolved.has_gaps,
     };
     let gauge = finder.gauge(image, threshold);
     measure_pixels(finder, &gauge, data.shape(), &pixels, run)

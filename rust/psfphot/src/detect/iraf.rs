@@ -1,6 +1,8 @@
 //! The star finder of IRAF's `starfind` task.
 
 use super::finder::{self, ConvolvedImage, Finder, KernelFinder, check_range, in_range};
+use super::gaps::measure_filled;
+use super::kernel::QuadraticForm;
 use super::moments::Moments;
 use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
@@ -18,8 +20,8 @@ use crate::run::Run;
 /// convolved image there), and D = max(0, data − sky) on M. Off the image the
 /// data count as 0. [`IrafSource`] has what is measured on D.
 ///
-/// A position is *measured* if D is positive in `min_n_pixels` pixels and all
-/// the pixels of the rectangle are finite. A measured one is a *source* if its
+/// A position is *measured* if D is positive in `min_n_pixels` pixels and its
+/// statistics are finite. A measured one is a *source* if its
 /// centroid lies on the image and it passes the filters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IrafFinder {
@@ -98,8 +100,10 @@ impl IrafFinder {
     ///
     /// `threshold` is the least height of the Gaussian fitted at the peak, in
     /// the image's unit. Masked pixels neither are peaks nor hide others; they
-    /// do enter the convolution and the statistics. NaN pixels enter neither:
-    /// no star is found within the kernel's reach. Errors are not used.
+    /// do enter the convolution and the statistics. Pixels that are not finite
+    /// are left out of the convolution, and in the statistics they have what the
+    /// Gaussian fitted to the others has there: they hide no star, unless they
+    /// take most of it. Errors are not used.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] or [`Error::ShapeMismatch`] for a setting
@@ -157,14 +161,19 @@ impl Finder for IrafFinder {
         cutout: &mut Vec<f64>,
     ) -> Option<IrafSource> {
         image.kernel.fill_cutout(image.data, (x, y), cutout);
-        let sky = sky(cutout, image.kernel, image.convolved.row(y)[x].into());
-        measure(cutout, image.kernel, sky, self.fwhm)
-            .filter(|source| source.n_pixels >= self.min_n_pixels)
-            .map(|source| IrafSource {
-                x: source.x + x as f64,
-                y: source.y + y as f64,
-                ..source
-            })
+        let height = image.height_at((x, y));
+        let form = QuadraticForm::new(self.fwhm, 1.0, 0.0);
+        let star = |dx, dy| (-form.at(dx, dy)).exp();
+        measure_filled(cutout, image.kernel, (x, y), star, |cutout| {
+            let sky = sky(cutout, image.kernel, height);
+            measure(cutout, image.kernel, sky, self.fwhm)
+                .filter(|source| source.n_pixels >= self.min_n_pixels)
+                .map(|source| IrafSource {
+                    x: source.x + x as f64,
+                    y: source.y + y as f64,
+                    ..source
+                })
+        })
     }
 
     fn accepts(&self, source: &IrafSource) -> bool {
@@ -331,11 +340,17 @@ mod tests {
     }
 
     #[test]
-    fn a_nan_hides_the_star_it_touches_and_no_other() -> Result<(), Error> {
+    fn a_nan_is_left_out_and_hides_no_star() -> Result<(), Error> {
         let mut data = field(&STARS, 0.0);
-        data[11 * SHAPE.1 + 14] = f64::NAN;
-        let found = find(&IrafFinder::new(3.0), &data)?;
-        assert_eq!(found.sources.len(), 2);
+        let before = find(&IrafFinder::new(3.0), &data)?.sources;
+        // The star's brightest pixel.
+        data[10 * SHAPE.1 + 12] = f64::NAN;
+        let found = find(&IrafFinder::new(3.0), &data)?.sources;
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[1..], before[1..]);
+        let (one, other) = (found[0], before[0]);
+        assert!((one.x - other.x).abs() < 0.1 && (one.y - other.y).abs() < 0.1);
+        assert!((one.flux / other.flux - 1.0).abs() < 0.1);
         data.fill(f64::NAN);
         assert_eq!(find(&IrafFinder::new(3.0), &data)?.n_measured, 0);
         Ok(())

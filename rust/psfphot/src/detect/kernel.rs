@@ -248,6 +248,11 @@ impl Kernel {
         }
     }
 
+    /// Σ K².
+    pub(super) fn sum_of_squares(&self) -> f64 {
+        self.values.iter().map(|value| value * value).sum()
+    }
+
     /// Noise of the convolved image over the noise of a pixel,
     /// 1/√(Σg² − (Σg)²/n); infinite for a constant.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The star finder with a kernel of any form.
 
 use super::finder::{self, ConvolvedImage, Finder, KernelFinder};
+use super::gaps::measure_filled;
 use super::moments::Moments;
 use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
@@ -17,7 +18,7 @@ use crate::run::Run;
 /// half turn, the stars that look like the turned one are found best.
 ///
 /// With D = max(0, data) on the kernel's rectangle around the peak (0 off the
-/// image), a peak is *measured* if its pixels and statistics are finite. There is
+/// image), a peak is *measured* if its statistics are finite. There is
 /// no filter of the form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StarFinder {
@@ -115,10 +116,13 @@ impl Finder for StarFinder {
         cutout: &mut Vec<f64>,
     ) -> Option<Star> {
         image.kernel.fill_cutout(image.data, (x, y), cutout);
-        measure(cutout, image.kernel).map(|star| Star {
-            x: star.x + x as f64,
-            y: star.y + y as f64,
-            ..star
+        let form = |dx, dy| turned(image.kernel, dx, dy);
+        measure_filled(cutout, image.kernel, (x, y), form, |cutout| {
+            measure(cutout, image.kernel).map(|star| Star {
+                x: star.x + x as f64,
+                y: star.y + y as f64,
+                ..star
+            })
         })
     }
 }
@@ -140,6 +144,21 @@ impl KernelFinder for StarFinder {
     ) -> ConvolvedImage<'a, T> {
         image
     }
+}
+
+/// The star turned around, which the convolution fits, at a distance from its
+/// centre, bilinear between the kernel's pixels; beyond those, at the edge.
+fn turned(kernel: &Kernel, dx: f64, dy: f64) -> f64 {
+    let ((cy, cx), (ny, nx)) = (kernel.center(), kernel.shape());
+    let place = |distance: f64, center: usize, n: usize| {
+        let at = (center as f64 - distance).clamp(0.0, (n - 1) as f64);
+        let low = (at as usize).min(n.saturating_sub(2));
+        (low, (low + 1).min(n - 1), at - low as f64)
+    };
+    let ((x0, x1, u), (y0, y1, v)) = (place(dx, cx, nx), place(dy, cy, ny));
+    let along =
+        |y: usize| (1.0 - u) * kernel.values()[y * nx + x0] + u * kernel.values()[y * nx + x1];
+    (1.0 - v) * along(y0) + v * along(y1)
 }
 
 /// Measures on the cutout, which becomes D, with the position relative to the

@@ -6,6 +6,7 @@ use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
 
+use super::contamination::add_contamination;
 use super::duplicates::flag_duplicates;
 use super::plan::{Plan, members_of_groups};
 use super::row::FittedSource;
@@ -51,6 +52,7 @@ impl Photometry {
             }
         }
         flag_duplicates(&mut rows, starts, run)?;
+        add_contamination(&plan, &mut rows)?;
         Ok(rows)
     }
 }

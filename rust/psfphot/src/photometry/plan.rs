@@ -1,5 +1,7 @@
 //! What is fitted to which pixels.
 
+use std::borrow::Cow;
+
 use crate::fit::exposure::{Count, Exposure};
 use crate::fit::source::Source;
 use crate::fit::{FLUX, Fitter, X, Y};
@@ -8,6 +10,8 @@ use crate::psf::Psf;
 use crate::{Error, Run, flags};
 
 use super::Photometry;
+use super::backgrounds::known_backgrounds;
+use super::row::is_outside;
 use super::starts::Starts;
 
 /// Everything that the tasks share.
@@ -16,6 +20,8 @@ pub(super) struct Plan<'a> {
     pub(super) exposure: Exposure,
     pub(super) fit_shape: (usize, usize),
     pub(super) starts: &'a Starts<'a>,
+    /// The level that is subtracted from each source; `None` for 0.
+    backgrounds: Option<Cow<'a, [f64]>>,
     photometry: &'a Photometry,
 }
 
@@ -77,24 +83,33 @@ impl<'a> Plan<'a> {
             exposure: Exposure::new(frame, &windows, run)?,
             fit_shape,
             starts,
+            backgrounds: starts
+                .backgrounds()
+                .map(|levels| known_backgrounds(levels, starts.groups())),
             photometry,
         })
+    }
+
+    /// The part of a source's fit box that is on the image.
+    pub(super) fn window(&self, index: usize) -> PixelBox {
+        let (x, y) = self.starts.positions();
+        PixelBox::around(x[index], y[index], self.fit_shape).intersection(&self.exposure.image())
     }
 
     /// A source as it goes into a fit, or why it does not.
     pub(super) fn source(&self, index: usize) -> Result<Source, Reason> {
         let start = self.starts.parameters(index, self.fitter.psf);
-        let background = self.starts.background(index);
-        let (background, flags) = if background.is_finite() {
-            (background, 0)
+        let own = self.starts.backgrounds().map_or(0.0, |all| all[index]);
+        let background = self.backgrounds.as_ref().map_or(0.0, |all| all[index]);
+        let mut flags = if own.is_finite() {
+            0
         } else {
-            (0.0, flags::NON_FINITE_LOCAL_BKG)
+            flags::NON_FINITE_LOCAL_BKG
         };
         if !(start[X].is_finite() && start[Y].is_finite()) {
             return Err(Reason::new(flags | flags::NON_FINITE_POSITION));
         }
-        let fit_box = PixelBox::around(start[X], start[Y], self.fit_shape);
-        let window = fit_box.intersection(&self.exposure.image());
+        let window = self.window(index);
         if window.is_empty() {
             return Err(Reason::new(flags | flags::NO_OVERLAP));
         }
@@ -110,6 +125,9 @@ impl<'a> Plan<'a> {
         if too_few != 0 {
             let flags = flags | too_few;
             return Err(Reason { flags, pixels });
+        }
+        if is_outside(&self.exposure.image(), start[X], start[Y]) {
+            flags |= flags::START_OUTSIDE_IMAGE;
         }
         let bounds = self.photometry.bounds(&start);
         let mut parameters = start;

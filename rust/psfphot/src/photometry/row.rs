@@ -80,6 +80,14 @@ impl FittedSource {
     }
 }
 
+/// Whether a position is off all pixels of a box.
+pub(super) fn is_outside(pixels: &PixelBox, x: f64, y: f64) -> bool {
+    x < pixels.x0 as f64 - 0.5
+        || x > pixels.x1 as f64 - 0.5
+        || y < pixels.y0 as f64 - 0.5
+        || y > pixels.y1 as f64 - 0.5
+}
+
 impl Plan<'_> {
     /// The row of a fitted source.
     pub(super) fn row(
@@ -115,19 +123,13 @@ impl Plan<'_> {
 
     fn flags(&self, source: &Source, row: &FittedSource, has_covariance: bool) -> u32 {
         let (flux, x, y) = (row.flux(), row.x(), row.y());
-        let outside = |b: &PixelBox| {
-            x < b.x0 as f64 - 0.5
-                || x > b.x1 as f64 - 0.5
-                || y < b.y0 as f64 - 0.5
-                || y > b.y1 as f64 - 0.5
-        };
         let mut free = self.fitter.free.iter();
         let is_near_bound =
             free.any(|&k| source.bounds.distance(k, row.parameters[k]) <= NEAR_BOUND);
         let conditions = [
             (row.n_pixels < self.box_size(), flags::N_PIXELS_FIT_PARTIAL),
             (
-                outside(&self.exposure.image()),
+                is_outside(&self.exposure.image(), x, y),
                 flags::POSITION_OUTSIDE_IMAGE,
             ),
             (flux <= 0.0, flags::NON_POSITIVE_FLUX),
@@ -142,7 +144,10 @@ impl Plan<'_> {
                 flags::NON_FINITE_POSITION,
             ),
             (!flux.is_finite(), flags::NON_FINITE_FLUX),
-            (outside(&source.window), flags::POSITION_OUTSIDE_FIT_REGION),
+            (
+                is_outside(&source.window, x, y),
+                flags::POSITION_OUTSIDE_FIT_REGION,
+            ),
         ];
         conditions
             .iter()

@@ -14,6 +14,7 @@ pub struct Starts<'a> {
     y: &'a [f64],
     flux: &'a [f64],
     local_background: Option<&'a [f64]>,
+    background_variance: Option<&'a [f64]>,
     groups: Option<&'a [i64]>,
     shape: Option<&'a [f64]>,
 }
@@ -31,18 +32,31 @@ impl<'a> Starts<'a> {
             y,
             flux,
             local_background: None,
+            background_variance: None,
             groups: None,
             shape: None,
         })
     }
 
-    /// With the local background per pixel of each source.
+    /// With the local background per pixel of each source. In place of what is
+    /// not finite stands what [`known_backgrounds`](super::known_backgrounds) says.
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] if the lengths differ.
     pub fn with_local_background(mut self, background: &'a [f64]) -> Result<Self, Error> {
         Error::check_len("local_background", self.len(), background.len())?;
         self.local_background = Some(background);
+        Ok(self)
+    }
+
+    /// With the variance of each local background, for the errors of the fluxes;
+    /// what is not finite counts as 0.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the lengths differ.
+    pub fn with_background_variance(mut self, variance: &'a [f64]) -> Result<Self, Error> {
+        Error::check_len("background_variance", self.len(), variance.len())?;
+        self.background_variance = Some(variance);
         Ok(self)
     }
 
@@ -107,8 +121,13 @@ impl<'a> Starts<'a> {
         parameters
     }
 
-    /// The local background of a source, 0 if there is none.
-    pub(crate) fn background(&self, index: usize) -> f64 {
-        self.local_background.map_or(0.0, |all| all[index])
+    /// The local backgrounds, if there are any.
+    pub(crate) fn backgrounds(&self) -> Option<&'a [f64]> {
+        self.local_background
+    }
+
+    /// The variance of a source's local background, 0 if none is given.
+    pub(crate) fn background_variance(&self, index: usize) -> f64 {
+        self.background_variance.map_or(0.0, |all| all[index])
     }
 }

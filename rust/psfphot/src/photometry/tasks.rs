@@ -6,6 +6,7 @@ use crate::fit::source::{Solution, Source};
 use crate::fit::{FLUX, X, Y, group, isolated, system};
 use crate::{Error, bands};
 
+use super::contamination::add_contamination;
 use super::duplicates::flag_duplicates;
 use super::plan::{Plan, members_of_groups};
 use super::quality::Quality;
@@ -49,6 +50,7 @@ pub(super) fn fit_all(plan: &Plan<'_>) -> Result<Vec<FittedSource>, Error> {
         sources[index] = row;
     }
     flag_duplicates(&mut sources, starts, run)?;
+    add_contamination(plan, &mut sources)?;
     Ok(sources)
 }
 

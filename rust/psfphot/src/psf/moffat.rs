@@ -58,6 +58,9 @@ impl MoffatPrf {
 delegate_psf!(MoffatPsf);
 delegate_psf!(MoffatPrf);
 
+/// A fit gets no closer to β = 1 than about this.
+const LEAST_STEP_TO_ONE: f64 = 1e-9;
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Moffat {
     alpha: f64,
@@ -98,8 +101,11 @@ impl Profile for Moffat {
         if index == 0 {
             return limit_width_step(value, step);
         }
-        // β − 1 as a width: at β = 1 the flux would be infinite.
-        step.clamp(-0.5 * (value - 1.0).abs(), value.abs())
+        // β − 1 as a width: at β = 1 the flux would be infinite. So close to it
+        // halves would be lost in rounding.
+        let down = 0.5 * (value - 1.0).abs();
+        let down = if down > LEAST_STEP_TO_ONE { down } else { 0.0 };
+        step.clamp(-down, value.abs())
     }
 
     fn fwhm(&self) -> f64 {
@@ -132,7 +138,8 @@ impl Profile for Moffat {
     fn derivatives(&self, r2: f64) -> Derivatives {
         let u = r2 * self.per_alpha2;
         let log = (1.0 + u).ln();
-        let value = self.amplitude * (-self.beta * log).exp();
+        let power = (-self.beta * log).exp();
+        let value = self.amplitude * power;
         if value == 0.0 {
             // u may be infinite.
             return Derivatives::default();
@@ -143,7 +150,8 @@ impl Profile for Moffat {
             by_r2: slope * self.per_alpha2,
             by_shape: [
                 -2.0 * (value + u * slope) / self.alpha,
-                value * (1.0 / (self.beta - 1.0) - log),
+                // Without a division by β − 1, which may be tiny.
+                power * self.per_alpha2 / PI - value * log,
             ],
         }
     }

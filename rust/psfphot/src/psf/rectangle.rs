@@ -115,6 +115,13 @@ impl Block {
         } else {
             self.add_series(gaussian, &mut values);
         }
+        // What far pixels have is less than the rounding of terms of both signs.
+        for value in values.iter_mut().flatten() {
+            // What is no number stays.
+            if *value < 0.0 {
+                *value = 0.0;
+            }
+        }
         values
     }
 

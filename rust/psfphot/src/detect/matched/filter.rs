@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 
+use super::band::Band;
+use super::correlation::{Correlation, LANES};
 use super::kernels::{Kernels, PsfKernel};
-use super::separable::{LANES, Separable};
+use super::separable::Separable;
 use super::sums::{Amplitude, Sums};
 use crate::Error;
 use crate::image::{Frame, Pixel};
 use crate::run::{Run, chunks};
-use crate::simd::dispatch;
 
 /// Rows per task: enough tasks for any number of threads on a small image.
 const BAND: usize = 64;
+/// Windows that a band is high at least, whose margins are made twice.
+const MARGINS: usize = 4;
 /// Columns summed at once: with the rows of a window they stay in the cache.
 const TILE: usize = 256;
 /// Pixels with the same sums as everywhere between others are not worth a
@@ -66,16 +69,17 @@ pub(super) fn filter<T: Pixel, K: Kept>(
     if kept.is_empty() {
         return Ok(kept);
     }
+    let side = kernels.side();
     let mut tasks = Vec::new();
     let mut rest = kept.as_mut_slice();
     for (block, rows) in kernels.rows.iter().enumerate() {
-        for band in chunks(rows.len(), BAND) {
+        for band in chunks(rows.len(), BAND.max(MARGINS * side)) {
             let (head, tail) = rest.split_at_mut(band.len() * nx);
             tasks.push((block, rows.start + band.start, head));
             rest = tail;
         }
     }
-    let ones = Separable::ones(kernels.side());
+    let ones = Correlation::new(side, &[&Separable::ones(side)]);
     let filter = Filter {
         frame,
         kernels,
@@ -84,7 +88,8 @@ pub(super) fn filter<T: Pixel, K: Kept>(
         sky,
     };
     run.map(tasks, Band::default, |band, (block, first_row, rows)| {
-        filter.fill_band(band, first_row, rows.len() / nx);
+        let band_rows = first_row..first_row + rows.len() / nx;
+        band.fill(frame, filter.equal_weight(), kernels.half_width, band_rows);
         for (i, row) in rows.chunks_exact_mut(nx).enumerate() {
             filter.filter_row(band, (block, i), row);
         }
@@ -96,22 +101,10 @@ pub(super) fn filter<T: Pixel, K: Kept>(
 struct Filter<'a, 'f, T> {
     frame: &'a Frame<'f, T>,
     kernels: &'a Kernels,
-    ones: &'a Separable,
+    /// Of equal weights.
+    ones: &'a Correlation,
     weights: Weights,
     sky: bool,
-}
-
-/// A thread's buffers: some rows with the margins of a window around them.
-#[derive(Debug, Default)]
-struct Band {
-    /// Weights, 0 where a pixel cannot be used.
-    weight: Vec<f64>,
-    /// Data times weights.
-    weighted: Vec<f64>,
-    /// Whether all pixels of a row can be used.
-    is_whole: Vec<bool>,
-    work: Vec<f64>,
-    sums: [Vec<f64>; 5],
 }
 
 impl<T: Pixel> Filter<'_, '_, T> {
@@ -124,46 +117,6 @@ impl<T: Pixel> Filter<'_, '_, T> {
 
     fn stride(&self) -> usize {
         self.frame.data().shape().1 + 2 * self.kernels.half_width + LANES
-    }
-
-    fn fill_band(&self, band: &mut Band, first_row: usize, n_rows: usize) {
-        let (ny, nx) = self.frame.data().shape();
-        let (half, stride) = (self.kernels.half_width, self.stride());
-        let n_padded = n_rows + 2 * half;
-        // The margins at the sides stay zero once they are.
-        for plane in [&mut band.weight, &mut band.weighted] {
-            plane.resize(plane.len().max(n_padded * stride), 0.0);
-        }
-        band.is_whole.clear();
-        for i in 0..n_padded {
-            let columns = i * stride + half..i * stride + half + nx;
-            let weight = &mut band.weight[columns.clone()];
-            let weighted = &mut band.weighted[columns];
-            // Counted from the top of the margin.
-            let y = first_row + i;
-            if (half..ny + half).contains(&y) {
-                self.fill_row(y - half, weight, weighted);
-                band.is_whole.push(weight.iter().all(|w| *w > 0.0));
-            } else {
-                weight.fill(0.0);
-                weighted.fill(0.0);
-                band.is_whole.push(false);
-            }
-        }
-    }
-
-    /// The weights of a row of the image, and its data times weights.
-    fn fill_row(&self, y: usize, weight: &mut [f64], weighted: &mut [f64]) {
-        match self.frame.error() {
-            None => weight.fill(self.equal_weight().unwrap_or(1.0)),
-            Some(error) => weights_of(error.row(y), self.equal_weight(), weight),
-        }
-        if let Some(mask) = self.frame.mask() {
-            for (w, masked) in weight.iter_mut().zip(mask.row(y)) {
-                *w = if *masked { 0.0 } else { *w };
-            }
-        }
-        products(self.frame.data().row(y), weight, weighted);
     }
 
     /// Row `i` of the band, which lies in the row `block` of blocks.
@@ -200,15 +153,14 @@ impl<T: Pixel> Filter<'_, '_, T> {
             sums.resize(tile.len(), 0.0);
         }
         let data = &weighted[start..];
-        kernel.kernel.correlate(data, stride, work, wdp);
-        if self.sky {
-            self.ones.correlate(data, stride, work, wd);
-        }
+        let sums_of_data: &mut [&mut [f64]] = &mut [wd, wdp];
+        kernel.of_data.correlate(data, stride, work, sums_of_data);
         let nx = self.frame.data().shape().1;
         let is_inside = |k: usize| (half..nx.saturating_sub(half)).contains(&(tile.start + k));
         let equal = self.equal_weight();
         if equal.is_some() && !is_whole {
-            self.ones.correlate(&weight[start..], stride, work, w);
+            let weights = &weight[start..];
+            self.ones.correlate(weights, stride, work, &mut [w]);
         }
         let whole = kernel.whole.scaled(equal.unwrap_or(1.0));
         // Half a pixel below all.
@@ -236,11 +188,14 @@ impl<T: Pixel> Filter<'_, '_, T> {
             }
             let run = plain.end..end_of_run(plain.end, kept.len(), |k| is_plain(k, w));
             let weights = &weight[start + run.start..];
-            self.ones
-                .correlate(weights, stride, work, &mut w[run.clone()]);
-            let (kernel, square) = (&kernel.kernel, &kernel.square);
-            kernel.correlate(weights, stride, work, &mut wp[run.clone()]);
-            square.correlate(weights, stride, work, &mut wpp[run.clone()]);
+            let sums_of_weights: &mut [&mut [f64]] = &mut [
+                &mut w[run.clone()],
+                &mut wp[run.clone()],
+                &mut wpp[run.clone()],
+            ];
+            kernel
+                .of_weights
+                .correlate(weights, stride, work, sums_of_weights);
             for k in run.clone() {
                 let sums = Sums {
                     w: w[k],
@@ -253,49 +208,6 @@ impl<T: Pixel> Filter<'_, '_, T> {
             }
             k = run.end;
         }
-    }
-}
-
-dispatch! {
-    /// 1/error² for each error, or `equal`; 0 for those that cannot be used.
-    fn weights_of [T: Pixel] (errors: &[T], equal: Option<f64>, weights: &mut [f64])
-        = weights_of_kernel [T]
-}
-
-#[inline(always)]
-#[allow(clippy::inline_always)] // must take on the caller's target features
-fn weights_of_kernel<const FMA: bool, T: Pixel>(
-    errors: &[T],
-    equal: Option<f64>,
-    weights: &mut [f64],
-) {
-    for (weight, &error) in weights.iter_mut().zip(errors) {
-        let error: f64 = error.into();
-        let inverse = 1.0 / (error * error);
-        let usable = error > 0.0 && inverse > 0.0 && inverse < f64::INFINITY;
-        let value = equal.unwrap_or(inverse);
-        *weight = if usable { value } else { 0.0 };
-    }
-}
-
-dispatch! {
-    /// Data times weights; both are 0 where that is not finite.
-    fn products [T: Pixel] (data: &[T], weights: &mut [f64], products: &mut [f64])
-        = products_kernel [T]
-}
-
-#[inline(always)]
-#[allow(clippy::inline_always)] // must take on the caller's target features
-fn products_kernel<const FMA: bool, T: Pixel>(
-    data: &[T],
-    weights: &mut [f64],
-    products: &mut [f64],
-) {
-    for ((weight, product), &value) in weights.iter_mut().zip(products).zip(data) {
-        let value: f64 = value.into();
-        let usable = (*weight * value).abs() < f64::INFINITY;
-        *product = if usable { *weight * value } else { 0.0 };
-        *weight = if usable { *weight } else { 0.0 };
     }
 }
 

@@ -1,21 +1,16 @@
-//! Kernels as sums of a few separable ones, and correlations with them.
-
-use crate::simd::{dispatch, mul_add};
-
-/// Columns summed at once: four AVX2 registers.
-pub(super) const LANES: usize = 16;
+//! Kernels as sums of a few separable ones.
 
 /// A square kernel as Σᵣ column ⊗ row, of as few terms as its accuracy needs.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Separable {
+pub(super) struct Separable {
     side: usize,
-    terms: Vec<Term>,
+    pub(super) terms: Vec<Term>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Term {
-    column: Vec<f64>,
-    row: Vec<f64>,
+pub(super) struct Term {
+    pub(super) column: Vec<f64>,
+    pub(super) row: Vec<f64>,
 }
 
 /// Turns of the power iteration for a term. They only make the terms fewer:
@@ -28,7 +23,7 @@ impl Separable {
     ///
     /// The terms are those of the singular value decomposition, the largest
     /// first, found by power iteration; `side` of them are the kernel itself.
-    pub(crate) fn new(values: &[f64], side: usize, tolerance: f64) -> Self {
+    pub(super) fn new(values: &[f64], side: usize, tolerance: f64) -> Self {
         let mut rest = values.to_vec();
         let allowed = tolerance * largest(values);
         let mut terms = Vec::new();
@@ -56,6 +51,16 @@ impl Separable {
         Self { side, terms }
     }
 
+    /// The same shape with another sum of all values, if it has one.
+    pub(super) fn with_sum(mut self, sum: f64) -> Self {
+        let factor = sum / self.values().iter().sum::<f64>();
+        if factor.is_finite() {
+            let rows = self.terms.iter_mut().flat_map(|term| &mut term.row);
+            rows.for_each(|value| *value *= factor);
+        }
+        self
+    }
+
     /// Number of terms.
     #[cfg(test)]
     fn rank(&self) -> usize {
@@ -63,7 +68,7 @@ impl Separable {
     }
 
     /// The kernel that the terms make, row by row.
-    pub(crate) fn values(&self) -> Vec<f64> {
+    pub(super) fn values(&self) -> Vec<f64> {
         let mut values = vec![0.0; self.side * self.side];
         for term in &self.terms {
             for (row, c) in values.chunks_exact_mut(self.side).zip(&term.column) {
@@ -73,27 +78,6 @@ impl Separable {
             }
         }
         values
-    }
-
-    /// The correlations of the windows whose first pixels are `plane[0]`,
-    /// `plane[1]`, ..., one for each element of `sums`; rows of the plane are
-    /// `stride` apart.
-    ///
-    /// The plane has to reach `side + LANES` columns beyond the last of them.
-    pub(super) fn correlate(
-        &self,
-        plane: &[f64],
-        stride: usize,
-        work: &mut Vec<f64>,
-        sums: &mut [f64],
-    ) {
-        sums.fill(0.0);
-        let width = (sums.len() + self.side - 1).next_multiple_of(LANES);
-        work.resize(width, 0.0);
-        for term in &self.terms {
-            column_sums(plane, stride, &term.column, work);
-            add_row_sums(work, &term.row, sums);
-        }
     }
 }
 
@@ -124,60 +108,6 @@ fn strongest_term(matrix: &[f64], side: usize) -> Option<Term> {
         }
     }
     Some(Term { column, row })
-}
-
-dispatch! {
-    /// Each column's sum over the rows, weighted; a multiple of `LANES` columns.
-    fn column_sums(plane: &[f64], stride: usize, weights: &[f64], sums: &mut [f64])
-        = column_sums_kernel
-}
-
-#[inline(always)]
-#[allow(clippy::inline_always)] // must take on the caller's target features
-fn column_sums_kernel<const FMA: bool>(
-    plane: &[f64],
-    stride: usize,
-    weights: &[f64],
-    sums: &mut [f64],
-) {
-    for (i, block) in sums.chunks_exact_mut(LANES).enumerate() {
-        let mut sum = [0.0; LANES];
-        for (j, weight) in weights.iter().enumerate() {
-            let start = j * stride + i * LANES;
-            for (s, value) in sum.iter_mut().zip(&plane[start..start + LANES]) {
-                *s = mul_add::<FMA>(*weight, *value, *s);
-            }
-        }
-        block.copy_from_slice(&sum);
-    }
-}
-
-dispatch! {
-    /// Adds the sums over `weights.len()` values from each place on, weighted.
-    fn add_row_sums(values: &[f64], weights: &[f64], sums: &mut [f64]) = add_row_sums_kernel
-}
-
-#[inline(always)]
-#[allow(clippy::inline_always)] // must take on the caller's target features
-fn add_row_sums_kernel<const FMA: bool>(values: &[f64], weights: &[f64], sums: &mut [f64]) {
-    let n_blocked = sums.len() - sums.len() % LANES;
-    let (blocks, rest) = sums.split_at_mut(n_blocked);
-    for (i, block) in blocks.chunks_exact_mut(LANES).enumerate() {
-        let mut sum = [0.0; LANES];
-        sum.copy_from_slice(block);
-        for (j, weight) in weights.iter().enumerate() {
-            let start = i * LANES + j;
-            for (s, value) in sum.iter_mut().zip(&values[start..start + LANES]) {
-                *s = mul_add::<FMA>(*weight, *value, *s);
-            }
-        }
-        block.copy_from_slice(&sum);
-    }
-    for (i, sum) in rest.iter_mut().enumerate() {
-        for (weight, value) in weights.iter().zip(&values[n_blocked + i..]) {
-            *sum = mul_add::<FMA>(*weight, *value, *sum);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -232,24 +162,6 @@ mod tests {
             let allowed = tolerance * largest(&values) + 1e-12;
             for (a, b) in separable.values().iter().zip(&values) {
                 prop_assert!((a - b).abs() <= allowed, "{a} {b}");
-            }
-        }
-
-        #[test]
-        fn correlations_are_the_direct_sums(
-            half in 1..7_usize, n in 1..60_usize, seed in 0..100_u64
-        ) {
-            let side = 2 * half + 1;
-            let separable = Separable::new(&moffat(side), side, 1e-3);
-            let stride = n + side - 1 + LANES;
-            let plane = noise(stride * side, seed);
-            let mut sums = vec![f64::NAN; n];
-            separable.correlate(&plane, stride, &mut Vec::new(), &mut sums);
-            let kernel = separable.values();
-            for (x, sum) in sums.iter().enumerate() {
-                let terms = (0..side * side).map(|k| kernel[k] * plane[k / side * stride + x + k % side]);
-                let direct: f64 = terms.sum();
-                prop_assert!((sum - direct).abs() < 1e-11, "{sum} {direct}");
             }
         }
     }
