@@ -58,8 +58,7 @@ fn crowd(n: usize) -> (Vec<f64>, Vec<f64>, [Vec<f64>; 3]) {
     (data, error, [x, y, flux])
 }
 
-/// The largest difference of parameters, and of errors, in errors; pairs that the data
-/// hardly tell apart are left out.
+/// The largest difference of parameters, and of errors, in errors.
 fn difference(a: &[Solution], b: &[Solution]) -> (f64, f64) {
     let mut largest: (f64, f64) = (0.0, 0.0);
     for (a, b) in a.iter().zip(b) {
@@ -90,7 +89,7 @@ fn the_sparse_system_is_the_dense_one() -> Result<(), Error> {
         if with_background {
             starts = starts.with_local_background(&backgrounds)?;
         }
-        let fits = |tolerance: f64, care: Care| -> Result<_, Error> {
+        let fits = |tolerance: f64, care: Care, likeness: f64| -> Result<_, Error> {
             let settings = FitSettings::default().with_step_tolerance(tolerance)?;
             let photometry = Photometry::new((7, 7))?.with_settings(settings);
             let free = [FLUX, X, Y];
@@ -111,13 +110,14 @@ fn the_sparse_system_is_the_dense_one() -> Result<(), Error> {
             let expected: Vec<_> = plan.rows(&sources, &dense, &other).collect();
             for ((_, row), (_, expected)) in rows.iter().zip(&expected) {
                 assert_eq!(row.n_pixels, expected.n_pixels);
-                assert!((row.qfit - expected.qfit).abs() < 1e-4 * expected.qfit);
+                let change = (row.qfit / expected.qfit - 1.0).abs();
+                assert!(change < likeness, "{change}");
             }
             Ok(difference(&sparse, &dense))
         };
-        let (parameters, errors) = fits(1e-9, Care::UTMOST)?;
+        let (parameters, errors) = fits(1e-9, Care::UTMOST, 1e-7)?;
         assert!(parameters < 1e-6 && errors < 1e-6, "{parameters} {errors}");
-        let (parameters, errors) = fits(1e-4, Care::default())?;
+        let (parameters, errors) = fits(1e-4, Care::default(), 1e-3)?;
         assert!(parameters < 1e-2 && errors < 1e-3, "{parameters} {errors}");
     }
     Ok(())
@@ -152,7 +152,8 @@ fn what_cannot_be_told_apart_is_said_and_harms_nobody() -> Result<(), Error> {
     for (spot, copies) in [(3, 50), (7, 1)] {
         x.extend(std::iter::repeat_n(x[spot], copies));
         y.extend(std::iter::repeat_n(y[spot], copies));
-        flux.extend(std::iter::repeat_n(flux[spot] / copies as f64, copies));
+        flux[spot] /= (copies + 1) as f64;
+        flux.extend(std::iter::repeat_n(flux[spot], copies));
     }
     let groups = vec![1; x.len()];
     let frame = Frame::new(Image::new(&data, (SIDE, SIDE))?)
