@@ -159,9 +159,9 @@ def iterate(
         # The run counts every flag by its name.
         warnings.filterwarnings("ignore", message=".*may not have converged.*")
         rounds = manager.fit_all(first, are_given)
-    if rounds is None:
+    table = photometry.results
+    if rounds is None or table is None:
         return None
-    table = rounds.fit.table()
     table["iter_detected"] = rounds.iter_detected
     table["n_merged"] = rounds.n_merged
     told = rounds.told
