@@ -98,6 +98,9 @@ def find_dao_stars(
     sharpness_range: tuple[float, float] | None,
     roundness_range: tuple[float, float] | None,
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def gaussian_kernel(
+    fwhm: float, ratio: float, theta: float, sigma_radius: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], float]: ...
 def find_kernel_stars(
     scene: Any, kernel: NDArray[np.float64]
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
@@ -201,6 +204,12 @@ def aperture_sums(
 def group_overlapping(
     x: NDArray[np.float64], y: NDArray[np.float64], box_shape: tuple[int, int]
 ) -> NDArray[np.int64]: ...
+def aperture_weights(
+    position: tuple[float, float],
+    radii: tuple[float, float],
+    method: str,
+    subpixels: int,
+) -> tuple[NDArray[np.float64], int, int]: ...
 def group_sources(
     x: NDArray[np.float64], y: NDArray[np.float64], min_separation: float
 ) -> NDArray[np.int64]: ...

@@ -100,7 +100,7 @@ def as_mask(
     Raises
     ------
     TypeError
-        If the mask is neither boolean nor integer, nor all 0 and 1.
+        If the mask is neither boolean nor integer, nor floats that are 0 or 1.
     ValueError
         If its shape is another.
     """
@@ -108,9 +108,12 @@ def as_mask(
         return None
     mask, unknown = split_mask(mask)
     array = np.asarray(mask)
-    is_flags = array.dtype.kind == "f" and bool(((array == 0) | (array == 1)).all())
-    if array.dtype.kind not in "biu" and not is_flags:
-        msg = f"{name} must be a boolean array, got dtype {array.dtype}"
+    is_float = array.dtype.kind == "f"
+    if array.dtype.kind not in "biuf" or (
+        is_float and not ((array == 0) | (array == 1)).all()
+    ):
+        others = " with values that are neither 0 nor 1" if is_float else ""
+        msg = f"{name} must be a boolean array, got dtype {array.dtype}{others}"
         raise TypeError(msg)
     if unknown is not None:
         array = (array != 0) | unknown

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.stats import mad_std
 
 from psfphot import _core
+from psfphot._deprecated import by_keyword
 from psfphot._repr import make_repr
 from psfphot._validate import (
     Frame,
@@ -72,6 +73,7 @@ class LocalBackground:
     [3. 3.]
     """
 
+    @by_keyword
     def __init__(
         self,
         inner_radius: float,
@@ -102,6 +104,7 @@ class LocalBackground:
         names = ("inner_radius", "outer_radius", "bkg_estimator", "n_threads")
         return make_repr(self, names)
 
+    @by_keyword
     def __call__(
         self,
         data: ArrayLike | Quantity | NDData,
@@ -254,5 +257,5 @@ def as_local_background(estimator: Any) -> Any:
     return LocalBackground(
         float(estimator.inner_radius),
         float(estimator.outer_radius),
-        as_own_estimator(estimator.bkg_estimator),
+        bkg_estimator=as_own_estimator(estimator.bkg_estimator),
     )

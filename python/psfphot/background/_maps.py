@@ -6,10 +6,10 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot._deprecated import SINCE
 from psfphot._validate import Frame, as_frame, as_mask, as_scalar, split_mask
+from psfphot._warnings import PhotutilsDeprecationWarning
 
 if TYPE_CHECKING:
     from astropy.units import Quantity, UnitBase
@@ -199,4 +199,4 @@ def _warn_of_old_name(old: str, new: str) -> None:
         f"The attribute {old!r} was deprecated in photutils {SINCE}. "
         f"Use {new!r} instead."
     )
-    warnings.warn(msg, AstropyDeprecationWarning, stacklevel=3)
+    warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=3)

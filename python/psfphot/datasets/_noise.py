@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from astropy.units import Quantity
 
+from psfphot._deprecated import by_keyword
 from psfphot._validate import split_mask
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["apply_poisson_noise", "make_noise_image"]
 
 
+@by_keyword
 def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     """Draw each pixel of the Poisson distribution whose mean it is.
 
@@ -77,6 +79,7 @@ def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     return noisy if mask is None else np.ma.MaskedArray(noisy, mask)
 
 
+@by_keyword
 def make_noise_image(
     shape: int | tuple[int, ...],
     distribution: Literal["gaussian", "poisson"] = "gaussian",

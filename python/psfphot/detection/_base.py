@@ -12,7 +12,7 @@ from astropy import units as u
 
 from psfphot._deprecated import old_arguments, results_table
 from psfphot._meta import table_meta
-from psfphot._repr import make_repr
+from psfphot._repr import make_repr, make_str
 from psfphot._validate import as_frame, as_n_threads
 from psfphot.detection import _arguments as check
 from psfphot.utils import NoDetectionsWarning
@@ -112,6 +112,9 @@ class KernelFinder(StarFinderBase):
 
     def __repr__(self) -> str:
         return make_repr(self, (*self._shown, "n_threads"))
+
+    def __str__(self) -> str:
+        return make_str(self, self._shown)
 
     @abc.abstractmethod
     def _search(self, scene: Scene) -> tuple[dict[str, NDArray[Any]], int]:

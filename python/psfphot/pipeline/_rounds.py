@@ -159,9 +159,10 @@ def iterate(
         # The run counts every flag by its name.
         warnings.filterwarnings("ignore", message=".*may not have converged.*")
         rounds = manager.fit_all(first, are_given)
-    table = photometry.results
-    if rounds is None or table is None:
+    if rounds is None or photometry.results is None:
         return None
+    table = rounds.fit.table()
+    table.meta |= photometry.results.meta
     table["iter_detected"] = rounds.iter_detected
     table["n_merged"] = rounds.n_merged
     told = rounds.told

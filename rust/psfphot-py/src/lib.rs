@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::aperture::{aperture_photometry, aperture_sums};
+    use crate::aperture::{aperture_photometry, aperture_sums, aperture_weights};
     #[pymodule_export]
     use crate::background::mesh::{
         box_statistics, fill_nodes, flat_blocks, interpolate_nodes, median_filter,
@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use crate::detect::{
         detect_cosmic_rays, find_dao_stars, find_iraf_stars, find_kernel_stars, find_matched_stars,
-        find_peaks, matched_maps,
+        find_peaks, gaussian_kernel, matched_maps,
     };
     #[pymodule_export]
     use crate::errors::InternalError;

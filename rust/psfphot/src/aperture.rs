@@ -27,6 +27,9 @@ const MAX_SUBPIXELS: u32 = 10_000;
 /// its radius.
 const LARGEST_EMPTY: usize = 1 << 20;
 
+/// An aperture of more pixels than this is a mistake: their weights are 2 GiB.
+const MOST_WEIGHTS: usize = 1 << 28;
+
 /// A circle or an annulus, and how pixels on its edge are counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Aperture {
@@ -90,6 +93,28 @@ impl Aperture {
             first(centre.1),
             last(centre.1),
         )
+    }
+
+    /// The weights of the pixels around a position, row by row, and the box that
+    /// holds them. Where the centre is not finite the box is empty.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if there are more than 2²⁸ pixels.
+    pub fn weights(&self, centre: (f64, f64)) -> Result<(PixelBox, Vec<f64>), Error> {
+        let all = self.bounds(centre);
+        if all.len() > MOST_WEIGHTS {
+            let expected = format!("touch at most {MOST_WEIGHTS} pixels");
+            return Err(Error::invalid("radius", expected, self.outer));
+        }
+        let mut stencil = Stencil::default();
+        stencil.lay(self, centre, &all);
+        let mut weights = Vec::with_capacity(all.len());
+        for y in all.y0..all.y1 {
+            stencil.weigh_row(self, y as f64 - centre.1);
+            // The rings' difference can be below 0 by rounding.
+            weights.extend(stencil.weights.iter().map(|weight| weight.max(0.0)));
+        }
+        Ok((all, weights))
     }
 
     /// Whether any pixel of its box has a weight.
@@ -320,6 +345,22 @@ mod tests {
             assert!(sum.sum.is_nan() && sum.area == 0.0);
         }
         assert!(circular_sums(&frame, &xs, &ys, f64::INFINITY, Run::new()).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn weights_are_what_the_sums_use() -> Result<(), Error> {
+        for method in [Method::Exact, Method::Center, Method::Subpixel(5)] {
+            let ring = Aperture::annulus(1.2, 3.4)?.with_method(method)?;
+            let (window, weights) = ring.weights((10.3, 9.6))?;
+            assert_eq!(weights.len(), window.len());
+            assert!(weights.iter().all(|&weight| (0.0..=1.0).contains(&weight)));
+            let frame = Frame::new(Image::new(&[1.0; 400], (20, 20))?);
+            let area = aperture_sums(&frame, &[10.3], &[9.6], &ring, Run::new())?[0].area;
+            assert!((weights.iter().sum::<f64>() - area).abs() < 1e-12);
+        }
+        assert_eq!(Aperture::circle(1.0)?.weights((f64::NAN, 0.0))?.1, []);
+        assert!(Aperture::circle(1e9)?.weights((0.0, 0.0)).is_err());
         Ok(())
     }
 

@@ -29,7 +29,7 @@ macro_rules! flags {
 
 flags! {
     1 N_PIXELS_FIT_PARTIAL "n_pixels_fit_partial"
-        "fewer pixels were fitted than `fit_shape` has";
+        "`n_pixels_fit` is smaller than full `fit_shape`";
     2 POSITION_OUTSIDE_IMAGE "position_outside_image"
         "the fitted position is off the image";
     4 NON_POSITIVE_FLUX "non_positive_flux"
@@ -63,7 +63,7 @@ flags! {
     0x8_0000 NEIGHBOUR_IN_BOX "neighbour_in_box"
         "sources of other groups, in the fit box or within one FWHM, add more than its error to the flux";
     0x10_0000 UNRESOLVED_PAIR "unresolved_pair"
-        "with neighbours that the data hardly tell apart from it: its errors are several times those of the star alone";
+        "hardly told apart from its neighbours: its errors are large, and several times those of the star alone";
     0x40_0000 LOW_SNR "low_snr"
         "less significant than the detection threshold allows";
     0x80_0000 ON_TRAIL "on_trail"

@@ -320,3 +320,54 @@ def test_columns_of_the_user_are_kept(blends):
     assert table.meta["psf_class"] == "IterativePSFPhotometry"
     with pytest.raises(ValueError, match="keep_columns needs management"):
         photometry(keep_columns=True, management=False)
+
+
+def test_two_blends_of_six_stars_stay_six():
+    """Photutils has 14 rows after ten rounds of a scene like this."""
+    x = [20.0, 22.8, 60.0, 62.2, 90.0, 40.0]
+    y = [20.0, 21.0, 50.0, 52.0, 80.0, 80.0]
+    image = render(x, y, [9000.0, 4000.0, 12000.0, 5000.0, 7000.0, 3000.0])
+    rng = np.random.default_rng(21)
+    error = np.sqrt(image + 25.0)
+    data = image + rng.normal(0, 1, SHAPE) * error
+    finder = MatchedFilterFinder(PSF, 5.0)
+    table = photometry(finder=finder, maxiters=10)(data, error=error)
+    assert abs(len(table) - 6) <= 1
+    assert_found(table, x, y)
+
+
+@pytest.mark.parametrize("mode", ["new", "all"])
+@pytest.mark.parametrize("management", [True, False])
+def test_no_row_has_an_error_of_0_or_leaves_the_image_unflagged(mode, management):
+    """Stars on the edges, a hole, and detections that are none."""
+    rng = np.random.default_rng(5)
+    x = np.append(rng.uniform(-2, 122, 60), [60.0, 60.0])
+    y = np.append(rng.uniform(-2, 102, 60), [50.0, 50.2])
+    image = render(x, y, rng.uniform(300, 9000, 62))
+    error = np.sqrt(image + 25.0)
+    data = image + rng.normal(0, 1, SHAPE) * error
+    data[40:44, 30:36] = np.nan
+    phot = photometry(mode=mode, management=management, maxiters=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        table = phot(data, error=error)
+    flux_err = np.asarray(table["flux_err"])
+    assert not np.any(flux_err == 0)
+    off = ~(
+        (np.asarray(table["x_fit"]) >= -0.5)
+        & (np.asarray(table["x_fit"]) <= 120.5)
+        & (np.asarray(table["y_fit"]) >= -0.5)
+        & (np.asarray(table["y_fit"]) <= 100.5)
+    )
+    assert np.all(np.asarray(table["flags"])[off] != 0)
+    assert len(set(table["id"].tolist())) == len(table)
+
+
+def test_ctrl_c_or_an_error_leaves_no_half_results(blends):
+    data, error, *_ = blends
+    phot = photometry(maxiters=2)
+    phot(data, error=error)
+    with pytest.raises(ValueError, match="shape"):
+        phot(data, error=error[1:])
+    assert phot.results is None
+    assert phot.fit_results == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,10 @@ from astropy.table import QTable
 from psfphot.psf._iterative.rounds import (
     Observation,
     Rounds,
+    fitted_as_one,
     quiet_frame,
     subtract,
+    without_image,
 )
 from psfphot.psf._iterative.search import (
     Knowledge,
@@ -81,7 +82,16 @@ class Manager:
         Rounds or None
             `None` if no star is left.
         """
-        stars = self._list(rounds.fit, is_given)
+        with fitted_as_one(self.photometry) as grouper:
+            stars = self._list(rounds.fit, is_given)
+            self._fit_as_one(rounds, stars)
+            fit = self.photometry.last_fit()
+        return self._end(rounds, stars, fit.grouped_by(grouper))
+
+    def _fit_as_one(self, rounds: Rounds, stars: StarList) -> None:
+        is_one = self.photometry.grouper is not None
+        if is_one and np.any(np.asarray(rounds.fit.groups) != 1):
+            self._fit(self.seen, stars)
         self._cull(self.seen, stars, 1)
         for number in range(2, self.maxiters + 1):
             if len(stars) == 0:
@@ -94,11 +104,10 @@ class Manager:
             stars.append(StarList(new, number, is_given=False))
             self._fit(self.seen, stars)
             self._cull(self.seen, stars, number)
-            rounds.fits.append(copy.copy(self.photometry))
+            rounds.fits.append(without_image(self.photometry))
             if self.rules.is_few(len(new), len(stars)):
                 rounds.stopped = "few found"
                 break
-        return self._end(rounds, stars, self.photometry.last_fit())
 
     def fit_new(self, rounds: Rounds, is_given: bool) -> Rounds | None:
         """Fit the stars of each round to what the rounds before have left.
@@ -120,7 +129,7 @@ class Manager:
             rest = Observation(left, self.seen.mask, self.seen.error)
             self._fit(rest, new)
             self._cull(rest, new, number)
-            rounds.fits.append(copy.copy(self.photometry))
+            rounds.fits.append(without_image(self.photometry))
             stars.append(new)
             if len(new) > 0:
                 fit = fit.followed_by(self.photometry.last_fit())

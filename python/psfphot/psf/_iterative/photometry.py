@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,15 @@ from psfphot.psf._iterative.arguments import (
 from psfphot.psf._iterative.extra import extra_columns
 from psfphot.psf._iterative.managed import Manager
 from psfphot.psf._iterative.management import StarListManagement, as_management
-from psfphot.psf._iterative.rounds import Observation, Rounds, begin, fit_all, fit_new
+from psfphot.psf._iterative.rounds import (
+    Observation,
+    Rounds,
+    begin,
+    fit_all,
+    fit_new,
+    fitted_as_one,
+    without_image,
+)
 from psfphot.psf._photometry.arguments import as_keep_columns
 from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitting import NO_CONVERGENCE, apart
@@ -52,7 +60,9 @@ class IterativePSFPhotometry(FittedSources):
         Called as ``finder(data, mask=mask)``, on the image and on residuals;
         returns a table with columns of positions, or `None`.
     grouper, fitter, fitter_maxiters, xy_bounds
-        See `PSFPhotometry`. Mode ``'all'`` needs a ``grouper``.
+        See `PSFPhotometry`. Mode ``'all'`` needs a ``grouper``; with a managed list
+        all sources of the image are fitted as one, so that each is without the wings
+        of all others, and the grouper tells the ``group_id`` alone.
     maxiters : int, optional
         Most rounds, the first included.
     mode : {'new', 'all'}, optional
@@ -209,7 +219,11 @@ class IterativePSFPhotometry(FittedSources):
         seen = Observation(*apart(data, mask, error))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            rounds = self._run(seen, init_params)
+            try:
+                rounds = self._run(seen, init_params)
+            finally:
+                # It would hold the image.
+                self._photometry.forget()
         texts = {str(one.message): one.message for one in caught}
         if self.management is not None and not (rounds and rounds.has_unconverged()):
             # Of the fits on the way, whose stars may have been dropped since.
@@ -218,7 +232,7 @@ class IterativePSFPhotometry(FittedSources):
             warnings.warn(message, stacklevel=2)
         if rounds is None:
             return None
-        self._fit_result = rounds.fit
+        self._fit_result = rounds.fit.without_image()
         table = self._table(rounds)
         if self.extra_columns:
             rules = self.management or StarListManagement()
@@ -231,30 +245,43 @@ class IterativePSFPhotometry(FittedSources):
         return table
 
     def _run(self, seen: Observation, init_params: Any) -> Rounds | None:
-        rounds = begin(self._photometry, seen, init_params)
+        is_managed = self.management is not None
+        with ExitStack() as stack:
+            if is_managed and self.mode == "all":
+                stack.enter_context(fitted_as_one(self._photometry))
+            rounds = begin(self._photometry, seen, init_params)
         if rounds is None:
-            self.fit_results = [copy.copy(self._photometry)]
+            self.fit_results = [without_image(self._photometry)]
             return None
-        given = init_params is not None
-        if self.management is not None:
-            manager = Manager(
-                self._photometry,
-                seen,
-                self.management,
-                maxiters=self.maxiters,
-                sub_shape=self.sub_shape,
-            )
-            managed = manager.fit_all if self.mode == "all" else manager.fit_new
-            rounds = managed(rounds, given)
-            if rounds is None:
-                msg = "Sources were found, but none is significant in the fit."
-                warnings.warn(msg, NoDetectionsWarning, stacklevel=2)
-        else:
-            plain = fit_all if self.mode == "all" else fit_new
-            limits = {"maxiters": self.maxiters, "sub_shape": self.sub_shape}
-            rounds = plain(self._photometry, rounds, seen, **limits)
+        further = self._managed_rounds if is_managed else self._plain_rounds
+        rounds = further(rounds, seen, init_params is not None)
         self.fit_results = [] if rounds is None else rounds.fits
         return rounds
+
+    def _managed_rounds(
+        self, rounds: Rounds, seen: Observation, is_given: bool
+    ) -> Rounds | None:
+        manager = Manager(
+            self._photometry,
+            seen,
+            self.management or StarListManagement(),
+            maxiters=self.maxiters,
+            sub_shape=self.sub_shape,
+        )
+        managed = manager.fit_all if self.mode == "all" else manager.fit_new
+        found = managed(rounds, is_given)
+        if found is None:
+            msg = "Sources were found, but none is significant in the fit."
+            warnings.warn(msg, NoDetectionsWarning, stacklevel=2)
+        return found
+
+    def _plain_rounds(
+        self, rounds: Rounds, seen: Observation, is_given: bool
+    ) -> Rounds:
+        del is_given
+        plain = fit_all if self.mode == "all" else fit_new
+        limits = {"maxiters": self.maxiters, "sub_shape": self.sub_shape}
+        return plain(self._photometry, rounds, seen, **limits)
 
     def _table(self, rounds: Rounds) -> QTable:
         table = rounds.fit.table()

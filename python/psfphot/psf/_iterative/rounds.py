@@ -5,8 +5,8 @@ Each round searches what the fits before have left, and fits what it finds.
 
 from __future__ import annotations
 
-import copy
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 
 from psfphot.psf._models.convert import parameter_value
+from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.fitting import frame_of
 from psfphot.psf._photometry.flags import PSF_FLAGS
 from psfphot.psf._photometry.init_params import from_finder
@@ -21,6 +22,8 @@ from psfphot.psf._photometry.starts import add_background, add_flux
 from psfphot.utils import NoDetectionsWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from psfphot._validate import Frame
@@ -75,6 +78,37 @@ class Rounds:
         return bool(np.any(self.fit.flags & PSF_FLAGS.NO_CONVERGENCE))
 
 
+def without_image(photometry: PSFPhotometry) -> PSFPhotometry:
+    """Make a copy of photometry, with its tables, that holds no pixels."""
+    light = object.__new__(type(photometry))
+    light.__dict__ |= photometry.__dict__
+    if photometry.results is not None:
+        light.__dict__["_fit_result"] = photometry.last_fit().without_image()
+    return light
+
+
+@contextmanager
+def fitted_as_one(photometry: PSFPhotometry) -> Iterator[Any]:
+    """Let photometry fit all sources as one system; give its own grouper.
+
+    Sources that share no pixel of their fit boxes share those of their wings, which
+    only a fit of all of them takes off. (astropy's fitters cannot.) Without a grouper
+    each is fitted alone.
+    """
+    grouper = photometry.grouper
+    if grouper is not None and isinstance(photometry.fitter, LevenbergMarquardt):
+        photometry.grouper = _one_group
+    try:
+        yield grouper
+    finally:
+        photometry.grouper = grouper
+
+
+def _one_group(x: Any, y: Any) -> NDArray[np.int64]:
+    del y
+    return np.ones(len(x), dtype=np.int64)
+
+
 def begin(
     photometry: PSFPhotometry, seen: Observation, init_params: Any
 ) -> Rounds | None:
@@ -99,7 +133,7 @@ def begin(
     if found is not None:
         photometry.finder_results = found
     first = np.ones(len(table), dtype=np.int64)
-    return Rounds(photometry.last_fit(), first, [copy.copy(photometry)])
+    return Rounds(photometry.last_fit(), first, [without_image(photometry)])
 
 
 def knows_errors(photometry: PSFPhotometry) -> bool:
@@ -134,7 +168,7 @@ def fit_new(
             residual, mask=seen.mask, error=seen.error, init_params=from_finder(found)
         )
         photometry.finder_results = found
-        rounds.fits.append(copy.copy(photometry))
+        rounds.fits.append(without_image(photometry))
         rounds.fit = rounds.fit.followed_by(photometry.last_fit())
         rounds.iter_detected = np.append(
             rounds.iter_detected, np.full(len(found), number)
@@ -166,7 +200,7 @@ def fit_all(
             init_params=vstack([known, new], metadata_conflicts="silent"),
         )
         photometry.finder_results = found
-        rounds.fits.append(copy.copy(photometry))
+        rounds.fits.append(without_image(photometry))
         rounds.fit = photometry.last_fit()
         rounds.iter_detected = np.concatenate(
             [rounds.iter_detected[is_kept], np.full(len(new), number)]

@@ -214,9 +214,11 @@ class StarList:
         # The user's stars before others, and the brightest first.
         rank = np.empty(len(self), dtype=np.int64)
         rank[np.lexsort((-flux, ~self._is_given))] = np.arange(len(self))
-        pairs = {(int(a), int(b)) for a, b in zip(first, second, strict=True)}
-        for a, b in sorted(pairs, key=lambda pair: (rank[pair[0]], rank[pair[1]])):
-            if rank[a] >= rank[b] or not is_kept[a] or not is_kept[b]:
+        is_pair = rank[first] < rank[second]
+        first, second = first[is_pair], second[is_pair]
+        order = np.lexsort((rank[second], rank[first]))
+        for a, b in zip(first[order].tolist(), second[order].tolist(), strict=True):
+            if not is_kept[a] or not is_kept[b]:
                 continue
             if self._is_given[b]:
                 continue

@@ -11,6 +11,7 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
+from psfphot._deprecated import by_keyword
 from psfphot._meta import table_meta
 from psfphot._validate import as_count, as_pair, as_scalar
 
@@ -170,6 +171,7 @@ def _draw_positions(
     return x[stays], y[stays]
 
 
+@by_keyword
 def make_random_models_table(
     n_sources: int, param_ranges: dict[str, tuple[float, float]], seed: Any = None
 ) -> QTable:

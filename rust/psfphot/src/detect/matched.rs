@@ -19,7 +19,7 @@ use crate::image::{Frame, Image, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 use crate::run::Run;
 
-use filter::filter;
+use filter::{Weights, filter};
 pub(super) use kernels::Kernels;
 pub use kernels::measured_fwhm;
 pub(super) use noise::deviation;
@@ -237,6 +237,16 @@ impl<'a> MatchedFinder<'a> {
             amplitude: pairs.iter().map(|pair| pair[0]).collect(),
             error: pairs.iter().map(|pair| pair[1] * factor).collect(),
         })
+    }
+
+    /// PᵀWr and PᵀWP at each pixel of a frame with errors, with given kernels and
+    /// without a sky.
+    pub(super) fn evidence<T: Pixel>(
+        frame: &Frame<'_, T>,
+        kernels: &Kernels,
+        run: Run<'_>,
+    ) -> Result<Vec<[f32; 2]>, Error> {
+        filter(frame, kernels, Weights::Errors, false, run)
     }
 
     /// The kernels, and the least distance of peaks, once all settings are

@@ -4,7 +4,7 @@
 mod near;
 mod projection;
 
-use super::matched::{Kernels, MatchedFinder, vertex};
+use super::matched::{Kernels, MatchedFinder, measured_fwhm, vertex};
 use crate::Error;
 use crate::bands::{Bands, RENDERED};
 use crate::image::{Frame, Image, Pixel, PixelBox};
@@ -16,9 +16,10 @@ use crate::run::{Run, chunks};
 use near::{Near, NearStars};
 use projection::{Projected, Projector};
 
-/// Pixels that a star must lie off for its derivatives not to matter, in units
-/// of the full width at half maximum. (At 5 px for 3 px the score of a perfect
-/// list has a standard deviation of 1.00.)
+/// Pixels that a star must lie off for its derivatives not to matter, and half
+/// the width of the windows of the PSF, in units of the full width at half
+/// maximum. (At 5 px for 3 px the score of a perfect list has a standard deviation
+/// of 1.00.)
 const REACH: f64 = 5.0 / 3.0;
 
 /// Positions that make a task of [`ProjectedScore::at`].
@@ -142,40 +143,23 @@ impl<'a> ProjectedScore<'a> {
     /// or a PSF that cannot be used; [`Error::Cancelled`].
     pub fn maps<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<ScoreMaps, Error> {
         let field = self.field(frame, run)?;
-        let finder = MatchedFinder::new(self.psf, 1.0)
-            .with_sky(false)
-            .with_fwhm(Some(field.fwhm));
-        let alone = finder.maps(frame, run)?;
+        let mut evidence = MatchedFinder::evidence(frame, &field.kernels, run)?;
         let (n_rows, width) = frame.data().shape();
         let halo: Vec<PixelBox> = (0..self.x.len()).map(|i| field.halo(i, frame)).collect();
         let bands = Bands::new(&halo, n_rows, RENDERED);
-        let score_band = |(): &mut (), number: usize| {
+        let size = (RENDERED * width).max(1);
+        let tasks = evidence.chunks_mut(size).enumerate().collect();
+        run.map(tasks, Projector::default, |projector, (number, pixels)| {
             let window = bands.window(number, width);
-            let pixels = window.y0 as usize * width..window.y1 as usize * width;
-            let mut maps = ScoreMaps {
-                z: Vec::with_capacity(pixels.len()),
-                q: vec![1.0; pixels.len()],
-            };
-            let snr = pixels.clone().map(|k| alone.amplitude[k] / alone.error[k]);
-            maps.z.extend(snr.map(|v| v as f32));
             let stars = NearStars::new(frame, self.psf, &field, bands.boxes(number), window);
-            stars.project(&field, window, &mut maps, |k| {
-                let error = alone.error[pixels.start + k];
-                let information = 1.0 / (error * error);
-                (alone.amplitude[pixels.start + k] * information, information)
-            });
-            Ok(maps)
-        };
-        let parts = run.map((0..bands.len()).collect(), || (), score_band)?;
-        let mut maps = ScoreMaps {
-            z: Vec::with_capacity(n_rows * width),
-            q: Vec::with_capacity(n_rows * width),
-        };
-        for part in parts {
-            maps.z.extend(part.z);
-            maps.q.extend(part.q);
-        }
-        Ok(maps)
+            projector.forget();
+            stars.project(&field, window, projector, pixels);
+            Ok(())
+        })?;
+        Ok(ScoreMaps {
+            z: evidence.iter().map(|pair| pair[0]).collect(),
+            q: evidence.iter().map(|pair| pair[1]).collect(),
+        })
     }
 
     /// The scores of given places, with the PSF at each of them.
@@ -229,7 +213,13 @@ impl<'a> ProjectedScore<'a> {
             return Err(Error::invalid("error", "be given for a score", "none"));
         }
         let shape = frame.data().shape();
-        let (kernels, fwhm) = Kernels::of_image(self.psf, None, self.fwhm, shape)?;
+        let middle = ((shape.1 / 2) as f64, (shape.0 / 2) as f64);
+        let fwhm = match self.fwhm {
+            Some(fwhm) => fwhm,
+            None => measured_fwhm(self.psf, middle)?,
+        };
+        let half_width = Some((REACH * fwhm).round().max(1.0) as usize);
+        let (kernels, _) = Kernels::of_image(self.psf, half_width, Some(fwhm), shape)?;
         let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect();
         let reach = self.reach.unwrap_or(REACH * fwhm);
         Error::check_positive("reach", reach)?;

@@ -153,6 +153,7 @@ impl<'a, const P: usize> System<'a, P> {
         let images: Vec<_> = (0..sources.len())
             .map(|star| Image {
                 pixels: system.stars[star].support,
+                hole: PixelBox::default(),
                 parameters: system.current[star],
                 sign: 1.0,
             })
@@ -212,7 +213,7 @@ impl<'a, const P: usize> System<'a, P> {
         let mut moving = self.moving(&all)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
-        for step in 1..settings.max_iterations() {
+        for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
             if step < FULL_STEPS {

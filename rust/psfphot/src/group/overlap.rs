@@ -88,8 +88,9 @@ fn link(
     for own in cells.values_mut() {
         own.sort_unstable();
         let first = own[0].2;
-        own.iter()
-            .for_each(|&(_, _, source)| sets.unite(first, source));
+        for &(_, _, source) in own.iter() {
+            sets.unite(first, source);
+        }
         own.dedup_by_key(|&mut (y, x, _)| (y, x));
     }
     for (&(row, column), own) in &cells {

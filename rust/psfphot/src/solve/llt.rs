@@ -73,7 +73,7 @@ impl<const P: usize> Factor<P> for Llt<P> {
         held: &[bool],
         run: Run<'_>,
     ) -> Result<Outcome, Error> {
-        let work = |_: &mut (), mut part: Part<'_, P>| part.factor(matrix, held, run);
+        let work = |(): &mut (), mut part: Part<'_, P>| part.factor(matrix, held, run);
         let nulls = run.map(self.parts(), || (), work)?;
         let nulls: Vec<_> = nulls.into_iter().flatten().collect();
         Ok(if nulls.is_empty() {
@@ -95,7 +95,7 @@ impl<const P: usize> Factor<P> for Llt<P> {
     }
 
     fn invert(&mut self, run: Run<'_>) -> Result<(), Error> {
-        let work = |_: &mut (), mut part: Part<'_, P>| part.invert(run);
+        let work = |(): &mut (), mut part: Part<'_, P>| part.invert(run);
         run.map(self.parts(), || (), work)?;
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::psf::{Placement, Psf};
 const TRUNCATION: f64 = 3e-3;
 /// Likewise of the peak of its square, which gives the errors where pixels differ
 /// in weight; the sum of all is exact.
-const TRUNCATION_OF_SQUARE: f64 = 1e-3;
+const TRUNCATION_OF_SQUARE: f64 = 1e-4;
 
 /// The largest loss of S/N by the kernel of another place.
 const LARGEST_LOSS: f64 = 0.01;

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::projection::{FREE, Projected, Projector};
-use super::{Field, ScoreMaps};
+use super::Field;
+use super::projection::{Block, FREE, Projected, Projector};
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
+use crate::simd::dispatch;
 
 /// Stars near a place that are taken into account.
 pub(super) const MOST: usize = 6;
@@ -123,7 +124,7 @@ impl NearStars {
     }
 
     /// JᵀWJ of two stars.
-    pub(super) fn block(&self, a: u32, b: u32) -> [[f64; FREE]; FREE] {
+    pub(super) fn block(&self, a: u32, b: u32) -> Block {
         let (a, b) = (&self.stamps[a as usize], &self.stamps[b as usize]);
         let mut block = [[0.0; FREE]; FREE];
         for (rows, columns) in shared_rows(a.window, b.window) {
@@ -162,38 +163,40 @@ impl NearStars {
     ) -> Projected {
         let mut overlaps = [[0.0; FREE]; MOST];
         for (sums, &star) in overlaps.iter_mut().zip(near.members()) {
-            *sums = self.stamps[star as usize].overlap(window, values);
+            let stamp = &self.stamps[star as usize];
+            let [flux, x, y, _] = overlap(&stamp.packed, stamp.window, values, window);
+            *sums = [flux, x, y].map(f64::from);
         }
         projector.project(self, near, &overlaps, alone)
     }
 
-    /// Puts the scores of pixels near stars into the maps of a window, which is
-    /// as wide as the image.
+    /// Makes z and q of the sum and the information at the pixels of a window,
+    /// which is as wide as the image.
     pub(super) fn project(
         &self,
         field: &Field<'_>,
         window: PixelBox,
-        maps: &mut ScoreMaps,
-        alone: impl Fn(usize) -> (f64, f64),
+        projector: &mut Projector,
+        pixels: &mut [[f32; 2]],
     ) {
         let width = window.width();
-        let mut projector = Projector::default();
-        let mut row = vec![Near::default(); width];
-        for (line, y) in (window.y0..window.y1).enumerate() {
-            row.fill(Near::default());
+        let mut near = vec![Near::default(); width];
+        for (y, row) in (window.y0..window.y1).zip(pixels.chunks_mut(width.max(1))) {
+            near.fill(Near::default());
             for (star, stamp) in (0..).zip(&self.stamps) {
-                stamp.offer_to(star, y, field.reach, &mut row);
+                stamp.offer_to(star, y, field.reach, &mut near);
             }
-            for (x, near) in row.iter().enumerate() {
-                let k = line * width + x;
-                if near.members().is_empty() || !maps.z[k].is_finite() {
+            for (x, (pixel, near)) in row.iter_mut().zip(&near).enumerate() {
+                let [sum, information] = *pixel;
+                if near.members().is_empty() || !sum.is_finite() {
+                    *pixel = [sum / information.sqrt(), 1.0];
                     continue;
                 }
                 let values = field.kernel_at(x, y as usize);
                 let place = (field.window(x as f64, y as f64), values);
-                let score = self.projected(&mut projector, near, place, alone(k));
-                maps.z[k] = score.z as f32;
-                maps.q[k] = score.q as f32;
+                let alone = (f64::from(sum), f64::from(information));
+                let score = self.projected(projector, near, place, alone);
+                *pixel = [score.z as f32, score.q as f32];
             }
         }
     }
@@ -256,23 +259,6 @@ impl Stamp {
         }
     }
 
-    /// JᵀWP with the PSF's values in a window.
-    fn overlap(&self, window: PixelBox, values: &[f32]) -> [f64; FREE] {
-        // Two sums, so that one addition need not wait for the other.
-        let mut sums = [[0.0_f32; 4]; 2];
-        for (own, shared) in shared_rows(self.window, window) {
-            let (derivatives, values) = (&self.packed[own], &values[shared]);
-            for (d, p) in derivatives.chunks(2).zip(values.chunks(2)) {
-                for ((sum, d), p) in sums.iter_mut().zip(d).zip(p) {
-                    for (s, d) in sum.iter_mut().zip(d) {
-                        *s += d * p;
-                    }
-                }
-            }
-        }
-        std::array::from_fn(|i| f64::from(sums[0][i] + sums[1][i]))
-    }
-
     /// Offers itself to the pixels of row `y` within reach.
     fn offer_to(&self, star: u32, y: i64, reach: f64, row: &mut [Near]) {
         let dy = y as f64 - self.y;
@@ -287,6 +273,35 @@ impl Stamp {
             near.offer((dx * dx + dy * dy) as f32, star);
         }
     }
+}
+
+dispatch! {
+    /// JᵀWP of the derivatives of a star in a window and a PSF's values in another.
+    fn overlap(packed: &[[f32; 4]], own: PixelBox, values: &[f32], window: PixelBox) -> [f32; 4]
+        = sum_overlap
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // must take on the caller's target features
+fn sum_overlap<const FMA: bool>(
+    packed: &[[f32; 4]],
+    own: PixelBox,
+    values: &[f32],
+    window: PixelBox,
+) -> [f32; 4] {
+    // Two sums, so that one addition need not wait for the other.
+    let mut sums = [[0.0_f32; 4]; 2];
+    for (stamp, shared) in shared_rows(own, window) {
+        let (derivatives, values) = (&packed[stamp], &values[shared]);
+        for (d, p) in derivatives.chunks(2).zip(values.chunks(2)) {
+            for ((sum, d), &p) in sums.iter_mut().zip(d).zip(p) {
+                for (s, &d) in sum.iter_mut().zip(d) {
+                    *s = if FMA { d.mul_add(p, *s) } else { d * p + *s };
+                }
+            }
+        }
+    }
+    std::array::from_fn(|i| sums[0][i] + sums[1][i])
 }
 
 /// The pixels of a window: their weights, and these times the data.

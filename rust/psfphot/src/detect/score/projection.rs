@@ -1,10 +1,15 @@
 //! The part of a new star that its known neighbours cannot take.
 
+use std::collections::HashMap;
+
 use super::near::{MOST, Near, NearStars};
 
 /// Free parameters of a star: flux, x and y.
 pub(super) const FREE: usize = 3;
 const LARGEST: usize = MOST * FREE;
+
+/// JᵀWJ of a star with itself or with another.
+pub(super) type Block = [[f64; FREE]; FREE];
 
 /// A direction of which the others leave less than this is theirs (its normal
 /// matrix has ones on the diagonal): a star twice in the list, say.
@@ -30,6 +35,8 @@ pub(super) struct Projector {
     factor: [f64; LARGEST * LARGEST],
     /// The gradient, solved by the factor.
     solved: [f64; LARGEST],
+    /// Blocks of the stars of one image, or of one part of it.
+    blocks: HashMap<(u32, u32), Block>,
 }
 
 impl Default for Projector {
@@ -39,11 +46,19 @@ impl Default for Projector {
             n: 0,
             factor: [0.0; LARGEST * LARGEST],
             solved: [0.0; LARGEST],
+            blocks: HashMap::new(),
         }
     }
 }
 
 impl Projector {
+    /// Makes itself ready for other stars.
+    pub(super) fn forget(&mut self) {
+        self.stars = [u32::MAX; MOST];
+        self.n = 0;
+        self.blocks.clear();
+    }
+
     /// Takes the stars out of what a place would be without them.
     ///
     /// `overlaps` are those of the PSF at the place with each star's
@@ -91,7 +106,10 @@ impl Projector {
         for (i, &a) in members.iter().enumerate() {
             self.solved[i * FREE..(i + 1) * FREE].copy_from_slice(&stars.gradient(a));
             for (j, &b) in members[..=i].iter().enumerate() {
-                let block = stars.block(a, b);
+                let block = self
+                    .blocks
+                    .entry((a, b))
+                    .or_insert_with(|| stars.block(a, b));
                 for (row, values) in block.iter().enumerate() {
                     let start = (i * FREE + row) * LARGEST + j * FREE;
                     self.factor[start..start + FREE].copy_from_slice(values);

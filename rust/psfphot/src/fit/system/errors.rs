@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::fit::source::Solution;
-use crate::fit::{MAX_PARAMETERS, Parameters, SETTLED, Termination};
+use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SETTLED, Termination, X, Y};
 use crate::flags;
 use crate::solve::blocks::Block;
 use crate::solve::small::inverse_diagonal;
@@ -11,11 +11,16 @@ use crate::solve::{Factor, factor_determined};
 use super::{Moving, System, free};
 
 /// Neighbours that make the errors of a star so many times larger than they would be
-/// were the neighbours known are hardly told apart from it: pairs within some 0.5 FWHM.
+/// were the neighbours known make it uncertain: pairs within some 0.5 FWHM.
 const BLENDED: f64 = 3.0;
 
+/// Of such a star the data tell little where the error of its flux is more than this part
+/// of it, or that of its position more than so many pixels. (A pair of bright stars 0.5
+/// FWHM apart has errors several times larger than each alone, and is well resolved.)
+const LITTLE: (f64, f64) = (0.2, 0.3);
+
 /// Whether some variance of a star is far above that with its neighbours known.
-fn is_unresolved<const P: usize>(own: &Block<P>, variances: &[f64; P], unit_variance: f64) -> bool {
+fn is_blended<const P: usize>(own: &Block<P>, variances: &[f64; P], unit_variance: f64) -> bool {
     let Some(alone) = inverse_diagonal(own) else {
         return false;
     };
@@ -72,7 +77,9 @@ impl<const P: usize> System<'_, P> {
                     .then(|| self.all_parameters(variances)),
                 termination,
                 iterations: self.stars[star].iterations,
-                flags: if is_unresolved(&matrix.diagonal[k], &variances, unit_variance) {
+                flags: if is_blended(&matrix.diagonal[k], &variances, unit_variance)
+                    && self.is_vague(star, &variances)
+                {
                     flags::UNRESOLVED_PAIR
                 } else {
                     0
@@ -95,9 +102,22 @@ impl<const P: usize> System<'_, P> {
             let inverse = moving.factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
             let variances = std::array::from_fn(|i| inverse[i][i] * unit_variance);
             self.stars[star as usize].has_ended =
-                !is_determined[k] || is_unresolved(&matrix.diagonal[k], &variances, unit_variance);
+                !is_determined[k] || is_blended(&matrix.diagonal[k], &variances, unit_variance);
         }
         Ok(())
+    }
+
+    /// Whether the variances of a star's flux or position are large.
+    fn is_vague(&self, star: usize, variances: &[f64; P]) -> bool {
+        let mut free = self.fitter.free.iter().zip(variances);
+        free.any(|(&k, &variance)| {
+            let limit = match k {
+                FLUX => LITTLE.0 * self.current[star][FLUX],
+                X | Y => LITTLE.1,
+                _ => return false,
+            };
+            variance > limit * limit
+        })
     }
 
     /// Values of the free parameters among those of all.

@@ -76,6 +76,7 @@ impl<const P: usize> System<'_, P> {
         for (parameters, sign) in [(self.current[star], -1.0), (*parameters, 1.0)] {
             images.push(Image {
                 pixels,
+                hole: PixelBox::default(),
                 parameters,
                 sign,
             });
@@ -102,13 +103,12 @@ impl<const P: usize> System<'_, P> {
             }
             own.wings = *now;
             for (parameters, sign) in [(before, -1.0), (*now, 1.0)] {
-                for pixels in around(own.support, self.cores[star]) {
-                    images.push(Image {
-                        pixels,
-                        parameters,
-                        sign,
-                    });
-                }
+                images.push(Image {
+                    pixels: own.support,
+                    hole: self.cores[star],
+                    parameters,
+                    sign,
+                });
             }
         }
         self.add(&images)
@@ -126,18 +126,18 @@ impl<const P: usize> System<'_, P> {
                 continue;
             }
             let (now, before) = (self.current[star], self.stars[star].wings);
-            let mut image = |pixels, parameters, sign| {
+            let mut image = |pixels, hole, parameters, sign| {
                 images.push(Image {
                     pixels,
+                    hole,
                     parameters,
                     sign,
                 });
             };
-            image(old, now, -1.0);
-            for pixels in around(self.stars[star].support, old) {
-                image(pixels, before, -1.0);
-            }
-            image(placed.support, now, 1.0);
+            let none = PixelBox::default();
+            image(old, none, now, -1.0);
+            image(self.stars[star].support, old, before, -1.0);
+            image(placed.support, none, now, 1.0);
             self.cores[star] = core;
             self.stars[star] = Star {
                 damping: self.stars[star].damping,
@@ -148,40 +148,4 @@ impl<const P: usize> System<'_, P> {
         }
         self.add(&images)
     }
-}
-
-/// The pixels of a box that are not in another box within it, as boxes.
-fn around(whole: PixelBox, hole: PixelBox) -> impl Iterator<Item = PixelBox> {
-    let parts = if hole.is_empty() {
-        [
-            whole,
-            PixelBox::default(),
-            PixelBox::default(),
-            PixelBox::default(),
-        ]
-    } else {
-        [
-            PixelBox {
-                y1: hole.y0,
-                ..whole
-            },
-            PixelBox {
-                y0: hole.y1,
-                ..whole
-            },
-            PixelBox {
-                x1: hole.x0,
-                y0: hole.y0,
-                y1: hole.y1,
-                ..whole
-            },
-            PixelBox {
-                x0: hole.x1,
-                y0: hole.y0,
-                y1: hole.y1,
-                ..whole
-            },
-        ]
-    };
-    parts.into_iter().filter(|part| !part.is_empty())
 }

@@ -94,8 +94,9 @@ impl<const P: usize> Part<'_, P> {
             let column = self.member(j);
             let mut own = matrix.diagonal[column];
             for k in (0..P).filter(|&k| is_held(column, k)) {
-                for l in 0..P {
-                    (own[k][l], own[l][k]) = (0.0, 0.0);
+                own[k].fill(0.0);
+                for row in &mut own {
+                    row[k] = 0.0;
                 }
                 own[k][k] = 1.0;
             }
@@ -112,10 +113,10 @@ impl<const P: usize> Part<'_, P> {
                 }
                 if !held.is_empty() {
                     let row = self.member(self.row(entry));
-                    for k in 0..P {
-                        for l in 0..P {
+                    for (k, values) in block.iter_mut().enumerate() {
+                        for (l, value) in values.iter_mut().enumerate() {
                             if is_held(row, k) || is_held(column, l) {
-                                block[k][l] = 0.0;
+                                *value = 0.0;
                             }
                         }
                     }
@@ -150,9 +151,9 @@ impl<const P: usize> Part<'_, P> {
                 if row > j {
                     break;
                 }
-                for a in 0..P {
-                    for (sum, l) in sum.iter_mut().zip(&self.values[entry][a]) {
-                        *sum -= l * v[row][a];
+                for (values, v) in self.values[entry].iter().zip(v[row]) {
+                    for (sum, l) in sum.iter_mut().zip(values) {
+                        *sum -= l * v;
                     }
                 }
             }
