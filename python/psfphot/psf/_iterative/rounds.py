@@ -92,11 +92,10 @@ def fitted_as_one(photometry: PSFPhotometry) -> Iterator[Any]:
     """Let photometry fit all sources as one system; give its own grouper.
 
     Sources that share no pixel of their fit boxes share those of their wings, which
-    only a fit of all of them takes off. (astropy's fitters cannot.) Without a grouper
-    each is fitted alone.
+    only a fit of all of them takes off. (astropy's fitters cannot.)
     """
     grouper = photometry.grouper
-    if grouper is not None and isinstance(photometry.fitter, LevenbergMarquardt):
+    if isinstance(photometry.fitter, LevenbergMarquardt):
         photometry.grouper = _one_group
     try:
         yield grouper
