@@ -54,6 +54,8 @@ class Manager:
         See `IterativePSFPhotometry`.
     knowledge : Knowledge, optional
         What else is known of the image.
+    as_one : bool, optional
+        Whether all stars are fitted as one system, whatever groups they are in.
     """
 
     photometry: PSFPhotometry
@@ -62,6 +64,7 @@ class Manager:
     maxiters: int
     sub_shape: tuple[int, int] | None
     knowledge: Knowledge = field(default_factory=Knowledge)
+    as_one: bool = True
 
     def __post_init__(self) -> None:
         self._n_new: list[int] = []
@@ -82,16 +85,19 @@ class Manager:
         Rounds or None
             `None` if no star is left.
         """
+        stars = self._list(rounds.fit, is_given)
+        if not self.as_one:
+            self._fit_rounds(rounds, stars)
+            return self._end(rounds, stars, self.photometry.last_fit())
         with fitted_as_one(self.photometry) as grouper:
-            stars = self._list(rounds.fit, is_given)
-            self._go_on(rounds, stars, grouper)
+            is_one = np.all(rounds.fit.groups == 1)
+            if self.photometry.grouper is not grouper and not is_one:
+                self._fit(self.seen, stars)
+            self._fit_rounds(rounds, stars)
             fit = self.photometry.last_fit()
         return self._end(rounds, stars, fit.grouped_by(grouper))
 
-    def _go_on(self, rounds: Rounds, stars: StarList, grouper: Any) -> None:
-        is_one = np.all(rounds.fit.groups == 1)
-        if self.photometry.grouper is not grouper and not is_one:
-            self._fit(self.seen, stars)
+    def _fit_rounds(self, rounds: Rounds, stars: StarList) -> None:
         self._cull(self.seen, stars, 1)
         for number in range(2, self.maxiters + 1):
             if len(stars) == 0:
