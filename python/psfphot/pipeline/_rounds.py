@@ -145,8 +145,8 @@ def iterate(
         _rules(exposure, threshold),
         maxiters=most,
         sub_shape=None,
-        # Groups reach twice the fit box. One system of 945 stars of the demo takes forty
-        # times as long, and its fluxes and the stars found are the same.
+        # Groups reach twice the fit box. One system of 945 stars of the demo takes
+        # forty times as long, and its fluxes and the stars found are the same.
         as_one=False,
         knowledge=Knowledge(
             errors=lambda light: search_noise(

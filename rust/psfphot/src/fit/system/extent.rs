@@ -16,13 +16,6 @@ pub(super) const LOSS: f64 = 1e-5;
 /// it, the more its wings tell.
 const CONTRASTS: [f64; 6] = [0.0, 1.0, 10.0, 100.0, 1e3, 1e4];
 
-/// Nor does a core reach where the PSF is below this part of its peak, in stars
-/// without photon noise, and less in proportion to their signal to noise. The wings
-/// of a Moffat profile or of a telescope hold a little information far out, at 10 to
-/// 20 times the cost (49 x 49 pixels instead of 13 x 13 at FWHM 2 and beta 2); edges
-/// so dim tell no pair apart. Gaussian cores end before, by [`LOSS`].
-const DIM: f64 = 1.0 / 300.0;
-
 /// No core reaches further than this many pixels.
 const FURTHEST: usize = 24;
 
@@ -93,12 +86,6 @@ fn radii_of(
                 own[parameter] += weight * value * value;
             }
         }
-        let dim = DIM / (1.0 + contrast).sqrt() * peak;
-        let lit = window
-            .pixels()
-            .zip(&*values)
-            .filter(|(_, value)| **value > dim);
-        let lit = lit.map(|(place, _)| ring(place)).max().unwrap_or(1);
         let total = |parameter: usize| rings.iter().map(|r| r[parameter]).sum::<f64>();
         let radius = |&parameter: &usize| {
             let allowed = loss * total(parameter);
@@ -115,7 +102,6 @@ fn radii_of(
                     .count()
                     .min(FURTHEST)
         };
-        let needed = fitter.free.iter().map(radius).max().unwrap_or(1);
-        needed.min(lit).max(1)
+        fitter.free.iter().map(radius).max().unwrap_or(1).max(1)
     })
 }
