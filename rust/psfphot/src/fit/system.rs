@@ -50,8 +50,8 @@ const WORTHWHILE: f64 = 0.8;
 /// How much is left out to be fast.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Care {
-    /// The part of a star's information outside its core.
-    loss: f64,
+    /// The parts of a star's information outside its core.
+    losses: [f64; 2],
     /// Whether stars that stand still are left out.
     freezes: bool,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Care {
 impl Default for Care {
     fn default() -> Self {
         Self {
-            loss: extent::LOSS,
+            losses: extent::LOSSES,
             freezes: true,
         }
     }
@@ -69,7 +69,7 @@ impl Default for Care {
 impl Care {
     /// Nothing.
     pub(crate) const UTMOST: Self = Self {
-        loss: 0.0,
+        losses: [0.0; 2],
         freezes: false,
     };
 }
@@ -134,7 +134,7 @@ impl<'a, const P: usize> System<'a, P> {
     ) -> Result<Self, Error> {
         let planes = vec![Plane::new(exposure, sources, fitter.run)?];
         let current: Vec<_> = sources.iter().map(|source| source.parameters).collect();
-        let extent = Extent::new(fitter, &examples(&current), care.loss);
+        let extent = Extent::new(fitter, &examples(&current), care.losses);
         let mut system = Self {
             fitter,
             sources,
@@ -219,7 +219,7 @@ impl<'a, const P: usize> System<'a, P> {
             if step < FULL_STEPS {
                 continue;
             }
-            if step == steps::LONGEST {
+            if self.care.freezes && step == steps::LONGEST {
                 self.end_unresolved(&mut moving)?;
             }
             let members = &moving.sweep.members;

@@ -3,14 +3,20 @@
 use crate::fit::{FLUX, Fitter, MAX_PARAMETERS, Parameters};
 use crate::image::PixelBox;
 
-/// The part of a star's information on a parameter that may lie outside its core.
+/// The parts of a star's information on a parameter that may lie outside its core.
 ///
-/// A star by itself needs no more than a hundredth for errors within 1 %; what
-/// asks for less is a close pair, whose errors come from small differences: boxes
-/// that end where the PSF is not yet small tell its stars apart by their edges.
-/// Cores of the fit box (7 x 7 pixels at FWHM 3, 5e-4) gave the closest pairs
-/// errors ten times too small, and steps that raise chi^2.
-pub(super) const LOSS: f64 = 1e-5;
+/// No more than the first: a star by itself then has errors within 0.2 %, stars of a
+/// diffraction pattern with cores of 9 to 35 pixels, by their photon noise.
+///
+/// As little as the second where a margin around the fit box has room for it. The errors
+/// of a close pair come from small differences, and boxes that end where the PSF is not
+/// yet small tell its stars apart by their edges: cores of the fit box (7 x 7 pixels at
+/// FWHM 3, 5e-4) gave the closest pairs errors ten times too small, and steps that raise
+/// chi^2; 11 x 11 pixels do not.
+pub(super) const LOSSES: [f64; 2] = [3e-3, 1e-5];
+
+/// Pixels around the fit box.
+const MARGIN: usize = 2;
 
 /// Photon noise: the variance of a star's peak over that of the sky. The more of
 /// it, the more its wings tell.
@@ -22,27 +28,36 @@ const FURTHEST: usize = 24;
 /// The radius of the cores of stars, by how much photon noise they have.
 #[derive(Debug, Clone)]
 pub(super) struct Extent {
-    radii: [usize; CONTRASTS.len()],
+    /// The least, and the most that makes a difference.
+    radii: [Radii; 2],
 }
+
+/// At each contrast.
+type Radii = [usize; CONTRASTS.len()];
 
 impl Extent {
     /// For stars like some of those of a fit.
-    pub(super) fn new(fitter: &Fitter<'_>, examples: &[Parameters], loss: f64) -> Self {
-        let mut radii = [1; CONTRASTS.len()];
+    pub(super) fn new(fitter: &Fitter<'_>, examples: &[Parameters], losses: [f64; 2]) -> Self {
+        let mut radii = [[1; CONTRASTS.len()]; 2];
         let mut planes = Vec::new();
         for parameters in examples {
-            let own = radii_of(fitter, parameters, loss, &mut planes);
-            for (radius, own) in radii.iter_mut().zip(own) {
-                *radius = own.max(*radius);
+            for (radii, loss) in radii.iter_mut().zip(losses) {
+                let own = radii_of(fitter, parameters, loss, &mut planes);
+                for (radius, own) in radii.iter_mut().zip(own) {
+                    *radius = own.max(*radius);
+                }
             }
         }
         Self { radii }
     }
 
-    /// For a star whose peak has so much more variance than the sky.
-    pub(super) fn radius(&self, contrast: f64) -> usize {
+    /// For a star whose peak has so much more variance than the sky, in a fit box of so
+    /// many pixels.
+    pub(super) fn radius(&self, contrast: f64, side: usize) -> usize {
         let level = CONTRASTS.iter().position(|&c| contrast <= c);
-        self.radii[level.unwrap_or(CONTRASTS.len() - 1)]
+        let level = level.unwrap_or(CONTRASTS.len() - 1);
+        let [least, most] = self.radii.map(|radii| radii[level]);
+        (side / 2 + MARGIN).min(most).max(least)
     }
 }
 
@@ -53,7 +68,7 @@ fn radii_of(
     parameters: &Parameters,
     loss: f64,
     planes: &mut Vec<f64>,
-) -> [usize; CONTRASTS.len()] {
+) -> Radii {
     let at = fitter.placement(parameters);
     let centre = (at.x.round(), at.y.round());
     let side = 2 * FURTHEST + 1;

@@ -48,7 +48,8 @@ impl<const P: usize> System<'_, P> {
         } else {
             0.0
         };
-        let side = 2 * self.extent.radius(contrast) + 1;
+        let box_side = window.width().max(window.height());
+        let side = 2 * self.extent.radius(contrast, box_side) + 1;
         let mut core = PixelBox::around(x, y, (side, side)).intersection(&support);
         if core.is_empty() {
             // It says nothing of its pixels, and its equations will say so.
