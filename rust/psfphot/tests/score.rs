@@ -63,9 +63,10 @@ fn joint(psf: &dyn Psf, place: (f64, f64), others: &[(f64, f64)], data: &[f64]) 
         .collect();
     for i in 0..n {
         for k in i + 1..n {
-            let factor = rows[k][i] / rows[i][i];
-            for j in i..=n {
-                rows[k][j] -= factor * rows[i][j];
+            let (above, below) = rows.split_at_mut(k);
+            let factor = below[0][i] / above[i][i];
+            for (value, pivot) in below[0].iter_mut().zip(&above[i]) {
+                *value -= factor * pivot;
             }
         }
     }

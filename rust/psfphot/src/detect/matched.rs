@@ -239,7 +239,7 @@ impl<'a> MatchedFinder<'a> {
         })
     }
 
-    /// PᵀWr and PᵀWP at each pixel of a frame with errors, with given kernels and
+    /// `PᵀWr` and `PᵀWP` at each pixel of a frame with errors, with given kernels and
     /// without a sky.
     pub(super) fn evidence<T: Pixel>(
         frame: &Frame<'_, T>,

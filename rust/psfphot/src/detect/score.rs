@@ -31,9 +31,9 @@ const TASK: usize = 64;
 /// were fitted, so that near them the matched filter varies far less than its
 /// error says. With P the PSF at a place, W the weights 1/error², r the
 /// residual, J the derivatives of the stars near the place by flux, x and y,
-/// A = JᵀWJ, g = JᵀWr and C = JᵀWP, the score
+/// A = `JᵀWJ`, g = `JᵀWr` and C = `JᵀWP`, the score
 ///
-/// z = (PᵀWr − CᵀA⁻¹g) / √(PᵀWP − CᵀA⁻¹C)
+/// z = (`PᵀWr` − CᵀA⁻¹g) / √(`PᵀWP` − CᵀA⁻¹C)
 ///
 /// is that of a star there in the joint fit of all of them: normal with the
 /// standard deviation 1 where there is none, however crowded (the score test of
@@ -335,7 +335,7 @@ fn peaks(
                 if k < 4 {
                     here > other || other.is_nan()
                 } else {
-                    !(other > here)
+                    here >= other || other.is_nan()
                 }
             });
             if is_highest {

@@ -54,8 +54,8 @@ impl Kept for [f64; 2] {
     }
 }
 
-/// What the pixels say of a star without a free sky: PᵀWr, and the information
-/// PᵀWP, in single precision.
+/// What the pixels say of a star without a free sky: `PᵀWr`, and the information
+/// `PᵀWP`, in single precision.
 impl Kept for [f32; 2] {
     const NOTHING: Self = [0.0; 2];
     #[inline]

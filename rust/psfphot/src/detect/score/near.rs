@@ -118,12 +118,12 @@ impl NearStars {
         Self { stamps, planes }
     }
 
-    /// JᵀWr of a star.
+    /// `JᵀWr` of a star.
     pub(super) fn gradient(&self, star: u32) -> [f64; FREE] {
         self.stamps[star as usize].gradient
     }
 
-    /// JᵀWJ of two stars.
+    /// `JᵀWJ` of two stars.
     pub(super) fn block(&self, a: u32, b: u32) -> Block {
         let (a, b) = (&self.stamps[a as usize], &self.stamps[b as usize]);
         let mut block = [[0.0; FREE]; FREE];
@@ -139,7 +139,7 @@ impl NearStars {
         block
     }
 
-    /// PᵀWr and PᵀWP of a PSF's values in a window.
+    /// `PᵀWr` and `PᵀWP` of a PSF's values in a window.
     pub(super) fn alone(&self, window: PixelBox, values: &[f64]) -> (f64, f64) {
         let (mut sum, mut information) = (0.0, 0.0);
         for (own, shared) in shared_rows(window, self.planes.window) {
@@ -263,7 +263,7 @@ impl Stamp {
     fn offer_to(&self, star: u32, y: i64, reach: f64, row: &mut [Near]) {
         let dy = y as f64 - self.y;
         let chord = (reach * reach - dy * dy).sqrt();
-        if !(chord >= 0.0) {
+        if chord.is_nan() {
             return;
         }
         let first = (self.x - chord).ceil().max(0.0) as usize;
@@ -276,7 +276,7 @@ impl Stamp {
 }
 
 dispatch! {
-    /// JᵀWP of the derivatives of a star in a window and a PSF's values in another.
+    /// `JᵀWP` of the derivatives of a star in a window and a PSF's values in another.
     fn overlap(packed: &[[f32; 4]], own: PixelBox, values: &[f32], window: PixelBox) -> [f32; 4]
         = sum_overlap
 }

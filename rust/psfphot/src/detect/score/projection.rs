@@ -8,7 +8,7 @@ use super::near::{MOST, Near, NearStars};
 pub(super) const FREE: usize = 3;
 const LARGEST: usize = MOST * FREE;
 
-/// JᵀWJ of a star with itself or with another.
+/// `JᵀWJ` of a star with itself or with another.
 pub(super) type Block = [[f64; FREE]; FREE];
 
 /// A direction of which the others leave less than this is theirs (its normal
@@ -84,7 +84,7 @@ impl Projector {
         let sum = sum - pairs.map(|(v, u)| v * u).sum::<f64>();
         let left = information - right[..m].iter().map(|v| v * v).sum::<f64>();
         let q = left / information;
-        if !(q > DEPENDENT) {
+        if q.is_nan() || q <= DEPENDENT {
             let nothing = if information > 0.0 { 0.0 } else { f64::NAN };
             return Projected {
                 z: nothing,
