@@ -95,7 +95,6 @@ def test_errors_name_what_was_typed(call, message):
     assert str(caught.value) == message
 
 
-
 def test_every_end_of_a_fit_has_a_status_and_a_message():
     ends = _core.terminations()
     assert [status for status, _ in ends] == [1, 0, -1, -2, -3, -4]

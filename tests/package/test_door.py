@@ -29,6 +29,7 @@ def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
         "y": start[::-1].copy(),
         "flux": np.full(n_sources, 900.0),
         "local_bkg": np.zeros(n_sources),
+        "bkg_variance": None,
         "group_id": np.arange(n_sources) // 2 if grouped else None,
         "shape": np.full((n_sources, 1), 3.0),
     }

@@ -102,7 +102,7 @@ def stages():
     dao = DAOStarFinder(10 * u.adu, 2.5, sharpness_range=None)
     iraf = IRAFStarFinder(10 * u.adu, 2.5, sharpness_range=None)
     star = StarFinder(10 * u.adu, np.exp(-(np.hypot(*np.mgrid[-3:4, -3:4]) ** 2)))
-    local = LocalBackground(2, 6, MeanBackground(sigma_clip=None))
+    local = LocalBackground(2, 6, bkg_estimator=MeanBackground(sigma_clip=None))
     return {
         "area": lambda d, m: circle.area_overlap(d, mask=m),
         "apertures": lambda d, m: circle.do_photometry(d, mask=m)[0],
@@ -157,7 +157,11 @@ def test_every_stage_takes_mask_unit_and_uncertainty(scene, kind):
 def test_estimators_leave_out_what_nddata_mask(scene):
     data, _, mask = scene
     ccd = CCDData(data, unit="adu", mask=mask)
-    for estimator in (MeanBackground(None), MMMBackground(), StdBackgroundRMS(None)):
+    for estimator in (
+        MeanBackground(sigma_clip=None),
+        MMMBackground(),
+        StdBackgroundRMS(sigma_clip=None),
+    ):
         expected = estimator(data[~mask])
         assert estimator(ccd).value == pytest.approx(expected, rel=1e-12)
         assert estimator(ccd).unit == u.adu
