@@ -68,7 +68,7 @@ CASES = {
     "no width": (["stars.fits", "--psf", "airy"], "airy needs its width: airy:FWHM"),
     "wide": (
         ["stars.fits", "--psf", "moffat:900"],
-        "moffat:FWHM[,BETA] needs a width of at most 100 pixels, got '900'",
+        "moffat:FWHM[,BETA] needs a width from 0.1 to 100 pixels, got '900'",
     ),
     "one radius": (
         ["stars.fits", "--psf", "gaussian:2", "-o", "out.ecsv", "--local-bkg", "4"],
@@ -80,7 +80,7 @@ CASES = {
         ["stars.fits", "--aperture-correction", "0.9"],
         "--aperture-correction needs a PSF from a file",
     ),
-    "one value": (["flat.fits"], "every pixel is 7"),
+    "one value": (["flat.fits"], "have no noise"),
     "few stars": (
         ["three.fits", "--psf", "moffat"],
         "give it, as moffat:FWHM",

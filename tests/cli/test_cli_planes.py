@@ -75,7 +75,8 @@ def test_data_quality_under_another_name_and_version(tmp_path):
     fit(image, "-o", tmp_path / "c.ecsv", "--dq", "FLAGS")
     assert measured(QTable.read(tmp_path / "c.ecsv")) == ALL[3:]
     # Nothing is found by itself for an image that is not the science one.
-    result = run("fit", f"{image}[FLAGS]", "--psf", f"gaussian:{FWHM}")
+    words = ("--psf", f"gaussian:{FWHM}", "-o", tmp_path / "d.ecsv")
+    result = run("fit", f"{image}[FLAGS]", *words)
     assert "0 pixels masked" in result.output
     assert (result.exit_code, "have no noise" in result.output) == (1, True)
 
