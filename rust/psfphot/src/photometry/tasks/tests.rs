@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::Run;
+use crate::fit::FitSettings;
 use crate::fit::system::Care;
-use crate::fit::{FitSettings, Termination};
 use crate::image::{Frame, Image};
 use crate::photometry::{Photometry, Starts};
 use crate::psf::{CircularGaussianPrf, Placement, Psf};
@@ -58,23 +58,20 @@ fn crowd(n: usize) -> (Vec<f64>, Vec<f64>, [Vec<f64>; 3]) {
     (data, error, [x, y, flux])
 }
 
-/// The largest difference of parameters, and of errors, in errors, of those that have
-/// converged.
-fn difference(a: &[Solution], b: &[Solution]) -> (f64, f64) {
-    let mut largest: (f64, f64) = (0.0, 0.0);
-    let converged = |(a, _): &(&Solution, _)| a.termination == Termination::Converged;
-    for (a, b) in a.iter().zip(b).filter(converged) {
+/// Of each star the largest difference of parameters, and of errors, in errors.
+fn differences(a: &[Solution], b: &[Solution]) -> Vec<(f64, f64)> {
+    let of = |(a, b): (&Solution, &Solution)| {
         let (own, others) = (a.variances.unwrap(), b.variances.unwrap());
-        let variances = own.into_iter().zip(others);
-        for (k, (one, other)) in variances.enumerate().take(3) {
-            let error = other.sqrt();
-            largest.0 = largest
-                .0
-                .max((a.parameters[k] - b.parameters[k]).abs() / error);
-            largest.1 = largest.1.max((one.sqrt() / error - 1.0).abs());
+        let mut largest: (f64, f64) = (0.0, 0.0);
+        for k in [FLUX, X, Y] {
+            let error = others[k].sqrt();
+            let change = (a.parameters[k] - b.parameters[k]).abs() / error;
+            largest.0 = largest.0.max(change);
+            largest.1 = largest.1.max((own[k].sqrt() / error - 1.0).abs());
         }
-    }
-    largest
+        largest
+    };
+    a.iter().zip(b).map(of).collect()
 }
 
 #[test]
@@ -91,7 +88,7 @@ fn the_sparse_system_is_the_dense_one() -> Result<(), Error> {
         if with_background {
             starts = starts.with_local_background(&backgrounds)?;
         }
-        let fits = |tolerance: f64, care: Care, likeness: f64| -> Result<_, Error> {
+        let fits = |tolerance: f64, care: Care| -> Result<_, Error> {
             let settings = FitSettings::default().with_step_tolerance(tolerance)?;
             let photometry = Photometry::new((7, 7))?.with_settings(settings);
             let free = [FLUX, X, Y];
@@ -110,25 +107,22 @@ fn the_sparse_system_is_the_dense_one() -> Result<(), Error> {
             let (dense, other) = group::fit(&plan.fitter, &plan.exposure, &sources)?;
             let rows: Vec<_> = plan.rows(&sources, &sparse, &model).collect();
             let expected: Vec<_> = plan.rows(&sources, &dense, &other).collect();
-            for ((_, row), (_, expected)) in rows.iter().zip(&expected) {
+            let changes = rows.iter().zip(&expected).map(|((_, row), (_, expected))| {
                 assert_eq!(row.n_pixels, expected.n_pixels);
-                if row.termination != Termination::Converged {
-                    continue;
-                }
-                let change = (row.qfit / expected.qfit - 1.0).abs();
-                assert!(change < likeness, "{change} {likeness}");
-            }
-            let is_done = |s: &&Solution| s.termination == Termination::Converged;
-            let n_done = sparse.iter().filter(is_done).count();
-            let (parameters, errors) = difference(&sparse, &dense);
-            Ok((parameters, errors, n_done))
+                (row.qfit / expected.qfit - 1.0).abs()
+            });
+            let changes = changes.fold(0.0, f64::max);
+            Ok((differences(&sparse, &dense), changes))
         };
-        let (parameters, errors, n_done) = fits(1e-9, Care::UTMOST, 1e-7)?;
-        assert!(parameters < 1e-6 && errors < 1e-6, "{parameters} {errors}");
-        assert_eq!(n_done, 40);
-        let (parameters, errors, n_done) = fits(1e-4, Care::default(), 1e-3)?;
-        assert!(parameters < 1e-2 && errors < 1e-3, "{parameters} {errors}");
-        assert!(n_done >= 34, "{n_done}");
+        let (found, quality) = fits(1e-9, Care::UTMOST)?;
+        let is_same = |&&(parameters, errors): &&(f64, f64)| parameters < 1e-6 && errors < 1e-6;
+        assert_eq!(found.iter().filter(is_same).count(), 40, "{found:?}");
+        assert!(quality < 1e-7, "{quality}");
+        // Pairs that the data hardly tell apart end early, and their neighbours feel it.
+        let (found, _) = fits(1e-4, Care::default())?;
+        let is_near = |&&(parameters, errors): &&(f64, f64)| parameters < 1e-2 && errors < 5e-3;
+        let n_near = found.iter().filter(is_near).count();
+        assert!(n_near >= 30, "{found:?}");
     }
     Ok(())
 }
