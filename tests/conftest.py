@@ -15,7 +15,15 @@ from psfphot.psf import GriddedPSFModel
 settings.register_profile("psfphot", deadline=None)
 settings.load_profile("psfphot")
 
+
 DATA = Path(__file__).parent / "data"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Let no overflow, underflow or NaN of numpy's go by unseen."""
+    with np.errstate(all="raise"):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ FWHM = 3.0
 SKY = 100.0
 READ_NOISE = 5.0
 FLUXES = (500.0, 50_000.0)
+BRIGHT = 1e6
 
 
 class Scene(NamedTuple):
@@ -29,11 +30,13 @@ class Scene(NamedTuple):
     starts: Any
 
 
-def crowded(n_stars, side=2048, *, undersampled=False, psf_model=None, seed=0):
+def crowded(
+    n_stars, side=2048, *, undersampled=False, psf_model=None, n_bright=0, seed=0
+):
     """Make a scene of ``n_stars`` on ``side`` x ``side`` pixels.
 
-    The starts are the truth plus N(0, 0.1 px), the fluxes times 0.8 to 1.2, and all
-    stars are one group.
+    ``n_bright`` more have a flux of 10⁶. The starts are the truth plus N(0, 0.1 px),
+    the fluxes times 0.8 to 1.2, and all stars are one group.
     """
     if psf_model is None:
         if undersampled:
@@ -42,9 +45,10 @@ def crowded(n_stars, side=2048, *, undersampled=False, psf_model=None, seed=0):
             psf_model = CircularGaussianPRF(fwhm=FWHM)
     rng = np.random.default_rng(seed)
     truth = QTable()
-    truth["x_0"] = rng.uniform(0, side - 1, n_stars)
-    truth["y_0"] = rng.uniform(0, side - 1, n_stars)
-    truth["flux"] = np.exp(rng.uniform(*np.log(FLUXES), n_stars))
+    truth["x_0"] = rng.uniform(0, side - 1, n_stars + n_bright)
+    truth["y_0"] = rng.uniform(0, side - 1, n_stars + n_bright)
+    truth["flux"] = np.exp(rng.uniform(*np.log(FLUXES), n_stars + n_bright))
+    truth["flux"][n_stars:] = BRIGHT
     return observed(truth, (side, side), psf_model, rng)
 
 

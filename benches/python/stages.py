@@ -78,7 +78,7 @@ def apertures(data, positions, n_threads):
 def backgrounds(data, positions, n_threads):
     x, y = positions.T
     for name, estimator in (("median", None), ("MMM", MMMBackground())):
-        ours = LocalBackground(10, 20, estimator, n_threads=n_threads)
+        ours = LocalBackground(10, 20, bkg_estimator=estimator, n_threads=n_threads)
         mode = estimator and theirs("background", "MMMBackground")
         other = theirs("background", "LocalBackground", 10, 20, bkg_estimator=mode)
         compare(

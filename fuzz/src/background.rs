@@ -1,5 +1,6 @@
 //! Local backgrounds.
 
+use psfphot::Run;
 use psfphot::background::{Annulus, Centre, Clip, Estimator, Level, Spread, local_background};
 use psfphot::image::Pixel;
 
@@ -36,7 +37,8 @@ fn levels<T: Pixel>(bytes: &mut Bytes<'_>) {
     assert_eq!(levels.len(), x.len(), "a level for each position");
     for ((&x, &y), measured) in x.iter().zip(&y).zip(&levels) {
         let level = measured.level;
-        let values = annulus.values(&frame, (x, y));
+        let values = annulus.values(&frame, (x, y), Run::new());
+        let values = values.expect("not cancelled");
         assert!(values.iter().all(|value| value.is_finite()));
         if values.is_empty() {
             assert!(level.is_nan(), "{level} of no values at {x}, {y}");

@@ -5,6 +5,7 @@ PSF-photometry user touches: `psfphot.psf`, `psfphot.detection`,
 `psfphot.datasets` and `psfphot.background`.
 """
 
+from psfphot._absent import absent_names
 from psfphot._core import __version__
 from psfphot._future_columns import use_future_column_names
 
@@ -14,3 +15,5 @@ future_column_names = False
 """If `True`, tables of results are plain `~astropy.table.QTable`, which do not
 know the column names of before photutils 3.0. It holds for the whole process;
 see `use_future_column_names` for a ``with`` block."""
+
+__getattr__ = absent_names("")

@@ -98,6 +98,9 @@ def find_dao_stars(
     sharpness_range: tuple[float, float] | None,
     roundness_range: tuple[float, float] | None,
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
+def gaussian_kernel(
+    fwhm: float, ratio: float, theta: float, sigma_radius: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], float]: ...
 def find_kernel_stars(
     scene: Any, kernel: NDArray[np.float64]
 ) -> tuple[dict[str, NDArray[Any]], int]: ...
@@ -127,6 +130,35 @@ def matched_maps(
     error: NDArray[np.float32] | NDArray[np.float64] | None,
     mask: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def profile_sources(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    model: NDArray[np.float64],
+    psf: Psf,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    *,
+    fit_shape: tuple[int, int],
+    psf_shapes: NDArray[np.float64] | None = None,
+    n_threads: int | None = None,
+) -> list[NDArray[np.float64]]: ...
+def psf_fwhm(psf: Psf, x: float, y: float) -> float: ...
+def score_maps(
+    residual: Any,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+def scores_at(
+    residual: Any, places: list[tuple[float, float]]
+) -> dict[str, NDArray[Any]]: ...
+def search_score(
+    residual: Any,
+    *,
+    n_sigma: float,
+    min_q: float,
+    min_distance: float,
+    min_separation: float,
+) -> dict[str, NDArray[Any]]: ...
 def find_peaks(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
@@ -137,6 +169,11 @@ def find_peaks(
     border_width: tuple[int, int],
     n_threads: int | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def estimate_level(
+    values: NDArray[np.float64],
+    level: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
+) -> float: ...
 def annulus_values(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
@@ -167,6 +204,12 @@ def aperture_sums(
 def group_overlapping(
     x: NDArray[np.float64], y: NDArray[np.float64], box_shape: tuple[int, int]
 ) -> NDArray[np.int64]: ...
+def aperture_weights(
+    position: tuple[float, float],
+    radii: tuple[float, float],
+    method: str,
+    subpixels: int,
+) -> tuple[NDArray[np.float64], int, int]: ...
 def group_sources(
     x: NDArray[np.float64], y: NDArray[np.float64], min_separation: float
 ) -> NDArray[np.int64]: ...

@@ -8,6 +8,10 @@ Tuned on the demo's field and on a Spitzer mosaic of the Galactic plane.
 #: Detection threshold: S/N of a star in the filtered image.
 THRESHOLD = 5.0
 
+#: Most rounds of finding stars in what is left and fitting all together: the fifth
+#: still finds 0.1 % of the stars of a crowded field.
+ITERATIONS = 5
+
 #: A detection has no brighter pixel nearer than this, in FWHM, by finder. The
 #: others' detections at 1.5 are diffraction rings for 13 % in the demo's field, at
 #: 2.0 for 3 %; the filtered image has no rings, and at 2 the close stars are lost.

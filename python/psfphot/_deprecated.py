@@ -1,6 +1,7 @@
 """The names that photutils 3.0 renamed: they work here too, and warn.
 
-Tables of results are `RenamedColumnsTable`; `old_arguments` decorates functions.
+Tables of results are `RenamedColumnsTable`; `old_arguments` and `by_keyword` decorate
+functions.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from astropy.table import QTable, Row
-from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot._future_columns import has_future_column_names
+from psfphot._warnings import PhotutilsDeprecationWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 SINCE = "3.0"
@@ -26,6 +28,8 @@ SINCE = "3.0"
 NEW_COLUMN_NAMES = {
     "xcentroid": "x_centroid",
     "ycentroid": "y_centroid",
+    "xcenter": "x_center",
+    "ycenter": "y_center",
     "pa": "orientation",
     "npix": "n_pixels",
     "npixfit": "n_pixels_fit",
@@ -52,8 +56,8 @@ class RenamedColumnsTable(QTable):  # type: ignore[misc]
     """A `~astropy.table.QTable` whose columns can be had by their old names.
 
     An old name stands for the new one where the table has a column of the new
-    name and none of the old; it gives an
-    `~astropy.utils.exceptions.AstropyDeprecationWarning`. ``colnames`` and what
+    name and none of the old; it gives a
+    `~psfphot.utils.exceptions.PhotutilsDeprecationWarning`. ``colnames`` and what
     is written to files have the new names alone.
     """
 
@@ -78,7 +82,7 @@ class RenamedColumnsTable(QTable):  # type: ignore[misc]
             f"The column name {names!r} was deprecated in photutils {SINCE}. "
             f"Use {new!r} instead."
         )
-        warnings.warn(msg, AstropyDeprecationWarning, stacklevel=stacklevel)
+        warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=stacklevel)
         return new
 
     def __contains__(self, name: object) -> bool:
@@ -145,7 +149,7 @@ def old_arguments(
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Make a decorator that takes arguments as they were before photutils 3.0.
 
-    Every old use gives an `~astropy.utils.exceptions.AstropyDeprecationWarning`.
+    Every old use gives a `~psfphot.utils.exceptions.PhotutilsDeprecationWarning`.
 
     Parameters
     ----------
@@ -188,10 +192,29 @@ def old_arguments(
     return decorator
 
 
+def by_keyword(function: Callable[P, R]) -> Callable[P, R]:
+    """Warn where an optional argument is given by position.
+
+    The warning is a `~psfphot.utils.exceptions.PhotutilsDeprecationWarning`.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    n_required = sum(
+        p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters
+    )
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **options: P.kwargs) -> R:
+        _warn_positional(function.__qualname__, tuple(names[n_required : len(args)]))
+        return function(*args, **options)
+
+    return wrapper
+
+
 def _warn(what: str, new: str) -> None:
     """Warn, for the caller of a wrapper that calls this."""
     msg = f"The {what} deprecated in photutils {SINCE}. Use {new!r} instead."
-    warnings.warn(msg, AstropyDeprecationWarning, stacklevel=3)
+    warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=3)
 
 
 def _warn_positional(function: str, names: tuple[str, ...]) -> None:
@@ -201,4 +224,4 @@ def _warn_positional(function: str, names: tuple[str, ...]) -> None:
             f"deprecated in photutils {SINCE}. Use keyword arguments instead: "
             f"{', '.join(f'{name}=...' for name in names)}"
         )
-        warnings.warn(msg, AstropyDeprecationWarning, stacklevel=3)
+        warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=3)

@@ -18,6 +18,14 @@ def show_call(cls: type, arguments: dict[str, Any]) -> str:
     return f"{cls.__name__}({shown})"
 
 
+def make_str(instance: Any, names: tuple[str, ...]) -> str:
+    """Make lines of the class and of attributes ``name: value``."""
+    kind = type(instance)
+    lines = [f"<{kind.__module__}.{kind.__qualname__}>"]
+    lines += [f"{name}: {_shown(getattr(instance, name))}" for name in names]
+    return "\n".join(lines)
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim == 2:  # noqa: PLR2004
         return f"<array; shape={value.shape}>"

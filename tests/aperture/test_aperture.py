@@ -279,7 +279,7 @@ def test_a_hole_is_smaller_than_its_annulus(radii):
             ValueError,
             "data and mask must have the same",
         ),
-        ({"mask": np.ones((9, 9))}, TypeError, "mask must be a boolean array"),
+        ({"mask": np.full((9, 9), 0.5)}, TypeError, "mask must be a boolean array"),
         ({"error": np.ones((9, 9)) * 1j}, TypeError, "error must be an array of real"),
         ({"n_threads": 0}, ValueError, "n_threads must be None or at least 1"),
     ],

@@ -167,7 +167,7 @@ def test_boxes_are_drawn(data):
         ({"mask": np.ones((2, 2), bool)}, ValueError, "data and mask must have the"),
         ({"coverage_mask": np.ones((2, 2), bool)}, ValueError, "data and coverage_m"),
         ({"mask": np.ones((90, 70), bool)}, ValueError, "All input pixels are masked"),
-        ({"mask": np.ones((90, 70))}, TypeError, "mask must be a boolean array"),
+        ({"mask": np.full((90, 70), 0.5)}, TypeError, "mask must be a boolean array"),
         ({"sigma_clip": 3}, TypeError, "sigma_clip must be callable"),
         ({"bkg_estimator": 3}, TypeError, "bkg_estimator must be callable"),
         ({"bkg_rms_estimator": 3}, TypeError, "bkg_rms_estimator must be callable"),

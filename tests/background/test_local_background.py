@@ -90,7 +90,7 @@ def test_takes_lists_integers_and_masked_arrays():
     assert background(data.tolist(), 10, 10) == background(data, 10, 10) == 210
     mask = data > 200
     masked = np.ma.array(data, mask=mask)
-    expected = background(data, 10, 10, mask)
+    expected = background(data, 10, 10, mask=mask)
     assert background(masked, 10, 10) == expected < 200
     assert background(data.astype(">f4"), 10, 10) == 210
 
@@ -121,7 +121,7 @@ def test_bad_arguments(image):
     with pytest.raises(TypeError, match="inner_radius must be a number"):
         LocalBackground("a", 2)
     with pytest.raises(TypeError, match="bkg_estimator must be callable or None"):
-        LocalBackground(1, 2, "median")
+        LocalBackground(1, 2, bkg_estimator="median")
     with pytest.raises(ValueError, match="n_threads must be None or at least 1"):
         LocalBackground(1, 2, n_threads=0)
     with pytest.raises(TypeError, match="n_threads must be an integer"):
@@ -138,7 +138,9 @@ def test_bad_arguments(image):
 
 
 def test_repr():
-    assert repr(LocalBackground(3, 5, MeanBackground(None))) == (
+    assert repr(
+        LocalBackground(3, 5, bkg_estimator=MeanBackground(sigma_clip=None))
+    ) == (
         "LocalBackground(inner_radius=3, outer_radius=5, "
         "bkg_estimator=MeanBackground(sigma_clip=None), n_threads=None)"
     )
@@ -150,9 +152,13 @@ ESTIMATORS = [
     MedianBackground,
     MMMBackground,
     SExtractorBackground,
-    lambda clip: BiweightLocationBackground(sigma_clip=clip),
-    lambda clip: BiweightLocationBackground(4.0, 101.0, clip),
-    lambda clip: ModeEstimatorBackground(2.5, 1.4, clip),
+    lambda sigma_clip: BiweightLocationBackground(sigma_clip=sigma_clip),
+    lambda sigma_clip: BiweightLocationBackground(
+        c=4.0, M=101.0, sigma_clip=sigma_clip
+    ),
+    lambda sigma_clip: ModeEstimatorBackground(
+        median_factor=2.5, mean_factor=1.4, sigma_clip=sigma_clip
+    ),
 ]
 CLIPS = [
     None,
@@ -168,10 +174,12 @@ CLIPS = [
 @pytest.mark.parametrize("radii", [(2, 4.5), (10, 20)])
 def test_the_core_s_estimators_are_those_of_python(image, radii, make, clip):
     """A method of one is not known to the core."""
-    estimator = make(clip)
+    estimator = make(sigma_clip=clip)
     x, y = np.random.default_rng(8).uniform(5, 80, (2, 40))
-    got = LocalBackground(*radii, estimator)(image, x, y)
-    expected = LocalBackground(*radii, estimator.calc_background)(image, x, y)
+    got = LocalBackground(*radii, bkg_estimator=estimator)(image, x, y)
+    expected = LocalBackground(*radii, bkg_estimator=estimator.calc_background)(
+        image, x, y
+    )
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     assert np.isfinite(got).all()
 
@@ -191,9 +199,11 @@ def test_clips_that_the_core_does_not_know(image, arguments):
         pytest.importorskip("scipy")
     clip = SigmaClip(2, maxiters=3, **arguments)
     position = np.array([[40.3], [50.1]])
-    values = LocalBackground(3, 6, lambda values: values.sum())
+    values = LocalBackground(3, 6, bkg_estimator=lambda values: values.sum())
     assert np.isfinite(values(image, *position))
-    got = LocalBackground(3, 6, MeanBackground(clip))(image, *position)
+    got = LocalBackground(3, 6, bkg_estimator=MeanBackground(sigma_clip=clip))(
+        image, *position
+    )
     yy, xx = np.indices(image.shape)
     r2 = (xx - 40.3) ** 2 + (yy - 50.1) ** 2
     ring = image[(r2 >= 9) & (r2 < 36) & np.isfinite(image)]
@@ -206,8 +216,10 @@ def test_derived_estimators_do_what_they_say(image):
         def __call__(self, data):
             return np.max(data)
 
-    got = LocalBackground(3, 6, Brightest())(image, [40, 41], [50, 52])
-    assert (got > LocalBackground(3, 6, MeanBackground())(image, 40, 50)).all()
+    got = LocalBackground(3, 6, bkg_estimator=Brightest())(image, [40, 41], [50, 52])
+    assert (
+        got > LocalBackground(3, 6, bkg_estimator=MeanBackground())(image, 40, 50)
+    ).all()
 
 
 def test_any_callable_sees_the_usable_values(image):
@@ -218,7 +230,7 @@ def test_any_callable_sees_the_usable_values(image):
         return np.float32(values.size)
 
     x, y = [40, -500, np.nan, 30], [50, 5, 5, 30]
-    levels = LocalBackground(3, 6, estimator)(image << u.Jy, x, y)
+    levels = LocalBackground(3, 6, bkg_estimator=estimator)(image << u.Jy, x, y)
     assert levels.unit == u.Jy
     assert len(seen) == 2
     assert all(np.isfinite(values).all() for values in seen)
@@ -229,7 +241,7 @@ def test_any_callable_sees_the_usable_values(image):
 
 @pytest.mark.parametrize("result", ["a", None, [1, 2], 3 * u.Jy, np.ma.masked, 1j])
 def test_results_of_callables_must_be_numbers(image, result):
-    background = LocalBackground(3, 6, lambda _: result)
+    background = LocalBackground(3, 6, bkg_estimator=lambda _: result)
     with pytest.raises(TypeError, match="the result of bkg_estimator must be a number"):
         background(image, 40, 50)
 
@@ -255,8 +267,14 @@ def test_photutils_objects_are_known_by_their_attributes(image):
     )
     ours = as_local_background(theirs)
     assert type(ours.bkg_estimator) is MMMBackground
-    expected = LocalBackground(3, 6, MMMBackground(None))(image, 40, 50)
-    assert ours(image, 40, 50) == LocalBackground(3, 6, mode)(image, 40, 50) == expected
+    expected = LocalBackground(3, 6, bkg_estimator=MMMBackground(sigma_clip=None))(
+        image, 40, 50
+    )
+    assert (
+        ours(image, 40, 50)
+        == LocalBackground(3, 6, bkg_estimator=mode)(image, 40, 50)
+        == expected
+    )
     photometry = PSFPhotometry(
         CircularGaussianPRF(fwhm=3), 5, local_bkg_estimator=theirs, aperture_radius=3
     )
@@ -278,14 +296,16 @@ def test_photutils_objects_are_known_by_their_attributes(image):
 def test_means_and_medians_are_those_of_astropy(values, sigma):
     mean, median, _ = sigma_clipped_stats(values, sigma=sigma, maxiters=10)
     clip = SigmaClip(sigma, maxiters=10)
-    assert MeanBackground(clip)(values) == pytest.approx(mean, rel=1e-9, abs=1e-9)
-    assert MedianBackground(clip)(values) == pytest.approx(median, rel=1e-12)
+    assert MeanBackground(sigma_clip=clip)(values) == pytest.approx(
+        mean, rel=1e-9, abs=1e-9
+    )
+    assert MedianBackground(sigma_clip=clip)(values) == pytest.approx(median, rel=1e-12)
 
 
 def test_axes_masks_units_and_nothing():
     data = np.arange(12.0).reshape(3, 4)
     for make in ESTIMATORS:
-        estimator = make(SigmaClip(3, maxiters=10))
+        estimator = make(sigma_clip=SigmaClip(3, maxiters=10))
         along = estimator(data, axis=1)
         np.testing.assert_allclose(along, [estimator(row) for row in data])
         with_unit = estimator.calc_background(data << u.Jy, axis=1)
@@ -308,15 +328,15 @@ def test_axes_masks_units_and_nothing():
 @pytest.mark.parametrize("clip", [3, "clip", np.mean])
 def test_clips_must_be_astropy_s(clip):
     with pytest.raises(TypeError, match="sigma_clip must be an astropy SigmaClip"):
-        MeanBackground(clip)
+        MeanBackground(sigma_clip=clip)
 
 
 def test_estimators_show_themselves():
-    assert repr(BiweightLocationBackground(5, sigma_clip=None)) == (
+    assert repr(BiweightLocationBackground(c=5, sigma_clip=None)) == (
         "BiweightLocationBackground(c=5.0, M=None, sigma_clip=None)"
     )
-    assert repr(MMMBackground(None)) == (
+    assert repr(MMMBackground(sigma_clip=None)) == (
         "MMMBackground(median_factor=3.0, mean_factor=2.0, sigma_clip=None)"
     )
     with pytest.raises(TypeError, match="c must be a number"):
-        BiweightLocationBackground("a")
+        BiweightLocationBackground(c="a")

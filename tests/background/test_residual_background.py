@@ -19,7 +19,8 @@ def add_stars(image, n, rng, profile, fluxes):
         x0, x1 = max(0, int(x) - reach), min(nx, int(x) + reach)
         yy, xx = np.mgrid[y0:y1, x0:x1]
         flux = low * (high / low) ** (u_flux**1.5)
-        image[y0:y1, x0:x1] += flux * profile((xx - x) ** 2 + (yy - y) ** 2)
+        with np.errstate(under="ignore"):  # far wings
+            image[y0:y1, x0:x1] += flux * profile((xx - x) ** 2 + (yy - y) ** 2)
 
 
 def gaussian(r2, sigma=2.5 / 2.3548):
@@ -203,3 +204,41 @@ def test_the_rim_of_bent_skies(sky, limit):
     error = (ResidualBackground2D(data, 30, fwhm=2.5).background - sky) / noise
     sides = [error[:5], error[-5:], error[:, :5], error[:, -5:]]
     assert max(abs(side.mean()) for side in sides) < limit
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.5, 1.0, 2.0, 10.0])
+@pytest.mark.parametrize("level", [100.0, 100.3, 100.5])
+def test_the_noise_of_integers_is_theirs(sigma, level):
+    rng = np.random.default_rng(11)
+    data = np.round(rng.normal(level, sigma, (256, 256)))
+    scatter = data.std()
+    for given in (data, (data * 3.5).astype(np.float32)):
+        unit = 1.0 if given is data else 3.5
+        for fwhm in (None, 2.5):
+            found = ResidualBackground2D(given, 32, fwhm=fwhm)
+            rms = np.median(found.background_rms)
+            assert rms == pytest.approx(unit * scatter, rel=0.03)
+            # Medians of integers are integers.
+            off = np.median(found.background) - unit * data.mean()
+            assert abs(off) < unit * max(0.1, 0.02 * sigma)
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[:, :110] = True
+    data[mask] = 0
+    masked = ResidualBackground2D(data, 32, mask=mask, fwhm=2.5)
+    rms = np.median(masked.background_rms[~mask])
+    assert rms == pytest.approx(scatter, rel=0.03)
+
+
+def test_the_noise_of_flattened_counts_with_holes():
+    """Few counts, each pixel divided by its flat field; a tenth has no data."""
+    rng = np.random.default_rng(12)
+    data = np.round(rng.normal(0.4, 0.8, (256, 256))) / rng.normal(1, 0.02, (256, 256))
+    scatter = data.std()
+    holed = np.where(rng.random(data.shape) < 0.1, 0.0, data)
+    for image, expected in ((data, scatter), (holed, holed.std())):
+        rms = np.median(ResidualBackground2D(image, 32).background_rms)
+        assert rms == pytest.approx(expected, rel=0.03)
+    # Many zeros among values without a step.
+    smooth = np.where(rng.random(data.shape) < 0.1, 0.0, rng.normal(0, 1, data.shape))
+    rms = np.median(ResidualBackground2D(smooth, 32).background_rms)
+    assert rms == pytest.approx(smooth.std(), rel=0.1)

@@ -66,13 +66,21 @@ CASES = {
     "plot": (["stars.fits", "--plot", "p.gif"], "use one of .png, .pdf, .svg"),
     "region": (["stars.fits", "--region", "r.txt"], "use one of .reg"),
     "no width": (["stars.fits", "--psf", "airy"], "airy needs its width: airy:FWHM"),
+    "wide": (
+        ["stars.fits", "--psf", "moffat:900"],
+        "moffat:FWHM[,BETA] needs a width from 0.1 to 100 pixels, got '900'",
+    ),
+    "one radius": (
+        ["stars.fits", "--psf", "gaussian:2", "-o", "out.ecsv", "--local-bkg", "4"],
+        "requires 2 arguments (main fit --help tells more)",
+    ),
     "empty PSF": (["stars.fits", "--psf", ""], "--psf must name a file or a formula"),
     "coordinates": (["stars.fits", "--catalog-coords", "sky"], "give --catalog FILE"),
     "correction": (
         ["stars.fits", "--aperture-correction", "0.9"],
         "--aperture-correction needs a PSF from a file",
     ),
-    "one value": (["flat.fits"], "every pixel is 7"),
+    "one value": (["flat.fits"], "have no noise"),
     "few stars": (
         ["three.fits", "--psf", "moffat"],
         "give it, as moffat:FWHM",
@@ -85,7 +93,7 @@ CASES = {
 USAGE = {
     *("bad width", "even box", "annulus", "group twice", "extension", "residual"),
     *("over the input", "twice the same", "plot", "region"),
-    *("no width", "empty PSF", "coordinates", "correction"),
+    *("wide", "one radius", "no width", "empty PSF", "coordinates", "correction"),
 }
 
 

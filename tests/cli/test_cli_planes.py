@@ -6,6 +6,7 @@ from astropy.io import fits
 from astropy.table import QTable
 from cli_field import (
     FLUX,
+    FWHM,
     SHAPE,
     X,
     Y,
@@ -74,7 +75,10 @@ def test_data_quality_under_another_name_and_version(tmp_path):
     fit(image, "-o", tmp_path / "c.ecsv", "--dq", "FLAGS")
     assert measured(QTable.read(tmp_path / "c.ecsv")) == ALL[3:]
     # Nothing is found by itself for an image that is not the science one.
-    fit(f"{image}[FLAGS]", "-o", tmp_path / "d.ecsv", "--threshold", "0.1")
+    words = ("--psf", f"gaussian:{FWHM}", "-o", tmp_path / "d.ecsv")
+    result = run("fit", f"{image}[FLAGS]", *words)
+    assert "0 pixels masked" in result.output
+    assert (result.exit_code, "have no noise" in result.output) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_noise_is_that_of_numpy():
     noise = make_noise_image((20, 30), mean=1, stddev=0.5, seed=2)
     np.testing.assert_array_equal(noise, rng.normal(1, 0.5, (20, 30)))
     rng = np.random.default_rng(2)
-    noise = make_noise_image((20, 30), "poisson", mean=3.5, seed=2)
+    noise = make_noise_image((20, 30), distribution="poisson", mean=3.5, seed=2)
     np.testing.assert_array_equal(noise, rng.poisson(3.5, (20, 30)))
     assert noise.dtype == np.int64
 

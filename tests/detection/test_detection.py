@@ -85,7 +85,8 @@ def test_find_stars_is_the_call(field):
 
 @pytest.mark.parametrize("dtype", ["f4", ">f8", ">f4", "i4", "u2", "f2"])
 def test_any_real_dtype(field, dtype):
-    data = np.clip(field[0], 0, None).astype(dtype)
+    with np.errstate(under="ignore"):  # of float16
+        data = np.clip(field[0], 0, None).astype(dtype)
     stars = IRAFStarFinder(6.0, 3.0)(data)
     expected = IRAFStarFinder(6.0, 3.0)(data.astype("f8"))
     assert stars["flux"].dtype == np.float64

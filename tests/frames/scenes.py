@@ -280,7 +280,8 @@ def _nebula(size, rng):
     for _ in range(4):
         x, wave = rng.uniform(0.1, 0.9), rng.uniform(3, 8)
         ridge = x + 0.08 * np.sin(wave * v + rng.uniform(0, 6))
-        cloud += 0.3 * np.exp(-((u - ridge) ** 2) / (2 * 0.012**2))
+        with np.errstate(under="ignore"):
+            cloud += 0.3 * np.exp(-((u - ridge) ** 2) / (2 * 0.012**2))
     return cloud
 
 

@@ -166,6 +166,16 @@ def stdpsf_of(tmp_path, name, wide):
     return path, inside
 
 
+def test_a_renamed_stdpsf_file_is_known_by_its_planes(tmp_path):
+    path, _ = stdpsf_of(tmp_path, "WFC3IR", 0.2)
+    renamed = path.rename(tmp_path / "mypsf.fits")
+    said = read_psf(renamed).description
+    assert "used as it is, of flux 1 within 5.5 px, so fluxes are not total" in said
+    with fits.open(renamed, mode="update") as hdus:
+        hdus[0].data *= 1.02
+    assert "not total" not in read_psf(renamed).description
+
+
 def test_encircled_energies_make_fluxes_total(tmp_path):
     path, inside = stdpsf_of(tmp_path, "WFC3IR", 0.2)
     within = read_psf(path)
@@ -195,6 +205,8 @@ def test_aperture_corrections_that_cannot_be(tmp_path):
         ValueError, match=r"reach to that of the PSF, 5.5 px, got 1 to 3"
     ):
         read_psf(path, aperture_correction=table)
+    with fits.open(other, mode="update") as hdus:
+        hdus[0].data *= 1.01  # of no radius that is known
     with pytest.raises(ValueError, match="radius within which the PSF is normalised"):
         read_psf(other, aperture_correction=table)
     with pytest.raises(FileFormatError, match="no column encircled_energy"):

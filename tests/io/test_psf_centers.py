@@ -52,7 +52,8 @@ def test_a_symmetric_image_stays(tmp_path, shape, fwhm):
 def test_wings_noise_and_neighbours_do_not_move_the_core():
     rows, columns = np.indices((81, 81))
     image = MoffatPSF(flux=1, x_0=41.3, y_0=38.8, alpha=4, beta=2.5)(columns, rows)
-    image += 0.3 * star(image.shape, 70, 70, fwhm=5)
+    with np.errstate(under="ignore"):  # far wings
+        image += 0.3 * star(image.shape, 70, 70, fwhm=5)
     image += np.random.default_rng(1).normal(0, 1e-3 * image.max(), image.shape)
     assert find_core(image) == pytest.approx((41.3, 38.8), abs=0.02)
     # Where the centroid of all is far away.

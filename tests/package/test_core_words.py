@@ -95,14 +95,6 @@ def test_errors_name_what_was_typed(call, message):
     assert str(caught.value) == message
 
 
-def test_groups_too_large_are_named_as_in_the_table():
-    n = 5000
-    columns = {name: np.full(n, 5.0) for name in ("x", "y", "flux", "local_bkg")}
-    columns |= {"group_id": np.ones(n, np.int64), "shape": np.full((n, 1), 3.0)}
-    with pytest.raises(ValueError, match=r"^group_id must make groups of at most 4000"):
-        fit(columns)
-
-
 def test_every_end_of_a_fit_has_a_status_and_a_message():
     ends = _core.terminations()
     assert [status for status, _ in ends] == [1, 0, -1, -2, -3, -4]

@@ -29,6 +29,7 @@ def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
         "y": start[::-1].copy(),
         "flux": np.full(n_sources, 900.0),
         "local_bkg": np.zeros(n_sources),
+        "bkg_variance": None,
         "group_id": np.arange(n_sources) // 2 if grouped else None,
         "shape": np.full((n_sources, 1), 3.0),
     }
@@ -100,12 +101,13 @@ def test_ctrl_c_ends_a_long_call(n_threads):
     result = run_python(
         f"""
         import os, signal, threading, time
+        done = []
         def interrupt():
-            time.sleep(0.5)
+            while not done:
+                time.sleep(0.01)
             print("sent", flush=True)
             os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=interrupt).start()
-        done = []
         try:
             fit(3_000_000, n_threads={n_threads}, progress=done.append)
         except KeyboardInterrupt:
@@ -113,6 +115,71 @@ def test_ctrl_c_ends_a_long_call(n_threads):
         """
     )
     assert result.stdout.split() == ["sent", "interrupted", "True"], result.stderr
+
+
+LONG_CALLS = """
+import os, signal, threading, time
+import numpy as np
+from psfphot.aperture import CircularAperture
+from psfphot.background import Background2D, LocalBackground, MMMBackground
+from psfphot.matching import match_positions
+from psfphot.psf import SourceGrouper
+
+image = np.random.default_rng(1).normal(0, 1, (2000, 2000))
+cells = np.arange(1_000_000) % 2 * 1.5
+points = np.random.default_rng(2).uniform(0, 1e4, cells.size)
+circles = CircularAperture(np.full((100_000, 2), 300.0), 250)
+here = np.full(100_000, 9.0)
+calls = [
+    # Each of them takes minutes, but for the others.
+    lambda: circles.do_photometry(image, method="subpixel", subpixels=10_000),
+    lambda: LocalBackground(1, 1e4)(image, here, here),
+    # Seconds at most.
+    lambda: MMMBackground()(image),
+    lambda: Background2D(image, image.shape),
+    lambda: SourceGrouper(1.2)(cells, np.linspace(0, 1e-3, cells.size)),
+    lambda: match_positions((cells, points), (points, cells), 0.5),
+]
+
+
+def is_entered():
+    for thread in os.listdir("/proc/self/task"):
+        try:
+            if open(f"/proc/self/task/{thread}/comm").read() == "psfphot\\n":
+                return True
+        except OSError:
+            pass
+    return False
+
+
+def interrupt():
+    # As soon as the core has the call: its thread has its own name.
+    while not is_entered():
+        time.sleep(0.001)
+    sent.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+for call in calls:
+    sent = []
+    while is_entered():
+        time.sleep(0.001)  # the last call's thread is going
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    try:
+        call()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("interrupted", time.perf_counter() - sent[0])
+    thread.join()
+"""
+
+
+def test_ctrl_c_ends_every_long_call():
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("needs /proc")
+    result = run_python(LONG_CALLS)
+    assert result.stdout.count("interrupted") == 6, result.stdout + result.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -132,18 +199,33 @@ def test_a_call_after_fork_finishes():
     assert result.stdout.split() == ["0"], result.stderr
 
 
-@pytest.mark.parametrize(("argument", "expected"), [("", 5), (", n_threads=1", 0)])
-def test_the_environment_sets_the_number_of_threads(argument, expected, monkeypatch):
+CALLS = [
+    ({"RAYON_NUM_THREADS": "5"}, "", 5),
+    ({"RAYON_NUM_THREADS": "5"}, ", n_threads=1", 0),
+    ({"RAYON_NUM_THREADS": "5", "OMP_NUM_THREADS": "1"}, "", 5),
+    # A worker of Dask or joblib: one plain thread, unless the call says otherwise.
+    ({"OMP_NUM_THREADS": "1"}, "", 0),
+    ({"OMP_NUM_THREADS": "1,2"}, "", 0),
+    ({"OMP_NUM_THREADS": "1"}, ", n_threads=3", 3),
+]
+
+
+@pytest.mark.parametrize(("environment", "argument", "expected"), CALLS)
+def test_the_environment_sets_the_number_of_threads(
+    environment, argument, expected, monkeypatch
+):
     if not Path("/proc/self/task").is_dir():
         pytest.skip("needs /proc")
-    monkeypatch.setenv("RAYON_NUM_THREADS", "5")
+    monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     result = run_python(
         f"""
         import time
         from pathlib import Path
         fit(100{argument})
         # A thread gives itself its name, when it comes to run.
-        for _ in range(200):
+        for _ in range(200 if {expected} else 1):
             comms = Path("/proc/self/task").glob("*/comm")
             count = sum(comm.read_text().startswith("psfphot-") for comm in comms)
             if count == {expected}:

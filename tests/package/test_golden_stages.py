@@ -49,7 +49,7 @@ def test_levels(golden, simulation):
             kind = getattr(psfphot.background, name)
             estimator = kind(sigma_clip=sigma_clip, **settings)
             for radii, levels in zip(cases["annuli"], expected, strict=True):
-                found = LocalBackground(*radii, estimator)(
+                found = LocalBackground(*radii, bkg_estimator=estimator)(
                     data, *golden["inside"].T, mask=simulation["mask"]
                 )
                 np.testing.assert_allclose(found, levels, rtol=1e-10, atol=1e-10)

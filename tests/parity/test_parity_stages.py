@@ -177,7 +177,9 @@ def test_estimators(image, positions, name, settings, clip, photutils_31):  # no
     for radii in ((2, 4.5), (10, 20)):
         local = background.LocalBackground(*radii, bkg_estimator=theirs)
         expected = local(image << u.Jy, *positions, mask=mask)
-        got = LocalBackground(*radii, ours)(image << u.Jy, *positions, mask=mask)
+        got = LocalBackground(*radii, bkg_estimator=ours)(
+            image << u.Jy, *positions, mask=mask
+        )
         np.testing.assert_allclose(got.value, expected.value, rtol=1e-12)
         adapted = as_local_background(local)
         assert type(adapted) is LocalBackground

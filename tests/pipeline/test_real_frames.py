@@ -35,9 +35,9 @@ def measured(scene):
     ("make", "limits"),
     [
         (scenes.gradient, Limits(150, 0.0, 20, 0.002, 1.2)),
-        (scenes.ccd, Limits(730, 0.01, 19, 0.003, 1.2, seed=2)),
-        (scenes.drizzled, Limits(4250, 0.003, 20, 0.002)),
-        (scenes.jwst, Limits(4050, 0.003, 20, 0.002, 1.1)),
+        (scenes.ccd, Limits(755, 0.01, 19, 0.003, 1.2, seed=2)),
+        (scenes.drizzled, Limits(4450, 0.003, 20, 0.002)),
+        (scenes.jwst, Limits(4250, 0.003, 20, 0.002, 1.1)),
     ],
     ids=["gradient", "ccd", "drizzled", "jwst"],
 )

@@ -6,7 +6,9 @@ from astropy.io import fits
 from frames import scenes
 from frames.renderer import Moffat, render
 
+from psfphot import pipeline
 from psfphot.background import ResidualBackground2D, coverage_mask
+from psfphot.io import read_image
 from psfphot.pipeline._blobs import find_blobs, grow
 from psfphot.pipeline._cores import split_blob
 from psfphot.pipeline._saturated_stars import fit_saturated_stars
@@ -166,6 +168,31 @@ def test_a_star_that_cannot_be_fitted_keeps_its_row():
     assert len(table) == 1
     assert table["flags"][0] & PSF_FLAGS.SATURATED
     assert not np.isfinite(table["flux_err"][0])
+
+
+@pytest.mark.parametrize("keep_all", [False, True])
+def test_a_catalogue_has_no_row_without_a_flux(tmp_path, keep_all):
+    """Beside a star a saturated one, of which nothing but the full core is known."""
+    data = bleeding_frame([60.3, 150.2], [60.2, 50.6], [3e6, 3e5], (120, 220))
+    far = np.hypot(*(np.indices(data.shape) - np.array([60.2, 60.3])[:, None, None]))
+    bad = ((far < 30) & (data < FULL)).astype(np.int16)
+    science = fits.ImageHDU(data, fits.Header({"SATURATE": FULL}), "SCI")
+    planes = [fits.PrimaryHDU(), science, fits.ImageHDU(bad, name="DQ")]
+    fits.HDUList(planes).writeto(tmp_path / "lost.fits")
+    image = read_image(tmp_path / "lost.fits")
+    measured = pipeline.measure(
+        image, moffat(), pipeline.Settings(n_threads=1, keep_all=keep_all)
+    )
+    table, dropped = measured.catalog, measured.report()["dropped"]
+    assert table["x_fit"][0] == pytest.approx(150.2, abs=0.02)
+    assert np.isfinite(measured.model).all()
+    if keep_all:
+        assert len(table) == 2
+        wanted = PSF_FLAGS.SATURATED | PSF_FLAGS.LOW_SNR
+        assert table["flags"][1] & wanted == wanted
+    else:
+        assert len(table) == 1
+        assert dropped["saturated, without a flux"] == 1
 
 
 def test_wings_are_subtracted_everywhere_and_what_may_be_left_is_told():

@@ -73,12 +73,20 @@ def test_fixed_positions_do_not_move():
         ({"local_bkg": (9, 6)}, ValueError, "inner below outer"),
         ({"max_shift": float("inf")}, ValueError, "max_shift must be positive"),
         ({"zero_point": float("nan")}, ValueError, "zero_point must be finite"),
+        ({"iterations": 0}, ValueError, "iterations must be"),
+        ({"iterations": 2.5}, TypeError, "iterations must be"),
         ({"n_threads": 0}, ValueError, "n_threads must be None or at least 1"),
     ],
 )
 def test_settings_that_are_none(words, error, message):
     with pytest.raises(error, match=message):
         Settings(**words)
+
+
+def test_rounds_are_five_or_one_at_known_positions():
+    default, given = Settings().resolve(2.0), Settings(iterations=3).resolve(2.0)
+    assert (default.rounds(are_given=False), default.rounds(are_given=True)) == (5, 1)
+    assert (given.rounds(are_given=False), given.rounds(are_given=True)) == (3, 3)
 
 
 def test_settings_do_not_change():

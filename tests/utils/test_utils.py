@@ -24,7 +24,7 @@ def test_colours_of_a_seed():
     np.testing.assert_allclose(saturation, rng.uniform(0.2, 0.7, 500), atol=1e-12)
     np.testing.assert_allclose(value, rng.uniform(0.5, 1, 500), atol=1e-12)
     assert (cmap.colors[:, 3] == 1).all()
-    assert make_random_cmap(1, seed=1).colors.shape == (1, 4)
+    assert make_random_cmap(n_colors=1, seed=1).colors.shape == (1, 4)
     assert (make_random_cmap().colors != make_random_cmap().colors).any()
 
 
@@ -32,17 +32,19 @@ def test_the_old_name_of_the_number_of_colours():
     pytest.importorskip("matplotlib")
     with pytest.warns(AstropyDeprecationWarning, match="n_colors"):
         old = make_random_cmap(ncolors=5, seed=1)
-    np.testing.assert_array_equal(old.colors, make_random_cmap(5, seed=1).colors)
+    np.testing.assert_array_equal(
+        old.colors, make_random_cmap(n_colors=5, seed=1).colors
+    )
 
 
 def test_numbers_of_colours():
     pytest.importorskip("matplotlib")
     with pytest.raises(ValueError, match="n_colors must be at least 1"):
-        make_random_cmap(0)
+        make_random_cmap(n_colors=0)
     with pytest.raises(ValueError, match="n_colors must be >= 0"):
-        make_random_cmap(-1)
+        make_random_cmap(n_colors=-1)
     with pytest.raises(TypeError, match="n_colors must be an integer"):
-        make_random_cmap(2.5)
+        make_random_cmap(n_colors=2.5)
 
 
 def test_total_errors():

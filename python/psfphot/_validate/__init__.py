@@ -5,15 +5,18 @@ from psfphot._validate.arrays import (
     as_float_array,
     as_image,
     as_mask,
+    as_pixels,
     as_points,
     as_vector,
+    nddata_values,
     split_mask,
     values_of,
 )
 from psfphot._validate.frame import (
     Frame,
     as_frame,
-    nddata_values,
+    has_own_error,
+    refuse_two_errors,
     unpack_nddata,
 )
 from psfphot._validate.numbers import (
@@ -27,6 +30,7 @@ from psfphot._validate.numbers import (
     as_positive_int,
     as_scalar,
     as_whole,
+    finite_or_none,
 )
 
 __all__ = [
@@ -42,13 +46,17 @@ __all__ = [
     "as_mask",
     "as_n_threads",
     "as_pair",
+    "as_pixels",
     "as_points",
     "as_positive",
     "as_positive_int",
     "as_scalar",
     "as_vector",
     "as_whole",
+    "finite_or_none",
+    "has_own_error",
     "nddata_values",
+    "refuse_two_errors",
     "split_mask",
     "unpack_nddata",
     "values_of",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
+from astropy import units as u
+from astropy.nddata import NDData
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
@@ -20,12 +22,25 @@ def values_of(column: Any) -> NDArray[np.float64]:
     return np.ascontiguousarray(getattr(column, "value", column), dtype=np.float64)
 
 
+def nddata_values(data: NDData) -> Any:
+    """Take the values out of NDData, with its unit."""
+    return data.data if data.unit is None else data.data << data.unit
+
+
 def split_mask(values: Any) -> tuple[Any, NDArray[np.bool_] | None]:
     """Take the mask, `None` if there is none, off an array of either kind.
 
-    The kinds are those of numpy and astropy (`astropy.utils.masked.Masked`),
-    with or without a unit, which stays.
+    The kinds are those of numpy and astropy (`astropy.utils.masked.Masked` and
+    `~astropy.nddata.NDData`), with or without a unit, which stays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the mask of NDData is none for its values; see `as_mask`.
     """
+    if isinstance(values, NDData):
+        array = nddata_values(values)
+        return array, as_mask(values.mask, np.shape(array), "the mask of data")
     if isinstance(values, np.ma.MaskedArray):
         return values.data, np.ma.getmaskarray(values)
     if isinstance(values, Masked):
@@ -42,8 +57,12 @@ def as_float_array(values: Any, name: str) -> Image:
     Raises
     ------
     TypeError
-        If the values are complex or not numeric.
+        If the values are complex or not numeric, or NDData, of which the mask
+        and the uncertainty would be lost.
     """
+    if isinstance(values, NDData):
+        msg = f"{name} must be an array, got {type(values).__name__}: give its data"
+        raise TypeError(msg)
     array = np.asarray(getattr(values, "value", values))
     if array.dtype.kind not in "fiub":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
@@ -75,19 +94,29 @@ def as_mask(
 ) -> NDArray[np.bool_] | None:
     """Make a boolean mask of the given shape; `None` stays `None`.
 
+    Floats are taken where all are 0 or 1, as files have them. What is masked in
+    the mask itself is masked.
+
     Raises
     ------
     TypeError
-        If the mask is neither boolean nor integer.
+        If the mask is neither boolean nor integer, nor floats that are 0 or 1.
     ValueError
         If its shape is another.
     """
     if mask is None or mask is np.ma.nomask:
         return None
+    mask, unknown = split_mask(mask)
     array = np.asarray(mask)
-    if array.dtype.kind not in "biu":
-        msg = f"{name} must be a boolean array, got dtype {array.dtype}"
+    is_float = array.dtype.kind == "f"
+    if array.dtype.kind not in "biuf" or (
+        is_float and not ((array == 0) | (array == 1)).all()
+    ):
+        others = " with values that are neither 0 nor 1" if is_float else ""
+        msg = f"{name} must be a boolean array, got dtype {array.dtype}{others}"
         raise TypeError(msg)
+    if unknown is not None:
+        array = (array != 0) | unknown
     if array.shape != shape:
         msg = (
             f"data and {name} must have the same shape, "
@@ -114,15 +143,36 @@ def as_vector(values: Any, name: str) -> NDArray[np.float64]:
     return array
 
 
+def as_pixels(values: Any, name: str) -> Any:
+    """Take positions in pixels off what may say so; masked ones become NaN.
+
+    Raises
+    ------
+    ValueError
+        If they have a unit that is not pixels.
+    """
+    # Of a column with a mask it is lost with that.
+    unit = getattr(values, "unit", None)
+    if unit not in (None, u.pixel, u.dimensionless_unscaled):
+        msg = f"{name} must be in pixels, got the unit {unit}"
+        raise ValueError(msg)
+    values, mask = split_mask(values)
+    array = np.asarray(getattr(values, "value", values))
+    return array if mask is None else np.where(mask, np.nan, array)
+
+
 def as_points(x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Make two vectors of one length; scalars become one element.
+    """Make two vectors of one length of positions; scalars become one element.
+
+    Masked ones become NaN.
 
     Raises
     ------
     TypeError
         If the values are not real numbers.
     ValueError
-        If the shapes differ or have more than one dimension.
+        If the shapes differ or have more than one dimension, or there is a unit
+        that is not pixels.
     """
     shapes = np.shape(x), np.shape(y)
     if shapes[0] != shapes[1]:
@@ -131,4 +181,4 @@ def as_points(x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]
             f"got x.shape={shapes[0]} and y.shape={shapes[1]}"
         )
         raise ValueError(msg)
-    return as_vector(x, "x"), as_vector(y, "y")
+    return as_vector(as_pixels(x, "x"), "x"), as_vector(as_pixels(y, "y"), "y")

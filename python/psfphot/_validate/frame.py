@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy import units as u
-from astropy.nddata import StdDevUncertainty
+from astropy.nddata import NDData, StdDevUncertainty
 
-from psfphot._validate.arrays import as_image, as_mask, split_mask
+from psfphot._validate.arrays import as_image, as_mask, nddata_values, split_mask
 
 if TYPE_CHECKING:
-    from astropy.nddata import NDData
     from numpy.typing import NDArray
 
     from psfphot._validate.arrays import Image
@@ -31,39 +30,54 @@ class Frame(NamedTuple):
         return self.data, self.error, self.mask
 
 
-def nddata_values(data: NDData) -> Any:
-    """Take the values out of NDData, with its unit."""
-    return data.data if data.unit is None else data.data << data.unit
-
-
 def unpack_nddata(data: NDData) -> tuple[Any, Any, Any]:
-    """Take values, mask and 1-sigma error out of NDData, with its unit."""
+    """Take values, mask and 1-sigma error out of NDData, with its unit.
+
+    Raises
+    ------
+    ValueError
+        If the uncertainty says no standard deviation.
+    """
     values = nddata_values(data)
-    if data.uncertainty is None:
-        return values, data.mask, None
-    # No information is no error: such pixels are left out like all of that kind.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sigma = data.uncertainty.represent_as(StdDevUncertainty)
-    error = sigma.array
-    if data.unit is not None:
-        error = error << (sigma.unit or data.unit)
-    return values, data.mask, error
+    return values, data.mask, _own_error(data) if has_own_error(data) else None
 
 
-def as_frame(data: Any, error: Any = None, mask: Any = None) -> Frame:
+def has_own_error(data: Any) -> bool:
+    """Tell whether data bring their errors along, as NDData can."""
+    return (
+        isinstance(data, NDData)
+        and data.uncertainty is not None
+        and data.uncertainty.array is not None
+    )
+
+
+def refuse_two_errors(data: Any, error: Any) -> None:
+    """Raise a `ValueError` if data that bring their errors get others."""
+    if error is not None and has_own_error(data):
+        msg = "error must be None where data has an uncertainty of its own"
+        raise ValueError(msg)
+
+
+def as_frame(
+    data: Any, error: Any = None, mask: Any = None, *, needs_error: bool = True
+) -> Frame:
     """Make data, error and mask into a `Frame`.
 
-    A masked array's own mask is joined to ``mask``; where the error is masked
-    it becomes NaN. ``data`` and ``error``
-    must both have units, or neither; the error is converted to the data's.
+    The mask of a masked array or of NDData is joined to ``mask``; where the
+    error is masked it becomes NaN. The uncertainty of NDData is the error,
+    unless ``needs_error`` is `False`. ``data`` and ``error`` must both have
+    units, or neither; the error is converted to the data's.
 
     Raises
     ------
     TypeError
         If an array has a dtype that cannot be used.
     ValueError
-        If shapes or units do not go together.
+        If shapes or units do not go together, or there are two errors.
     """
+    refuse_two_errors(data, error)
+    if needs_error and has_own_error(data):
+        error = _own_error(data)
     data, own_mask = split_mask(data)
     unit = getattr(data, "unit", None)
     image = as_image(data)
@@ -76,6 +90,20 @@ def as_frame(data: Any, error: Any = None, mask: Any = None) -> Frame:
         if noise.dtype != image.dtype:
             image, noise = image.astype(np.float64), noise.astype(np.float64)
     return Frame(image, noise, bad, unit)
+
+
+def _own_error(data: NDData) -> Any:
+    kind = type(data.uncertainty).__name__
+    try:
+        # An inverse variance of 0 is an infinite error.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sigma = data.uncertainty.represent_as(StdDevUncertainty)
+    except Exception as exc:
+        # Any class may be an uncertainty, and raise what it likes.
+        msg = f"the uncertainty of data must say standard deviations, got {kind}"
+        raise ValueError(msg) from exc
+    error = np.asarray(sigma.array)
+    return error if data.unit is None else error << (sigma.unit or data.unit)
 
 
 def _as_error(error: Any, unit: u.UnitBase | None, shape: tuple[int, ...]) -> Image:

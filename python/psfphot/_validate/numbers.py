@@ -67,6 +67,20 @@ def as_finite(value: Any, name: str, or_else: str | None = None) -> float:
     return number
 
 
+def finite_or_none(value: Any) -> float | None:
+    """Tell the number that a file's header gives; `None` if it is no finite one.
+
+    An integer of a header can be larger than numpy's.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def as_positive(
     value: Any,
     name: str,

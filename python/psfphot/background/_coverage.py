@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.nddata import NDData
 
 from psfphot import _core
 from psfphot._validate import (
     as_frame,
     as_image,
     as_n_threads,
-    nddata_values,
     split_mask,
 )
 
 if TYPE_CHECKING:
+    from astropy.nddata import NDData
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, NDArray
 
@@ -106,8 +105,6 @@ def coverage_mask(
     {'not finite': 1, 'zero': 2000, 'flat': 2000}
     """
     threads = as_n_threads(n_threads)
-    if isinstance(data, NDData):
-        data = nddata_values(data)
     frame = as_frame(data, error)
     image = frame.data
     bad = ~np.isfinite(image)

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.stats import mad_std
 
 from psfphot import _core
+from psfphot._deprecated import by_keyword
 from psfphot._repr import make_repr
 from psfphot._validate import (
     Frame,
@@ -27,6 +28,7 @@ from psfphot.background._estimators import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from astropy.nddata import NDData
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, NDArray
 
@@ -71,6 +73,7 @@ class LocalBackground:
     [3. 3.]
     """
 
+    @by_keyword
     def __init__(
         self,
         inner_radius: float,
@@ -101,9 +104,10 @@ class LocalBackground:
         names = ("inner_radius", "outer_radius", "bkg_estimator", "n_threads")
         return make_repr(self, names)
 
+    @by_keyword
     def __call__(
         self,
-        data: ArrayLike | Quantity,
+        data: ArrayLike | Quantity | NDData,
         x: ArrayLike,
         y: ArrayLike,
         mask: ArrayLike | None = None,
@@ -112,10 +116,10 @@ class LocalBackground:
 
         Parameters
         ----------
-        data : 2D array_like or Quantity
-            The image. Pixels that are not finite do not take part.
+        data : 2D array_like, masked array, Quantity or NDData
+            The image. Pixels that are masked or not finite do not take part.
         x, y : float or 1D array_like of float
-            The positions, pixels.
+            The positions, pixels; masked ones count as NaN.
         mask : 2D array_like of bool, optional
             `True` for pixels that do not take part; of the shape of ``data``.
 
@@ -131,9 +135,10 @@ class LocalBackground:
         TypeError
             If an argument is not numeric, or the estimator's result no number.
         ValueError
-            If shapes do not go together.
+            If shapes do not go together, or positions have a unit that is not
+            pixels.
         """
-        frame = as_frame(data, mask=mask)
+        frame = as_frame(data, mask=mask, needs_error=False)
         levels: Any
         levels, _ = self._measure(frame, *as_points(x, y))
         if levels.size == 1:
@@ -252,5 +257,5 @@ def as_local_background(estimator: Any) -> Any:
     return LocalBackground(
         float(estimator.inner_radius),
         float(estimator.outer_radius),
-        as_own_estimator(estimator.bkg_estimator),
+        bkg_estimator=as_own_estimator(estimator.bkg_estimator),
     )

@@ -6,11 +6,10 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from astropy.nddata import NDData
-from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot._deprecated import SINCE
-from psfphot._validate import Frame, as_frame, as_mask, as_scalar, unpack_nddata
+from psfphot._validate import Frame, as_frame, as_mask, as_scalar, split_mask
+from psfphot._warnings import PhotutilsDeprecationWarning
 
 if TYPE_CHECKING:
     from astropy.units import Quantity, UnitBase
@@ -37,20 +36,17 @@ def as_arrays(data: Any, mask: Any, coverage_mask: Any) -> Arrays:
     ValueError
         If shapes do not go together, or no pixel can be used.
     """
-    own_mask = None
-    if isinstance(data, NDData):
-        data, own_mask, _ = unpack_nddata(data)
-    frame = as_frame(data, mask=mask)
+    frame = as_frame(data, mask=mask, needs_error=False)
     shape = frame.data.shape
     uncovered = as_mask(coverage_mask, shape, "coverage_mask")
-    masks = [frame.mask, as_mask(own_mask, shape, "the mask of data"), uncovered]
-    given = [each for each in masks if each is not None]
+    given = [each for each in (frame.mask, uncovered) if each is not None]
     joined = np.logical_or.reduce(given) if given else None
     frame = frame._replace(mask=joined)
     if frame.data.size == 0 or (joined is not None and joined.all()):
         msg = "All input pixels are masked. Cannot compute a background."
         raise ValueError(msg)
-    is_integer = np.asarray(getattr(data, "value", data)).dtype.kind in "iub"
+    values, _ = split_mask(data)
+    is_integer = np.asarray(getattr(values, "value", values)).dtype.kind in "iub"
     dtype = np.dtype(np.float32) if is_integer else frame.data.dtype
     return Arrays(frame, uncovered, dtype)
 
@@ -203,4 +199,4 @@ def _warn_of_old_name(old: str, new: str) -> None:
         f"The attribute {old!r} was deprecated in photutils {SINCE}. "
         f"Use {new!r} instead."
     )
-    warnings.warn(msg, AstropyDeprecationWarning, stacklevel=3)
+    warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=3)

@@ -38,6 +38,11 @@ class ResidualBackground2D(BackgroundMaps):
     cubic spline and added; and that again. The noise is the median absolute
     deviation in each box of what is left in the end, as a standard deviation.
 
+    The step of digitised values is found, also where a flat field has moved them, and
+    values are spread over it, or their clipped standard deviation is taken where
+    the noise is smaller than the step: medians of integers are integers. The noise
+    holds that of the rounding.
+
     Parameters
     ----------
     data : 2D array_like, masked array, Quantity or NDData

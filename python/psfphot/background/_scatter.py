@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.stats import biweight_scale, mad_std
 
+from psfphot._deprecated import by_keyword
 from psfphot._validate import as_float_array, as_scalar
 from psfphot.background._estimators import (
     DEFAULT_CLIP,
@@ -37,12 +38,14 @@ class BackgroundRMSBase(Estimator):
         If ``sigma_clip`` is neither.
     """
 
+    @by_keyword
     def __call__(
         self, data: ArrayLike | Quantity, axis: Axis = None, masked: bool = False
     ) -> Any:
         """Estimate the scatter; see `calc_background_rms`."""
         return self.calc_background_rms(data, axis=axis, masked=masked)
 
+    @by_keyword
     def calc_background_rms(
         self, data: ArrayLike | Quantity, axis: Axis = None, masked: bool = False
     ) -> Any:
@@ -137,13 +140,14 @@ class BiweightScaleBackgroundRMS(BackgroundRMSBase):
 
     _parameters = ("c", "M", "sigma_clip")
 
+    @by_keyword
     def __init__(
         self,
         c: float = 9.0,
         M: Any = None,  # noqa: N803  (photutils' name)
         sigma_clip: SigmaClip | None = DEFAULT_CLIP,
     ) -> None:
-        super().__init__(sigma_clip)
+        super().__init__(sigma_clip=sigma_clip)
         self.c = as_scalar(c, "c")
         self.M = None if M is None else as_float_array(M, "M").reshape(np.shape(M))[()]
 

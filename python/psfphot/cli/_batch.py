@@ -166,9 +166,11 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
     work = _with_outputs(jobs, words)
     several = len(work) > 1
     batch = _batch(words, several=several)
-    first, ext = jobs[0].path, jobs[0].ext
+    first = next((job for job, _ in work if not job.fault), jobs[0])
     with usage():
-        psf = batch.psf(Detector() if jobs[0].fault else read_detector(first, ext))
+        psf = batch.psf(
+            Detector() if first.fault else read_detector(first.path, first.ext)
+        )
     batch.say(describe_psf(psf))
     entries = []
     for job, outputs in work:
@@ -186,7 +188,10 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
 
 
 def _with_outputs(jobs: list[Job], words: FitWords) -> list[tuple[Job, Outputs]]:
-    """Name each job's outputs, and find out whether they can be written."""
+    """Name each job's outputs, and find out whether they can be written.
+
+    Of several images one whose files cannot be written fails alone.
+    """
     directory = words.output_dir
     given = {
         "--output": f"{NAME}.ecsv" if words.output is None else words.output,
@@ -202,9 +207,17 @@ def _with_outputs(jobs: list[Job], words: FitWords) -> list[tuple[Job, Outputs]]
     templates = {_TEMPLATES[option]: text for option, text in wanted.items()}
     work = [(job, outputs_of(job, templates, directory)) for job in jobs]
     taken = _inputs(jobs, words)
-    for _, outputs in work:
-        outputs.check(taken, overwrite=words.overwrite)
-    return work
+    checked = []
+    for job, outputs in work:
+        fault = job.fault
+        try:
+            outputs.check(taken, overwrite=words.overwrite)
+        except OSError as exc:
+            if len(work) == 1:
+                raise
+            fault = fault or str(exc)
+        checked.append((replace(job, fault=fault), outputs))
+    return checked
 
 
 def _inputs(jobs: list[Job], words: FitWords) -> dict[Path, str]:
@@ -248,7 +261,9 @@ def _settings(words: FitWords) -> Settings:
         finder=words.finder,
         threshold=words.threshold,
         fwhm=_or_auto(words.fwhm),
+        iterations=_or_auto(words.iterations),
         keep_all=words.keep_all,
+        extra_columns=words.extra_columns,
         min_separation=_or_auto(words.min_separation),
         fit_shape=_or_auto(words.fit_shape),
         aperture_radius=_or_auto(words.aperture_radius),

@@ -50,6 +50,15 @@ class OneLineGroup(click.Group):
 class SectionedCommand(click.Command):
     """A command whose help lists the options in sections."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; what is wrong with them is this command's."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as exc:
+            # Not all faults of click's parser tell.
+            exc.ctx = exc.ctx or ctx
+            raise
+
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:

@@ -33,7 +33,8 @@ class Job:
         What ``{name}`` stands for: the file's name without its ending, and
         the extension where several of a file are measured.
     fault : str
-        What is known to be wrong with the file already; empty otherwise.
+        What is known to be wrong with the file, or with those to be written for
+        it, already; empty otherwise.
     """
 
     path: Path

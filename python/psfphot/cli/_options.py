@@ -10,6 +10,7 @@ import click
 
 from psfphot._defaults import (
     GROUPING,
+    ITERATIONS,
     SEPARATION,
     THRESHOLD,
 )
@@ -189,6 +190,14 @@ _OPTIONS = (
         help="A detection has no brighter pixel nearer than this.",
     ),
     _stars(
+        "--iterations",
+        type=_FROM_1,
+        metavar="N",
+        show_default=f"{ITERATIONS}, 1 with --catalog",
+        help="Most rounds: stars that show in what is left are fitted with the others. "
+        "With --catalog they have no rows.",
+    ),
+    _stars(
         "--keep-all",
         is_flag=True,
         help="Keep detections that the fit shows to be no stars, flagged low_snr.",
@@ -252,6 +261,11 @@ _OPTIONS = (
         "--region",
         metavar="REG",
         help="Write a DS9 region file; flagged stars are red.",
+    ),
+    _output(
+        "--extra-columns",
+        is_flag=True,
+        help="Add crowding, sharpness, chi, n_merged and blend_significance.",
     ),
     _output("--overwrite", is_flag=True, help="Replace files that are there."),
     _running(

@@ -57,6 +57,7 @@ def describe_run(run: PhotometryRun) -> list[str]:
         *_describe_local_sky(run),
         *_describe_psf_of(run),
         *_describe_stars(run),
+        *_describe_rounds(run),
         _line("groups", groups),
         _line("fitted", _describe_fit(run)),
         _line("errors", run.exposure.error_source),
@@ -172,6 +173,27 @@ def _describe_stars(run: PhotometryRun) -> list[str]:
             _line("dropped", f"{n_dropped} that are no stars: {rules} ({hint})")
         )
     return lines
+
+
+#: What ends the rounds, for people.
+_STOPPED = {
+    "nothing found": "nothing was left to find",
+    "few found": "few were left to find",
+    "maxiters": "--iterations allows no more",
+}
+
+
+def _describe_rounds(run: PhotometryRun) -> list[str]:
+    """Tell the stars that showed when the others had been subtracted."""
+    history = run.history
+    if history is None:
+        return []
+    counts = ", ".join(map(str, history.n_new)) or "none"
+    beside = "" if run.positions is None else " beside the catalogue's, without rows"
+    said = f"{history.n}; new stars in those after the first: {counts}{beside}"
+    gone = {"insignificant": history.n_dropped, "merged": history.n_merged}
+    said += "".join(f", {n} {what}" for what, n in gone.items() if n)
+    return [_line("rounds", f"{said}; {_STOPPED[history.stopped]}")]
 
 
 def _describe_fit(run: PhotometryRun) -> str:

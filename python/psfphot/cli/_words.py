@@ -47,6 +47,7 @@ class FitWords:
     threshold: float
     fwhm: float | None
     min_separation: float | None
+    iterations: int | None
     # The fit
     fit_shape: tuple[int, int] | None
     max_shift: float | None
@@ -61,6 +62,7 @@ class FitWords:
     model: str | None
     plot: str | None
     region: str | None
+    extra_columns: bool
     overwrite: bool
     # The run
     threads: int | None

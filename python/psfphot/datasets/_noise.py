@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from astropy.units import Quantity
 
+from psfphot._deprecated import by_keyword
 from psfphot._validate import split_mask
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["apply_poisson_noise", "make_noise_image"]
 
 
+@by_keyword
 def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     """Draw each pixel of the Poisson distribution whose mean it is.
 
@@ -48,10 +50,10 @@ def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     >>> apply_poisson_noise(np.full((2, 3), 100.0), seed=0).shape
     (2, 3)
     """
-    if isinstance(data, Quantity):
-        msg = f"data must be counts without a unit, got {data.unit}"
-        raise TypeError(msg)
     values, mask = split_mask(data)
+    if isinstance(values, Quantity):
+        msg = f"data must be counts without a unit, got {values.unit}"
+        raise TypeError(msg)
     values = np.asarray(values)
     if values.dtype.kind not in "fiub":
         msg = f"data must be an array of real numbers, got dtype {values.dtype}"
@@ -77,6 +79,7 @@ def apply_poisson_noise(data: ArrayLike, seed: Any = None) -> NDArray[Any]:
     return noisy if mask is None else np.ma.MaskedArray(noisy, mask)
 
 
+@by_keyword
 def make_noise_image(
     shape: int | tuple[int, ...],
     distribution: Literal["gaussian", "poisson"] = "gaussian",

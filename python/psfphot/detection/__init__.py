@@ -1,5 +1,6 @@
 """Finding stars in images."""
 
+from psfphot._absent import absent_names
 from psfphot.detection._base import StarFinderBase
 from psfphot.detection._cosmic import detect_cosmic_rays
 from psfphot.detection._dao import DAOStarFinder
@@ -18,3 +19,5 @@ __all__ = [
     "detect_cosmic_rays",
     "find_peaks",
 ]
+
+__getattr__ = absent_names("detection")

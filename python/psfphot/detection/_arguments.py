@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy import units as u
 
 from psfphot._validate import (
     as_finite,
     as_float_array,
+    as_pixels,
     as_positive,
     as_scalar,
     as_whole,
@@ -142,20 +142,19 @@ def positions(value: Any, name: str) -> NDArray[Any] | None:
     TypeError
         If the values are not real numbers.
     ValueError
-        If the shape is another, or the unit is not pixels.
+        If the shape is another, the unit is not pixels, or one is masked.
     """
     if value is None:
         return None
-    unit = getattr(value, "unit", None)
-    if unit not in (None, u.pixel, u.dimensionless_unscaled):
-        msg = f"{name} must be in pixels, got the unit {unit}"
-        raise ValueError(msg)
-    array = np.asarray(value)
+    array: NDArray[Any] = as_pixels(value, name)
     if array.dtype.kind not in "fiub":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
     if array.ndim != 2 or array.shape[1] != 2:  # noqa: PLR2004
         msg = f"{name} must be shaped as an Nx2 array"
+        raise ValueError(msg)
+    if np.ma.is_masked(value) or np.any(getattr(value, "mask", False)):
+        msg = f"{name} must not have masked values"
         raise ValueError(msg)
     return array
 

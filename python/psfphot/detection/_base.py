@@ -12,7 +12,7 @@ from astropy import units as u
 
 from psfphot._deprecated import old_arguments, results_table
 from psfphot._meta import table_meta
-from psfphot._repr import make_repr
+from psfphot._repr import make_repr, make_str
 from psfphot._validate import as_frame, as_n_threads
 from psfphot.detection import _arguments as check
 from psfphot.utils import NoDetectionsWarning
@@ -113,13 +113,16 @@ class KernelFinder(StarFinderBase):
     def __repr__(self) -> str:
         return make_repr(self, (*self._shown, "n_threads"))
 
+    def __str__(self) -> str:
+        return make_str(self, self._shown)
+
     @abc.abstractmethod
     def _search(self, scene: Scene) -> tuple[dict[str, NDArray[Any]], int]:
         """Give the columns, and the number of positions that were measured."""
 
     def _find(self, data: Any, mask: Any) -> QTable | None:
         check.check_units(data=data, threshold=self.threshold, peak_max=self.peak_max)
-        frame = as_frame(data, mask=mask)
+        frame = as_frame(data, mask=mask, needs_error=False)
         if frame.data.size == 0:
             msg = "data must not be empty"
             raise ValueError(msg)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from psfphot import _core
 from psfphot._deprecated import old_arguments
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import KernelFinder
+from psfphot.detection._kernel import GaussianKernel
 
 if TYPE_CHECKING:
     from astropy import units as u
@@ -180,6 +183,18 @@ class DAOStarFinder(KernelFinder):
         self.scale_threshold = bool(scale_threshold)
         self.sharpness_range = check.bounds(sharpness_range, "sharpness_range")
         self.roundness_range = check.bounds(roundness_range, "roundness_range")
+
+    @property
+    def kernel(self) -> GaussianKernel:
+        """The kernel that the image is convolved with."""
+        return GaussianKernel(self.fwhm, self.ratio, self.theta, self.sigma_radius)
+
+    @property
+    def threshold_eff(self) -> Any:
+        """The threshold of the convolved image, in the unit of ``threshold``."""
+        if not self.scale_threshold:
+            return self.threshold
+        return np.multiply(self.threshold, self.kernel.rel_err)
 
     @old_arguments("mask")
     def find_stars(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from astropy.utils.exceptions import AstropyDeprecationWarning
-
 from psfphot import _core
 from psfphot._deprecated import SINCE, old_arguments
+from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import KernelFinder
+from psfphot.detection._kernel import GaussianKernel
 
 if TYPE_CHECKING:
     from astropy import units as u
@@ -171,6 +171,11 @@ class IRAFStarFinder(KernelFinder):
             min_n_pixels, "min_n_pixels", least=1, or_else="min_n_pixels must be >= 1"
         )
 
+    @property
+    def kernel(self) -> GaussianKernel:
+        """The kernel that the image is convolved with."""
+        return GaussianKernel(self.fwhm, sigma_radius=self.sigma_radius)
+
     @old_arguments("mask")
     def find_stars(
         self, data: ArrayLike | u.Quantity, *, mask: ArrayLike | None = None
@@ -232,5 +237,5 @@ def _separation(fwhm: float, minsep_fwhm: float) -> int:
         "Use 'min_separation' instead."
     )
     # The caller of __init__, which is decorated.
-    warnings.warn(msg, AstropyDeprecationWarning, stacklevel=4)
+    warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=4)
     return max(2, int(fwhm * check.not_negative(minsep_fwhm, "minsep_fwhm") + 0.5))

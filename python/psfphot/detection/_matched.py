@@ -9,7 +9,14 @@ import numpy as np
 from psfphot import _core
 from psfphot._matched_filter import MatchedFilter
 from psfphot._repr import make_repr
-from psfphot._validate import as_frame, as_n_threads
+from psfphot._residual import Residual
+from psfphot._validate import (
+    as_frame,
+    as_n_threads,
+    as_points,
+    has_own_error,
+    refuse_two_errors,
+)
 from psfphot.detection import _arguments as check
 from psfphot.detection._base import StarFinderBase, sources_table
 from psfphot.psf._models.convert import as_psf_model, to_core
@@ -47,6 +54,7 @@ def frame_and_level(data: Any, mask: Any, error: Any) -> tuple[Frame, float | No
     ValueError
         If shapes or units do not go together, or the image is empty.
     """
+    refuse_two_errors(data, error)
     is_one = error is not None and np.ndim(error) == 0
     frame = as_frame(data, error=None if is_one else error, mask=mask)
     if frame.data.size == 0:
@@ -276,6 +284,104 @@ class MatchedFilterFinder(StarFinderBase):
         names = ("peak", "local_bkg", "flux", "flux_err")
         return sources_table(columns, n_measured, frame.unit, names)
 
+    def search_residual(
+        self,
+        residual: ArrayLike | u.Quantity,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        error: ArrayLike | u.Quantity,
+        mask: ArrayLike | None = None,
+        n_sigma: float = 4.5,
+        min_information: float = 0.01,
+        min_distance: float = 0.17,
+        min_separation: float = 1.0,
+    ) -> QTable | None:
+        r"""Find stars in a residual image, beside those that were subtracted.
+
+        After a fit the residual is orthogonal to the derivatives of the stars that
+        were fitted: near them it varies less than its errors say, and a companion
+        looks insignificant. The score of a new star is that of the joint fit with
+        the (up to six) stars within 5/3 of the full width at half maximum,
+
+        .. math:: z = (P^T W r - C^T A^{-1} g) / \sqrt{P^T W P - C^T A^{-1} C}
+
+        with the residual r, the weights W = 1/error\ :sup:`2`, the PSF P at the new
+        place, A and g the normal matrix and gradient of those stars by flux, x and
+        y, and C the overlaps of their derivatives with P. It is normal with the
+        standard deviation 1 where no star is, however crowded the field.
+
+        Parameters
+        ----------
+        residual : (ny, nx) array_like or `~astropy.units.Quantity`
+            The image without sky and without the stars.
+        x, y : (n,) array_like
+            The stars that were subtracted, pixels.
+        error : (ny, nx) array_like or `~astropy.units.Quantity`
+            1-sigma errors of the pixels, in the unit of the residual.
+        mask : (ny, nx) array_like of bool, optional
+            `True` where a pixel is not to be used.
+        n_sigma : float, optional
+            The least score.
+        min_information : float, optional
+            The least part of the information on a new star's flux that the others
+            leave.
+        min_distance, min_separation : float, optional
+            The least distances from a known star, and from a new one that is more
+            significant, in full widths at half maximum.
+
+        Returns
+        -------
+        `~astropy.table.QTable` or `None`
+            `None`, with a `~psfphot.utils.NoDetectionsWarning`, if there are no
+            stars. Else a row for each, the most significant first: ``id``,
+            ``x_centroid``, ``y_centroid`` (pixels), ``flux`` (that of a star there
+            in the joint fit, unit of the residual), ``score``, ``information`` and
+            ``distance`` to the nearest known star (pixels; infinite beyond
+            reach).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument cannot be used; the message names it.
+
+        References
+        ----------
+        Rao, C. R. 1948, Proc. Cambridge Phil. Soc. 44, 50 (the score test).
+        """
+        frame = as_frame(residual, error=error, mask=mask)
+        if frame.error is None:
+            raise ValueError("error must be given, got None")
+        x, y = as_points(x, y)
+        psf = to_core(self.psf_model)
+        ny, nx = frame.data.shape
+        found = _core.search_score(
+            Residual(
+                data=frame.data,
+                error=frame.error,
+                mask=frame.mask,
+                psf=psf,
+                x=x,
+                y=y,
+                fwhm=self.fwhm or _core.psf_fwhm(psf, nx / 2, ny / 2),
+                n_threads=self.n_threads,
+            ),
+            n_sigma=check.positive(n_sigma, "n_sigma"),
+            min_q=check.not_negative(min_information, "min_information"),
+            min_distance=check.not_negative(min_distance, "min_distance"),
+            min_separation=check.not_negative(min_separation, "min_separation"),
+        )
+        names = {
+            "x": "x_centroid",
+            "y": "y_centroid",
+            "flux": "flux",
+            "z": "score",
+            "q": "information",
+            "distance": "distance",
+        }
+        columns = {new: found[name] for name, new in names.items()}
+        return sources_table(columns, 0, frame.unit, ("flux",))
+
     def maps(
         self,
         data: ArrayLike | u.Quantity,
@@ -310,9 +416,9 @@ class MatchedFilterFinder(StarFinderBase):
     def _prepare(self, data: Any, mask: Any, error: Any) -> tuple[Frame, MatchedFilter]:
         """Make what the core takes of an image and the finder's settings."""
         check.check_units(data=data, peak_max=self.peak_max)
-        frame, level = frame_and_level(
-            data, mask, self.error if error is None else error
-        )
+        if error is None and not has_own_error(data):
+            error = self.error
+        frame, level = frame_and_level(data, mask, error)
         peak_max = getattr(self.peak_max, "value", self.peak_max)
         settings = MatchedFilter(
             psf=to_core(self.psf_model),

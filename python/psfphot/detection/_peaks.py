@@ -120,7 +120,12 @@ def find_peaks(
     if centroid_func is not None and not callable(centroid_func):
         msg = "centroid_func must be a callable object"
         raise TypeError(msg)
-    frame = as_frame(data, error=error if centroid_func else None, mask=mask)
+    frame = as_frame(
+        data,
+        error=error if centroid_func else None,
+        mask=mask,
+        needs_error=centroid_func is not None,
+    )
     if frame.data.size == 0:
         msg = "data must not be empty"
         raise ValueError(msg)

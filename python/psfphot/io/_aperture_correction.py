@@ -27,6 +27,10 @@ _STDPSF_RADII = {
     ("HST/ACS", "WFC"): 5.0,
 }
 
+#: What all planes hold within one of these radii is 1 to this part in such files,
+#: and a whole stamp's flux is more: so they are known by whatever name.
+_RADII, _EXACT, _WHOLE = (5.0, 5.5), 5e-4, 1.005
+
 #: Names of the columns of a table of encircled energies.
 _RADIUS_NAMES = ("radius", "r", "radius_px", "radius_pix", "aperture_radius")
 _ENERGY_NAMES = ("encircled_energy", "ee", "eefraction", "ee_fraction", "fraction")
@@ -82,14 +86,37 @@ def normalisation_radius(model: Any) -> float | None:
     -------
     radius : float or `None`
         `None` where it is not known: for all but STDPSF files of HST's ACS/WFC
-        and WFC3.
+        and WFC3, and grids whose planes are as exactly normalised as theirs.
     """
     meta = model.meta
-    if "STDPSF" not in meta:
+    if "STDPSF" in meta:
+        # Those of two chips have the chip's number behind.
+        detector = str(meta.get("detector", "")).rstrip("12")
+        known = _STDPSF_RADII.get((str(meta.get("instrument", "")), detector))
+        if known is not None:
+            return known
+    return _measured_radius(model) if isinstance(model, GriddedPSFModel) else None
+
+
+def _measured_radius(model: GriddedPSFModel) -> float | None:
+    """Find the radius within which all planes of a grid hold a flux of 1."""
+    planes = np.asarray(model.data, dtype=float)
+    planes = planes[planes.any(axis=(1, 2))]
+    if not len(planes):
         return None
-    # Those of two chips have the chip's number behind.
-    detector = str(meta.get("detector", "")).rstrip("12")
-    return _STDPSF_RADII.get((str(meta.get("instrument", "")), detector))
+    ny, nx = planes.shape[1:]
+    over_y, over_x = (int(side) for side in model.oversampling)
+    y, x = (np.arange(n) - (n - 1) / 2 for n in (ny, nx))
+    distance = np.hypot(x / over_x, y[:, None] / over_y)
+    area = over_y * over_x
+    is_more = np.median(planes.sum(axis=(1, 2))) > _WHOLE * area
+    if not is_more:
+        return None
+    for radius in _RADII:
+        within = planes[:, distance <= radius].sum(axis=1) / area
+        if np.all(np.abs(within - 1) < _EXACT):
+            return radius
+    return None
 
 
 def find_aperture_correction(given: Any, model: Any) -> ApertureCorrection:

@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
+from psfphot._validate import finite_or_none
 from psfphot.io._fits import read_plane
 from psfphot.io._planes import refuse_plane, shape_problem
 
@@ -107,12 +108,12 @@ def find_pixel_area(
             return PixelArea(_PlaneArea(plane), "the AREA extension")
         refuse_plane(f"{owner.name}: the AREA extension", problem, asked=False)
         return None
-    is_number = isinstance(idcscale, int | float) and idcscale > 0
+    side = finite_or_none(idcscale)
     distorted = isinstance(wcs, WCS) and wcs.sip is not None
     hst = detector.telescope == "HST" and not detector.resampled
-    if is_number and distorted and hst and _is_counts(owner.unit):
-        said = f"the distortion of the WCS, relative to IDCSCALE {idcscale:g} arcsec"
-        return PixelArea(_DistortionArea(wcs, float(idcscale)), said)
+    if side is not None and side > 0 and distorted and hst and _is_counts(owner.unit):
+        said = f"the distortion of the WCS, relative to IDCSCALE {side:g} arcsec"
+        return PixelArea(_DistortionArea(wcs, side), said)
     return None
 
 

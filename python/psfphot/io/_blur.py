@@ -45,7 +45,8 @@ def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel | PolynomialPSF
         _gaussian_matrix(n, sigma * samples)
         for n, samples in zip((ny, nx), model.oversampling, strict=True)
     )
-    data = along_y @ np.asarray(model.data, dtype=float) @ along_x
+    with np.errstate(under="ignore"):
+        data = along_y @ np.asarray(model.data, dtype=float) @ along_x
     if isinstance(model, GriddedPSFModel):
         return GriddedPSFModel(NDData(data, meta=dict(model.meta)))
     if isinstance(model, PolynomialPSFModel):
@@ -62,6 +63,8 @@ def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel | PolynomialPSF
 def _gaussian_matrix(n: int, sigma: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Make the symmetric matrix that convolves n samples."""
     reach = np.arange(-int(8 * sigma) - 1, int(8 * sigma) + 2)
-    total = np.exp(-0.5 * (reach / sigma) ** 2).sum()
     offsets = np.subtract.outer(np.arange(n), np.arange(n))
-    return np.asarray(np.exp(-0.5 * (offsets / sigma) ** 2) / total)
+    # Far samples have no weight to a float.
+    with np.errstate(under="ignore"):
+        total = np.exp(-0.5 * (reach / sigma) ** 2).sum()
+        return np.asarray(np.exp(-0.5 * (offsets / sigma) ** 2) / total)

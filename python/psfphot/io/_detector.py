@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from psfphot._validate import finite_or_none
 from psfphot.psf._files.stdpsf import find_mosaic, read_stdpsf_grid
 
 if TYPE_CHECKING:
@@ -97,9 +96,8 @@ def find_detector(
         return value.strip().upper() if isinstance(value, str) else ""
 
     def number(key: str, default: float) -> float:
-        value = keyword(key)
-        usable = isinstance(value, int | float) and np.isfinite(value)
-        return float(value) if usable else default
+        value = finite_or_none(keyword(key))
+        return default if value is None else value
 
     found: list[tuple[float, float]] = []
     scales, sources = (1.0, 1.0), []

@@ -14,12 +14,13 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 
+from psfphot._files import check_memory, check_readable
 from psfphot._validate import as_float_array
 from psfphot.io._errors import FileFormatError
-from psfphot.psf._files.grid_file import each_hdu
+from psfphot.psf._files.grid_file import each_hdu, hdu_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -54,12 +55,7 @@ def as_path(path: str | os.PathLike[str]) -> Path:
 @contextmanager
 def open_fits(path: Path) -> Iterator[fits.HDUList]:
     """Open a FITS file, compressed or not, to be read, with one-line errors."""
-    if path.is_dir():
-        msg = f"{path}: is a directory; give a FITS file"
-        raise IsADirectoryError(msg)
-    if not path.exists():
-        msg = f"{path}: there is no such file"
-        raise FileNotFoundError(msg)
+    check_readable(path, "a FITS file")
     with path.open("rb") as file:
         try:
             with warnings.catch_warnings():
@@ -77,6 +73,33 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
         except VerifyError as exc:  # of a card that is parsed only when needed
             msg = f"{path}: a header is broken: {' '.join(str(exc).split())}"
             raise FileFormatError(msg) from exc
+
+
+def keyword_value(headers: Iterable[fits.Header], key: str, name: str) -> Any:
+    """Look a keyword up in one header after another; `None` without.
+
+    Parameters
+    ----------
+    headers : iterable of `~astropy.io.fits.Header`
+        Where to look.
+    key : str
+        The keyword.
+    name : str
+        The file, for messages.
+
+    Raises
+    ------
+    FileFormatError
+        If it is there, and its value cannot be read.
+    """
+    for header in headers:
+        if key in header:
+            try:
+                return header[key]
+            except VerifyError as exc:  # astropy parses a card when it is asked for
+                msg = f"{name}: the value of the keyword {key} cannot be read"
+                raise FileFormatError(msg) from exc
+    return None
 
 
 def split_extension(text: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -254,6 +277,10 @@ def read_pixels(hdu: Any, name: str, plane: tuple[int, ...] = ()) -> NDArray[Any
 
 def read_array(hdu: Any, name: str) -> NDArray[Any]:
     """Return all data of an extension, whatever their dimensions."""
+    try:
+        check_memory(hdu_bytes(hdu), name)
+    except ValueError as exc:
+        raise FileFormatError(str(exc)) from exc
     try:
         return np.asarray(hdu.data)
     except Exception as exc:  # (those of decompression have many types)

@@ -10,6 +10,7 @@ from astropy.io import fits
 
 from psfphot.io._detector import Detector
 from psfphot.io._errors import FileFormatError
+from psfphot.io._fits import keyword_value
 
 if TYPE_CHECKING:
     from astropy import units as u
@@ -102,7 +103,7 @@ class FitsImage:
 
     def keyword(self, name: str) -> Any:
         """Look a keyword up, first in the extension's header; `None` without."""
-        return self.header.get(name, self.primary.get(name))
+        return keyword_value((self.header, self.primary), name, self.name)
 
 
 def joined_masks(bad: dict[str, NDArray[np.bool_]], name: str) -> NDArray[np.bool_]:

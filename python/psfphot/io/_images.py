@@ -17,6 +17,7 @@ from psfphot.io._fits import (
     as_path,
     choose_image,
     extension_label,
+    keyword_value,
     open_fits,
     parse_unit,
     read_plane,
@@ -146,7 +147,7 @@ def read_image(
         refuse_time_series(hdus, hdu, plane, name)
         data = read_plane(hdu, name, plane)
         header, primary = hdu.header.copy(), hdus[0].header.copy()
-        unit = _unit(header.get("BUNIT"), name)
+        unit = _unit(keyword_value((header,), "BUNIT", name), name)
         owner = Owner(hdus, hdu, path, name, data.shape, unit, plane)
         weights = find_weight(owner, weight)
         errors = find_error(owner, error) if _is_none(weight) else None
@@ -158,11 +159,12 @@ def read_image(
             and Plane(no_weight(weights.pixels), f"no weight in {weights.source}"),
             None if weights else find_unexposed(owner),
         ]
-        coordinates = find_coordinates(header, hdus, name)
+        # A copy: astropy makes text of what it cannot read there, and says nothing.
+        coordinates = find_coordinates(header.copy(), hdus, name)
         tables = lookup_tables(header, hdus)
 
         def keyword(key: str) -> Any:
-            return header.get(key, primary.get(key))
+            return keyword_value((header, primary), key, name)
 
         detector = find_detector(keyword, coordinates.cutout)
         area = find_pixel_area(owner, detector, coordinates.wcs, keyword("IDCSCALE"))
@@ -219,7 +221,8 @@ def read_detector(path: str | os.PathLike[str], ext: str | None = None) -> Detec
         with open_fits(as_path(path)) as hdus:
             hdu, _ = choose_image(hdus, ext, as_path(path))
             header, primary = hdu.header, hdus[0].header
-            return find_detector(lambda key: header.get(key, primary.get(key)))
+            headers = header, primary
+            return find_detector(lambda key: keyword_value(headers, key, str(path)))
     except (OSError, FileFormatError):
         return Detector()
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._validate import finite_or_none
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -63,11 +65,12 @@ def find_saturation(
     """
     found = _first(keyword, _SATURATION)
     if found is not None:
-        with np.errstate(invalid="ignore"):
+        # A level beyond the range of the image's floats is infinite.
+        with np.errstate(invalid="ignore", over="ignore"):
             beyond = np.count_nonzero(data > _CREDIBLE * found.value)
         return found if beyond <= _BROKEN else None
     found = _first(keyword, ("DATAMAX",))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         exceeded = found is not None and bool(
             np.any(data > found.value * (1 + 1e-6))  # (DATAMAX is a rounded number)
         )
@@ -88,12 +91,9 @@ def find_read_noise(keyword: Callable[[str], Any]) -> HeaderValue | None:
 
 def _first(keyword: Callable[[str], Any], keys: Sequence[str]) -> HeaderValue | None:
     for key in keys:
-        value = keyword(key)
-        # (a bool is an int)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            number = float(value)
-            if np.isfinite(number) and number > 0:
-                return HeaderValue(number, key.removeprefix("HIERARCH "))
+        number = finite_or_none(keyword(key))
+        if number is not None and number > 0:
+            return HeaderValue(number, key.removeprefix("HIERARCH "))
     return None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
+from psfphot._validate import finite_or_none
 from psfphot.io._area import COUNTS
 from psfphot.io._coordinates import pixel_area
 
@@ -114,7 +115,11 @@ def _unknown(why: str) -> ZeroPoint:
 
 def _ab(jansky: Any, source: str) -> ZeroPoint:
     # 3631 Jy, as astropy has it: -2.5 log10(f / (erg/s/cm2/Hz)) - 48.6.
-    return ZeroPoint(float(u.Quantity(jansky, u.Jy).to_value(u.ABmag)), "AB", source)
+    with np.errstate(all="ignore"):
+        value = float(u.Quantity(jansky, u.Jy).to_value(u.ABmag))
+    if not np.isfinite(value):
+        return _unknown(f"{source} give no finite magnitude")
+    return ZeroPoint(value, "AB", source)
 
 
 def _of_flux_density(own: u.UnitBase) -> ZeroPoint | None:
@@ -158,11 +163,13 @@ def _of_counts(image: FitsImage, own: u.UnitBase) -> ZeroPoint | None:
     scale = rate or total
     if seconds is None or scale is None:
         return None
-    jansky = u.Quantity(flam, "erg s-1 cm-2 AA-1").to(
-        u.Jy, u.spectral_density(pivot * u.AA)
-    )
     source = "PHOTFLAM and PHOTPLAM" + ("" if rate else f", EXPTIME {seconds:g} s")
-    return _ab(jansky * scale / seconds, source)
+    # What a header gives may be beyond the range of floats.
+    with np.errstate(all="ignore"):
+        jansky = u.Quantity(flam, "erg s-1 cm-2 AA-1").to(
+            u.Jy, u.spectral_density(pivot * u.AA)
+        )
+        return _ab(jansky * scale / seconds, source)
 
 
 def _of_rates(image: FitsImage, own: u.UnitBase) -> ZeroPoint | None:
@@ -184,6 +191,5 @@ def _scale(unit: u.UnitBase, wanted: Sequence[u.UnitBase]) -> float | None:
 
 
 def _positive(value: Any) -> float | None:
-    if isinstance(value, int | float) and np.isfinite(value) and value > 0:
-        return float(value)
-    return None
+    number = finite_or_none(value)
+    return number if number is not None and number > 0 else None

@@ -50,11 +50,21 @@ def find_core(image: NDArray[Any]) -> tuple[float, float] | None:
         on the image.
     """
     image = np.asarray(image, dtype=np.float64)
-    ny, nx = image.shape
     y, x = (float(i) for i in np.unravel_index(image.argmax(), image.shape))
     area = np.count_nonzero(image > image.max() / 2)
     fwhm = 2 * float(np.sqrt(area / np.pi))
     sigma = max(fwhm / _FWHM_PER_SIGMA, _NARROWEST)
+    # Far from the core the window is 0 to a float.
+    with np.errstate(under="ignore"):
+        return _windowed_core(image, (x, y), sigma)
+
+
+def _windowed_core(
+    image: NDArray[np.float64], start: tuple[float, float], sigma: float
+) -> tuple[float, float] | None:
+    """Move a Gaussian window of width ``sigma`` to the centroid under it."""
+    ny, nx = image.shape
+    x, y = start
     rows, columns = np.arange(ny), np.arange(nx)
     for _ in range(_ITERATIONS):
         along_y = np.exp(-0.5 * ((rows - y) / sigma) ** 2)

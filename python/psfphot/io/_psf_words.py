@@ -41,6 +41,10 @@ _FORMULAS: dict[str, tuple[Callable[..., tuple[Any, str]], str, int]] = {
     "airy": (_make_airy, "airy:FWHM", 1),
 }
 
+#: The narrowest and the widest star, FWHM in pixels: light narrower than a tenth
+#: of a pixel tells no position within it, and no star that can be found is wider.
+_WIDTHS = (0.1, 100.0)
+
 #: Words that stand alone: the width is measured on the image.
 MEASURED = ("gaussian", "moffat")
 
@@ -56,7 +60,8 @@ def as_formula(spec: str) -> tuple[Any, str] | None:
     Raises
     ------
     ValueError
-        If the numbers are none, not positive or too many.
+        If the numbers are none, not positive or too many, or the width is above 100
+        pixels.
     """
     kind, colon, text = spec.partition(":")
     if kind.lower() not in _FORMULAS:
@@ -71,6 +76,12 @@ def as_formula(spec: str) -> tuple[Any, str] | None:
     usable = all(math.isfinite(number) and number > 0 for number in numbers)
     if not numbers or len(numbers) > most or not usable:
         msg = f"{form} needs a width in pixels above 0, got {text!r}"
+        raise ValueError(msg)
+    if not _WIDTHS[0] <= numbers[0] <= _WIDTHS[1]:
+        msg = (
+            f"{form} needs a width from {_WIDTHS[0]:g} to {_WIDTHS[1]:g} pixels, "
+            f"got {text!r}"
+        )
         raise ValueError(msg)
     model, description = make(*numbers)
     said = f"{description} of FWHM {numbers[0]:g} px before the pixels integrate it"

@@ -37,6 +37,7 @@ from psfphot.io._psf_words import MEASURED, as_formula
 from psfphot.psf import GriddedPSFModel, ImagePSF, PolynomialPSFModel
 from psfphot.psf._files.grid_file import whole_oversampling
 from psfphot.psf._files.psfex import psfex_tables
+from psfphot.psf._models.sampled import MAX_OVERSAMPLING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -354,9 +355,9 @@ def _grid(found: _Grid, grid_order: str, detector_id: int | None) -> tuple[Any, 
         raise FileFormatError(msg) from exc
     n_psfs, samples = len(model.data), int(np.max(model.oversampling))
     description = f"grid of {n_psfs} ePSFs, {samples}x oversampled"
-    if "STDPSF" in model.meta:
+    radius = normalisation_radius(model)
+    if "STDPSF" in model.meta or radius is not None:
         description += ", used as it is"
-        radius = normalisation_radius(model)
         if radius is not None:
             description += f", of flux 1 within {radius:g} px"
     else:
@@ -423,13 +424,23 @@ def _image_psf(
 
 
 def _oversampling(name: str, header: fits.Header) -> int:
+    wrong = []
     for key in _OVERSAMPLING_KEYS:
         try:
-            samples = whole_oversampling(header.get(key))
+            value = header.get(key)
         except VerifyError:  # astropy parses a card when it is asked for
-            continue
+            value = "what cannot be read"
+        samples = whole_oversampling(value)
         if samples is not None:
             return samples
+        if value is not None:
+            wrong.append(f"{key} is {value!r}")
+    if wrong:
+        msg = (
+            f"{name}: the oversampling must be a positive integer up to "
+            f"{MAX_OVERSAMPLING}, but {', '.join(wrong)}; give --oversampling N"
+        )
+        raise FileFormatError(msg)
     keys = ", ".join(_OVERSAMPLING_KEYS)
     msg = (
         f"{name}: the header does not say how much the PSF is oversampled "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
+from psfphot._files import check_readable
 from psfphot._validate import as_float_array
 from psfphot.io._detector import find_detector
 from psfphot.io._errors import FileFormatError, MissingPackageError
@@ -57,9 +58,7 @@ def read_roman(path: Path, dq_bits: str | None = None) -> FitsImage:
     MissingPackageError
         If asdf and gwcs are not installed.
     """
-    if path.is_dir() or not path.exists():
-        msg = f"{path}: there is no such file"
-        raise FileNotFoundError(msg)
+    check_readable(path, "an ASDF file")
     if not has_gwcs():
         msg = f"{path}: ASDF needs asdf, asdf-astropy and gwcs: {INSTALL}"
         raise MissingPackageError(msg)

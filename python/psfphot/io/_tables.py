@@ -9,9 +9,11 @@ import numpy as np
 from astropy.io.registry import IORegistryError
 from astropy.table import Column, QTable
 
+from psfphot._files import check_memory, check_readable
 from psfphot.io._catalogs import require_parquet
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import as_path, open_fits
+from psfphot.psf._files.grid_file import hdu_bytes
 
 if TYPE_CHECKING:
     import os
@@ -59,12 +61,7 @@ def read_sources(path: str | os.PathLike[str]) -> QTable:
         If it is Parquet and pyarrow or pandas is not installed.
     """
     path = as_path(path)
-    if path.is_dir():
-        msg = f"{path}: is a directory; give a catalogue"
-        raise IsADirectoryError(msg)
-    if not path.exists():
-        msg = f"{path}: there is no such file"
-        raise FileNotFoundError(msg)
+    check_readable(path, "a catalogue")
     if path.suffix.lower() == ".parquet":
         require_parquet(path, reading=True)
     try:
@@ -112,6 +109,8 @@ def _first_line(path: Path) -> str:
 
 def _hdu_of(path: Path) -> dict[str, Any]:
     with open_fits(path) as hdus:
+        for hdu in hdus:
+            check_memory(hdu_bytes(hdu), str(path))
         return {"hdu": _LDAC} if _LDAC in hdus else {}
 
 

@@ -9,7 +9,13 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, UnitSphericalRepresentation
 
 from psfphot import _core
-from psfphot._validate import as_n_threads, as_points, as_positive, split_mask
+from psfphot._validate import (
+    as_n_threads,
+    as_pixels,
+    as_points,
+    as_positive,
+    split_mask,
+)
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -105,9 +111,7 @@ def _pixels(catalog: Any, name: str) -> NDArray[np.float64]:
                 f"got {catalog.colnames}"
             )
             raise ValueError(msg)
-        catalog = tuple(
-            pixel_values(catalog[each], f"{name} {each}") for each in (x, y)
-        )
+        catalog = tuple(as_pixels(catalog[each], f"{name} {each}") for each in (x, y))
     if not isinstance(catalog, tuple | list) or len(catalog) != 2:  # noqa: PLR2004
         msg = (
             f"{name} must be a pair (x, y) of arrays, a Table or a SkyCoord, "
@@ -117,23 +121,15 @@ def _pixels(catalog: Any, name: str) -> NDArray[np.float64]:
     return np.column_stack(as_points(*catalog))
 
 
-def pixel_values(column: Any, name: str) -> Any:
-    """Take values in pixels off a column; masked ones become NaN."""
-    values, mask = split_mask(column)
-    unit = getattr(values, "unit", None)
-    if unit is not None and unit not in (u.pix, u.dimensionless_unscaled):
-        raise ValueError(f"{name} must be in pixels, got the unit {unit}")
-    values = np.asarray(getattr(values, "value", values))
-    return values if mask is None else np.where(mask, np.nan, values)
-
-
 def _directions(coordinates: SkyCoord) -> NDArray[np.float64]:
     """Make an (N, 3) array of unit vectors."""
     if coordinates.ndim > 1:
         msg = f"sky coordinates must be scalar or 1D, got {coordinates.ndim} dimensions"
         raise ValueError(msg)
     sphere = coordinates.represent_as(UnitSphericalRepresentation)
-    xyz = sphere.to_cartesian().xyz.value
+    xyz, mask = split_mask(sphere.to_cartesian().xyz.value)
+    if mask is not None:
+        xyz = np.where(mask, np.nan, xyz)
     return np.ascontiguousarray(np.reshape(xyz, (3, -1)).T, dtype=np.float64)
 
 

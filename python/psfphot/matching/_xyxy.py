@@ -9,8 +9,7 @@ from astropy.table import Table
 
 from psfphot import _core
 from psfphot._repr import make_repr
-from psfphot._validate import as_finite, as_points, as_positive
-from psfphot.matching._positions import pixel_values
+from psfphot._validate import as_finite, as_pixels, as_points, as_positive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -199,7 +198,7 @@ def _points(catalog: Any, name: str) -> Points:
         raise KeyError(f"{name} must have the columns TPx and TPy, got no {missing}")
     if len(catalog) == 0:
         raise ValueError(f"{name} must contain at least one source")
-    x, y = (pixel_values(catalog[each], f"{name} {each}") for each in ("TPx", "TPy"))
+    x, y = (as_pixels(catalog[each], f"{name} {each}") for each in ("TPx", "TPy"))
     return np.column_stack(as_points(x, y))
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable, vstack
 
+from psfphot.pipeline._cuts import flag_low
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._pixels import nearest_pixels
-from psfphot.pipeline._saturated_stars import SaturatedStars, fit_saturated_stars
+from psfphot.pipeline._saturated_stars import (
+    SaturatedStars,
+    fit_saturated_stars,
+    is_fitted,
+)
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -23,6 +29,8 @@ def measure_saturated(
     exposure: Exposure, saturation: Saturation, no_data: NDArray[np.bool_]
 ) -> SaturatedStars | None:
     """Measure the saturated stars of an exposure; `None` where there are none.
+
+    Those that could not be fitted are dropped, or flagged where all are to be kept.
 
     Parameters
     ----------
@@ -45,7 +53,16 @@ def measure_saturated(
         mask=no_data,
         n_threads=exposure.settings.n_threads,
     )
-    return found if len(found.table) else None
+    known = is_fitted(found.table) if len(found.table) else np.zeros(0, dtype=bool)
+    if known.all():
+        return found if len(known) else None
+    if exposure.settings.keep_all:
+        flag_low(found.table, ~known)
+        return found
+    # Cosmic rays and defects that are full, and stars without wings in sight.
+    return replace(
+        found, table=found.table[known], n_dropped=int(np.count_nonzero(~known))
+    )
 
 
 def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
@@ -63,7 +80,7 @@ def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
     table : `~astropy.table.QTable`
         All rows; ids and groups go on.
     """
-    if saturated is None:
+    if saturated is None or not len(saturated.table):
         return table
     x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
     row, column, known = nearest_pixels(x, y, saturated.is_near.shape)
@@ -74,6 +91,11 @@ def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
         if name in table.colnames:
             first = int(np.max(table[name], initial=0)) + 1
             rows[name] = np.arange(first, first + len(rows))
-    if "group_size" in table.colnames:
-        rows["group_size"] = 1
+    for name in ("group_size", "iter_detected"):
+        if name in table.colnames:
+            rows[name] = 1
+    # What is not measured of them is NaN, not masked.
+    for name in set(table.colnames) - set(rows.colnames):
+        is_count = np.asarray(table[name]).dtype.kind in "iu"
+        rows[name] = 0 if is_count else np.nan
     return vstack([table, rows], metadata_conflicts="silent")

@@ -17,6 +17,7 @@ from psfphot.psf import SourceGrouper
 if TYPE_CHECKING:
     from psfphot.io import ZeroPoint
     from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._settings import ResolvedSettings
 
 #: Columns in the image's unit.
 _FLUXES = ("local_bkg", "flux_init", "flux_fit", "flux_err")
@@ -46,6 +47,7 @@ def make_catalog(
         A new table. RA and Dec are there where the image has a WCS.
     """
     catalog, image, sky = QTable(table, copy=False), exposure.image, exposure.sky
+    _put_history(catalog, exposure.settings)
     settings, positions = exposure.settings, start.meta.get("positions")
     if image.unit is not None:
         for name in _FLUXES:
@@ -80,6 +82,17 @@ def make_catalog(
     if zero_point.value is not None:
         add_magnitudes(catalog, zero_point)
     return catalog
+
+
+def _put_history(catalog: QTable, settings: ResolvedSettings) -> None:
+    """Give the columns of the rounds their places, or leave them out."""
+    if "iter_detected" in catalog.colnames:
+        detected = catalog["iter_detected"]
+        catalog.remove_column("iter_detected")
+        after = catalog.colnames.index("group_size") + 1
+        catalog.add_column(detected, name="iter_detected", index=after)
+    if "n_merged" in catalog.colnames and not settings.extra_columns:
+        catalog.remove_column("n_merged")
 
 
 def _grouper(separation: float | None) -> str | None:

@@ -12,8 +12,6 @@ from psfphot.pipeline._noise import pixel_errors
 from psfphot.utils import NoDetectionsWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from astropy.table import QTable
     from numpy.typing import NDArray
 
@@ -82,10 +80,13 @@ def find_stars(
     threshold = settings.threshold if threshold is None else threshold
     data = exposure.subtract_sky() if data is None else data
     error = pixel_errors(exposure) if error is None else error
-    find = _FINDERS[settings.finder]
+    finder = make_finder(exposure, threshold)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoDetectionsWarning)
-        stars = find(exposure, data, error, threshold)
+        if isinstance(finder, MatchedFilterFinder):
+            stars = finder(data, mask=exposure.mask, error=error)
+        else:
+            stars = finder(np.where(exposure.mask, 0, data), mask=exposure.mask)
     if stars is None or len(stars) == 0:
         raise NoStarsError.above(threshold, exposure)
     return stars
@@ -138,6 +139,30 @@ def excess_noise(exposure: Exposure, data: NDArray[Any], error: NDArray[Any]) ->
     return factor if factor > _CORRELATED else 1.0
 
 
+def make_finder(
+    exposure: Exposure, threshold: float
+) -> MatchedFilterFinder | DAOStarFinder | IRAFStarFinder:
+    """Make the finder of the settings.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its settings; photutils' finders take the sky's noise.
+    threshold : float
+        Of the matched filter, the PSF itself, the S/N of a star; of photutils'
+        finders sigma of a pixel.
+    """
+    if exposure.settings.finder == "matched":
+        return _matched_finder(exposure, threshold)
+    kind = DAOStarFinder if exposure.settings.finder == "dao" else IRAFStarFinder
+    return kind(
+        threshold * np.asarray(exposure.sky.rms, dtype=float),
+        exposure.settings.fwhm,
+        min_separation=exposure.settings.min_separation,
+        n_threads=exposure.settings.n_threads,
+    )
+
+
 def _matched_finder(exposure: Exposure, threshold: float) -> MatchedFilterFinder:
     settings = exposure.settings
     return MatchedFilterFinder(
@@ -147,37 +172,3 @@ def _matched_finder(exposure: Exposure, threshold: float) -> MatchedFilterFinder
         min_separation=settings.min_separation,
         n_threads=settings.n_threads,
     )
-
-
-def _matched(
-    exposure: Exposure, data: NDArray[Any], error: NDArray[Any], threshold: float
-) -> QTable | None:
-    """Filter with the PSF itself: the threshold is the S/N of a star."""
-    finder = _matched_finder(exposure, threshold)
-    return finder(data, mask=exposure.mask, error=error)
-
-
-def _by_kernel(
-    exposure: Exposure, data: NDArray[Any], threshold: float, finder: Any
-) -> QTable | None:
-    """Search by a finder of photutils', whose threshold is that of a pixel."""
-    settings = exposure.settings
-    noise = threshold * np.asarray(exposure.sky.rms, dtype=float)
-    found = finder(
-        noise,
-        settings.fwhm,
-        min_separation=settings.min_separation,
-        n_threads=settings.n_threads,
-    )
-    return found(np.where(exposure.mask, 0, data), mask=exposure.mask)
-
-
-_FINDERS: dict[str, Callable[..., QTable | None]] = {
-    "matched": _matched,
-    "dao": lambda exposure, data, _, threshold: _by_kernel(
-        exposure, data, threshold, DAOStarFinder
-    ),
-    "iraf": lambda exposure, data, _, threshold: _by_kernel(
-        exposure, data, threshold, IRAFStarFinder
-    ),
-}

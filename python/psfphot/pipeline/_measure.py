@@ -12,7 +12,7 @@ from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._noise import pixel_errors
-from psfphot.pipeline._passes import find_and_fit
+from psfphot.pipeline._passes import find_and_fit, with_neighbours
 from psfphot.pipeline._psf_check import check_psf
 from psfphot.pipeline._run import PhotometryRun
 from psfphot.pipeline._starts import SourceList, start_from_catalog
@@ -117,14 +117,18 @@ def measure_exposure(
     with clock.step("saturated"):
         saturated = measure_saturated(exposure, saturation, no_data)
     data = exposure.subtract_sky()
-    light = None
     if saturated is not None:
         # In single precision where the image is.
-        light = saturated.model.astype(data.dtype, copy=False)
-        data -= light
-    passes = find_and_fit(exposure, data, clock, known=light, progress_bar=progress_bar)
+        data -= saturated.model.astype(data.dtype, copy=False)
+    passes = find_and_fit(
+        exposure, data, clock, saturated=saturated, progress_bar=progress_bar
+    )
+    if saturated is not None and saturated.n_dropped:
+        passes.dropped["saturated, without a flux"] = saturated.n_dropped
     table = with_saturated(passes.table, saturated)
     catalog = make_catalog(table, exposure, passes.start, zero_point)
+    if passes.history is not None:
+        catalog.meta |= passes.history.summary()
     with clock.step("check"):
         psf_check = check_psf(exposure, passes.mismatch)
     return PhotometryRun(
@@ -134,6 +138,7 @@ def measure_exposure(
         zero_point,
         group_separation=passes.start.meta["group_separation"],
         clock=clock,
+        history=passes.history,
         passes=passes,
         saturated=saturated,
         psf_check=psf_check,
@@ -154,8 +159,14 @@ def _measure_known(
         group_stars(start, exposure)
     with clock.step("fit"):
         exposure.error = pixel_errors(exposure)
-        table, photometry = fit_stars(exposure, start, progress_bar=progress_bar)
+        data = exposure.subtract_sky()
+        table, photometry = fit_stars(
+            exposure, start, data=data, progress_bar=progress_bar
+        )
+    table, history = with_neighbours(exposure, data, table, photometry, clock)
     catalog = make_catalog(table, exposure, start, zero_point)
+    if history is not None:
+        catalog.meta |= history.summary()
     return PhotometryRun(
         exposure,
         catalog,
@@ -165,4 +176,5 @@ def _measure_known(
         n_off_image=start.meta["n_off"],
         group_separation=start.meta["group_separation"],
         clock=clock,
+        history=history,
     )

@@ -40,6 +40,24 @@ def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
     return np.sqrt(rms**2 + np.maximum(light, 0) / gain)
 
 
+def search_noise(exposure: Exposure, light: NDArray[Any], mismatch: float) -> Any:
+    """Tell the 1-sigma errors of the pixels of an image whose stars were subtracted.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image; its errors are set.
+    light : 2D array
+        What was subtracted; one value for all pixels will do.
+    mismatch : float
+        By what part of its value that may be wrong: of the brightest of each pixel
+        and the eight around it.
+    """
+    ring = highest_neighbour(light) if light.size > 1 else light
+    error: Any = exposure.error
+    return np.hypot(error, mismatch * ring)
+
+
 def highest_neighbour(image: NDArray[Any]) -> NDArray[Any]:
     """Tell the largest of each pixel and the eight around it."""
     for axis in (0, 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,13 @@ from psfphot.pipeline._detection import (
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._light import LightImages
-from psfphot.pipeline._noise import highest_neighbour, pixel_errors
+from psfphot.pipeline._noise import pixel_errors, search_noise
+from psfphot.pipeline._rounds import (
+    HISTORY,
+    Surroundings,
+    add_extra_columns,
+    iterate,
+)
 from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._trails import Trails, find_trails, flag_on_trails, mask_trails
 from psfphot.psf import PSF_FLAGS
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._clock import Clock
     from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._rounds import History
+    from psfphot.pipeline._saturated_stars import SaturatedStars
     from psfphot.psf import PSFPhotometry
 
 #: S/N of the stars of the first pass.
@@ -42,6 +50,12 @@ _BRIGHT = 30.0
 #: What is measured is this part of the bright stars' median qfit. With a fixed 2 %
 #: on a frame of elongated stars their residuals become partners of the stars.
 _LEAST_MISMATCH, _PART_OF_QFIT, _BRIGHTER = 0.02, 0.7, 60
+
+
+#: After so many fits without what is no star, only rows are dropped that no star
+#: can be; they become fewer each time.
+_REPEATS, _MOST_REPEATS = 3, 10
+_NEVER_KEPT = ("flux not positive", "off the image")
 
 
 @dataclass(eq=False)
@@ -67,6 +81,8 @@ class Passes:
         How many rows were dropped by which rule, the first that applied.
     trails : `Trails` or `None`
         The trails that were masked; `None` without.
+    history : `History` or `None`
+        What the rounds after these passes have come to; `None` without any.
     """
 
     table: QTable
@@ -77,6 +93,7 @@ class Passes:
     excess_noise: float = 1.0
     dropped: dict[str, int] = field(default_factory=dict)
     trails: Trails | None = None
+    history: History | None = None
 
 
 def find_and_fit(
@@ -84,10 +101,10 @@ def find_and_fit(
     data: NDArray[Any],
     clock: Clock,
     *,
-    known: NDArray[Any] | None = None,
+    saturated: SaturatedStars | None = None,
     progress_bar: bool = False,
 ) -> Passes:
-    """Find stars in two passes and fit them.
+    """Find stars in two passes and fit them, and look again in what is left.
 
     Trails that cut into detections are masked in either pass, and their light is
     taken off the stars that they cross.
@@ -95,7 +112,8 @@ def find_and_fit(
     The stars above 30 sigma are found, fitted and subtracted; then all others are
     searched for in what is left, whose noise holds the photons of the bright ones
     and the PSF's mismatch. All are fitted together; rows that are no stars are
-    dropped, and what is left is fitted again.
+    dropped, and what is left is fitted again. Then, in so many rounds as the settings
+    want, what shows in the residual is fitted with the others, see `iterate`.
 
     Parameters
     ----------
@@ -104,9 +122,9 @@ def find_and_fit(
     data : 2D array
         The image without its sky and without the saturated stars.
     clock : `Clock`
-        Keeps the time of the steps "find", "group" and "fit".
-    known : 2D array, optional
-        The light of the saturated stars, which is noise for all others.
+        Keeps the time of the steps "find", "group", "fit" and "rounds".
+    saturated : `SaturatedStars`, optional
+        The saturated stars, whose light is noise for all others.
     progress_bar : bool, optional
         Whether to show a progress bar.
 
@@ -119,13 +137,44 @@ def find_and_fit(
     NoStarsError
         If there are none.
     """
+    # One value, without known stars.
+    known = np.zeros((1, 1), data.dtype)
+    if saturated is not None:
+        known = saturated.model.astype(data.dtype, copy=False)
+    passes = _two_passes(exposure, data, known, clock, progress_bar=progress_bar)
+    trails, closed = passes.trails, exposure.mask
+    if trails is not None:
+        data, known = data - trails.light, known + trails.light
+        closed = closed | trails.pixels
+    if saturated is not None:
+        closed = closed | saturated.is_near
+    if exposure.settings.rounds(are_given=False) > 1:
+        around = Surroundings(known, closed, passes.mismatch)
+        passes = _iterated(
+            exposure, data, passes, around, clock, progress_bar=progress_bar
+        )
+    if exposure.settings.extra_columns:
+        add_extra_columns(
+            passes.table, exposure, data, passes.photometry, passes.mismatch
+        )
+    flag_on_trails(passes.table, trails)
+    return passes
+
+
+def _two_passes(
+    exposure: Exposure,
+    data: NDArray[Any],
+    known: NDArray[Any],
+    clock: Clock,
+    *,
+    progress_bar: bool,
+) -> Passes:
+    """Find the bright stars, then all others in what they leave; ``known`` is light."""
     exposure.error = pixel_errors(exposure)
     first, trails = _bright_pass(exposure, data, clock)
     mismatch = _LEAST_MISMATCH if first is None else first.mismatch
     found = [] if first is None else [first.start]
-    # One value, without known stars.
-    light = np.zeros((1, 1), data.dtype) if known is None else known
-    light = light if trails is None else light + trails.light
+    light = known if trails is None else known + trails.light
     light = light if first is None else light + first.light
     is_sharp = is_close = np.zeros(0, dtype=bool)
     excess = 1.0
@@ -133,8 +182,7 @@ def find_and_fit(
         exposure.error = pixel_errors(exposure, np.broadcast_to(light, data.shape))
         rest = data if trails is None else data - trails.light
         rest = rest if first is None else rest - first.light
-        ring = highest_neighbour(light) if light.size > 1 else light
-        noise = np.hypot(exposure.error, mismatch * ring)
+        noise = search_noise(exposure, light, mismatch)
         threshold = exposure.settings.threshold
         # Above that the bright stars themselves are still there, and noise.
         if threshold < _BRIGHT:
@@ -161,10 +209,73 @@ def find_and_fit(
     passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
     passes.dropped["too close to a bright star"] = int(np.count_nonzero(is_close))
-    passes = _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
     passes.trails = trails
-    flag_on_trails(passes.table, trails)
-    return passes
+    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+
+
+def _iterated(
+    exposure: Exposure,
+    data: NDArray[Any],
+    passes: Passes,
+    around: Surroundings,
+    clock: Clock,
+    *,
+    progress_bar: bool,
+) -> Passes:
+    """Look for more stars in what the passes have left, and drop what is none."""
+    with clock.step("rounds"):
+        again = iterate(exposure, data, passes.photometry, around)
+    if again is None:
+        raise NoStarsError.above(exposure.settings.threshold, exposure)
+    passes.table, passes.history = again
+    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+
+
+def with_neighbours(
+    exposure: Exposure,
+    data: NDArray[Any],
+    table: QTable,
+    photometry: PSFPhotometry,
+    clock: Clock,
+) -> tuple[QTable, History | None]:
+    """Fit the sources of a catalogue with the stars that show in what they leave.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky; its errors are set.
+    data : 2D array
+        The image without its sky.
+    table : `~astropy.table.QTable`
+        The fits' table.
+    photometry : `~psfphot.psf.PSFPhotometry`
+        What fitted them; afterwards it has fitted them with their neighbours.
+    clock : `Clock`
+        Keeps the time of the step "rounds".
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        The same sources, with the same columns of the user's.
+    history : `History` or `None`
+        `None` where the settings want one round.
+    """
+    settings, mismatch = exposure.settings, _mismatch(table)
+    fitted, history = table, None
+    if settings.rounds(are_given=True) > 1:
+        nothing = np.zeros((1, 1), data.dtype)
+        around = Surroundings(nothing, exposure.mask, mismatch)
+        with clock.step("rounds"):
+            again = iterate(exposure, data, photometry, around, are_given=True)
+        if again is not None:
+            fitted, history = again
+            fitted.remove_column("iter_detected")
+    if settings.extra_columns:
+        add_extra_columns(fitted, exposure, data, photometry, mismatch)
+    for name in fitted.colnames:
+        # The ids of neighbours are larger than all others.
+        table[name] = fitted[name][: len(table)]
+    return table, history
 
 
 def _find(
@@ -275,8 +386,12 @@ def _without_no_stars(
 ) -> Passes:
     """Drop what is no star and fit the rest again; or flag it."""
     area = noise_area(exposure.psf)
-    for _ in range(3):
-        against = find_no_stars(passes.table, exposure, area)
+    for repeat in range(_MOST_REPEATS):
+        against = find_no_stars(
+            passes.table, exposure, area, are_tested=passes.history is not None
+        )
+        if repeat >= _REPEATS:
+            against = {rule: against[rule] for rule in _NEVER_KEPT}
         bad = np.any(list(against.values()), axis=0)
         if exposure.settings.keep_all:
             flag_low(passes.table, bad)
@@ -298,9 +413,10 @@ def _without_no_stars(
         kept = passes.table[~bad]
         start = QTable({"x_init": kept["x_fit"], "y_init": kept["y_fit"]})
         start["flux_init"] = kept["flux_fit"]
+        for name in set(HISTORY) & set(kept.colnames):
+            start[name] = kept[name]
         start["id"] = np.arange(1, len(start) + 1)
         again = _fit(exposure, data, start, clock, progress_bar=progress_bar)
-        again.n_bright, again.mismatch = passes.n_bright, passes.mismatch
-        again.excess_noise, again.dropped = passes.excess_noise, passes.dropped
-        passes = again
+        told = {"table": again.table, "photometry": again.photometry, "start": start}
+        passes = replace(passes, **told)
     return passes

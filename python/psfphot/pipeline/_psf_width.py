@@ -75,9 +75,10 @@ def measure_image_psf(image: FitsImage, psf: Psf, n_threads: int | None = None) 
     beta = "" if np.isnan(measured.beta) else f", beta {measured.beta:.2f}"
     width = measure_fwhm(measured.model)
     name = type(measured.model).__name__.removesuffix("PRF").removeprefix("Circular")
+    chosen = "" if measured.selection == "isolated" else f" ({measured.selection})"
     description = (
-        f"{name} measured on {measured.n_stars} stars: FWHM {measured.fwhm:.3f} px"
-        f"{beta} before the pixels integrate it"
+        f"{name} measured on {measured.n_stars} stars{chosen}: "
+        f"FWHM {measured.fwhm:.3f} px{beta} before the pixels integrate it"
     )
     return replace(
         psf, model=measured.model, description=description, fwhm=width, measured_as=None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._passes import Passes
     from psfphot.pipeline._psf_check import PsfCheck
+    from psfphot.pipeline._rounds import History
     from psfphot.pipeline._saturated_stars import SaturatedStars
     from psfphot.pipeline._settings import ResolvedSettings
     from psfphot.psf import PSFPhotometry
@@ -55,6 +56,8 @@ class PhotometryRun:
         How the stars were found; `None` for those of a catalogue.
     saturated : `SaturatedStars` or `None`
         The stars with full or lost cores; `None` without.
+    history : `History` or `None`
+        What the rounds after the first have come to; `None` without any.
     psf_check : `PsfCheck` or `None`
         How the PSF compares with the stars; `None` for those of a catalogue.
     """
@@ -69,6 +72,7 @@ class PhotometryRun:
     clock: Clock = field(default_factory=Clock, repr=False)
     passes: Passes | None = None
     saturated: SaturatedStars | None = None
+    history: History | None = None
     psf_check: PsfCheck | None = None
 
     @property
@@ -188,6 +192,7 @@ class PhotometryRun:
             "n_off_image": self.n_off_image,
             "n_saturated": self.n_saturated,
             **self._report_finding(),
+            **self._report_rounds(),
             "n_fitted": self.n_fitted,
             "n_flagged": self.n_flagged,
             "flags": self.flag_counts,
@@ -233,3 +238,10 @@ class PhotometryRun:
             "n_dropped": sum(self.passes.dropped.values()),
             "dropped": dict(self.passes.dropped),
         }
+
+    def _report_rounds(self) -> dict[str, Any]:
+        """Tell what the rounds of finding more stars have come to."""
+        history = self.history
+        most = self.settings.rounds(are_given=self.positions is not None)
+        told: dict[str, Any] = {"iterations": most}
+        return told | ({"n_rounds": 1} if history is None else history.summary())

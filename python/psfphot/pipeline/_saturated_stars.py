@@ -43,17 +43,28 @@ class SaturatedStars:
     ----------
     table : `~astropy.table.QTable`
         One row for each star, with the columns of `~psfphot.psf.PSFPhotometry`;
-        all are flagged ``saturated``. A star that could not be fitted has NaN.
+        all are flagged ``saturated``. A star that could not be fitted has NaN, or
+        a flux that is not positive.
     model : 2D ndarray
         Their image, over the whole support of the PSF.
     is_near : 2D ndarray of bool
         Where what is left of a star after its subtraction may be above the
         noise: other stars there are to be flagged ``near_saturated``.
+    n_dropped : int
+        How many stars that could not be fitted were taken out of the table.
     """
 
     table: QTable
     model: NDArray[np.float64]
     is_near: NDArray[np.bool_]
+    n_dropped: int = 0
+
+
+def is_fitted(table: QTable) -> NDArray[np.bool_]:
+    """Tell the rows that have a position and a flux above 0."""
+    x, y, flux = (np.asarray(table[f"{name}_fit"]) for name in ("x", "y", "flux"))
+    fitted: NDArray[np.bool_] = np.isfinite(x + y + flux) & (flux > 0)
+    return fitted
 
 
 def fit_saturated_stars(
@@ -146,7 +157,7 @@ def fit_saturated_stars(
     stars, table = fitter.fit(stars)
     stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
     table["id"] = np.arange(len(table)) + 1
-    model = fitter.image(stars)
+    model = fitter.image(stars.select(is_fitted(table)))
     with np.errstate(invalid="ignore"):
         is_near = 2 * mismatch * model > noise
     return SaturatedStars(table, model, is_near)

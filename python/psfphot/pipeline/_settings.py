@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from psfphot._defaults import (
     ANNULUS,
     GROUPING,
+    ITERATIONS,
     SEPARATION,
     SMALLEST_BOX,
     SMALLEST_SHIFT,
     THRESHOLD,
 )
 from psfphot._validate import (
+    as_count,
     as_finite,
     as_n_threads,
     as_pair,
@@ -46,9 +49,17 @@ class Settings:
     min_separation : float or "auto", optional
         A detection has no brighter pixel nearer than this; by default 1 FWHM, 2
         for the others.
+    iterations : int or "auto", optional
+        Most rounds, the first included: in each the stars that show in what the last
+        has left are fitted with all others. By default 5, and 1 where the positions
+        are given: of stars that are found beside those there are no rows.
     keep_all : bool, optional
         Whether detections that the fit shows to be no stars stay in the catalogue,
         with the flag ``low_snr``.
+    extra_columns : bool, optional
+        Whether the catalogue tells how crowded, how wide and how well fitted each star
+        is: ``crowding``, ``sharpness``, ``chi``, ``n_merged`` and
+        ``blend_significance`` of `~psfphot.psf.IterativePSFPhotometry`.
     fit_shape : int, tuple of int or "auto", optional
         Sides (ny, nx), odd, of the box of pixels that each star is fitted in;
         by default 2 FWHM + 1, at least 5.
@@ -88,7 +99,9 @@ class Settings:
     local_bkg: tuple[float, float] | Auto | None = None
     max_shift: float | Auto | None = "auto"
     forced: bool = False
+    iterations: int | Auto = "auto"
     keep_all: bool = False
+    extra_columns: bool = False
     zero_point: float | None = None
     n_threads: int | None = None
 
@@ -101,6 +114,7 @@ class Settings:
         if self.zero_point is not None:
             as_finite(self.zero_point, "zero_point")
         checks: dict[str, Callable[[Any, str], object]] = {
+            "iterations": partial(as_count, least=1),
             "fwhm": as_positive,
             "min_separation": _as_not_negative,
             "fit_shape": _as_box,
@@ -146,7 +160,9 @@ class Settings:
             finder=self.finder,
             threshold=self.threshold,
             fwhm=fwhm,
+            iterations=None if isinstance(self.iterations, str) else self.iterations,
             keep_all=self.keep_all,
+            extra_columns=self.extra_columns,
             fit_shape=shape,
             group_box=self._group_box(shape),
             max_shift=None if self.forced else self._shift(shape),
@@ -201,8 +217,12 @@ class ResolvedSettings:
         distance.
     forced : bool
         Whether the positions are fixed.
+    iterations : int or `None`
+        Most rounds; `None` leaves them to what gives the positions, see `rounds`.
     keep_all : bool
         Whether detections that are no stars stay in the catalogue, flagged.
+    extra_columns : bool
+        Whether the catalogue has columns of crowding and shape.
     zero_point : float or `None`
         The magnitude of a flux of 1; `None` asks the header.
     n_threads : int or `None`
@@ -220,9 +240,17 @@ class ResolvedSettings:
     local_bkg: tuple[float, float] | None
     max_shift: tuple[float, float] | None
     forced: bool
+    iterations: int | None
     keep_all: bool
+    extra_columns: bool
     zero_point: float | None
     n_threads: int | None
+
+    def rounds(self, *, are_given: bool) -> int:
+        """Tell the most rounds of stars that are found, or given."""
+        if self.iterations is not None:
+            return self.iterations
+        return 1 if are_given else ITERATIONS
 
 
 #: Settings that `None` turns off.

@@ -24,11 +24,21 @@ Coordinates = Literal["auto", "sky", "pixel"]
 
 #: The columns of a run's catalogue, whose names others cannot have.
 _OWN_COLUMNS = (
-    *("id", "group_id", "group_size", "local_bkg", "x_init", "y_init", "flux_init"),
+    *(
+        "id",
+        "group_id",
+        "group_size",
+        "iter_detected",
+        "local_bkg",
+        "x_init",
+        "y_init",
+        "flux_init",
+    ),
     *("x_fit", "y_fit", "ra", "dec", "flux_fit", "x_err", "y_err", "flux_err"),
     *("ra_err", "dec_err", "snr", "pixel_area"),
     *("mag", "mag_err", "n_pixels_fit", "qfit", "cfit", "reduced_chi2", "flags"),
 )
+_EXTRA_COLUMNS = ("crowding", "sharpness", "chi", "n_merged", "blend_significance")
 
 #: What a catalogue's column is called where a run has one of its name.
 _ENDING = "_catalog"
@@ -119,8 +129,9 @@ def start_from_catalog(sources: SourceList, exposure: Exposure) -> QTable:
     flux = None if exposure.settings.forced else _fluxes(table, image)
     if flux is not None:
         start["flux_init"] = flux
+    extra = _EXTRA_COLUMNS if exposure.settings.extra_columns else ()
     for name in table.colnames:
-        _keep(start, name, table[name])
+        _keep(start, name, table[name], (*_OWN_COLUMNS, *extra))
     ny, nx = image.shape
     on = (np.abs(placed.x - (nx - 1) / 2) <= nx / 2) & (
         np.abs(placed.y - (ny - 1) / 2) <= ny / 2
@@ -162,16 +173,16 @@ def _fluxes(table: QTable, image: FitsImage) -> NDArray[np.float64] | None:
     return values.astype(float) * factor
 
 
-def _keep(start: QTable, name: str, column: Any) -> None:
+def _keep(start: QTable, name: str, column: Any, own: tuple[str, ...]) -> None:
     """Add a column of the catalogue under a name that is free."""
     if isinstance(column, SkyCoord):
         for part, angle in (("ra", column.icrs.ra), ("dec", column.icrs.dec)):
-            _keep(start, f"{name}.{part}", u.Quantity(angle, u.deg))
+            _keep(start, f"{name}.{part}", u.Quantity(angle, u.deg), own)
         return
     if not isinstance(column, Column | MaskedColumn | u.Quantity | Masked):
         column = [str(value) for value in column]  # times, objects
     is_start = name in {find_column([name], axis) for axis in ("x", "y", "flux")}
     kept = name
-    while kept in start.colnames or kept in _OWN_COLUMNS or (is_start and kept == name):
+    while kept in start.colnames or kept in own or (is_start and kept == name):
         kept += _ENDING
     start[kept] = column

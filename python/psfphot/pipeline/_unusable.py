@@ -48,7 +48,7 @@ def mask_unexposed(exposure: Exposure) -> None:
     Raises
     ------
     ValueError
-        If no pixel is left, or all have one value.
+        If no pixel is left.
     """
     image = exposure.image
     coverage = coverage_mask(
@@ -58,10 +58,6 @@ def mask_unexposed(exposure: Exposure) -> None:
         n_threads=exposure.settings.n_threads,
     )
     known = exposure.mask
-    values = image.data[~known]
-    if values.size and np.all(values == values[0]):
-        msg = f"{image.name}: every pixel is {values[0]:g}: there is nothing to measure"
-        raise ValueError(msg)
     for cause, pixels in coverage.causes.items():
         new = pixels & ~known
         if new.any():

@@ -3,9 +3,14 @@
 The models are astropy models whose values and derivatives are computed in Rust.
 """
 
+from psfphot._absent import absent_names
+
 # Imported to register the file formats of PSF grids.
 from psfphot.psf._files import formats  # noqa: F401
+from psfphot.psf._files.connect import GriddedPSFModelRead
+from psfphot.psf._files.readers import stdpsf_reader, webbpsf_reader
 from psfphot.psf._files.stdpsf_grid import STDPSFGrid
+from psfphot.psf._iterative.management import StarListManagement
 from psfphot.psf._iterative.photometry import IterativePSFPhotometry
 from psfphot.psf._models.airy import AiryDiskPRF, AiryDiskPSF
 from psfphot.psf._models.elliptical import GaussianPRF, GaussianPSF
@@ -16,7 +21,9 @@ from psfphot.psf._models.gaussian import (
 )
 from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.image import ImagePSF
+from psfphot.psf._models.make_model import grid_from_epsfs, make_psf_model
 from psfphot.psf._models.moffat import MoffatPRF, MoffatPSF
+from psfphot.psf._models.pixel_integral import make_epsf_from_psf
 from psfphot.psf._models.polynomial import PolynomialPSFModel
 from psfphot.psf._photometry.covariance import GroupCovariance
 from psfphot.psf._photometry.fit_gaussian import fit_2dgaussian, fit_fwhm
@@ -41,6 +48,7 @@ __all__ = [
     "GaussianPRF",
     "GaussianPSF",
     "GriddedPSFModel",
+    "GriddedPSFModelRead",
     "GroupCovariance",
     "ImagePSF",
     "IterativePSFPhotometry",
@@ -54,9 +62,17 @@ __all__ = [
     "STDPSFGrid",
     "SourceGrouper",
     "SourceGroups",
+    "StarListManagement",
     "decode_psf_flags",
     "fit_2dgaussian",
     "fit_fwhm",
+    "grid_from_epsfs",
+    "make_epsf_from_psf",
+    "make_psf_model",
     "make_psf_model_image",
     "measure_psf",
+    "stdpsf_reader",
+    "webbpsf_reader",
 ]
+
+__getattr__ = absent_names("psf")

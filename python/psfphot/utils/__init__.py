@@ -1,7 +1,21 @@
 """Things that several sub-packages share and users may need."""
 
+from psfphot._absent import absent_names
 from psfphot.utils._colormaps import make_random_cmap
+from psfphot.utils._cutouts import CutoutImage
+from psfphot.utils._depths import ImageDepth
 from psfphot.utils._errors import calc_total_error
-from psfphot.utils._exceptions import NoDetectionsWarning
+from psfphot.utils._footprints import circular_footprint
+from psfphot.utils.exceptions import NoDetectionsWarning, PhotutilsDeprecationWarning
 
-__all__ = ["NoDetectionsWarning", "calc_total_error", "make_random_cmap"]
+__all__ = [
+    "CutoutImage",
+    "ImageDepth",
+    "NoDetectionsWarning",
+    "PhotutilsDeprecationWarning",
+    "calc_total_error",
+    "circular_footprint",
+    "make_random_cmap",
+]
+
+__getattr__ = absent_names("utils")

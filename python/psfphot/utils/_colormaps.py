@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
 
 
-@old_arguments(renamed={"ncolors": "n_colors"})
-def make_random_cmap(n_colors: int = 256, seed: int | None = None) -> ListedColormap:
+@old_arguments("n_colors", "seed", renamed={"ncolors": "n_colors"})
+def make_random_cmap(*, n_colors: int = 256, seed: int | None = None) -> ListedColormap:
     """Make a colour map of muted colours at random.
 
     Hue, saturation and value are uniform in 0 to 1, 0.2 to 0.7 and 0.5 to 1.

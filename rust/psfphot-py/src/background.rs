@@ -69,10 +69,29 @@ pub(crate) fn annulus_values<'py>(
     let frame = frame(&data, None, mask.as_ref())?;
     let annulus = Annulus::new(radii.0, radii.1)?;
     let options = Options::new(Some(1), None)?;
-    let values = with_frame!(frame, frame => door::enter(py, &options, move |_| {
-        Ok(annulus.values(frame, position))
+    let values = with_frame!(frame, frame => door::enter(py, &options, move |run| {
+        annulus.values(frame, position, run)
     }))?;
     Ok(PyArray1::from_vec(py, values))
+}
+
+/// The level of some values; see the core's `level`.
+#[pyfunction]
+pub(crate) fn estimate_level<'py>(
+    py: Python<'py>,
+    values: Floats<'py>,
+    level: NamedLevel,
+    clip: Option<NamedClip>,
+) -> CallResult<f64> {
+    let values = values.as_slice()?;
+    let estimator = Estimator {
+        level: level_named(&level.0, &level.1)?,
+        clip: clip.map(clip_named).transpose()?,
+    };
+    let options = Options::new(Some(1), None)?;
+    door::enter(py, &options, move |run| {
+        background::level(values, &estimator, run)
+    })
 }
 
 fn level_named(name: &str, numbers: &[f64]) -> PyResult<Level> {

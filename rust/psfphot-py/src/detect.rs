@@ -175,6 +175,23 @@ pub(crate) fn find_dao_stars<'py>(
     Ok((columns.dict, found.n_measured))
 }
 
+/// The kernel of `DAOStarFinder`: its values, its footprint, and the noise of the
+/// convolved image over that of a pixel.
+#[pyfunction]
+pub(crate) fn gaussian_kernel(
+    py: Python<'_>,
+    fwhm: f64,
+    ratio: f64,
+    theta: f64,
+    sigma_radius: f64,
+) -> CallResult<(Map<'_>, Bound<'_, PyArray2<bool>>, f64)> {
+    let kernel = Kernel::elliptical(fwhm, ratio, theta, sigma_radius)?;
+    let shape = <[usize; 2]>::from(kernel.shape());
+    let values = PyArray1::from_slice(py, kernel.values()).reshape(shape)?;
+    let footprint = PyArray1::from_slice(py, kernel.footprint()).reshape(shape)?;
+    Ok((values, footprint, kernel.relative_error()))
+}
+
 /// `StarFinder`.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // Python's call

@@ -32,8 +32,9 @@ pub(crate) struct Options<'py> {
 }
 
 impl<'py> Options<'py> {
-    /// `n_threads=None` means all processors that this process may use, or
-    /// `RAYON_NUM_THREADS`; `progress` is called with the units done so far.
+    /// `n_threads=None` means `RAYON_NUM_THREADS`, else all processors that this
+    /// process may use, but no more than `OMP_NUM_THREADS`, which Dask and joblib
+    /// set for their workers; `progress` is called with the units done so far.
     pub(crate) fn new(
         n_threads: Option<usize>,
         progress: Option<Bound<'py, PyAny>>,
@@ -63,11 +64,18 @@ fn available_threads() -> usize {
 }
 
 fn default_threads() -> usize {
-    std::env::var("RAYON_NUM_THREADS")
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .filter(|&n: &usize| n > 0)
-        .unwrap_or_else(available_threads)
+    named_threads("RAYON_NUM_THREADS").unwrap_or_else(|| {
+        let most = named_threads("OMP_NUM_THREADS").unwrap_or(usize::MAX);
+        available_threads().min(most)
+    })
+}
+
+/// The number that a variable of the environment has; of a list, as OpenMP's
+/// for nested levels, the first.
+fn named_threads(variable: &str) -> Option<usize> {
+    let text = std::env::var(variable).ok()?;
+    let first = text.split(',').next()?.trim();
+    first.parse().ok().filter(|&n| n > 0)
 }
 
 /// What the worker thread hands back.

@@ -13,24 +13,25 @@ mod matching;
 mod photometry;
 mod psf;
 mod render;
+mod score;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::aperture::{aperture_photometry, aperture_sums};
+    use crate::aperture::{aperture_photometry, aperture_sums, aperture_weights};
     #[pymodule_export]
     use crate::background::mesh::{
         box_statistics, fill_nodes, flat_blocks, interpolate_nodes, median_filter,
         residual_background, zoom_nodes,
     };
     #[pymodule_export]
-    use crate::background::{annulus_values, local_background};
+    use crate::background::{annulus_values, estimate_level, local_background};
     #[pymodule_export]
     use crate::detect::{
         detect_cosmic_rays, find_dao_stars, find_iraf_stars, find_kernel_stars, find_matched_stars,
-        find_peaks, matched_maps,
+        find_peaks, gaussian_kernel, matched_maps,
     };
     #[pymodule_export]
     use crate::errors::InternalError;
@@ -46,7 +47,9 @@ mod _core {
     #[pymodule_export]
     use crate::psf::PyPsf;
     #[pymodule_export]
-    use crate::render::render_sources;
+    use crate::render::{profile_sources, render_sources};
+    #[pymodule_export]
+    use crate::score::{psf_fwhm, score_maps, scores_at, search_score};
 
     #[cfg(feature = "panic-test")]
     #[pymodule_export]

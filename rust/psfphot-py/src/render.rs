@@ -5,12 +5,13 @@
     reason = "pyo3 hands a function its arguments by value"
 )]
 
-use numpy::{PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
+use psfphot::photometry::{Profile, profiles};
 use psfphot::render::{RenderSource, render};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::arrays::Floats;
+use crate::arrays::{AnyImage, Floats, frame, image, with_frame};
 use crate::door::{self, Options};
 use crate::errors::CallResult;
 use crate::psf::PyPsf;
@@ -35,18 +36,11 @@ pub(crate) fn render_sources<'py>(
     n_threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
 ) -> CallResult<(usize, usize)> {
-    let mut sources: Vec<_> = points(&x, &y, &flux)?.collect();
+    let mut sources = sources(&x, &y, &flux, psf_shapes.as_ref())?;
     if let Some(background) = &background {
         check_rows("background", background.len(), sources.len())?;
         for (source, &level) in sources.iter_mut().zip(background.as_slice()?) {
             *source = source.with_background(level);
-        }
-    }
-    if let Some(shapes) = &psf_shapes {
-        check_rows("psf_shapes", shapes.shape()[0], sources.len())?;
-        let (values, columns) = (shapes.as_slice()?, shapes.shape()[1]);
-        for (i, source) in sources.iter_mut().enumerate() {
-            *source = source.with_shape(&values[i * columns..(i + 1) * columns]);
         }
     }
     let shape = (image.shape()[0], image.shape()[1]);
@@ -58,17 +52,68 @@ pub(crate) fn render_sources<'py>(
     Ok((skipped.not_finite, skipped.off_image))
 }
 
-/// Sources without background and of the PSF's own shape.
-fn points<'a>(
+/// Sources without background, of the PSF's own shape or each of its own.
+fn sources<'a>(
     x: &'a Floats<'_>,
     y: &'a Floats<'_>,
     flux: &'a Floats<'_>,
-) -> CallResult<impl Iterator<Item = RenderSource<'a>>> {
+    psf_shapes: Option<&'a PyReadonlyArray2<'_, f64>>,
+) -> CallResult<Vec<RenderSource<'a>>> {
     check_rows("y", y.len(), x.len())?;
     check_rows("flux", flux.len(), x.len())?;
     let positions = x.as_slice()?.iter().zip(y.as_slice()?);
-    let sources = positions.zip(flux.as_slice()?);
-    Ok(sources.map(|((&x, &y), &flux)| RenderSource::new(flux, x, y)))
+    let mut sources: Vec<_> = positions
+        .zip(flux.as_slice()?)
+        .map(|((&x, &y), &flux)| RenderSource::new(flux, x, y))
+        .collect();
+    if let Some(shapes) = psf_shapes {
+        check_rows("psf_shapes", shapes.shape()[0], sources.len())?;
+        let (values, columns) = (shapes.as_slice()?, shapes.shape()[1]);
+        for (i, source) in sources.iter_mut().enumerate() {
+            *source = source.with_shape(&values[i * columns..(i + 1) * columns]);
+        }
+    }
+    Ok(sources)
+}
+
+/// crowding, sharpness and chi of fitted sources; see the core's `profiles`.
+#[pyfunction]
+#[pyo3(signature = (data, error, mask, model, psf, x, y, flux, *, fit_shape,
+                    psf_shapes=None, n_threads=None))]
+#[allow(clippy::too_many_arguments)] // columns of one table
+pub(crate) fn profile_sources<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    model: PyReadonlyArray2<'py, f64>,
+    psf: &Bound<'py, PyPsf>,
+    x: Floats<'py>,
+    y: Floats<'py>,
+    flux: Floats<'py>,
+    fit_shape: (usize, usize),
+    psf_shapes: Option<PyReadonlyArray2<'py, f64>>,
+    n_threads: Option<usize>,
+) -> CallResult<[Bound<'py, PyArray1<f64>>; 3]> {
+    let sources = sources(&x, &y, &flux, psf_shapes.as_ref())?;
+    let (frame, model, psf) = (
+        frame(&data, error.as_ref(), mask.as_ref())?,
+        image(&model)?,
+        psf.get(),
+    );
+    let options = Options::new(n_threads, None)?;
+    let found = door::enter_with_psf(
+        py,
+        &options,
+        psf.callback(),
+        |run| with_frame!(frame, frame => profiles(frame, model, psf.psf(), &sources, fit_shape, run)),
+    )?;
+    let column = |of: fn(&Profile) -> f64| PyArray1::from_iter(py, found.iter().map(of));
+    Ok([
+        column(|profile| profile.crowding),
+        column(|profile| profile.sharpness),
+        column(|profile| profile.chi),
+    ])
 }
 
 fn check_rows(argument: &str, got: usize, expected: usize) -> PyResult<()> {

@@ -27,6 +27,9 @@ const MAX_SUBPIXELS: u32 = 10_000;
 /// its radius.
 const LARGEST_EMPTY: usize = 1 << 20;
 
+/// An aperture of more pixels than this is a mistake: their weights are 2 GiB.
+const MOST_WEIGHTS: usize = 1 << 28;
+
 /// A circle or an annulus, and how pixels on its edge are counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Aperture {
@@ -92,16 +95,48 @@ impl Aperture {
         )
     }
 
+    /// The weights of the pixels around a position, row by row, and the box that
+    /// holds them. Where the centre is not finite the box is empty.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if there are more than 2²⁸ pixels.
+    pub fn weights(&self, centre: (f64, f64)) -> Result<(PixelBox, Vec<f64>), Error> {
+        let all = self.bounds(centre);
+        if all.len() > MOST_WEIGHTS {
+            let expected = format!("touch at most {MOST_WEIGHTS} pixels");
+            return Err(Error::invalid("radius", expected, self.outer));
+        }
+        let mut stencil = Stencil::default();
+        stencil.lay(self, centre, &all);
+        let mut weights = Vec::with_capacity(all.len());
+        for y in all.y0..all.y1 {
+            stencil.weigh_row(self, y as f64 - centre.1);
+            // The rings' difference can be below 0 by rounding.
+            weights.extend(stencil.weights.iter().map(|weight| weight.max(0.0)));
+        }
+        Ok((all, weights))
+    }
+
     /// Whether any pixel of its box has a weight.
-    fn has_weight(&self, centre: (f64, f64), all: PixelBox, stencil: &mut Stencil) -> bool {
+    fn has_weight(
+        &self,
+        centre: (f64, f64),
+        all: PixelBox,
+        stencil: &mut Stencil,
+        run: Run<'_>,
+    ) -> Result<bool, Error> {
         if all.len() > LARGEST_EMPTY {
-            return true;
+            return Ok(true);
         }
         stencil.lay(self, centre, &all);
-        (all.y0..all.y1).any(|y| {
+        for y in all.y0..all.y1 {
+            run.check()?;
             let touched = stencil.weigh_row(self, y as f64 - centre.1);
-            stencil.weights[touched].iter().any(|&weight| weight > 0.0)
-        })
+            if stencil.weights[touched].iter().any(|&weight| weight > 0.0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -221,7 +256,7 @@ fn sums<T: Pixel, const FINITE: bool>(
     run: Run<'_>,
 ) -> Result<Vec<ApertureSum>, Error> {
     map_positions(run, (x, y), CHUNK, Stencil::default, |stencil, position| {
-        sum::<T, FINITE>(frame, position, aperture, stencil)
+        sum::<T, FINITE>(frame, position, aperture, stencil, run)
     })
 }
 
@@ -230,7 +265,8 @@ fn sum<T: Pixel, const FINITE: bool>(
     centre: (f64, f64),
     aperture: &Aperture,
     stencil: &mut Stencil,
-) -> ApertureSum {
+    run: Run<'_>,
+) -> Result<ApertureSum, Error> {
     let whole = aperture.bounds(centre);
     let window = whole.intersection(&frame.data().bounds());
     let columns = window.columns();
@@ -243,6 +279,7 @@ fn sum<T: Pixel, const FINITE: bool>(
         std::hint::black_box(frame.data().get(window.x0, y));
     }
     for y in window.y0..window.y1 {
+        run.check()?;
         let touched = stencil.weigh_row(aperture, y as f64 - centre.1);
         let pixels = columns.start + touched.start..columns.start + touched.end;
         let row = y as usize;
@@ -268,13 +305,15 @@ fn sum<T: Pixel, const FINITE: bool>(
         }
     }
     // A small circle can be on the image without having any pixel's centre.
-    on_image = on_image || !window.is_empty() && !aperture.has_weight(centre, whole, stencil);
+    if !on_image && !window.is_empty() {
+        on_image = !aperture.has_weight(centre, whole, stencil, run)?;
+    }
     let or_nan = |value: f64, is_known: bool| if is_known { value } else { f64::NAN };
-    ApertureSum {
+    Ok(ApertureSum {
         sum: or_nan(total, on_image),
         error: or_nan(variance.sqrt(), on_image && frame.has_error()),
         area: or_nan(area, on_image || FINITE),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -310,6 +349,22 @@ mod tests {
     }
 
     #[test]
+    fn weights_are_what_the_sums_use() -> Result<(), Error> {
+        for method in [Method::Exact, Method::Center, Method::Subpixel(5)] {
+            let ring = Aperture::annulus(1.2, 3.4)?.with_method(method)?;
+            let (window, weights) = ring.weights((10.3, 9.6))?;
+            assert_eq!(weights.len(), window.len());
+            assert!(weights.iter().all(|&weight| (0.0..=1.0).contains(&weight)));
+            let frame = Frame::new(Image::new(&[1.0; 400], (20, 20))?);
+            let area = aperture_sums(&frame, &[10.3], &[9.6], &ring, Run::new())?[0].area;
+            assert!((weights.iter().sum::<f64>() - area).abs() < 1e-12);
+        }
+        assert_eq!(Aperture::circle(1.0)?.weights((f64::NAN, 0.0))?.1, []);
+        assert!(Aperture::circle(1e9)?.weights((0.0, 0.0)).is_err());
+        Ok(())
+    }
+
+    #[test]
     fn a_run_can_be_cancelled_between_two_sources() -> Result<(), Error> {
         let frame = Frame::new(Image::new(&[1.0; 9], (3, 3))?);
         let sums = |monitor: &CancelAfter| {
@@ -318,6 +373,8 @@ mod tests {
         };
         assert_eq!(sums(&CancelAfter::new(100)), Ok(3));
         assert_eq!(sums(&CancelAfter::new(2)), Err(Error::Cancelled));
+        // Three positions of three rows each.
+        assert_eq!(sums(&CancelAfter::new(9)), Err(Error::Cancelled));
         Ok(())
     }
 

@@ -44,27 +44,42 @@ impl Annulus {
 
     /// The usable values around a position, row by row; none where it is not
     /// finite.
-    #[must_use]
-    pub fn values<T: Pixel>(&self, frame: &Frame<'_, T>, position: (f64, f64)) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub fn values<T: Pixel>(
+        &self,
+        frame: &Frame<'_, T>,
+        position: (f64, f64),
+        run: Run<'_>,
+    ) -> Result<Vec<f64>, Error> {
         let mut values = Vec::new();
-        self.collect(frame, position, &mut values);
-        values
+        self.collect(frame, position, &mut values, run)?;
+        Ok(values)
     }
 
     /// Collects the usable values around a position.
-    fn collect<T: Pixel>(&self, frame: &Frame<'_, T>, (cx, cy): (f64, f64), into: &mut Vec<f64>) {
+    fn collect<T: Pixel>(
+        &self,
+        frame: &Frame<'_, T>,
+        (cx, cy): (f64, f64),
+        into: &mut Vec<f64>,
+        run: Run<'_>,
+    ) -> Result<(), Error> {
         into.clear();
         let reach = self.outer.min(LARGEST_REACH);
         let window = PixelBox::spanning((cx - reach, cx + reach), (cy - reach, cy + reach))
             .intersection(&frame.data().bounds());
         for y in window.y0..window.y1 {
+            run.check()?;
             let dy = y as f64 - cy;
             let disk = within(self.outer, dy, cx, window.columns());
             let hole = within(self.inner, dy, cx, disk.clone());
-            for run in [disk.start..hole.start, hole.end..disk.end] {
-                extend(into, frame, y as usize, run);
+            for columns in [disk.start..hole.start, hole.end..disk.end] {
+                extend(into, frame, y as usize, columns);
             }
         }
+        Ok(())
     }
 }
 
@@ -137,9 +152,23 @@ pub fn local_background<T: Pixel>(
 ) -> Result<Vec<Measured>, Error> {
     let space = || (Vec::new(), clip::Space::default());
     map_positions(run, (x, y), CHUNK, space, |(values, space), position| {
-        annulus.collect(frame, position, values);
-        estimator.estimate(values, space)
+        annulus.collect(frame, position, values, run)?;
+        estimator.estimate(values, space, run)
     })
+}
+
+/// The level of some values, of which those that are not finite take no part;
+/// NaN of none.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub fn level(values: &[f64], estimator: &Estimator, run: Run<'_>) -> Result<f64, Error> {
+    let space = &mut clip::Space::default();
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(estimator.estimate(values, space, run)?.level);
+    }
+    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    Ok(estimator.estimate(&finite, space, run)?.level)
 }
 
 #[cfg(test)]
@@ -174,7 +203,7 @@ mod tests {
             let frame = Frame::new(Image::new(&data, (15, 20)).unwrap())
                 .with_mask(Image::new(&mask, (15, 20)).unwrap())
                 .unwrap();
-            let values = Annulus::new(inner, outer).unwrap().values(&frame, position);
+            let values = Annulus::new(inner, outer).unwrap().values(&frame, position, Run::new()).unwrap();
             let expected: Vec<f64> = (0..300)
                 .filter(|&k| {
                     let (dx, dy) = ((k % 20) as f64 - position.0, (k / 20) as f64 - position.1);
@@ -210,7 +239,7 @@ mod tests {
         let data = [1.0, 2.0, 3.0, 4.0];
         let frame = Frame::new(Image::new(&data, (2, 2))?);
         for outer in [1e15, 1e17, 1e300] {
-            let values = Annulus::new(0.5, outer)?.values(&frame, (0.0, 0.0));
+            let values = Annulus::new(0.5, outer)?.values(&frame, (0.0, 0.0), Run::new())?;
             assert_eq!(values, [2.0, 3.0, 4.0]);
         }
         Ok(())
@@ -249,6 +278,33 @@ mod tests {
         };
         assert_eq!(levels(&CancelAfter::new(100)).map(|all| all.len()), Ok(3));
         assert_eq!(levels(&CancelAfter::new(2)), Err(Error::Cancelled));
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_can_be_cancelled_within_one_large_annulus() -> Result<(), Error> {
+        let data: Vec<f64> = (0..300 * 300).map(|k| f64::from(k % 997)).collect();
+        let frame = Frame::new(Image::new(&data, (300, 300))?);
+        let annulus = Annulus::new(0.5, 1e9)?;
+        let estimator = Estimator::default();
+        let level = |monitor: &CancelAfter| {
+            let run = Run::new().with_monitor(monitor).serial();
+            local_background(&frame, &[9.0], &[9.0], &annulus, &estimator, run)
+        };
+        // Before every row, and before every pass over the values.
+        for n_looks in [10, 300, 304] {
+            assert_eq!(level(&CancelAfter::new(n_looks)), Err(Error::Cancelled));
+        }
+        assert!(level(&CancelAfter::new(400))?[0].level.is_finite());
+        Ok(())
+    }
+
+    #[test]
+    fn the_level_of_values_leaves_out_what_is_not_finite() -> Result<(), Error> {
+        let of = |values: &[f64]| level(values, &Estimator::default(), Run::new());
+        assert_eq!(of(&[3.0, f64::NAN, 1.0, f64::INFINITY, 2.0])?, 2.0);
+        assert_eq!(of(&[3.0, 1.0, 2.0])?, 2.0);
+        assert!(of(&[f64::NAN])?.is_nan() && of(&[])?.is_nan());
         Ok(())
     }
 

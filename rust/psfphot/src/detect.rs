@@ -51,6 +51,7 @@ mod marginal;
 pub mod matched;
 pub mod moments;
 pub mod peaks;
+pub mod score;
 pub mod selection;
 mod setters;
 pub mod star;
@@ -60,8 +61,9 @@ pub use cosmic::CosmicRays;
 pub use dao::{DaoFinder, DaoSource};
 pub use iraf::{IrafFinder, IrafSource};
 pub use kernel::Kernel;
-pub use matched::{MatchedFinder, MatchedMaps, MatchedSource};
+pub use matched::{MatchedFinder, MatchedMaps, MatchedSource, measured_fwhm};
 pub use peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
+pub use score::{Acceptance, ProjectedScore, Score, ScoreMaps};
 pub use selection::Selection;
 pub use star::{Star, StarFinder};
 

@@ -29,7 +29,7 @@ macro_rules! flags {
 
 flags! {
     1 N_PIXELS_FIT_PARTIAL "n_pixels_fit_partial"
-        "fewer pixels were fitted than `fit_shape` has";
+        "`n_pixels_fit` is smaller than full `fit_shape`";
     2 POSITION_OUTSIDE_IMAGE "position_outside_image"
         "the fitted position is off the image";
     4 NON_POSITIVE_FLUX "non_positive_flux"

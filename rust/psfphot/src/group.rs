@@ -34,12 +34,14 @@ pub fn group(x: &[f64], y: &[f64], min_separation: f64, run: Run<'_>) -> Result<
         return Err(Error::invalid("x", "not be empty", "no sources"));
     }
     Error::check_positive("min_separation", min_separation)?;
-    let cells = Cells::new(x, y, min_separation);
+    let cells = Cells::new(x, y, min_separation, run)?;
     let mut sets = DisjointSets::new(cells.len());
     for cell in 0..cells.len() {
         run.check()?;
         for other in cells.after(cell) {
-            if sets.root(cell) != sets.root(other) && are_linked(&cells, cell, other, x, y) {
+            if sets.root(cell) != sets.root(other)
+                && are_linked(&cells, (cell, other), (x, y), run)?
+            {
                 sets.unite(cell, other);
             }
         }
@@ -54,7 +56,12 @@ const FEW_PAIRS: usize = 1024;
 
 /// Whether points of two cells are within the distance. The points of one cell
 /// always are, so that one pair links all points of both.
-fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
+fn are_linked(
+    cells: &Cells,
+    (a, b): (usize, usize),
+    (x, y): (&[f64], &[f64]),
+    run: Run<'_>,
+) -> Result<bool, Error> {
     let place = |&i: &usize| [x[i], y[i]];
     let (mut few, mut many) = (cells.points(a), cells.points(b));
     if few.len() > many.len() {
@@ -62,7 +69,7 @@ fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
     }
     if few.len() * many.len() < FEW_PAIRS {
         let near = |i, j| cells.is_near((x[i], y[i]), (x[j], y[j]));
-        return few.iter().any(|&i| many.iter().any(|&j| near(i, j)));
+        return Ok(few.iter().any(|&i| many.iter().any(|&j| near(i, j))));
     }
     let limit = cells.distance() * cells.distance();
     let first: Vec<[f64; 2]> = few.iter().map(place).collect();
@@ -74,10 +81,14 @@ fn are_linked(cells: &Cells, a: usize, b: usize, x: &[f64], y: &[f64]) -> bool {
     };
     let second = reachable(&around, second);
     let first = reachable(&Extent::of(&second), first);
-    let tree = Tree::new(&first);
-    second
-        .iter()
-        .any(|point| tree.nearest(point, limit).is_some())
+    let tree = Tree::new(&first, run)?;
+    for point in &second {
+        run.check()?;
+        if tree.nearest(point, limit).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The smallest rectangle around some points: lowest and highest coordinates.
@@ -147,7 +158,7 @@ pub fn thin(x: &[f64], y: &[f64], min_separation: f64, run: Run<'_>) -> Result<V
         let expected = "be positive";
         return Err(Error::invalid("min_separation", expected, min_separation));
     }
-    let cells = Cells::new(x, y, min_separation);
+    let cells = Cells::new(x, y, min_separation, run)?;
     let mut stays = vec![true; x.len()];
     for i in 0..x.len() {
         run.check()?;
@@ -326,5 +337,22 @@ mod tests {
         progress.cancel();
         let result = group(&[0.0], &[0.0], 1.0, Run::new().with_monitor(&progress));
         assert_eq!(result, Err(Error::Cancelled));
+    }
+
+    #[test]
+    fn grouping_stops_while_points_are_sorted_and_compared() {
+        use crate::run::CancelAfter;
+
+        // Two crowded cells just too far apart to be linked.
+        let x: Vec<f64> = (0..4000).map(|i| f64::from(i % 2) * 1.5).collect();
+        let y: Vec<f64> = (0..4000).map(|i| f64::from(i) * 1e-5).collect();
+        let groups = |n_looks: usize| {
+            let monitor = CancelAfter::new(n_looks);
+            group(&x, &y, 1.2, Run::new().with_monitor(&monitor)).map(|ids| ids[..2].to_vec())
+        };
+        for n_looks in [0, 2, 4] {
+            assert_eq!(groups(n_looks), Err(Error::Cancelled), "{n_looks}");
+        }
+        assert_eq!(groups(10_000), Ok(vec![1, 2]));
     }
 }

@@ -50,6 +50,7 @@ pub mod render;
 pub mod run;
 mod simd;
 mod solve;
+mod sort;
 
 pub use error::Error;
 pub use run::Run;

@@ -43,7 +43,7 @@ pub fn match_points<const D: usize>(
     run: Run<'_>,
 ) -> Result<Pairs, Error> {
     Error::check_positive("radius", radius)?;
-    let trees = (Tree::new(first), Tree::new(second));
+    let trees = (Tree::new(first, run)?, Tree::new(second, run)?);
     let forth = nearest(&trees.0, &trees.1, radius, run)?;
     let back = nearest(&trees.1, &trees.0, radius, run)?;
     let mut pairs = Pairs::default();
@@ -71,7 +71,7 @@ pub fn near_pairs<const D: usize>(
     run: Run<'_>,
 ) -> Result<Pairs, Error> {
     Error::check_positive("radius", radius)?;
-    let tree = Tree::new(second);
+    let tree = Tree::new(second, run)?;
     let found = run.map(chunks(first.len(), CHUNK), Vec::new, |near, range| {
         run.advance(range.len());
         let mut pairs = Pairs::default();
@@ -110,11 +110,12 @@ fn nearest<const D: usize>(
         || (),
         |(), range| {
             run.advance(range.len());
-            let nearest = |node: &Node<D>| others.nearest(&node.point, radius * radius);
-            Ok(points.nodes()[range]
-                .iter()
-                .map(nearest)
-                .collect::<Vec<_>>())
+            let nearest = |node: &Node<D>| {
+                run.check()?;
+                Ok(others.nearest(&node.point, radius * radius))
+            };
+            let found = points.nodes()[range].iter().map(nearest);
+            found.collect::<Result<Vec<_>, Error>>()
         },
     )?;
     let mut all = vec![None; points.size()];
@@ -163,7 +164,10 @@ mod tests {
             second in points(60),
             radius in prop_oneof![0.1..9.0_f64, Just(2.5)],
         ) {
-            let trees = (Tree::new(&first), Tree::new(&second));
+            let trees = (
+                Tree::new(&first, Run::new()).unwrap(),
+                Tree::new(&second, Run::new()).unwrap(),
+            );
             let found = nearest(&trees.0, &trees.1, radius, Run::new()).unwrap();
             prop_assert_eq!(found, brute_nearest(&first, &second, radius));
         }
@@ -245,5 +249,22 @@ mod tests {
         assert_eq!((near.first, near.second), (vec![2], vec![0]));
         let far = near_pairs(&[[0.0, 0.0]], &first, radius, Run::new()).unwrap();
         assert_eq!((far.first, far.second), (vec![0], vec![2]));
+    }
+
+    #[test]
+    fn matching_stops_while_the_trees_are_made_and_searched() {
+        use crate::run::CancelAfter;
+
+        let points: Vec<[f64; 2]> = (0..25_000).map(|i| [f64::from(i), 0.0]).collect();
+        let matched = |n_looks: usize| {
+            let monitor = CancelAfter::new(n_looks);
+            let run = Run::new().with_monitor(&monitor).serial();
+            match_points(&points, &points, 0.5, run).map(|pairs| pairs.first.len())
+        };
+        // A look at each large slice of both trees, then at each point.
+        for n_looks in [0, 1, 5, 30_000] {
+            assert_eq!(matched(n_looks), Err(Error::Cancelled), "{n_looks}");
+        }
+        assert_eq!(matched(100_000), Ok(25_000));
     }
 }

@@ -7,6 +7,7 @@ mod covariance;
 mod duplicates;
 mod judged;
 mod plan;
+mod profile;
 mod quality;
 mod row;
 mod starts;
@@ -22,6 +23,7 @@ use plan::Plan;
 
 pub use backgrounds::known_backgrounds;
 pub use judged::Judged;
+pub use profile::{Profile, profiles};
 pub use row::FittedSource;
 pub use starts::Starts;
 

@@ -13,7 +13,7 @@ pub(crate) fn map_positions<S, R: Send + Clone>(
     (x, y): (&[f64], &[f64]),
     size: usize,
     scratch: impl Fn() -> S + Sync + Send,
-    work: impl Fn(&mut S, (f64, f64)) -> R + Sync + Send,
+    work: impl Fn(&mut S, (f64, f64)) -> Result<R, Error> + Sync + Send,
 ) -> Result<Vec<R>, Error> {
     Error::check_len("y", x.len(), y.len())?;
     let order = bands::order(x, y);
@@ -24,7 +24,7 @@ pub(crate) fn map_positions<S, R: Send + Clone>(
             .map(|&i| {
                 // What lies around one position can be as large as the image.
                 run.check()?;
-                Ok((i, work(space, (x[i], y[i]))))
+                Ok((i, work(space, (x[i], y[i]))?))
             })
             .collect::<Result<Vec<_>, Error>>()
     })?;
@@ -50,7 +50,7 @@ mod tests {
         ) {
             let (x, y): (Vec<f64>, Vec<f64>) = positions.iter().copied().unzip();
             let bits = |(x, y): (f64, f64)| (x.to_bits(), y.to_bits());
-            let found = map_positions(Run::new(), (&x, &y), size, || (), |(), p| bits(p));
+            let found = map_positions(Run::new(), (&x, &y), size, || (), |(), p| Ok(bits(p)));
             let expected: Vec<_> = positions.into_iter().map(bits).collect();
             prop_assert_eq!(found.unwrap(), expected);
         }

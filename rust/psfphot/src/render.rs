@@ -48,14 +48,14 @@ impl<'a> RenderSource<'a> {
         self
     }
 
-    fn is_finite(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         [self.flux, self.x, self.y, self.background]
             .iter()
             .chain(self.shape.unwrap_or_default())
             .all(|value| value.is_finite())
     }
 
-    fn placement(&self, psf: &'a dyn Psf) -> Placement<'a> {
+    pub(crate) fn placement(&self, psf: &'a dyn Psf) -> Placement<'a> {
         Placement {
             x: self.x,
             y: self.y,

@@ -33,10 +33,11 @@ TINY = np.finfo(np.float32).tiny
 def gaussian(x, y, x_fwhm, y_fwhm, theta=0.0):
     """Write the density out as a quadratic form."""
     sx, sy, t = x_fwhm * SIGMA_PER_FWHM, y_fwhm * SIGMA_PER_FWHM, np.deg2rad(theta)
-    a = np.cos(t) ** 2 / (2 * sx**2) + np.sin(t) ** 2 / (2 * sy**2)
-    b = np.sin(2 * t) * (1 / (2 * sx**2) - 1 / (2 * sy**2))
-    c = np.sin(t) ** 2 / (2 * sx**2) + np.cos(t) ** 2 / (2 * sy**2)
-    return np.exp(-(a * x**2 + b * x * y + c * y**2)) / (2 * np.pi * sx * sy)
+    with np.errstate(under="ignore"):
+        a = np.cos(t) ** 2 / (2 * sx**2) + np.sin(t) ** 2 / (2 * sy**2)
+        b = np.sin(2 * t) * (1 / (2 * sx**2) - 1 / (2 * sy**2))
+        c = np.sin(t) ** 2 / (2 * sx**2) + np.cos(t) ** 2 / (2 * sy**2)
+        return np.exp(-(a * x**2 + b * x * y + c * y**2)) / (2 * np.pi * sx * sy)
 
 
 def moffat(x, y, alpha, beta):
@@ -64,6 +65,7 @@ DENSITIES = {
 }
 
 
+@np.errstate(under="ignore")
 def formula(kind, x, y, *shape):
     """Return the model at points, integrated over pixels by 32 x 32 nodes."""
     name = kind.__name__
@@ -412,8 +414,9 @@ def test_circular_models_agree():
 def test_signatures_name_the_parameters(kind, shape):
     model = kind(flux=7, x_0=3.3, y_0=4.1, **shape)
     names = [*model.param_names]
-    for method in (kind.evaluate, kind.fit_deriv):
-        assert [*inspect.signature(method).parameters] == ["self", "x", "y", *names]
+    # The derivatives can be had of the class.
+    for method, owner in ((kind.evaluate, ["self"]), (kind.fit_deriv, [])):
+        assert [*inspect.signature(method).parameters] == [*owner, "x", "y", *names]
         assert ", ".join(names) in inspect.getdoc(method)
         assert "{" not in method.__doc__
     arguments = dict(zip(names, model.parameters, strict=True))
@@ -437,7 +440,7 @@ def test_a_subclass_with_its_own_formula_keeps_it():
         fwhm = Parameter(default=2.0)
 
     assert Flat(level=3.0)(1, 1) == 3
-    assert Flat.fit_deriv is MoffatPSF.fit_deriv
+    assert Flat.fit_deriv.__func__ is MoffatPSF.fit_deriv.__func__
     assert Renamed.evaluate is CircularGaussianPRF.evaluate
 
 
@@ -446,7 +449,8 @@ def test_a_subclass_with_its_own_formula_keeps_it():
 def test_no_pixel_of_an_elliptical_prf_is_negative(theta, widths):
     """Not by rounding either: noise of negative numbers cannot be drawn."""
     y, x = np.mgrid[:61, :61]
-    model = GaussianPRF(1.0, 30.2, 29.7, *widths, theta)
+    shape = dict(zip(("x_fwhm", "y_fwhm"), widths, strict=True))
+    model = GaussianPRF(flux=1.0, x_0=30.2, y_0=29.7, theta=theta, **shape)
     assert model(x, y).min() >= 0
     assert model(x, y).sum() == pytest.approx(1, rel=1e-12)
     assert np.isnan(model.evaluate(30, 30, 1.0, np.nan, 29.7, *widths, theta))

@@ -59,11 +59,11 @@ def width(table):
 )
 def test_pulls_have_a_width_of_one(field, estimator):
     """Of 900 a width is known to 2.4 %; without that noise it is 1.12 to 1.5."""
-    table, _ = fit(field, LocalBackground(4, 6, estimator))
+    table, _ = fit(field, LocalBackground(4, 6, bkg_estimator=estimator))
     assert abs(width(table) - 1) < 0.07
     given = field[1].copy()
     given["local_bkg"] = table["local_bkg"]
-    without, _ = fit(field, LocalBackground(4, 6, estimator), given)
+    without, _ = fit(field, LocalBackground(4, 6, bkg_estimator=estimator), given)
     np.testing.assert_array_equal(without["flux_fit"], table["flux_fit"])
     np.testing.assert_array_equal(without["x_err"], table["x_err"])
     assert width(without) > 1.08
@@ -72,7 +72,7 @@ def test_pulls_have_a_width_of_one(field, estimator):
 def test_the_formula(field):
     """(sum wP / sum wP²)² var(sky), here for the mean of all pixels of the annulus."""
     image, starts = field
-    annulus = LocalBackground(6, 8, MeanBackground(sigma_clip=None))
+    annulus = LocalBackground(6, 8, bkg_estimator=MeanBackground(sigma_clip=None))
     table, _ = fit(field, annulus)
     given = starts.copy()
     given["local_bkg"] = table["local_bkg"]

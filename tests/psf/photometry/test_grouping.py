@@ -97,7 +97,9 @@ def test_positions_must_be_numbers():
 
 @pytest.fixture
 def groups():
-    return SourceGrouper(6)([40, 1, 45, 3, 90], [0, 0, 0, 4, 50], True)
+    return SourceGrouper(6)(
+        [40, 1, 45, 3, 90], [0, 0, 0, 4, 50], return_groups_object=True
+    )
 
 
 def test_groups_as_an_object(groups):

@@ -79,3 +79,29 @@ def test_arguments_that_cannot_be_used():
         measure_psf(image, fwhm=-1)
     with pytest.raises((TypeError, ValueError), match="n_stars"):
         measure_psf(image, n_stars=0)
+
+
+@pytest.mark.parametrize(
+    ("step", "fainter", "selection"),
+    [
+        (14, 0.08, "neighbours below 10 % within 4 FWHM, fitted along"),
+        (10, 0.8, "neighbours below 50 % within 2.5 FWHM, fitted along"),
+    ],
+)
+def test_crowds_without_isolated_stars(step, fainter, selection):
+    """Stars on a tight lattice: bright ones among neighbours of a part of theirs."""
+    rng = np.random.default_rng(8)
+    n, psf = 9, Moffat(2.5, 3.0)
+    at = np.arange(n) * step + step / 2
+    x, y = (g.ravel() + rng.uniform(-0.8, 0.8, n**2) for g in np.meshgrid(at, at))
+    flux = np.full((n, n), 20000.0 * fainter)
+    flux[1::2, 1::2] = 20000.0
+    image = render((n * step, n * step), psf, x, y, flux.ravel())
+    image += 100 + rng.normal(0, 3, image.shape)
+    error = np.full(image.shape, 3.0)
+    widths = [measure_psf(image, fwhm=g, error=error) for g in (2.0, 3.0)]
+    for measured in widths:
+        assert measured.selection == selection
+        assert measured.fwhm == pytest.approx(2.5, abs=0.02)
+        assert measured.beta == pytest.approx(3.0, abs=0.15)
+    assert np.ptp([measured.fwhm for measured in widths]) < 0.005

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from astropy.utils.exceptions import AstropyDeprecationWarning
 from notebook_runner import GRID, SCRIPT, run_script
 
 from psfphot.datasets import make_nircam_psf_grid
 from psfphot.matching import match_positions
+from psfphot.utils.exceptions import PhotutilsDeprecationWarning
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_old_names_warn_where_they_stand_and_nothing_else_does(run):
     assert len(expected) == 3
     assert len(run.warnings) == len(expected)
     for warning, (line, name) in zip(run.warnings, expected, strict=True):
-        assert warning.category is AstropyDeprecationWarning
+        assert warning.category is PhotutilsDeprecationWarning
         assert (warning.filename, warning.lineno) == (str(SCRIPT), line)
         assert name in str(warning.message)
 

@@ -38,7 +38,9 @@ NAMES = [
 def test_same_image(load_golden, name):
     golden = load_golden("model_images")
     case, table = golden["cases"][name], golden[name]
-    drawn = make_random_models_table(case["n_sources"], case["ranges"], case["seed"])
+    drawn = make_random_models_table(
+        case["n_sources"], case["ranges"], seed=case["seed"]
+    )
     assert drawn.colnames == list(table.dtype.names)
     for column in drawn.colnames:
         np.testing.assert_array_equal(drawn[column], table[column])

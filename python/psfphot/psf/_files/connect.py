@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from astropy.io.registry import IORegistryError, UnifiedReadWrite
 from astropy.nddata import NDData
 
-from psfphot.psf._files.grid_file import file_path, read_content
+from psfphot.psf._files.grid_file import file_path, read_content, refuse_pipe
 from psfphot.psf._files.stpsf import read_stpsf
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class GriddedPSFModelRead(UnifiedReadWrite):  # type: ignore[misc]
             )
             raise TypeError(msg)
         source = _as_source(filename if path is None else path)
+        refuse_pipe(source)
         # Readers that users registered need not know these.
         if detector_id is not None:
             kwargs["detector_id"] = detector_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import math
 import os
 import re
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError, VerifyWarning
 
+from psfphot._files import check_memory, check_readable
 from psfphot.psf._models.sampled import MAX_OVERSAMPLING, MIN_SAMPLES
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GZIP = b"\x1f\x8b"
+
+#: Bytes that are unpacked at a time.
+_PART = 2**26
 
 # Keywords without which a grid cannot be read.
 _NEEDED = re.compile(
@@ -119,6 +124,7 @@ def open_psf_file(source: Any) -> Iterator[tuple[str, fits.HDUList]]:
         If it is not FITS, or damaged; the message names the file.
     """
     name = file_name(source)
+    refuse_pipe(source)
     try:
         with warnings.catch_warnings():
             # Said below, as an error, where it matters.
@@ -132,6 +138,14 @@ def open_psf_file(source: Any) -> Iterator[tuple[str, fits.HDUList]]:
         if getattr(exc, "errno", None) not in (None, errno.EINVAL):
             raise
         raise _damaged(name, exc) from exc
+
+
+def refuse_pipe(source: Any) -> None:
+    """Raise an `OSError` for the path of what is there, but no regular file."""
+    if isinstance(source, str | bytes | os.PathLike):
+        path = Path(os.fsdecode(source)).expanduser()
+        if path.exists():
+            check_readable(path, "a FITS file")
 
 
 def each_hdu(hdus: fits.HDUList) -> Iterator[Any]:
@@ -168,6 +182,35 @@ def read_content(file: Any) -> bytes:
     return content
 
 
+def hdu_bytes(hdu: Any) -> int:
+    """Tell how many bytes the data of an HDU will take, by its header."""
+    if hdu.is_image:
+        shape = getattr(hdu, "shape", ())
+        width = abs(int(hdu.header.get("BITPIX", 8))) // 8
+        return width * math.prod(int(n) for n in shape) if shape else 0
+    sizes = (hdu.header.get(key, 0) for key in ("NAXIS1", "NAXIS2"))
+    return math.prod(n if isinstance(n, int) else 0 for n in sizes)
+
+
+def unpacked(content: bytes, name: str) -> bytes:
+    """Unpack what gzip packed, up to what the machine can hold.
+
+    Raises
+    ------
+    OSError, EOFError
+        If it is damaged.
+    ValueError
+        If it is too much.
+    """
+    parts, total = [], 0
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        while part := file.read(_PART):
+            total += len(part)
+            check_memory(2 * total, name)
+            parts.append(part)
+    return b"".join(parts)
+
+
 def _damaged(name: str, exc: Exception) -> ValueError:
     return ValueError(f"{name}: not a FITS file, or a damaged one ({exc})")
 
@@ -201,7 +244,7 @@ def _openable(source: Any, name: str) -> Any:
         content = read_content(source)
         # By its content: a file called .gz may have been unpacked already.
         if content.startswith(_GZIP):
-            content = gzip.decompress(content)
+            content = unpacked(content, name)
         return io.BytesIO(content)
     if not isinstance(source, str | bytes | os.PathLike):
         msg = f"path must be a path, a file object or an HDUList, got {source!r}"
@@ -210,6 +253,7 @@ def _openable(source: Any, name: str) -> Any:
 
 
 def _load(hdu: Any, name: str) -> Any:
+    check_memory(hdu_bytes(hdu), name)
     try:
         images = hdu.data
     except (TypeError, ValueError) as exc:  # what astropy makes of missing bytes

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from psfphot.psf._files.grid_file import each_hdu, open_psf_file
+from psfphot._files import check_memory
+from psfphot._validate import finite_or_none
+from psfphot.psf._files.grid_file import each_hdu, hdu_bytes, open_psf_file
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Number of images by the degree of the polynomial.
 _TERMS = (1, 3, 6, 10, 15)
+
+#: More variables than this no file of PSFEx has.
+_MOST_AXES = 99
 
 #: Lobes of Lanczos' function on each side.
 _LOBES = 4
@@ -91,6 +96,7 @@ def read_psfex(source: Any, extension: int | None = None) -> PolynomialImages:
             raise ValueError(msg)
         table = tables[number - 1]
         header = table.header.copy()
+        check_memory(hdu_bytes(table), name)
         try:
             mask = np.array(table.data["PSF_MASK"][0], dtype=np.float64)
         except (IndexError, TypeError, ValueError) as exc:
@@ -118,6 +124,9 @@ def _polynomial(
 ) -> tuple[tuple[float, float], tuple[float, float], int]:
     """Return centre and scale, from pixel 0, and the degree."""
     n_axes = header.get("POLNAXIS", 0)
+    if not isinstance(n_axes, int) or not 0 <= n_axes <= _MOST_AXES:
+        msg = f"{name}: POLNAXIS must be 0 to {_MOST_AXES}, got {n_axes!r}"
+        raise ValueError(msg)
     if n_axes == 0:
         return (0.0, 0.0), (1.0, 1.0), 0
     names = [str(header.get(f"POLNAME{i}", "")).strip() for i in range(1, n_axes + 1)]
@@ -130,7 +139,8 @@ def _polynomial(
         raise ValueError(msg)
     groups = [header.get(f"POLGRP{i}", 1) for i in (1, 2)]
     degree = header.get("POLDEG1")
-    if groups[0] != groups[1] or degree not in range(len(_TERMS)):
+    is_degree = isinstance(degree, int) and degree in range(len(_TERMS))
+    if groups[0] != groups[1] or not is_degree:
         msg = (
             f"{name}: x and y must be of one group, and its degree 0 to "
             f"{len(_TERMS) - 1}, got the groups {groups} and POLDEG1 = {degree}"
@@ -203,7 +213,8 @@ def _normalised(
 
 def _number(header: fits.Header, key: str, name: str) -> float:
     value = header.get(key)
-    if not isinstance(value, int | float) or not np.isfinite(value):
+    number = finite_or_none(value)
+    if number is None:
         msg = f"{name}: {key} must be a number, got {value!r}"
         raise ValueError(msg)
-    return float(value)
+    return number

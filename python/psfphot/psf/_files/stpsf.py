@@ -101,7 +101,9 @@ def _oversampling(header: fits.Header, name: str) -> int:
     return oversampling
 
 
-_NUMBER = r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*"
+# numpy 2 writes its numbers as "np.float64(100.0)".
+_BARE = r"[-+]?[\d.]+(?:[eE][-+]?\d+)?"
+_NUMBER = rf"\s*(?:np\.\w+\(\s*({_BARE})\s*\)|({_BARE}))\s*"
 _PAIR = re.compile(rf"\s*\(?{_NUMBER},{_NUMBER}\)?\s*")
 
 
@@ -115,7 +117,8 @@ def _positions(header: fits.Header, n: int, name: str) -> NDArray[np.float64]:
             raise ValueError(msg)
         match = _PAIR.fullmatch(str(header[key]))
         try:
-            y, x = map(float, match.groups() if match else ())
+            numbers = match.groups() if match else ()
+            y, x = (float(number) for number in numbers if number is not None)
         except ValueError as exc:
             msg = f"{name}: {key} must be a pair '(y, x)', got {header[key]!r}"
             raise ValueError(msg) from exc

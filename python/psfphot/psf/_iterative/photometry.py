@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import QTable, join
 
 from psfphot._deprecated import old_arguments
 from psfphot._repr import show_call
@@ -15,21 +18,35 @@ from psfphot.psf._iterative.arguments import (
     as_mode,
     as_sub_shape,
 )
-from psfphot.psf._iterative.rounds import Observation, Rounds, begin, fit_all, fit_new
+from psfphot.psf._iterative.extra import extra_columns
+from psfphot.psf._iterative.managed import Manager
+from psfphot.psf._iterative.management import StarListManagement, as_management
+from psfphot.psf._iterative.rounds import (
+    Observation,
+    Rounds,
+    begin,
+    fit_all,
+    fit_new,
+    fitted_as_one,
+    without_image,
+)
+from psfphot.psf._photometry.arguments import as_keep_columns
 from psfphot.psf._photometry.fitted import FittedSources
-from psfphot.psf._photometry.fitting import apart
+from psfphot.psf._photometry.fitting import NO_CONVERGENCE, apart
+from psfphot.psf._photometry.init_params import extra_columns as user_columns
 from psfphot.psf._photometry.photometry import PSFPhotometry
 from psfphot.psf._photometry.results import metadata
+from psfphot.utils import NoDetectionsWarning
 
 if TYPE_CHECKING:
-    from astropy.table import QTable
+    from collections.abc import Sequence
 
     from psfphot.background import LocalBackground
     from psfphot.psf._photometry.fit_results import FitResult
 
 
 class IterativePSFPhotometry(FittedSources):
-    """Measure sources by PSF photometry, finding more in what the fits leave.
+    r"""Measure sources by PSF photometry, finding more in what the fits leave.
 
     The interface is that of `photutils.psf.IterativePSFPhotometry`. The image is
     searched and fitted as by `PSFPhotometry`; then the finder searches the
@@ -43,7 +60,9 @@ class IterativePSFPhotometry(FittedSources):
         Called as ``finder(data, mask=mask)``, on the image and on residuals;
         returns a table with columns of positions, or `None`.
     grouper, fitter, fitter_maxiters, xy_bounds
-        See `PSFPhotometry`. Mode ``'all'`` needs a ``grouper``.
+        See `PSFPhotometry`. Mode ``'all'`` needs a ``grouper``; with a managed list
+        all sources of the image are fitted as one, so that each is without the wings
+        of all others, and the grouper tells the ``group_id`` alone.
     maxiters : int, optional
         Most rounds, the first included.
     mode : {'new', 'all'}, optional
@@ -58,6 +77,29 @@ class IterativePSFPhotometry(FittedSources):
         the model's bounding box by default.
     n_threads, progress_bar
         See `PSFPhotometry`.
+    management : StarListManagement or bool, optional
+        Whether, and by which rules, the list of stars is managed: new stars are
+        tested against those that are near, insignificant ones dropped and
+        coincident ones merged, and the rounds end by themselves. `True` stands for
+        the default rules, `None` for `True` in mode ``'all'`` and for `False`, which
+        is what photutils does, in mode ``'new'``.
+    extra_columns : bool, optional
+        Whether the results have, after photutils' columns,
+
+        * ``snr``: the flux over its error
+        * ``crowding``: the magnitudes by which the source would be brighter with
+          the light of all others left in (Dolphin 2000, PASP 112, 1383)
+        * ``sharpness``: by how much it is wider than the PSF, pixels\ :sup:`2`:
+          the variance of the Gaussian by which the PSF would have to be smeared,
+          to first order; Stetson's SHARP (1987, PASP 99, 191) in pixels
+        * ``chi``: the scatter of its residuals over their errors: Stetson's CHI
+        * ``n_merged``: how many others were merged into it
+        * ``blend_significance``: the largest score of another star within a pixel
+          (see `psfphot.detection.MatchedFilterFinder.search_residual`). Above 3 it
+          marks 12 % of the rows of a deep field, and half of its outliers.
+    keep_columns : bool or list of str, optional
+        See `PSFPhotometry`; the rows of sources that were found are masked. Needs
+        a managed list, in which ids are for life.
 
     Attributes
     ----------
@@ -91,6 +133,9 @@ class IterativePSFPhotometry(FittedSources):
         sub_shape: Any = None,
         n_threads: int | None = None,
         progress_bar: bool = False,
+        management: StarListManagement | bool | None = None,
+        extra_columns: bool = False,
+        keep_columns: bool | Sequence[str] = False,
     ) -> None:
         self._photometry = PSFPhotometry(
             psf_model,
@@ -111,6 +156,12 @@ class IterativePSFPhotometry(FittedSources):
         if self.mode == "all" and grouper is None:
             raise ValueError("grouper must be input for the 'all' mode")
         self.sub_shape = as_sub_shape(sub_shape)
+        self.management = as_management(management, self.mode)
+        self.extra_columns = bool(extra_columns)
+        self.keep_columns = as_keep_columns(keep_columns)
+        if self.keep_columns and self.management is None:
+            msg = "keep_columns needs management: without it ids change"
+            raise ValueError(msg)
         self._reset()
 
     def _reset(self) -> None:
@@ -168,29 +219,69 @@ class IterativePSFPhotometry(FittedSources):
         seen = Observation(*apart(data, mask, error))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            rounds = self._run(seen, init_params)
-        _warn_once(caught)
+            try:
+                rounds = self._run(seen, init_params)
+            finally:
+                # It would hold the image.
+                self._photometry.forget()
+        texts = {str(one.message): one.message for one in caught}
+        if self.management is not None and not (rounds and rounds.has_unconverged()):
+            # Of the fits on the way, whose stars may have been dropped since.
+            texts.pop(NO_CONVERGENCE, None)
+        for message in texts.values():
+            warnings.warn(message, stacklevel=2)
         if rounds is None:
             return None
-        self._fit_result = rounds.fit
-        self.results = self._table(rounds)
-        return self.results
+        self._fit_result = rounds.fit.without_image()
+        table = self._table(rounds)
+        if self.extra_columns:
+            rules = self.management or StarListManagement()
+            more = extra_columns(rounds, seen, self._photometry, rules)
+            for name, column in more.items():
+                table[name] = column
+        if init_params is not None and self.keep_columns:
+            table = _with_columns(table, init_params, self.keep_columns)
+        self.results = table
+        return table
 
     def _run(self, seen: Observation, init_params: Any) -> Rounds | None:
-        rounds = begin(self._photometry, seen, init_params)
+        is_managed = self.management is not None
+        with ExitStack() as stack:
+            if is_managed and self.mode == "all":
+                stack.enter_context(fitted_as_one(self._photometry))
+            rounds = begin(self._photometry, seen, init_params)
         if rounds is None:
-            self.fit_results = [copy.copy(self._photometry)]
+            self.fit_results = [without_image(self._photometry)]
             return None
-        further = fit_all if self.mode == "all" else fit_new
-        rounds = further(
+        further = self._managed_rounds if is_managed else self._plain_rounds
+        rounds = further(rounds, seen, init_params is not None)
+        self.fit_results = [] if rounds is None else rounds.fits
+        return rounds
+
+    def _managed_rounds(
+        self, rounds: Rounds, seen: Observation, is_given: bool
+    ) -> Rounds | None:
+        manager = Manager(
             self._photometry,
-            rounds,
             seen,
+            self.management or StarListManagement(),
             maxiters=self.maxiters,
             sub_shape=self.sub_shape,
         )
-        self.fit_results = rounds.fits
-        return rounds
+        managed = manager.fit_all if self.mode == "all" else manager.fit_new
+        found = managed(rounds, is_given)
+        if found is None:
+            msg = "Sources were found, but none is significant in the fit."
+            warnings.warn(msg, NoDetectionsWarning, stacklevel=2)
+        return found
+
+    def _plain_rounds(
+        self, rounds: Rounds, seen: Observation, is_given: bool
+    ) -> Rounds:
+        del is_given
+        plain = fit_all if self.mode == "all" else fit_new
+        limits = {"maxiters": self.maxiters, "sub_shape": self.sub_shape}
+        return plain(self._photometry, rounds, seen, **limits)
 
     def _table(self, rounds: Rounds) -> QTable:
         table = rounds.fit.table()
@@ -198,10 +289,21 @@ class IterativePSFPhotometry(FittedSources):
         table.add_column(rounds.iter_detected, name="iter_detected", index=after)
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self._settings()))
+        if self.management is not None:
+            table.meta |= {"stopped": rounds.stopped, **rounds.told}
         return table
 
 
-def _warn_once(caught: list[warnings.WarningMessage]) -> None:
-    """Give each warning of the rounds once, to the caller of the photometry."""
-    for message in {str(one.message): one.message for one in caught}.values():
-        warnings.warn(message, stacklevel=3)
+def _with_columns(
+    table: QTable, init_params: Any, keep: bool | Sequence[str]
+) -> QTable:
+    """Add a user's columns to the rows of his ids; the others are masked."""
+    own = user_columns(init_params, keep, table.colnames)
+    if not own.colnames:
+        return table
+    names = init_params.colnames
+    ids = init_params["id"] if "id" in names else np.arange(len(init_params)) + 1
+    own["id"] = np.sort(np.asarray(ids))
+    joined = join(table, own, keys="id", join_type="left", metadata_conflicts="silent")
+    joined.meta = table.meta
+    return joined

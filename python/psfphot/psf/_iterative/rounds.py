@@ -5,25 +5,38 @@ Each round searches what the fits before have left, and fits what it finds.
 
 from __future__ import annotations
 
-import copy
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable, vstack
 
-from psfphot.psf._models.convert import parameter_value
+from psfphot import _core
+from psfphot.psf._models.convert import parameter_value, to_core
+from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.fitting import frame_of
+from psfphot.psf._photometry.flags import PSF_FLAGS
 from psfphot.psf._photometry.init_params import from_finder
 from psfphot.psf._photometry.starts import add_background, add_flux
 from psfphot.utils import NoDetectionsWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
+    from psfphot._validate import Frame
     from psfphot.psf._photometry.fit_results import FitResult
     from psfphot.psf._photometry.photometry import PSFPhotometry
+
+
+# Stars with more of their light than this outside of their fit boxes are fitted as
+# one system.
+_WINGS = 0.05
+# How far wings are looked at, pixels.
+_WIDEST_WING = 50
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,12 @@ class Observation:
     data: Any
     mask: Any
     error: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx) of the image."""
+        ny, nx = np.shape(self.data)
+        return ny, nx
 
 
 @dataclass
@@ -47,14 +66,72 @@ class Rounds:
         The round in which each was found, in the order of the fit's rows.
     fits : list of PSFPhotometry
         One of each round, without images.
+    n_merged : (n,) int array or None
+        How many others were merged into each.
     stopped : str
         What ended the rounds.
+    told : dict
+        What else there is to tell in the table's ``meta``.
     """
 
     fit: FitResult
     iter_detected: NDArray[np.int64]
     fits: list[PSFPhotometry] = field(default_factory=list)
+    n_merged: NDArray[np.int64] | None = None
     stopped: str = "maxiters"
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def has_unconverged(self) -> bool:
+        """Tell whether the fit of a source may not have converged."""
+        return bool(np.any(self.fit.flags & PSF_FLAGS.NO_CONVERGENCE))
+
+
+def without_image(photometry: PSFPhotometry) -> PSFPhotometry:
+    """Make a copy of photometry, with its tables, that holds no pixels."""
+    light = object.__new__(type(photometry))
+    light.__dict__ |= photometry.__dict__
+    if photometry.results is not None:
+        light.__dict__["_fit_result"] = photometry.last_fit().without_image()
+    return light
+
+
+@contextmanager
+def fitted_as_one(photometry: PSFPhotometry) -> Iterator[Any]:
+    """Let photometry fit all sources as one system; give its own grouper.
+
+    Sources that share no pixel of their fit boxes share those of their wings, which
+    only a fit of all of them takes off: the first list of a real PSF has a row on
+    each of its spikes, which keeps its light in a fit of its own. Without wings that
+    takes twice as long for nothing (97.9 instead of 97.7 % of 20,000 stars).
+    astropy's fitters cannot.
+    """
+    grouper = photometry.grouper
+    is_ours = isinstance(photometry.fitter, LevenbergMarquardt)
+    if is_ours and _wings(photometry) > _WINGS:
+        photometry.grouper = _one_group
+    try:
+        yield grouper
+    finally:
+        photometry.grouper = grouper
+
+
+def _wings(photometry: PSFPhotometry) -> float:
+    """Tell what part of a star's light lies outside of its fit box."""
+    ny, nx = photometry.fit_shape
+    side = max(2 * _WIDEST_WING + 1, ny, nx)
+    middle = np.full(1, side // 2, dtype=float)
+    light = np.zeros((side, side))
+    psf = to_core(photometry.psf_model)
+    _core.render_sources(light, psf, middle, middle, np.ones(1))
+    rows, columns = (
+        slice(side // 2 - size // 2, side // 2 + size // 2 + 1) for size in (ny, nx)
+    )
+    return float(1 - light[rows, columns].sum() / light.sum())
+
+
+def _one_group(x: Any, y: Any) -> NDArray[np.int64]:
+    del y
+    return np.ones(len(x), dtype=np.int64)
 
 
 def begin(
@@ -67,13 +144,26 @@ def begin(
     Rounds or None
         `None` if nothing is found.
     """
+    found = None
+    if init_params is None and seen.error is not None and knows_errors(photometry):
+        found = photometry.finder(seen.data, mask=seen.mask, error=seen.error)
+        if found is None:
+            return None
+        init_params = from_finder(found)
     table = photometry(
         seen.data, mask=seen.mask, error=seen.error, init_params=init_params
     )
     if table is None:
         return None
+    if found is not None:
+        photometry.finder_results = found
     first = np.ones(len(table), dtype=np.int64)
-    return Rounds(photometry.last_fit(), first, [copy.copy(photometry)])
+    return Rounds(photometry.last_fit(), first, [without_image(photometry)])
+
+
+def knows_errors(photometry: PSFPhotometry) -> bool:
+    """Tell whether the finder is one of ours that weighs pixels by their errors."""
+    return hasattr(photometry.finder, "search_residual")
 
 
 def fit_new(
@@ -94,7 +184,7 @@ def fit_new(
     """
     residual = seen.data
     for number in range(2, limits["maxiters"] + 1):
-        residual = _subtract(photometry, residual, limits["sub_shape"])
+        residual = subtract(photometry, residual, limits["sub_shape"])
         found = search(photometry.finder, residual, seen.mask)
         if found is None:
             rounds.stopped = "nothing found"
@@ -103,7 +193,7 @@ def fit_new(
             residual, mask=seen.mask, error=seen.error, init_params=from_finder(found)
         )
         photometry.finder_results = found
-        rounds.fits.append(copy.copy(photometry))
+        rounds.fits.append(without_image(photometry))
         rounds.fit = rounds.fit.followed_by(photometry.last_fit())
         rounds.iter_detected = np.append(
             rounds.iter_detected, np.full(len(found), number)
@@ -120,7 +210,7 @@ def fit_all(
     leave the list, and the others are numbered anew.
     """
     for number in range(2, limits["maxiters"] + 1):
-        residual = _subtract(photometry, seen.data, limits["sub_shape"])
+        residual = subtract(photometry, seen.data, limits["sub_shape"])
         found = search(photometry.finder, residual, seen.mask)
         if found is None:
             rounds.stopped = "nothing found"
@@ -135,7 +225,7 @@ def fit_all(
             init_params=vstack([known, new], metadata_conflicts="silent"),
         )
         photometry.finder_results = found
-        rounds.fits.append(copy.copy(photometry))
+        rounds.fits.append(without_image(photometry))
         rounds.fit = photometry.last_fit()
         rounds.iter_detected = np.concatenate(
             [rounds.iter_detected[is_kept], np.full(len(new), number)]
@@ -151,17 +241,24 @@ def search(finder: Any, residual: Any, mask: Any) -> Any:
     return None if found is None or len(found) == 0 else found
 
 
-def _subtract(photometry: PSFPhotometry, data: Any, sub_shape: Any) -> Any:
+def subtract(photometry: PSFPhotometry, data: Any, sub_shape: Any) -> Any:
+    """Subtract the sources of the last fit from an image."""
     return photometry.make_residual_image(data, psf_shape=sub_shape)
+
+
+def quiet_frame(data: Any, mask: Any, error: Any) -> Frame:
+    """Make a `Frame` of an image whose fit has told of its bad pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return frame_of(data, mask, error)
 
 
 def _known(photometry: PSFPhotometry) -> tuple[QTable, NDArray[np.bool_]]:
     """Make the last fit starting values; tell which of its rows those are."""
     fit = photometry.last_fit()
-    rows = fit.to_init_params(remove_invalid=False, reset_ids=False)
+    rows = fit.as_starts()
     columns = [np.asarray(rows[name]) for name in rows.colnames[1:]]
-    is_finite = np.all(np.isfinite(columns), axis=0)
-    rows["local_bkg"] = fit.local_bkg
+    is_finite = np.all(np.isfinite(columns[:-1]), axis=0)
     known = rows[is_finite]
     known["id"] = np.arange(len(known)) + 1
     return known, is_finite
@@ -169,10 +266,7 @@ def _known(photometry: PSFPhotometry) -> tuple[QTable, NDArray[np.bool_]]:
 
 def _starts_of_new(photometry: PSFPhotometry, left: Observation, found: Any) -> QTable:
     """Measure starting values of new sources on what is left of the image."""
-    with warnings.catch_warnings():
-        # The fit has told of pixels that are not finite.
-        warnings.simplefilter("ignore")
-        frame = frame_of(left.data, left.mask, None)
+    frame = quiet_frame(left.data, left.mask, None)
     new = from_finder(found)
     add_background(new, frame, photometry.local_bkg_estimator)
     add_flux(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -51,7 +52,9 @@ class AnalyticPSF(PSFModel):
         if set(own) <= set(known) or "evaluate" in vars(cls):
             return
         for method in (AnalyticPSF.evaluate, AnalyticPSF.fit_deriv):
-            named = _with_names(cls, method, [*known, *own])
+            named: Any = _with_names(cls, method, [*known, *own])
+            if method is AnalyticPSF.fit_deriv:
+                named = _OnTheClassToo(named)
             setattr(cls, method.__name__, named)
 
     def __init__(self, *, bbox_factor: float, **kwargs: Any) -> None:
@@ -128,7 +131,9 @@ class AnalyticPSF(PSFModel):
         lengths, numbers = self._lengths_and_numbers(shape)
         planes = self._derivatives(x, y, flux, x_0, y_0, *lengths, numbers=numbers)
         for i, unit in enumerate(self._no_lengths.values(), -len(numbers)):
-            if unit is not None and hasattr(shape[i], "unit"):
+            # Plain numbers stay plain: then theta may be in degrees and say so.
+            has_units = hasattr(shape[i], "unit") and hasattr(planes[i], "unit")
+            if unit is not None and has_units:
                 planes[i] = planes[i] * (1 / unit)
         return planes
 
@@ -211,6 +216,21 @@ def in_unit(value: Any, unit: u.UnitBase | None) -> Any:
     if unit is None or not hasattr(value, "unit"):
         return value
     return u.Quantity(value).to_value(unit)
+
+
+class _OnTheClassToo:
+    """A method that can also be called on the class, as a static method can.
+
+    The class then means its model of default parameters: the method must not
+    depend on them.
+    """
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.__doc__ = method.__doc__
+        self._method = method
+
+    def __get__(self, model: Any, kind: type[Any]) -> Callable[..., Any]:
+        return types.MethodType(self._method, kind() if model is None else model)
 
 
 def _with_names(

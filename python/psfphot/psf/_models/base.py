@@ -82,7 +82,10 @@ class PSFModel(Fittable2DModel):  # type: ignore[misc]
         """
         points = self._points(x, y, flux, lengths, numbers)
         values = self._values(points).reshape(points.shape)
-        return values if points.flux_unit is None else values << points.flux_unit
+        unit = points.flux_unit
+        if unit is None and points.length_unit is not None:
+            unit = u.dimensionless_unscaled
+        return values if unit is None else values << unit
 
     def _derivatives(
         self, x: Any, y: Any, flux: Any, *lengths: Any, numbers: tuple[Any, ...] = ()

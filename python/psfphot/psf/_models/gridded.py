@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GriddedPSFModel"]
 
+# Of more positions than this some are left out where a model shows itself.
+MOST_SHOWN = 10
+
 
 class GriddedPSFModel(PlotsGrid, SampledPSFModel):
     """Effective PSFs at the nodes of a rectangular grid of detector positions.
@@ -87,6 +90,8 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         self._grid_xypos.flags.writeable = False
         self.meta = dict(nddata.meta)
         self.meta["grid_xypos"] = self._grid_xypos
+        # Another's word on what is counted here.
+        self.meta.pop("grid_shape", None)
         self.oversampling = oversampling
         self.origin = None
         self.fill_value = fill_value
@@ -139,12 +144,19 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         keywords += [
             ("Number of PSFs", len(self._data)),
             ("Grid shape", self.grid_shape),
-            ("Grid positions", self._grid_xypos),
+            ("Grid positions", _shortened(self._grid_xypos)),
             ("PSF shape (oversampled pixels)", self._data.shape[1:]),
             ("Oversampling", tuple(self.oversampling.tolist())),
             ("Fill Value", self.fill_value),
         ]
         return str(self._format_str(keywords=keywords))
+
+
+def _shortened(positions: NDArray[Any]) -> str:
+    """Show positions, all of them only if they are few."""
+    return np.array2string(
+        positions, threshold=2 * MOST_SHOWN, edgeitems=MOST_SHOWN // 2
+    )
 
 
 def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:

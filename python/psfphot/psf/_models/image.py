@@ -8,6 +8,7 @@ import numpy as np
 
 from psfphot import _core
 from psfphot.psf._models.base import PSFModel
+from psfphot.psf._models.interpolator import SplineInterpolator
 from psfphot.psf._models.sampled import SampledPSFModel, as_samples
 
 __all__ = ["ImagePSF"]
@@ -100,6 +101,25 @@ class ImagePSF(SampledPSFModel):
         """Number of samples, (ny, nx)."""
         ny, nx = self._data.shape
         return ny, nx
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "interpolator" in vars(cls):
+            msg = (
+                "a subclass of ImagePSF cannot have an interpolator of its own: "
+                "override evaluate and fit_deriv, or give other data"
+            )
+            raise TypeError(msg)
+
+    @property
+    def interpolator(self) -> SplineInterpolator:
+        """The spline as a function of the sample coordinates (x, y).
+
+        It is called as a `scipy.interpolate.RectBivariateSpline` is, and has
+        ``partial_derivative``; it cannot be replaced.
+        """
+        samples = ImagePSF(self._data, origin=(0, 0), fill_value=None)
+        return SplineInterpolator(samples)
 
     def _splines(self) -> _core.Psf:
         return _core.Psf.sampled(self._data, **self._sampling())

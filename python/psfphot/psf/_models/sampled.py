@@ -53,7 +53,9 @@ class _Axis(NamedTuple):
         for _ in range(8):
             samples = self.samples(points)
             off = (samples < 0) | (samples > self.last)
-            points = np.where(off, np.nextafter(points, middle), points)
+            # The neighbour of 0 is less than a float with all of its digits.
+            with np.errstate(under="ignore"):
+                points = np.where(off, np.nextafter(points, middle), points)
         return points
 
 

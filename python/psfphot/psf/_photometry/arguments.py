@@ -61,6 +61,8 @@ def as_radius(radius: Any) -> float | None:
     if radius is None:
         return None
     msg = f"aperture_radius must be a strictly-positive scalar, got {radius!r}"
+    if isinstance(radius, bool):
+        raise ValueError(msg)  # noqa: TRY004  (as all else that is wrong with it)
     return as_positive(radius, "aperture_radius", always=msg)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot._validate import as_frame, as_scalar
+from psfphot._validate import as_frame, as_pixels, as_scalar
 from psfphot.psf._models.gaussian import CircularGaussianPRF
 from psfphot.psf._photometry.arguments import as_fit_shape
-from psfphot.psf._photometry.fitting import fit_box
+from psfphot.psf._photometry.fitting import NO_CONVERGENCE, fit_box
 from psfphot.psf._photometry.photometry import PSFPhotometry
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from psfphot._validate import Frame
 
 __all__ = ["fit_2dgaussian", "fit_fwhm"]
+
+_NO_WIDTH = (
+    "One or more fit(s) may not have converged: their widths mean little. Check the "
+    'positions and the box, "xypos" and "fit_shape"; fit_2dgaussian gives a table '
+    "with flags."
+)
 
 
 def fit_2dgaussian(
@@ -83,20 +89,16 @@ def fit_2dgaussian(
     >>> print(f"{table['fwhm_fit'][0]:.4f}")
     3.1000
     """
-    frame = as_frame(data, error, mask)
-    positions = None if xypos is None else _as_positions(xypos)
-    shape = _fit_shape(frame, positions, fit_shape)
-    if positions is None:
-        positions = _centre_of_mass(frame)
-    model = CircularGaussianPRF()
-    model.fwhm = np.mean(shape) / 2 if fwhm is None else as_scalar(fwhm, "fwhm")
-    model.fwhm.fixed = bool(fix_fwhm)
-    init = QTable({"x": positions[:, 0], "y": positions[:, 1]})
-    fluxes = [_box_sum(frame, position, shape) for position in positions]
-    init["flux"] = fluxes if frame.unit is None else fluxes * frame.unit
-    photometry = PSFPhotometry(model, shape)
-    photometry(data, mask=mask, error=error, init_params=init)
-    return photometry
+    return _fit(
+        data,
+        xypos=xypos,
+        fwhm=fwhm,
+        fix_fwhm=fix_fwhm,
+        fit_shape=fit_shape,
+        mask=mask,
+        error=error,
+        no_convergence=NO_CONVERGENCE,
+    )
 
 
 def fit_fwhm(
@@ -126,7 +128,7 @@ def fit_fwhm(
     TypeError, ValueError
         See `fit_2dgaussian`.
     """
-    photometry = fit_2dgaussian(
+    photometry = _fit(
         data,
         xypos=xypos,
         fwhm=fwhm,
@@ -134,15 +136,45 @@ def fit_fwhm(
         fit_shape=fit_shape,
         mask=mask,
         error=error,
+        no_convergence=_NO_WIDTH,
     )
     table = photometry.results
     return np.array([] if table is None else table["fwhm_fit"], dtype=np.float64)
 
 
+def _fit(
+    data: Any,
+    *,
+    xypos: Any,
+    fwhm: float | None,
+    fix_fwhm: bool,
+    fit_shape: Any,
+    mask: Any,
+    error: Any,
+    no_convergence: str,
+) -> PSFPhotometry:
+    """Do what `fit_2dgaussian` says, with a warning of fits that do not converge."""
+    frame = as_frame(data, error, mask)
+    positions = None if xypos is None else _as_positions(xypos)
+    shape = _fit_shape(frame, positions, fit_shape)
+    if positions is None:
+        positions = _centre_of_mass(frame)
+    model = CircularGaussianPRF()
+    model.fwhm = np.mean(shape) / 2 if fwhm is None else as_scalar(fwhm, "fwhm")
+    model.fwhm.fixed = bool(fix_fwhm)
+    init = QTable({"x": positions[:, 0], "y": positions[:, 1]})
+    fluxes = [_box_sum(frame, position, shape) for position in positions]
+    init["flux"] = fluxes if frame.unit is None else fluxes * frame.unit
+    photometry = PSFPhotometry(model, shape)
+    photometry._no_convergence = no_convergence
+    photometry(data, mask=mask, error=error, init_params=init)
+    return photometry
+
+
 def _as_positions(xypos: Any) -> NDArray[np.float64]:
     if not hasattr(xypos, "__len__"):
         xypos = list(xypos)
-    positions = np.atleast_2d(np.asarray(xypos, dtype=np.float64))
+    positions = np.atleast_2d(np.asarray(as_pixels(xypos, "xypos"), dtype=np.float64))
     if positions.ndim != 2 or positions.shape[1] != 2:  # noqa: PLR2004
         msg = f"xypos must be pairs (x, y), got the shape {np.shape(xypos)}"
         raise ValueError(msg)
@@ -162,7 +194,8 @@ def _fit_shape(
         "fit_shape is None, so the data are taken as a cutout of one source, and "
         f"all of them are fitted: fit_shape=({ny}, {nx})."
     )
-    warnings.warn(msg, AstropyUserWarning, stacklevel=3)
+    # The caller of fit_2dgaussian or fit_fwhm.
+    warnings.warn(msg, AstropyUserWarning, stacklevel=4)
     return as_fit_shape((ny, nx))
 
 

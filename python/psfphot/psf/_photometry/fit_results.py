@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
 from psfphot.psf._photometry.model_images import ModelImages
 from psfphot.psf._photometry.results import results_table
+from psfphot.psf._photometry.starts import add_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,11 +78,12 @@ class FitResult:
 
         The covariances of neither are kept: they belong to two images.
         """
-        joined = copy.copy(self)
-        joined._covariances = None
+        joined = self.without_image()
         later = other._init.copy()
         for label in ("id", "group_id"):
-            later[label] += np.max(self._init[label])
+            last = np.max(self._init[label])
+            if np.min(later[label]) <= last:
+                later[label] += last
         joined._init = vstack([self._init, later], metadata_conflicts="silent")
         joined._fit = {
             name: [*mine, *other._fit[name]]
@@ -92,15 +93,45 @@ class FitResult:
         }
         return joined
 
-    @property
-    def local_bkg(self) -> Any:
-        """The local background of each row."""
-        return self._init["local_bkg"].copy()
+    def without_image(self) -> FitResult:
+        """Make a copy that holds no pixels, and so no covariances of groups."""
+        light = object.__new__(type(self))
+        light.__dict__ |= self.__dict__ | {"_covariances": None}
+        return light
+
+    def grouped_by(self, grouper: Any) -> FitResult:
+        """Make a copy without pixels whose groups are those that a grouper makes."""
+        grouped = self.without_image()
+        grouped._init = self._init.copy()
+        del grouped._init["group_id"]
+        add_groups(grouped._init, grouper, self.fit_shape)
+        return grouped
+
+    def as_starts(self) -> QTable:
+        """Make all rows the starting values of another fit, backgrounds included."""
+        starts = self.to_init_params(remove_invalid=False, reset_ids=False)
+        starts["local_bkg"] = self._init["local_bkg"]
+        return starts
 
     def own_shape(self) -> list[str]:
         """Tell the shape parameters that each source has its own of, fitted or not."""
         has = self._init.colnames
         return [name for name in self._setup.names.shape if f"{name}_init" in has]
+
+    @property
+    def fit_shape(self) -> tuple[int, int]:
+        """(ny, nx) of the box of pixels that was fitted of each source."""
+        return self._setup.fit_shape
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """The group of each row."""
+        return np.asarray(self._init["group_id"])
+
+    @property
+    def flags(self) -> NDArray[np.int64]:
+        """The flags of each row."""
+        return np.asarray(self._fit["flags"])
 
     @property
     def ids(self) -> list[int]:
@@ -163,7 +194,9 @@ class FitResult:
 
     def decode_flags(self, return_bit_values: bool) -> dict[int, Any]:
         """Tell the flags of each id, see `PSFPhotometry.decode_flags`."""
-        decoded = decode_psf_flags(np.asarray(self._fit["flags"]), return_bit_values)
+        decoded = decode_psf_flags(
+            np.asarray(self._fit["flags"]), return_bit_values=return_bit_values
+        )
         return dict(zip(self.ids, decoded, strict=True))
 
     def to_init_params(self, *, remove_invalid: bool, reset_ids: bool) -> QTable:
@@ -204,7 +237,10 @@ class FitResult:
             If the fitter was not our own.
         """
         if self._covariances is None:
-            msg = "group_covariance needs a fit by LevenbergMarquardt"
+            msg = (
+                "group_covariance needs a fit by LevenbergMarquardt, and of "
+                "IterativePSFPhotometry a fit of its own"
+            )
             raise NotImplementedError(msg)
         members = np.flatnonzero(np.asarray(self._init["group_id"]) == group_id)
         if len(members) == 0:

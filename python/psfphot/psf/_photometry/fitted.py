@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psfphot._deprecated import old_arguments
+from psfphot._deprecated import by_keyword, old_arguments
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -36,6 +36,7 @@ class FittedSources:
             raise ValueError(msg)
         return self._fit_result
 
+    @by_keyword
     def decode_flags(self, return_bit_values: bool = False) -> dict[int, Any]:
         """Tell which flags each source has.
 

@@ -27,7 +27,7 @@ _NON_FINITE = (
     "Input data contains unmasked non-finite values (NaN or inf), which were "
     "automatically ignored."
 )
-_NO_CONVERGENCE = (
+NO_CONVERGENCE = (
     "One or more fit(s) may not have converged. Please check the "
     '"flags" column in the output table.'
 )
@@ -268,12 +268,14 @@ def fit_with_core(
         )
 
 
-def warn_of_fits(fit: dict[str, NDArray[Any]]) -> None:
+def warn_of_fits(
+    fit: dict[str, NDArray[Any]], no_convergence: str = NO_CONVERGENCE
+) -> None:
     """Warn the caller of the calling function of what the fits met with."""
     flags = fit["flags"]
     # A source that could not be fitted has no convergence to speak of.
     if np.any(flags & PSF_FLAGS.NO_CONVERGENCE):
-        warnings.warn(_NO_CONVERGENCE, AstropyUserWarning, stacklevel=3)
+        warnings.warn(no_convergence, AstropyUserWarning, stacklevel=3)
     n_bad = int(fit["n_bad_errors"].sum())
     if n_bad:
         msg = (

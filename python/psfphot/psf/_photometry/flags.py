@@ -2,109 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from psfphot import _core
+from psfphot._deprecated import by_keyword
+from psfphot._flags import FlagDefinition, FlagRegistry
 
-__all__ = ["PSF_FLAGS", "PSFFlagDefinition", "decode_psf_flags"]
+__all__ = ["PSF_FLAGS", "decode_psf_flags"]
 
+# What a flag of the core's table means for the user of that row, by name.
+_CONSEQUENCES = {
+    "n_pixels_fit_partial": "Part of the box is off the image, masked or without a "
+    "finite value: errors are larger, and the centre may be among what is missing.",
+    "position_outside_image": "Light of the star may be on the image all the same.",
+    "non_positive_flux": "There is no star, or its neighbours' models took its light.",
+    "no_convergence": "Iterations ran out before the steps became small; more "
+    "(``fitter_maxiters``) or better starts may help.",
+    "no_covariance": "The pixels do not determine all parameters.",
+    "parameter_near_bound": "The bound, not the pixels, may have set it.",
+    "no_overlap": "The row keeps its starting values.",
+    "fully_masked": "The row keeps its starting values.",
+    "too_few_pixels": "The row keeps its starting values.",
+    "non_finite_position": "Either where the fit starts or where it ended.",
+    "non_finite_flux": "Either where the fit starts or where it ended.",
+    "non_finite_local_bkg": "Its annulus has no usable pixels, or the table says so.",
+    "position_outside_fit_region": "The fit ran away from its start: the row may be "
+    "of another star.",
+    "duplicate_source": "Keep one of the two rows.",
+    "saturated": "The flux is that of the wings, extended by the model.",
+    "near_saturated": "What is found there may be an artefact of the bright star.",
+    "neighbour_in_box": "Group the two, so that they are fitted together.",
+    "start_outside_image": "Neither the place nor the errors mean much.",
+    "on_trail": "What is found there may be the trail.",
+    "low_snr": "The flux is a measurement, but not a detection.",
+}
 
-class PSFFlagDefinition(NamedTuple):
-    """A flag: its bit, its name and what it says of a source."""
-
-    bit_value: int
-    name: str
-    description: str
-
-
-# What the flags of photutils 3.0 were called.
+# What the flags of earlier versions of photutils were called, and until when.
 _OLD_NAMES = {
-    "OUTSIDE_BOUNDS": "POSITION_OUTSIDE_IMAGE",
-    "NEGATIVE_FLUX": "NON_POSITIVE_FLUX",
-    "NEAR_BOUND": "PARAMETER_NEAR_BOUND",
-    "NON_FINITE_LOCALBKG": "NON_FINITE_LOCAL_BKG",
+    "npixfit_partial": ("n_pixels_fit_partial", "3.0"),
+    "outside_bounds": ("position_outside_image", "3.1"),
+    "negative_flux": ("non_positive_flux", "3.1"),
+    "near_bound": ("parameter_near_bound", "3.1"),
+    "non_finite_localbkg": ("non_finite_local_bkg", "3.1"),
 }
 
 
-class _PSFFlags:
-    """All flags of PSF photometry; each is an attribute in upper case.
-
-    Attributes
-    ----------
-    FLAG_DEFINITIONS : list of PSFFlagDefinition
-        The flags, by bit.
-    N_PIXELS_FIT_PARTIAL, POSITION_OUTSIDE_IMAGE, ... : int
-        The bit of each flag. The names of photutils 3.0 work too.
-
-    Examples
-    --------
-    >>> from psfphot.psf import PSF_FLAGS
-    >>> PSF_FLAGS.NO_CONVERGENCE
-    8
-    >>> PSF_FLAGS.get_name(8)
-    'no_convergence'
-    """
-
-    def __init__(self) -> None:
-        self.FLAG_DEFINITIONS = [
-            PSFFlagDefinition(*flag) for flag in _core.flag_definitions()
-        ]
-        for flag in self.FLAG_DEFINITIONS:
-            setattr(self, flag.name.upper(), flag.bit_value)
-        for old, new in _OLD_NAMES.items():
-            setattr(self, old, getattr(self, new))
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> int: ...
-
-    @property
-    def bit_values(self) -> list[int]:
-        """All bits."""
-        return [flag.bit_value for flag in self.FLAG_DEFINITIONS]
-
-    @property
-    def names(self) -> list[str]:
-        """All names, by bit."""
-        return [flag.name for flag in self.FLAG_DEFINITIONS]
-
-    @property
-    def flag_dict(self) -> dict[int, str]:
-        """Names by bit."""
-        return {flag.bit_value: flag.name for flag in self.FLAG_DEFINITIONS}
-
-    def get_definition(self, key: int | str) -> PSFFlagDefinition:
-        """Return the flag of a bit or of a name.
-
-        Raises
-        ------
-        KeyError
-            If there is none.
-        """
-        for flag in self.FLAG_DEFINITIONS:
-            if key in (flag.bit_value, flag.name):
-                return flag
-        kind = "name" if isinstance(key, str) else "bit value"
-        raise KeyError(f"No flag with {kind} {key!r}")
-
-    def get_name(self, bit_value: int) -> str:
-        """Return the name of a bit; raises KeyError if it is none."""
-        return self.get_definition(bit_value).name
-
-    def get_bit_value(self, name: str) -> int:
-        """Return the bit of a name; raises KeyError if there is none."""
-        return self.get_definition(name).bit_value
-
-    def get_description(self, key: int | str) -> str:
-        """Return what a flag says; raises KeyError if there is none."""
-        return self.get_definition(key).description
+def _definition(bit: int, name: str, description: str) -> FlagDefinition:
+    said = f"{description[0].upper()}{description[1:]}."
+    detailed = " ".join([said, *filter(None, [_CONSEQUENCES.get(name)])])
+    return FlagDefinition(bit, name, description, detailed)
 
 
-PSF_FLAGS = _PSFFlags()
+PSF_FLAGS = FlagRegistry(
+    "psf", (_definition(*flag) for flag in _core.flag_definitions()), _OLD_NAMES
+)
+"""All flags of PSF photometry; each is an attribute in upper case.
+
+>>> from psfphot.psf import PSF_FLAGS
+>>> PSF_FLAGS.NO_CONVERGENCE
+8
+>>> PSF_FLAGS.get_name(8)
+'no_convergence'
+"""
 
 
+@by_keyword
 def decode_psf_flags(flags: Any, return_bit_values: bool = False) -> Any:
     """Take flags apart.
 
@@ -119,7 +81,9 @@ def decode_psf_flags(flags: Any, return_bit_values: bool = False) -> Any:
     -------
     list
         The names (or bits) that are set. Of an array: a nested list of its
-        shape with such a list for each element.
+        shape with such a list for each element. The flags are:
+
+        {flags}
 
     Raises
     ------
@@ -134,21 +98,7 @@ def decode_psf_flags(flags: Any, return_bit_values: bool = False) -> Any:
     >>> decode_psf_flags([0, 5])
     [[], ['n_pixels_fit_partial', 'non_positive_flux']]
     """
-    values = np.asarray(flags)
-    if values.dtype.kind not in "iu" and values.size > 0:
-        msg = f"Flag value must be an integer, got {flags!r}"
-        raise TypeError(msg)
-    if np.any(values < 0):
-        msg = f"Flag value must be a nonnegative integer, got {flags!r}"
-        raise ValueError(msg)
-    known = [
-        (flag.bit_value, flag.bit_value if return_bit_values else flag.name)
-        for flag in PSF_FLAGS.FLAG_DEFINITIONS
-    ]
+    return PSF_FLAGS.decode(flags, return_bit_values)
 
-    def decoded(values: Any) -> Any:
-        if isinstance(values, list):
-            return [decoded(value) for value in values]
-        return [shown for bit, shown in known if values & bit]
 
-    return decoded(values.tolist())
+PSF_FLAGS.put_into_docstring(decode_psf_flags)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from psfphot import _core
+from psfphot._deprecated import by_keyword
 from psfphot._repr import make_repr
 from psfphot._validate import as_points, as_positive
 from psfphot.aperture import CircularAperture
@@ -240,6 +241,7 @@ class SourceGrouper:
     def __call__(
         self, x: ArrayLike, y: ArrayLike, return_groups_object: bool
     ) -> NDArray[np.int64] | SourceGroups: ...
+    @by_keyword
     def __call__(
         self, x: ArrayLike, y: ArrayLike, return_groups_object: bool = False
     ) -> NDArray[np.int64] | SourceGroups:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -12,10 +13,10 @@ from psfphot._matched_filter import MatchedFilter
 from psfphot._validate import as_frame, as_n_threads, as_positive, as_positive_int
 from psfphot.psf._models.convert import to_core
 from psfphot.psf._models.gaussian import CircularGaussianPRF
-from psfphot.psf._models.moffat import MoffatPRF
+from psfphot.psf._photometry.profile_fit import PROFILES, Pixels, Profile, fit_star
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -27,10 +28,6 @@ __all__ = ["PSFMeasurement", "measure_psf"]
 #: measured widths of simulated CCD frames agree to 0.001.
 _GUESS = 3.0
 
-#: A star's box reaches so many FWHM from it, and no neighbour with more than
-#: 2 % of its flux may be within twice as many.
-_REACH, _ALONE, _NEIGHBOUR = 4, 8, 0.02
-
 #: Stars are measured down to this S/N of the filtered image.
 _BRIGHT = 30.0
 
@@ -40,9 +37,8 @@ _LEAST_STARS = 5
 #: Below this the pixels are wider than the star: such "stars" are cosmic rays.
 _NARROWEST = 1.0
 
-#: The largest exponent of a fit. Where the stars come near, they are Gaussians,
-#: of which a Moffat of this exponent would be 2 % too narrow.
-_MOST_BETA = 20.0
+#: Where the exponents come near the largest one of a fit, 20, the stars are
+#: Gaussians, of which a Moffat of that exponent would be 2 % too narrow.
 _GAUSSIAN_BETA = 15.0
 
 #: The mismatch of a bright star's own profile that its errors do not know.
@@ -51,8 +47,38 @@ _MISMATCH = 0.02
 #: Stars that the width is measured on while it still changes, one at least.
 _FEW = 15
 
-#: Pixels are integrated by 4 x 4 nodes: 1e-4 of the peak at a FWHM of 2.
-_NODES = 4
+#: A star's neighbours are fitted with it within so many FWHM, up to so many of them,
+#: the brightest, and none with less than 1 % of its flux.
+_FITTED_WITHIN, _MOST_FITTED, _LEAST_FITTED = 6, 12, 0.01
+
+#: Where stars have neighbours their own widths scatter by less than this part of
+#: the median, or they are no stars.
+_LARGEST_SCATTER = 0.25
+
+
+class _Stage(NamedTuple):
+    """Which stars are used."""
+
+    #: No neighbour with more than this part of a star's flux is within so many FWHM.
+    neighbour: float
+    alone: float
+    #: The pixels fitted reach so many FWHM: a box, or a disc among neighbours.
+    reach: float
+    #: Whether neighbours are fitted along.
+    fits_neighbours: bool
+    #: The most stars to measure: with neighbours each takes longer.
+    most: int
+    name: str
+
+
+#: Each is tried where the one before leaves too few stars.
+_STAGES = (
+    _Stage(0.02, 8, 4, False, 10_000, "isolated"),
+    _Stage(0.1, 4, 3, True, 30, "neighbours below 10 % within 4 FWHM, fitted along"),
+    _Stage(
+        0.5, 2.5, 3, True, 30, "neighbours below 50 % within 2.5 FWHM, fitted along"
+    ),
+)
 
 
 class PSFMeasurement(NamedTuple):
@@ -73,6 +99,9 @@ class PSFMeasurement(NamedTuple):
         How many stars were measured.
     positions : (n_stars, 2) ndarray
         Their x and y, pixels.
+    selection : str
+        Which stars were taken: "isolated" ones, or, in a crowd, what neighbours
+        they may have.
     """
 
     model: Any
@@ -81,49 +110,7 @@ class PSFMeasurement(NamedTuple):
     fwhm_scatter: float
     n_stars: int
     positions: NDArray[np.float64]
-
-
-class _Profile(NamedTuple):
-    """A family of profiles."""
-
-    make: Callable[[NDArray[np.float64]], Any]
-    #: Its derivatives by flux, x, y and the shape.
-    derivatives: Callable[..., list[Any]]
-    #: Shape parameters of a FWHM, and the FWHM of shape parameters.
-    start: Callable[[float], list[float]]
-    fwhm: Callable[[NDArray[np.float64]], float]
-    lowest: tuple[float, ...]
-    highest: tuple[float, ...]
-
-
-def _moffat_fwhm(shape: NDArray[np.float64]) -> float:
-    alpha, beta = shape
-    return float(2 * alpha * math.sqrt(2 ** (1 / beta) - 1))
-
-
-def _moffat_start(fwhm: float) -> list[float]:
-    beta = 3.0
-    return [fwhm / (2 * math.sqrt(2 ** (1 / beta) - 1)), beta]
-
-
-_PROFILES = {
-    "moffat": _Profile(
-        lambda s: MoffatPRF(alpha=s[0], beta=s[1]),
-        MoffatPRF(n_nodes=_NODES).fit_deriv,
-        _moffat_start,
-        _moffat_fwhm,
-        (0.1, 1.1),
-        (200.0, _MOST_BETA),
-    ),
-    "gaussian": _Profile(
-        lambda s: CircularGaussianPRF(fwhm=s[0]),
-        CircularGaussianPRF().fit_deriv,
-        lambda fwhm: [fwhm],
-        lambda s: float(s[0]),
-        (0.1,),
-        (200.0,),
-    ),
-}
+    selection: str
 
 
 def measure_psf(
@@ -179,9 +166,11 @@ def measure_psf(
     -----
     A star is used if its S/N is 30 or more, no star with more than 2 % of its
     flux is within 8 FWHM, and no pixel within 1.5 FWHM is masked or one of a
-    flat top. Its pixels are weighted by their noise and 2 % of their light, as
-    no star has quite the profile, and outliers lose weight (Huber 1964, Ann.
-    Math. Statist. 35, 73).
+    flat top. Where fewer than 5 are left, neighbours of up to 10 % within 4 FWHM,
+    then of up to 50 % within 2.5 FWHM, are allowed and fitted along with the
+    star; the stars' widths must then agree to 25 %. Pixels are weighted by their
+    noise and 2 % of their light, as no star has quite the profile, and outliers
+    lose weight (Huber 1964, Ann. Math. Statist. 35, 73).
 
     Examples
     --------
@@ -196,17 +185,20 @@ def measure_psf(
     >>> print(f"{psf.fwhm:.2f} {measured.fwhm:.2f}")
     3.57 3.57
     """
-    if kind not in _PROFILES:
-        raise ValueError(f"kind must be one of {', '.join(_PROFILES)}, got {kind!r}")
+    if kind not in PROFILES:
+        raise ValueError(f"kind must be one of {', '.join(PROFILES)}, got {kind!r}")
     frame = as_frame(data, error, mask)
     width = _GUESS if fwhm is None else as_positive(fwhm, "fwhm")
     n_stars = as_positive_int(n_stars, "n_stars")
-    search = _Search(frame, _PROFILES[kind], n_stars, as_n_threads(n_threads))
-    measured = search.measure(width)
-    if measured.beta > _GAUSSIAN_BETA:
-        search = search._replace(profile=_PROFILES["gaussian"])
-        measured = search.measure(measured.fwhm)
-    return measured
+    profile, n_threads = PROFILES[kind], as_n_threads(n_threads)
+    for stage in _STAGES[:-1]:
+        with contextlib.suppress(_TooFewStarsError):
+            return _Search(frame, profile, n_stars, n_threads, stage).measure(width)
+    return _Search(frame, profile, n_stars, n_threads, _STAGES[-1]).measure(width)
+
+
+class _TooFewStarsError(ValueError):
+    """Another selection of stars may have more."""
 
 
 class _Fits(NamedTuple):
@@ -217,31 +209,50 @@ class _Fits(NamedTuple):
     positions: NDArray[np.float64]
 
 
+class _Candidate(NamedTuple):
+    """A star to be fitted."""
+
+    x: float
+    y: float
+    flux: float
+    #: Flux, x and y of those fitted along, (n, 3).
+    neighbours: NDArray[np.float64]
+
+
 class _Search(NamedTuple):
     """Looks for stars of a width and fits each."""
 
     frame: Frame
-    profile: _Profile
+    profile: Profile
     n_stars: int
     n_threads: int | None
+    stage: _Stage
 
     def measure(self, fwhm: float) -> PSFMeasurement:
-        """Search and fit until the width stays."""
-        few = min(_FEW, self.n_stars)
+        """Search and fit until the width stays; Gaussians are fitted as such."""
+        measured = self._measure(fwhm)
+        if measured.beta > _GAUSSIAN_BETA:
+            search = self._replace(profile=PROFILES["gaussian"])
+            measured = search._measure(measured.fwhm)
+        return measured
+
+    def _measure(self, fwhm: float) -> PSFMeasurement:
+        most = min(self.n_stars, self.stage.most)
+        few = min(_FEW, most)
         for _ in range(8):
             before = fwhm
             fwhm = float(np.median(self.fit(fwhm, few, least=1).fwhm))
             if abs(fwhm / before - 1) < 0.02:  # noqa: PLR2004
                 break
-        return _summarised(self.fit(fwhm, self.n_stars), self.profile)
+        return _summarised(self.fit(fwhm, most), self.profile, self.stage)
 
     def fit(self, fwhm: float, n_stars: int, least: int = _LEAST_STARS) -> _Fits:
         """Fit the brightest stars that are found at a width."""
         found: list[tuple[float, NDArray[np.float64], tuple[float, float]]] = []
         n_isolated = 0
-        for x, y, flux in self._isolated(fwhm):
+        for candidate in self._isolated(fwhm):
             n_isolated += 1
-            star = self._star(x, y, flux, fwhm)
+            star = self._star(candidate, fwhm)
             if star is not None:
                 shape, at = star
                 found.append((self.profile.fwhm(shape), shape, at))
@@ -252,14 +263,14 @@ class _Search(NamedTuple):
                 f"data must have {_LEAST_STARS} or more bright, isolated, unsaturated "
                 f"stars to measure the PSF's width, got {len(found)} of {n_isolated} "
                 f"isolated ones above {_BRIGHT:g} sigma (looked for at a FWHM of "
-                f"{fwhm:.3g} pixels)"
+                f"{fwhm:.3g} pixels; {self.stage.name})"
             )
-            raise ValueError(msg)
+            raise _TooFewStarsError(msg)
         widths, shapes, at = zip(*found, strict=True)
         return _Fits(np.array(widths), np.array(shapes), np.array(at))
 
-    def _isolated(self, fwhm: float) -> Iterator[tuple[float, float, float]]:
-        """Tell x, y and flux of isolated stars, the brightest first."""
+    def _isolated(self, fwhm: float) -> Iterator[_Candidate]:
+        """Tell the stars whose neighbours allow it, the brightest first."""
         psf = to_core(CircularGaussianPRF(fwhm=fwhm))
         search = MatchedFilter(psf, n_threads=self.n_threads)
         stars, _ = _core.find_matched_stars(search, *self.frame.arrays, None)
@@ -268,16 +279,25 @@ class _Search(NamedTuple):
             stars[name][order] for name in ("x_centroid", "y_centroid", "flux", "snr")
         )
         for k in np.flatnonzero(snr >= _BRIGHT):
-            near = np.hypot(x - x[k], y - y[k]) < _ALONE * fwhm
-            near[k] = False
-            if not np.any(flux[near] > _NEIGHBOUR * flux[k]):
-                yield x[k], y[k], flux[k]
+            distance = np.hypot(x - x[k], y - y[k])
+            distance[k] = np.inf
+            near = distance < self.stage.alone * fwhm
+            if np.any(flux[near] > self.stage.neighbour * flux[k]):
+                continue
+            fitted = np.zeros(0, dtype=int)
+            if self.stage.fits_neighbours:
+                is_fitted = distance < _FITTED_WITHIN * fwhm
+                is_fitted &= flux > _LEAST_FITTED * flux[k]
+                fitted = np.flatnonzero(is_fitted)[:_MOST_FITTED]
+            neighbours = np.column_stack([flux, x, y])[fitted]
+            yield _Candidate(x[k], y[k], flux[k], neighbours)
 
     def _star(
-        self, x: float, y: float, flux: float, fwhm: float
+        self, candidate: _Candidate, fwhm: float
     ) -> tuple[NDArray[np.float64], tuple[float, float]] | None:
         """Fit one star; `None` where its core is not whole or the fit fails."""
-        reach = max(math.ceil(_REACH * fwhm), 4)
+        x, y, flux, neighbours = candidate
+        reach = max(math.ceil(self.stage.reach * fwhm), 4)
         i, j = round(x), round(y)
         ny, nx = self.frame.data.shape
         rows = np.arange(max(j - reach, 0), min(j + reach + 1, ny))
@@ -288,6 +308,8 @@ class _Search(NamedTuple):
         if self.frame.mask is not None:
             good &= ~self.frame.mask[part]
         distance = np.hypot(columns - x, rows[:, None] - y)
+        if self.stage.fits_neighbours:
+            good &= distance < reach + 0.5
         core = distance < max(1.5 * fwhm, 1.5)
         is_flat = np.count_nonzero(values[core] == np.max(values[core])) > 2  # noqa: PLR2004
         if not good[core].all() or is_flat:
@@ -301,87 +323,20 @@ class _Search(NamedTuple):
             own = np.asarray(self.frame.error[part], dtype=float)
             good &= np.isfinite(own) & (own > 0)
             noise = own[good]
-        pixels = _Pixels(
+        pixels = Pixels(
             np.broadcast_to(columns, values.shape)[good].astype(float),
             np.broadcast_to(rows[:, None], values.shape)[good].astype(float),
             values[good],
             np.hypot(noise, _MISMATCH * np.maximum(values[good] - sky, 0)),
         )
         start = np.array([flux, x, y, *self.profile.start(fwhm), sky])
-        fitted = _fit_star(pixels, self.profile, start)
+        fitted = fit_star(pixels, self.profile, start, neighbours)
         if fitted is None or math.hypot(fitted[1] - x, fitted[2] - y) > fwhm:
             return None
         return fitted[3:-1], (float(fitted[1]), float(fitted[2]))
 
 
-class _Pixels(NamedTuple):
-    """The pixels that one star is fitted to."""
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    values: NDArray[np.float64]
-    error: NDArray[np.float64]
-
-
-#: Residuals beyond so many sigma lose weight.
-_HUBER = 2.0
-
-
-def _fit_star(
-    pixels: _Pixels, profile: _Profile, start: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
-    """Fit flux, x, y, shape and sky by Levenberg-Marquardt, outliers weighted down.
-
-    Returns `None` where that does not converge.
-    """
-    low = np.array([0.0, -np.inf, -np.inf, *profile.lowest, -np.inf])
-    high = np.array([np.inf, np.inf, np.inf, *profile.highest, np.inf])
-    current, damping = start, 1e-3
-    jacobian, residual = _linearised(pixels, profile, current)
-    cost = _huber(residual)
-    for _ in range(40):
-        weight = np.minimum(1, _HUBER / np.maximum(np.abs(residual), 1e-300))
-        normal = jacobian.T @ (weight[:, None] * jacobian)
-        gradient = jacobian.T @ (weight * residual)
-        damped = normal + damping * np.diag(np.diag(normal))
-        try:
-            step = np.linalg.solve(damped, gradient)
-        except np.linalg.LinAlgError:
-            return None
-        trial = np.clip(current + step, low, high)
-        new_jacobian, new_residual = _linearised(pixels, profile, trial)
-        new_cost = _huber(new_residual)
-        if not new_cost <= cost:
-            damping *= 10
-            if damping > 1e6:  # noqa: PLR2004
-                return None
-            continue
-        has_converged = cost - new_cost < 1e-4 * cost + 1e-9
-        current, jacobian, residual, cost = trial, new_jacobian, new_residual, new_cost
-        damping /= 10
-        if has_converged:
-            return current if np.isfinite(current).all() else None
-    return None
-
-
-def _linearised(
-    pixels: _Pixels, profile: _Profile, values: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the derivatives of the model and the residuals, both over the errors."""
-    flux, x, y, *shape, sky = values
-    planes = profile.derivatives(pixels.x, pixels.y, flux, x, y, *shape)
-    derivatives = np.array([*planes, np.ones_like(pixels.x)])
-    # The flux is linear: its derivative is the profile.
-    residual = pixels.values - flux * derivatives[0] - sky
-    return (derivatives / pixels.error).T, residual / pixels.error
-
-
-def _huber(residual: NDArray[np.float64]) -> float:
-    size = np.abs(residual)
-    return float(np.sum(np.where(size < _HUBER, size**2, _HUBER * (2 * size - _HUBER))))
-
-
-def _summarised(fits: _Fits, profile: _Profile) -> PSFMeasurement:
+def _summarised(fits: _Fits, profile: Profile, stage: _Stage) -> PSFMeasurement:
     """Take the medians, and refuse what is no star."""
     fwhm = float(np.median(fits.fwhm))
     if fwhm < _NARROWEST:
@@ -400,6 +355,12 @@ def _summarised(fits: _Fits, profile: _Profile) -> PSFMeasurement:
         shape[0] = fwhm / (2 * math.sqrt(2 ** (1 / beta) - 1))
     scatter = 1.4826 * float(np.median(np.abs(fits.fwhm - fwhm)))
     n_stars = len(fits.fwhm)
+    if stage.fits_neighbours and scatter > _LARGEST_SCATTER * fwhm:
+        msg = (
+            f"data must have {_LEAST_STARS} or more bright stars of one width, got "
+            f"{n_stars} of {fwhm:.2f} +- {scatter:.2f} pixels ({stage.name})"
+        )
+        raise _TooFewStarsError(msg)
     return PSFMeasurement(
-        profile.make(shape), fwhm, beta, scatter, n_stars, fits.positions
+        profile.make(shape), fwhm, beta, scatter, n_stars, fits.positions, stage.name
     )

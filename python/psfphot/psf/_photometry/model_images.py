@@ -9,6 +9,7 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.utils.masked import Masked
 
+from psfphot import _core
 from psfphot._validate import as_image, nddata_values, split_mask, values_of
 from psfphot.psf._models.convert import set_parameters
 from psfphot.psf._rendering.rendering import render_model_image, rendering_box
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from astropy import units as u
     from numpy.typing import NDArray
 
-    from psfphot import _core
+    from psfphot._validate import Frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,7 @@ class ModelImages:
         include_local_bkg: bool,
     ) -> Any:
         """Render the sources, see `PSFPhotometry.make_model_image`."""
-        flux, x, y = (np.ascontiguousarray(self.parameters[:, k]) for k in range(3))
-        shapes = np.ascontiguousarray(self.parameters[:, 3:])
+        flux, x, y, shapes = self._columns()
         background = None
         if include_local_bkg:
             # What was not subtracted for not being finite is not added either.
@@ -79,11 +79,50 @@ class ModelImages:
             flux,
             box_shape=self._boxes(psf_shape),
             local_bkg=background,
-            psf_shapes=shapes if shapes.size else None,
+            psf_shapes=shapes,
             progress_bar=self.progress_bar,
             n_threads=self.n_threads,
         )
         return image if self.unit is None else image << self.unit
+
+    def positions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Tell x and y of each source, pixels."""
+        _, x, y, _ = self._columns()
+        return x, y
+
+    def profiles(self, frame: Frame, model: Any, fit_shape: tuple[int, int]) -> Any:
+        """Tell crowding, sharpness and chi of each source.
+
+        Parameters
+        ----------
+        frame : Frame
+            The image without the sources, with its errors.
+        model : (ny, nx) array
+            The image of all sources.
+        fit_shape : (ny, nx)
+            The box of each that is looked at.
+        """
+        data, error, mask = frame.arrays
+        flux, x, y, shapes = self._columns()
+        return _core.profile_sources(
+            data,
+            error,
+            mask,
+            np.ascontiguousarray(values_of(model)),
+            self.core_psf,
+            x,
+            y,
+            flux,
+            fit_shape=fit_shape,
+            psf_shapes=shapes,
+            n_threads=self.n_threads,
+        )
+
+    def _columns(self) -> tuple[Any, Any, Any, Any]:
+        """Make flux, x, y and the shapes, if the model has any, for the core."""
+        flux, x, y = (np.ascontiguousarray(self.parameters[:, k]) for k in range(3))
+        shapes = np.ascontiguousarray(self.parameters[:, 3:])
+        return flux, x, y, shapes if shapes.size else None
 
     def _boxes(self, psf_shape: Any) -> tuple[int, int] | NDArray[np.int64]:
         """Find the size of each source's box, that of its own shape, or one for all."""
@@ -125,5 +164,10 @@ class ModelImages:
             )
             raise ValueError(msg)
         model = self.model_image(values.shape, **options)
-        residual = (values if unit is None else values << unit) - model
+        residual = getattr(model, "value", model)
+        if self.unit is not None and unit != self.unit:
+            residual *= self.unit.to(unit)
+        # In the model's place: images can be as large as the memory.
+        np.subtract(values, residual, out=residual)
+        residual = residual if unit is None else residual << unit
         return residual if mask is None else Masked(residual, mask=mask)

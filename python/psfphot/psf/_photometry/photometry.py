@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable, Table
-from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from psfphot._deprecated import old_arguments
+from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.convert import parameter_names, to_core
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
 from psfphot.psf._photometry.fit_results import FitResult
 from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.fitting import (
+    NO_CONVERGENCE,
     FitSetup,
     check_constraints,
     fit_with_core,
@@ -124,6 +125,9 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
     covariance is scaled by chi\ :sup:`2` per degree of freedom.
     """
 
+    # What the user is told of fits that did not converge.
+    _no_convergence = NO_CONVERGENCE
+
     @old_arguments(renamed={"localbkg_estimator": "local_bkg_estimator"})
     def __init__(
         self,
@@ -155,10 +159,11 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.n_threads = n_threads
         self.progress_bar = progress_bar
         self.keep_columns = keep_columns
-        self._reset()
+        self.forget()
         check_constraints(self._setup())
 
-    def _reset(self) -> None:
+    def forget(self) -> None:
+        """Forget the last call: its results, and its image."""
         self.results: QTable | None = None
         self.finder_results: Any = None
         self.init_params: QTable | None = None
@@ -210,7 +215,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         TypeError, ValueError
             If an argument cannot be used; the message names it.
         """
-        self._reset()
+        self.forget()
         # The model may have been changed since the last call.
         setup = self._setup()
         check_constraints(setup)
@@ -225,7 +230,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         fit = (fit_with_core if is_ours else fit_with_astropy)(
             setup, frame, init, bkg_variance
         )
-        warn_of_fits(fit)
+        warn_of_fits(fit, self._no_convergence)
         self._fit_result = FitResult(setup, frame, init, fit)
         table = self._fit_result.table()
         table.meta["psf_class"] = type(self).__name__
@@ -304,7 +309,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         warnings.warn(
             "The fit_params attribute was deprecated in photutils 3.0. Use the "
             "'results' attribute instead.",
-            AstropyDeprecationWarning,
+            PhotutilsDeprecationWarning,
             stacklevel=2,
         )
         if self.results is None:

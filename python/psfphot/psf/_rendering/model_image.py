@@ -294,7 +294,9 @@ def _by_astropy(rows: Rows, model: Model, method: str, factor: int) -> Discretiz
 
     def discretize(i: int, y: Pixels, x: Pixels) -> NDArray[np.float64]:
         rows.set(own, i)
-        values = discretize_model(own, x, y, mode=_MODES[method], factor=factor)
+        # A star's far wings are 0 to a float.
+        with np.errstate(under="ignore"):
+            values = discretize_model(own, x, y, mode=_MODES[method], factor=factor)
         return np.asarray(getattr(values, "value", values))
 
     return discretize

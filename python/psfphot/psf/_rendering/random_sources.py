@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot import _core
+from psfphot._deprecated import by_keyword
 from psfphot._meta import table_meta
 from psfphot._validate import as_count, as_pair, as_scalar
 
@@ -137,10 +139,12 @@ def _check_ranges(
         if not np.iterable(limits) or len(limits) != 2:  # noqa: PLR2004
             msg = f"{name} must be a 2-tuple (lower, upper), got {limits!r}"
             raise ValueError(msg)
-        for limit in limits:
-            as_scalar(limit, f"each end of {name}")
-        if not (np.isfinite(limits).all() and limits[0] <= limits[1]):
+        lower, upper = (as_scalar(limit, f"each end of {name}") for limit in limits)
+        if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):
             msg = f"{name} must be finite and lower <= upper, got {limits!r}"
+            raise ValueError(msg)
+        if not math.isfinite(upper - lower):
+            msg = f"{name} must span no more than the range of a float, got {limits!r}"
             raise ValueError(msg)
 
 
@@ -167,6 +171,7 @@ def _draw_positions(
     return x[stays], y[stays]
 
 
+@by_keyword
 def make_random_models_table(
     n_sources: int, param_ranges: dict[str, tuple[float, float]], seed: Any = None
 ) -> QTable:

@@ -8,6 +8,8 @@
 use std::cmp::Ordering;
 
 use crate::simd::dispatch;
+use crate::sort::sort;
+use crate::{Error, Run};
 
 /// From the median absolute deviation of a Gaussian to its standard deviation,
 /// 1/Φ⁻¹(3/4).
@@ -111,12 +113,20 @@ const MANY: usize = 1500;
 
 impl Space {
     /// Clips finite values, or none without a clip.
-    pub(crate) fn clip(&mut self, values: &[f64], clip: Option<&Clip>) -> Kept {
-        let shift = self.sort_middle(values);
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]: the values can be those of an image.
+    pub(crate) fn clip(
+        &mut self,
+        values: &[f64],
+        clip: Option<&Clip>,
+        run: Run<'_>,
+    ) -> Result<Kept, Error> {
+        let shift = self.sort_middle(values, run)?;
         let everything = (f64::NEG_INFINITY, f64::INFINITY);
-        let mut kept = self.keep(values, everything, shift);
+        let mut kept = self.keep(values, everything, shift, run)?;
         let Some(clip) = clip else {
-            return kept;
+            return Ok(kept);
         };
         let mut last = everything;
         for _ in 0..clip.rounds {
@@ -126,26 +136,30 @@ impl Space {
             };
             let spread = match clip.spread {
                 Spread::Std => kept.std,
-                Spread::MadStd => MAD_TO_SIGMA * self.mad(values, &kept),
+                Spread::MadStd => MAD_TO_SIGMA * self.mad(values, &kept, run)?,
             };
             last = (centre - clip.lower * spread, centre + clip.upper * spread);
             // `max` and `min` pass over a bound that is NaN.
             let bounds = (kept.bounds.0.max(last.0), kept.bounds.1.min(last.1));
             let n = kept.n;
-            kept = self.keep(values, bounds, kept.median);
+            kept = self.keep(values, bounds, kept.median, run)?;
             if kept.n >= n || kept.n <= 0.0 {
                 break;
             }
         }
         let is_wider = last.0 < kept.bounds.0 || last.1 > kept.bounds.1;
         if is_wider && kept.n > 0.0 {
-            kept = self.keep(values, last, kept.median);
+            kept = self.keep(values, last, kept.median, run)?;
         }
-        kept
+        Ok(kept)
     }
 
     /// The median absolute deviation of the values kept from their median.
-    pub(crate) fn mad(&mut self, values: &[f64], kept: &Kept) -> f64 {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn mad(&mut self, values: &[f64], kept: &Kept, run: Run<'_>) -> Result<f64, Error> {
+        run.check()?;
         let deviations = &mut self.deviations;
         deviations.clear();
         deviations.extend(
@@ -156,25 +170,33 @@ impl Space {
         );
         let half = deviations.len() / 2;
         if half >= deviations.len() {
-            return f64::NAN;
+            return Ok(f64::NAN);
         }
+        run.check()?;
         let is_odd = deviations.len() % 2 == 1;
         let (lower, &mut middle, _) = deviations.select_nth_unstable_by(half, f64::total_cmp);
         if is_odd {
-            return middle;
+            return Ok(middle);
         }
         let below = lower.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        mean_of_two(below, middle)
+        Ok(mean_of_two(below, middle))
     }
 
     /// Sums the values between bounds. `shift` is near their mean, so that the
     /// variance does not cancel.
-    fn keep(&mut self, values: &[f64], bounds: (f64, f64), shift: f64) -> Kept {
+    fn keep(
+        &mut self,
+        values: &[f64],
+        bounds: (f64, f64),
+        shift: f64,
+        run: Run<'_>,
+    ) -> Result<Kept, Error> {
+        run.check()?;
         let [below, n, first, second] = sums(values, bounds.0, bounds.1, shift);
         let mean = first / n;
         let variance = second / n - mean * mean;
-        let median = self.median(values, below as usize, n as usize);
-        Kept {
+        let median = self.median(values, below as usize, n as usize, run)?;
+        Ok(Kept {
             bounds,
             n,
             // Of a single value exactly that, else the next round could lose it.
@@ -186,23 +208,29 @@ impl Space {
                 _ if variance < 0.0 => 0.0,
                 _ => variance.sqrt(),
             },
-        }
+        })
     }
 
     /// The median of `n` values above the `below` lowest ones.
-    fn median(&mut self, values: &[f64], below: usize, n: usize) -> f64 {
+    fn median(
+        &mut self,
+        values: &[f64],
+        below: usize,
+        n: usize,
+        run: Run<'_>,
+    ) -> Result<f64, Error> {
         if n == 0 {
-            return f64::NAN;
+            return Ok(f64::NAN);
         }
         let (low, high) = (below + (n - 1) / 2, below + n / 2);
         if self.ranked(low).is_none() || self.ranked(high).is_none() {
-            self.sort_all(values);
+            self.sort_all(values, run)?;
         }
-        match (self.ranked(low), self.ranked(high)) {
+        Ok(match (self.ranked(low), self.ranked(high)) {
             (Some(value), Some(_)) if low == high => value,
             (Some(low), Some(high)) => mean_of_two(low, high),
             _ => f64::NAN,
-        }
+        })
     }
 
     /// The value with so many lower ones, if it is in the middle.
@@ -211,10 +239,10 @@ impl Space {
     }
 
     /// Sorts the middle of the values; returns about their median.
-    fn sort_middle(&mut self, values: &[f64]) -> f64 {
+    fn sort_middle(&mut self, values: &[f64], run: Run<'_>) -> Result<f64, Error> {
         if values.len() < FEW {
-            self.sort_all(values);
-            return self.ranked(values.len() / 2).unwrap_or(0.0);
+            self.sort_all(values, run)?;
+            return Ok(self.ranked(values.len() / 2).unwrap_or(0.0));
         }
         let (size, reach) = if values.len() < MANY {
             SAMPLE
@@ -226,7 +254,7 @@ impl Space {
         for (k, value) in sample.iter_mut().enumerate() {
             *value = values[k * values.len() / size];
         }
-        sort(sample);
+        sample.sort_unstable_by(in_order);
         let half = size / 2;
         let (low, high) = (sample[half - reach], sample[half + reach]);
         let middle = &mut self.middle;
@@ -239,22 +267,23 @@ impl Space {
             below += usize::from(value < low);
         }
         middle.truncate(n);
-        sort(middle);
+        sort(middle, in_order, run)?;
         self.below = below;
-        sample[half]
+        Ok(sample[half])
     }
 
-    fn sort_all(&mut self, values: &[f64]) {
+    fn sort_all(&mut self, values: &[f64], run: Run<'_>) -> Result<(), Error> {
         self.middle.clear();
         self.middle.extend_from_slice(values);
-        sort(&mut self.middle);
         self.below = 0;
+        sort(&mut self.middle, in_order, run)
     }
 }
 
-fn sort(values: &mut [f64]) {
-    // Twice as fast as `total_cmp`, and an order because none is NaN.
-    values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+/// Twice as fast as `total_cmp`, and an order because none is NaN.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as sorting passes them
+fn in_order(a: &f64, b: &f64) -> Ordering {
+    a.partial_cmp(b).unwrap_or(Ordering::Equal)
 }
 
 /// Half of each, so that the sum cannot overflow.
@@ -376,7 +405,7 @@ mod tests {
             values in prop::collection::vec(prop_oneof![9 => -1.0..1.0, 1 => -50.0..90.0], 1..500),
             clip in clips(),
         ) {
-            let kept = Space::default().clip(&values, Some(&clip));
+            let kept = Space::default().clip(&values, Some(&clip), Run::new()).unwrap();
             let expected = by_definition(&values, &clip);
             prop_assert_eq!(kept.n, expected.len() as f64);
             if expected.is_empty() {
@@ -385,7 +414,7 @@ mod tests {
                 prop_assert_eq!(kept.median, plain_median(&expected));
                 prop_assert!((kept.mean - plain_mean(&expected)).abs() < 1e-12);
                 prop_assert!((kept.std - plain_std(&expected)).abs() < 1e-12);
-                let mad = Space::default().mad(&values, &kept);
+                let mad = Space::default().mad(&values, &kept, Run::new()).unwrap();
                 prop_assert_eq!(mad, plain_mad(&expected));
             }
         }
@@ -397,7 +426,7 @@ mod tests {
         ) {
             let trend = |(k, v): (usize, &f64)| v + slope * k as f64;
             let values: Vec<f64> = values.iter().enumerate().map(trend).collect();
-            let kept = Space::default().clip(&values, None);
+            let kept = Space::default().clip(&values, None, Run::new()).unwrap();
             prop_assert_eq!(kept.median, plain_median(&values));
         }
     }
@@ -405,18 +434,25 @@ mod tests {
     #[test]
     fn a_workspace_carries_nothing_over() {
         let mut space = Space::default();
+        let mut median = |values: &[f64]| space.clip(values, None, Run::new()).unwrap().median;
         let many: Vec<f64> = (0..1000).map(|k| f64::from(k * 7919 % 1000)).collect();
-        assert_eq!(space.clip(&many, None).median, 499.5);
-        assert_eq!(space.clip(&[3.0], None).median, 3.0);
-        assert!(space.clip(&[], None).median.is_nan());
+        assert_eq!(median(&many), 499.5);
+        assert_eq!(median(&[3.0]), 3.0);
+        assert!(median(&[]).is_nan());
         // A sample that misleads: every value that it takes is of the lowest.
         let comb: Vec<f64> = (0..1024).map(|k| f64::from(k % 16)).collect();
-        assert_eq!(space.clip(&comb, None).median, 7.5);
+        assert_eq!(median(&comb), 7.5);
     }
 
     #[test]
     fn equal_and_extreme_values_have_a_median() {
-        let median = |values: &[f64]| Space::default().clip(values, Some(&Clip::default())).median;
+        let median = |values: &[f64]| {
+            let clip = Clip::default();
+            Space::default()
+                .clip(values, Some(&clip), Run::new())
+                .unwrap()
+                .median
+        };
         assert_eq!(median(&[0.1; 7]), 0.1);
         assert_eq!(median(&[1e308, 1e308, -1e308]), 1e308);
         assert_eq!(median(&[1e308, 1e308]), 1e308);

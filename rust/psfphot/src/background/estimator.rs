@@ -1,6 +1,7 @@
 //! From the values of an annulus or of a box to one level and one scatter.
 
 use super::clip::{Clip, Kept, MAD_TO_SIGMA, Space};
+use crate::{Error, Run};
 
 /// What is taken for the level of values that are left by a clipping.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,13 +55,21 @@ impl Default for Estimator {
 
 impl Estimator {
     /// The level of finite values, and its variance; NaN where none is left.
-    pub(crate) fn estimate(&self, values: &[f64], space: &mut Space) -> Measured {
-        let kept = space.clip(values, self.clip.as_ref());
-        Measured {
-            level: self.level.of(values, &kept, space),
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn estimate(
+        &self,
+        values: &[f64],
+        space: &mut Space,
+        run: Run<'_>,
+    ) -> Result<Measured, Error> {
+        let kept = space.clip(values, self.clip.as_ref(), run)?;
+        Ok(Measured {
+            level: self.level.of(values, &kept, space, run)?,
             // That of the values divided by n − 1; of a single one nothing is known.
             variance: self.level.variance_factor() * kept.std * kept.std / (kept.n - 1.0),
-        }
+        })
     }
 }
 
@@ -96,8 +105,17 @@ impl Level {
     }
 
     /// The level of the values kept; NaN of none.
-    pub(crate) fn of(&self, values: &[f64], kept: &Kept, space: &mut Space) -> f64 {
-        match *self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn of(
+        &self,
+        values: &[f64],
+        kept: &Kept,
+        space: &mut Space,
+        run: Run<'_>,
+    ) -> Result<f64, Error> {
+        Ok(match *self {
             Self::Mean => kept.mean,
             Self::Median => kept.median,
             Self::Mode {
@@ -106,10 +124,10 @@ impl Level {
             } => median_factor * kept.median - mean_factor * kept.mean,
             Self::SExtractor => sextractor(kept),
             Self::BiweightLocation { c, start } => {
-                let width = c * space.mad(values, kept);
+                let width = c * space.mad(values, kept, run)?;
                 biweight_location(values, kept, start.unwrap_or(kept.median), width)
             }
-        }
+        })
     }
 }
 
@@ -133,15 +151,24 @@ pub enum Scatter {
 
 impl Scatter {
     /// The scatter of the values kept; NaN of none.
-    pub(crate) fn of(&self, values: &[f64], kept: &Kept, space: &mut Space) -> f64 {
-        match *self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn of(
+        &self,
+        values: &[f64],
+        kept: &Kept,
+        space: &mut Space,
+        run: Run<'_>,
+    ) -> Result<f64, Error> {
+        Ok(match *self {
             Self::Std => kept.std,
-            Self::MadStd => MAD_TO_SIGMA * space.mad(values, kept),
+            Self::MadStd => MAD_TO_SIGMA * space.mad(values, kept, run)?,
             Self::BiweightScale { c, start } => {
-                let width = c * space.mad(values, kept);
+                let width = c * space.mad(values, kept, run)?;
                 biweight_scale(values, kept, start.unwrap_or(kept.median), width)
             }
-        }
+        })
     }
 }
 
@@ -219,8 +246,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn estimate(values: &[f64], level: Level) -> f64 {
-        Estimator { level, clip: None }
-            .estimate(values, &mut Space::default())
+        let estimator = Estimator { level, clip: None };
+        estimator
+            .estimate(values, &mut Space::default(), Run::new())
+            .unwrap()
             .level
     }
 
@@ -271,7 +300,7 @@ mod tests {
             let mut space = Space::default();
             let (mut square, mut predicted) = (0.0, 0.0);
             for values in &samples {
-                let measured = estimator.estimate(values, &mut space);
+                let measured = estimator.estimate(values, &mut space, Run::new()).unwrap();
                 square += measured.level.powi(2);
                 predicted += measured.variance;
             }
@@ -295,8 +324,8 @@ mod tests {
     fn scatters_of_a_few_values() {
         let scatter = |values: &[f64], scatter: Scatter| {
             let space = &mut Space::default();
-            let kept = space.clip(values, None);
-            scatter.of(values, &kept, space)
+            let kept = space.clip(values, None, Run::new()).unwrap();
+            scatter.of(values, &kept, space, Run::new()).unwrap()
         };
         let biweight = Scatter::BiweightScale {
             c: 9.0,

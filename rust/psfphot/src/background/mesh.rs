@@ -13,6 +13,7 @@ mod flat;
 mod median;
 mod neighbours;
 mod polynomial;
+mod quantum;
 mod residual;
 mod sheet;
 mod sources;

@@ -229,7 +229,11 @@ mod tests {
         let fwhm = SIGMA / crate::psf::SIGMA_PER_FWHM;
         let kernel = Kernel::circular(fwhm, 1.5)?;
         let dao = DaoFinder::new(fwhm).with_selection(inner());
-        let iraf = IrafFinder::new(fwhm).with_selection(inner());
+        // A star between four pixels, of which one is a gap, is a little too long
+        // for the default range.
+        let iraf = IrafFinder::new(fwhm)
+            .with_selection(inner())
+            .with_roundness_range(Some((0.0, 0.35)));
         let star = StarFinder::new(kernel).with_selection(inner());
         let dao = dao.find(&frame, limit, run)?.sources;
         let iraf = iraf.find(&frame, limit, run)?.sources;

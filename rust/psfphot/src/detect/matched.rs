@@ -19,8 +19,9 @@ use crate::image::{Frame, Image, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 use crate::run::Run;
 
-use filter::filter;
+use filter::{Weights, filter};
 pub(super) use kernels::Kernels;
+pub use kernels::measured_fwhm;
 pub(super) use noise::deviation;
 use noise::{Noise, sample};
 pub(super) use sums::Sums;
@@ -238,6 +239,16 @@ impl<'a> MatchedFinder<'a> {
         })
     }
 
+    /// `PᵀWr` and `PᵀWP` at each pixel of a frame with errors, with given kernels and
+    /// without a sky.
+    pub(super) fn evidence<T: Pixel>(
+        frame: &Frame<'_, T>,
+        kernels: &Kernels,
+        run: Run<'_>,
+    ) -> Result<Vec<[f32; 2]>, Error> {
+        filter(frame, kernels, Weights::Errors, false, run)
+    }
+
     /// The kernels, and the least distance of peaks, once all settings are
     /// found usable.
     fn kernels(&self, shape: (usize, usize)) -> Result<(Kernels, f64), Error> {
@@ -375,7 +386,7 @@ impl Filtered {
 
 /// The vertex of the parabola through three values at −1, 0 and 1, within half
 /// a pixel; 0 where the middle one is no maximum.
-fn vertex(left: f64, middle: f64, right: f64) -> f64 {
+pub(super) fn vertex(left: f64, middle: f64, right: f64) -> f64 {
     let curvature = left - 2.0 * middle + right;
     let offset = 0.5 * (left - right) / curvature;
     if curvature < 0.0 && offset.is_finite() {

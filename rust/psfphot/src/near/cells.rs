@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+use crate::sort::sort;
+use crate::{Error, Run};
+
 /// A cell's side in units of the distance: a little less than 1/√2, so that
 /// two points of one cell are always within the distance, rounding included.
 const SIDE: f64 = 0.707;
@@ -38,11 +41,15 @@ struct Cell {
 
 impl Cells {
     /// Sorts finite points of equal number of x and y.
-    pub(crate) fn new(x: &[f64], y: &[f64], distance: f64) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn new(x: &[f64], y: &[f64], distance: f64, run: Run<'_>) -> Result<Self, Error> {
         let side = SIDE * distance;
-        let (columns, rows) = (intervals(x, side), intervals(y, side));
+        let (columns, rows) = (intervals(x, side, run)?, intervals(y, side, run)?);
         let mut points: Vec<usize> = (0..x.len()).collect();
-        points.sort_unstable_by_key(|&i| (columns[i], rows[i], i));
+        let key = |&i: &usize| (columns[i], rows[i], i);
+        sort(&mut points, |a, b| key(a).cmp(&key(b)), run)?;
 
         let mut grid = Self {
             distance,
@@ -57,7 +64,7 @@ impl Cells {
         }
         grid.columns.push(grid.filled.len());
         grid.points = points;
-        grid
+        Ok(grid)
     }
 
     /// Adds the `k`-th point of the sorted list to the last cell or a new one.
@@ -144,9 +151,9 @@ impl Cells {
 
 /// The number of each coordinate's interval, from 0 without gaps; an interval
 /// starts at its lowest coordinate and is at most `side` long.
-fn intervals(values: &[f64], side: f64) -> Vec<u32> {
+fn intervals(values: &[f64], side: f64, run: Run<'_>) -> Result<Vec<u32>, Error> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
+    sort(&mut order, |&a, &b| values[a].total_cmp(&values[b]), run)?;
     let mut numbers = vec![0; values.len()];
     let mut number = 0;
     let mut start = order.first().map_or(0.0, |&first| values[first]);
@@ -157,7 +164,7 @@ fn intervals(values: &[f64], side: f64) -> Vec<u32> {
         }
         numbers[i] = number;
     }
-    numbers
+    Ok(numbers)
 }
 
 #[cfg(test)]
@@ -172,7 +179,7 @@ mod tests {
             distance in 0.1..40.0,
         ) {
             let (x, y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
-            let cells = Cells::new(&x, &y, distance);
+            let cells = Cells::new(&x, &y, distance, Run::new()).unwrap();
             for i in 0..x.len() {
                 for j in 0..x.len() {
                     let near = cells.is_near(points[i], points[j]);
@@ -190,7 +197,7 @@ mod tests {
         let (x, y): (Vec<f64>, Vec<f64>) = (0..100)
             .map(|i| (f64::from(i % 10), f64::from(i / 10)))
             .unzip();
-        let cells = Cells::new(&x, &y, 1.0);
+        let cells = Cells::new(&x, &y, 1.0, Run::new()).unwrap();
         for cell in 0..cells.len() {
             let both: Vec<usize> = cells.around(cell).filter(|&other| other > cell).collect();
             let after: Vec<usize> = cells.after(cell).collect();

@@ -1,5 +1,7 @@
 //! A k-d tree: the points near a place, in any number of dimensions.
 
+use crate::{Error, Run};
+
 /// A k-d tree of the finite ones of some points.
 ///
 /// The nodes are the points themselves: that of a slice is its middle, whose
@@ -25,7 +27,10 @@ pub(crate) struct Node<const D: usize> {
 
 impl<const D: usize> Tree<D> {
     /// The tree of the points that are finite.
-    pub(crate) fn new(points: &[[f64; D]]) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn new(points: &[[f64; D]], run: Run<'_>) -> Result<Self, Error> {
         let mut nodes: Vec<Node<D>> = (0..points.len())
             .filter(|&index| is_finite(&points[index]))
             .map(|index| Node {
@@ -35,11 +40,11 @@ impl<const D: usize> Tree<D> {
                 axis: 0,
             })
             .collect();
-        arrange(&mut nodes);
-        Self {
+        arrange(&mut nodes, run)?;
+        Ok(Self {
             nodes,
             size: points.len(),
-        }
+        })
     }
 
     /// The finite points, in an order in which neighbours follow each other.
@@ -67,10 +72,17 @@ impl<const D: usize> Tree<D> {
     }
 }
 
+/// Slices of fewer points are arranged without a look at whether to stop: some
+/// milliseconds of work.
+const PATIENCE: usize = 10_000;
+
 /// Makes a tree of a slice.
-fn arrange<const D: usize>(nodes: &mut [Node<D>]) {
+fn arrange<const D: usize>(nodes: &mut [Node<D>], run: Run<'_>) -> Result<(), Error> {
     if nodes.is_empty() {
-        return;
+        return Ok(());
+    }
+    if nodes.len() > PATIENCE {
+        run.check()?;
     }
     let lowest = nodes.iter().map(|node| node.index).min().unwrap_or(0);
     let axis = widest_axis(nodes);
@@ -79,8 +91,8 @@ fn arrange<const D: usize>(nodes: &mut [Node<D>]) {
     nodes[middle].axis = axis;
     nodes[middle].lowest = lowest;
     let (before, rest) = nodes.split_at_mut(middle);
-    arrange(before);
-    arrange(&mut rest[1..]);
+    arrange(before, run)?;
+    arrange(&mut rest[1..], run)
 }
 
 fn widest_axis<const D: usize>(nodes: &[Node<D>]) -> usize {

@@ -91,7 +91,7 @@ struct Stars<'a> {
 /// # Errors
 /// [`Error::Cancelled`].
 pub(super) fn add_contamination(plan: &Plan<'_>, rows: &mut [FittedSource]) -> Result<(), Error> {
-    let stars = Stars::new(plan, rows);
+    let stars = Stars::new(plan, rows)?;
     let order = bands::order(plan.starts.positions().0, plan.starts.positions().1);
     let mut number = vec![None; rows.len()];
     for (k, &row) in stars.fitted.iter().enumerate() {
@@ -116,7 +116,7 @@ pub(super) fn add_contamination(plan: &Plan<'_>, rows: &mut [FittedSource]) -> R
 }
 
 impl<'a> Stars<'a> {
-    fn new(plan: &Plan<'_>, rows: &'a [FittedSource]) -> Self {
+    fn new(plan: &Plan<'_>, rows: &'a [FittedSource]) -> Result<Self, Error> {
         let is_fitted = |row: &FittedSource| {
             row.termination != Termination::NotFitted
                 && row.x().is_finite()
@@ -131,12 +131,12 @@ impl<'a> Stars<'a> {
         let fwhm = fwhm(plan.fitter.psf, middle);
         let (ny, nx) = plan.fit_shape;
         let reach = (nx as f64 + 1.0).hypot(ny as f64 + 1.0).max(fwhm);
-        Self {
+        Ok(Self {
             rows,
-            cells: Cells::new(&x, &y, reach),
+            cells: Cells::new(&x, &y, reach, plan.fitter.run)?,
             fitted,
             fwhm,
-        }
+        })
     }
 
     /// Looks at the `k`-th of the fitted stars; nothing where nothing changes.

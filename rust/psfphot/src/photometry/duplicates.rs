@@ -41,7 +41,7 @@ pub(super) fn flag_duplicates(
     let fitted: Vec<usize> = (0..rows.len()).filter(|&i| is_fitted(&rows[i])).collect();
     let x: Vec<f64> = fitted.iter().map(|&i| rows[i].x()).collect();
     let y: Vec<f64> = fitted.iter().map(|&i| rows[i].y()).collect();
-    let cells = Cells::new(&x, &y, APART);
+    let cells = Cells::new(&x, &y, APART, run)?;
     let group = |k: usize| starts.groups().map_or(k as i64, |all| all[fitted[k]]);
     let is_same = |k: usize, other: usize| {
         group(k) != group(other) && {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::cuts::{Cuts, check_box_shape};
+use super::quantum::Quantum;
 use super::sheet::Rendered;
 use crate::background::clip::{Clip, Space};
 use crate::background::estimator::{Level, Scatter};
@@ -78,13 +79,15 @@ pub(super) struct BoxSpace {
 }
 
 impl BoxSpace {
-    /// Collects what the model, if there is one, leaves of the usable values.
+    /// Collects what the model, if there is one, leaves of the usable values;
+    /// with a quantum, spread over it.
     pub(super) fn collect<T: Pixel>(
         &mut self,
         frame: &Frame<'_, T>,
         hidden: Option<Image<'_, bool>>,
         (rows, columns): (Range<usize>, Range<usize>),
         model: Option<&Rendered>,
+        quantum: Option<Quantum>,
     ) {
         self.values.clear();
         self.model.clear();
@@ -93,19 +96,33 @@ impl BoxSpace {
             if let Some(model) = model {
                 model.row(y, columns.clone(), &mut self.model);
             }
+            if let Some(quantum) = quantum {
+                if model.is_none() {
+                    self.model.fill(0.0);
+                }
+                quantum.subtract_dither((y, columns.start), &mut self.model);
+            }
             let run = (y, columns.clone());
             append_residual(&mut self.values, frame, hidden, run, &self.model);
         }
     }
 
     /// Level, scatter and number of the values collected.
-    pub(super) fn measure(&mut self, settings: &BoxSettings) -> (f64, f64, usize) {
-        let kept = self.space.clip(&self.values, settings.clip.as_ref());
-        (
-            settings.level.of(&self.values, &kept, &mut self.space),
-            settings.scatter.of(&self.values, &kept, &mut self.space),
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]: a box can be as large as the image.
+    pub(super) fn measure(
+        &mut self,
+        settings: &BoxSettings,
+        run: Run<'_>,
+    ) -> Result<(f64, f64, usize), Error> {
+        let Self { values, space, .. } = self;
+        let kept = space.clip(values, settings.clip.as_ref(), run)?;
+        Ok((
+            settings.level.of(values, &kept, space, run)?,
+            settings.scatter.of(values, &kept, space, run)?,
             kept.n as usize,
-        )
+        ))
     }
 }
 
@@ -128,8 +145,8 @@ pub fn box_statistics<T: Pixel>(
     }
     let cuts = Cuts::of_size(shape, box_shape);
     let results = cuts.map(run, BoxSpace::default, |space, place| {
-        space.collect(frame, None, place, None);
-        space.measure(settings)
+        space.collect(frame, None, place, None, None);
+        space.measure(settings, run)
     })?;
     Ok(BoxStatistics::new(cuts.shape(), &results))
 }

@@ -60,13 +60,14 @@ impl Cuts {
         &self,
         run: Run<'_>,
         scratch: impl Fn() -> S + Sync + Send,
-        work: impl Fn(&mut S, (Range<usize>, Range<usize>)) -> R + Sync + Send,
+        work: impl Fn(&mut S, (Range<usize>, Range<usize>)) -> Result<R, Error> + Sync + Send,
     ) -> Result<Vec<R>, Error> {
         let (n_rows, n_columns) = self.shape();
         let pixels = (self.rows[n_rows] / n_rows) * (self.columns[n_columns] / n_columns);
         let tasks = chunks(n_rows * n_columns, (TASK / pixels.max(1)).max(1));
         let results = run.map(tasks, scratch, |space, boxes| {
-            Ok(boxes.map(|k| work(space, self.at(k))).collect::<Vec<_>>())
+            let results = boxes.map(|k| work(space, self.at(k)));
+            results.collect::<Result<Vec<_>, Error>>()
         })?;
         Ok(results.into_iter().flatten().collect())
     }

@@ -5,11 +5,14 @@
 //! meshes of what is left are added to it: within a box nothing remains but
 //! noise and stars, and beyond its edge the mesh goes on as a parabola.
 
+use std::ops::Range;
+
 use super::boxes::{BoxSettings, BoxSpace, BoxStatistics};
 use super::cuts::{Cuts, check_box_shape};
 use super::distance_weights::{DistanceWeights, fill_nodes};
 use super::median::median_filter;
 use super::polynomial::{Node, Polynomial};
+use super::quantum::Quantum;
 use super::sheet::{Rendered, Sheet, range};
 use super::sources::source_mask;
 use crate::background::estimator::Scatter;
@@ -69,7 +72,7 @@ pub fn residual_background<T: Pixel>(
     run: Run<'_>,
 ) -> Result<ResidualBackground<T>, Error> {
     check(settings)?;
-    let work = Work::new(frame, settings, run);
+    let work = Work::new(frame, settings, run)?;
     let plain = work.measure(None, None, Scatter::Std)?;
     let excluded = work.excluded(&plain)?;
     let surface = Polynomial::fit(
@@ -147,22 +150,32 @@ fn nodes(mesh: &BoxStatistics, excluded: &[bool]) -> Vec<Node> {
         .collect()
 }
 
+/// Rows and columns of a box.
+type Place = (Range<usize>, Range<usize>);
+
 /// What all steps share.
 struct Work<'a, T> {
     frame: &'a Frame<'a, T>,
     settings: &'a ResidualSettings,
     run: Run<'a>,
     cuts: Cuts,
+    /// The step of the pixels' values, if they lie on a lattice.
+    quantum: Option<Quantum>,
 }
 
 impl<'a, T: Pixel> Work<'a, T> {
-    fn new(frame: &'a Frame<'a, T>, settings: &'a ResidualSettings, run: Run<'a>) -> Self {
-        Self {
+    fn new(
+        frame: &'a Frame<'a, T>,
+        settings: &'a ResidualSettings,
+        run: Run<'a>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
             frame,
             settings,
             run,
             cuts: Cuts::even(frame.data().shape(), settings.box_shape),
-        }
+            quantum: Quantum::of(frame, run)?,
+        })
     }
 
     /// Measures what a model leaves in each box.
@@ -178,16 +191,30 @@ impl<'a, T: Pixel> Work<'a, T> {
             scatter,
             ..self.settings.statistics
         };
-        let results = self.cuts.map(self.run, BoxSpace::default, |space, place| {
-            space.collect(self.frame, None, place.clone(), model);
+        let gather = |space: &mut BoxSpace, place: &Place, quantum| {
+            space.collect(self.frame, None, place.clone(), model, quantum);
             if hidden.is_some() {
                 let least = LEAST_PART * space.values.len() as f64;
-                space.collect(self.frame, hidden, place.clone(), model);
+                space.collect(self.frame, hidden, place.clone(), model, quantum);
                 if (space.values.len() as f64) < least {
-                    space.collect(self.frame, None, place, model);
+                    space.collect(self.frame, None, place.clone(), model, quantum);
                 }
             }
-            space.measure(&settings)
+        };
+        let results = self.cuts.map(self.run, BoxSpace::default, |space, place| {
+            gather(space, &place, self.quantum);
+            let (level, scatter, n) = space.measure(&settings, self.run)?;
+            let Some(quantum) = self.quantum else {
+                return Ok((level, scatter, n));
+            };
+            let mut scatter = quantum.without_dither(scatter);
+            if quantum.is_coarse(scatter) {
+                gather(space, &place, None);
+                let clip = settings.clip.map(|clip| (clip.lower, clip.upper));
+                let limits = clip.unwrap_or((f64::INFINITY, f64::INFINITY));
+                scatter = quantum.coarse_scatter(&space.values, level, limits);
+            }
+            Ok((level, scatter, n))
         })?;
         Ok(BoxStatistics::new(self.cuts.shape(), &results))
     }

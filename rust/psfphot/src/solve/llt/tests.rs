@@ -25,10 +25,10 @@ fn matrix<const P: usize>(n: usize, links: &[(u32, u32)], values: &[f64]) -> (Bl
     let mut next = values.iter().cycle();
     let pairs = blocks.pairs().to_vec();
     for (&(row, column), block) in pairs.iter().zip(&mut blocks.values) {
-        for i in 0..P {
-            for j in 0..P {
+        for (i, values) in block.iter_mut().enumerate() {
+            for (j, slot) in values.iter_mut().enumerate() {
                 let value = *next.next().unwrap();
-                block[i][j] = value;
+                *slot = value;
                 let (a, b) = (row as usize * P + i, column as usize * P + j);
                 dense[a * order + b] = value;
                 dense[b * order + a] = value;
@@ -36,13 +36,13 @@ fn matrix<const P: usize>(n: usize, links: &[(u32, u32)], values: &[f64]) -> (Bl
         }
     }
     for (member, block) in blocks.diagonal.iter_mut().enumerate() {
-        for i in 0..P {
+        for (i, values) in block.iter_mut().enumerate() {
             let a = member * P + i;
             let sum: f64 = dense[a * order..(a + 1) * order]
                 .iter()
                 .map(|v| v.abs())
                 .sum();
-            block[i][i] = sum + 1.0;
+            values[i] = sum + 1.0;
             dense[a * order + a] = sum + 1.0;
         }
     }

@@ -1,0 +1,134 @@
+"""From the finder to the catalogue: crowded frames by iterative photometry.
+
+For each scene and number of rounds: seconds, memory above the image, and the
+catalogue against the truth. Recovered: mutual nearest within 0.7 px, one to one.
+False: rows that are nobody's mutual nearest. Pulls are those of recovered stars,
+blends included. Usage: python benches/python/star_lists.py [SCENE ...], of "crowded"
+(the default), "bright", "wide", "narrow", "undersampled".
+"""
+
+import sys
+import time
+import warnings
+
+import numpy as np
+import scenes
+from _timing import forget_peak, memory, print_machine
+
+from psfphot.detection import MatchedFilterFinder
+from psfphot.psf import CircularGaussianPRF, IterativePSFPhotometry, OverlapGrouper
+
+ROUNDS = (1, 2, 3, 5)
+MATCH = 0.7
+
+
+def grade(table, truth):
+    """Compare a catalogue with the truth."""
+    fitted = np.isfinite(table["x_fit"])
+    rows = np.transpose([table["x_fit"][fitted], table["y_fit"][fitted]])
+    stars = np.transpose([truth["x_0"], truth["y_0"]])
+    of_row, of_star = nearest(rows, stars), nearest(stars, rows)
+    is_mutual = of_star[of_row] == np.arange(len(rows))
+    distance = np.hypot(*(rows - stars[of_row]).T)
+    good = is_mutual & (distance < MATCH)
+    flux, error = (np.asarray(table[n])[fitted] for n in ("flux_fit", "flux_err"))
+    pull = ((flux - np.asarray(truth["flux"])[of_row]) / error)[good]
+    pull = pull[np.isfinite(pull)]
+    width = 1.4826 * np.median(np.abs(pull - np.median(pull)))
+    return (
+        f"{len(table)} rows, {good.sum() / len(stars):.2%} recovered, "
+        f"{np.mean(~is_mutual):.2%} false, pull {width:.3f}, median "
+        f"{np.median(pull):+.3f}, {np.mean(np.abs(pull) > 3):.1%} beyond 3"
+    )
+
+
+def nearest(points, others):
+    """The number of the nearest of others for each point, cell by cell."""
+    order = np.argsort(others[:, 0])
+    found = np.empty(len(points), dtype=int)
+    xs = others[order, 0]
+    for i, (x, y) in enumerate(points):
+        reach = 4.0
+        while True:
+            low, high = np.searchsorted(xs, [x - reach, x + reach])
+            near = order[low:high]
+            if len(near):
+                d2 = (others[near, 0] - x) ** 2 + (others[near, 1] - y) ** 2
+                k = np.argmin(d2)
+                if d2[k] <= reach**2 or len(near) == len(others):
+                    found[i] = near[k]
+                    break
+            reach *= 2
+    return found
+
+
+def run(name, scene, psf_model, *, n_threads=2):
+    """Photometer a scene, and print a line for each number of rounds."""
+    for rounds in ROUNDS:
+        photometry = IterativePSFPhotometry(
+            psf_model,
+            (7, 7),
+            MatchedFilterFinder(psf_model, 5.0, sky=False, n_threads=n_threads),
+            grouper=OverlapGrouper(),
+            aperture_radius=3,
+            mode="all",
+            maxiters=rounds,
+            n_threads=n_threads,
+        )
+        forget_peak()
+        before = memory("VmRSS")
+        begin, cpu = time.perf_counter(), time.process_time()
+        table = photometry(scene.data, error=scene.error)
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+        print(
+            f"{name:22s} {rounds} rounds {seconds:6.2f} s ({cpu:6.2f} s CPU), "
+            f"+{memory('VmHWM') - before:4.0f} MB; {grade(table, scene.truth)}; "
+            f"{table.meta['stopped']}",
+            flush=True,
+        )
+
+
+def crowded():
+    scene = scenes.crowded(20_000)
+    run("20,000", scene, scene.psf_model)
+
+
+def bright():
+    scene = scenes.crowded(20_000, n_bright=25)
+    run("20,000 + 25 of 1e6", scene, scene.psf_model)
+
+
+def wide():
+    run("20,000, PSF 1 % wide", scenes.crowded(20_000), CircularGaussianPRF(fwhm=3.03))
+
+
+def narrow():
+    run(
+        "20,000, PSF 1 % narrow", scenes.crowded(20_000), CircularGaussianPRF(fwhm=2.97)
+    )
+
+
+def undersampled():
+    for n_stars in (5000, 20_000):
+        scene = scenes.crowded(n_stars, undersampled=True)
+        run(f"{n_stars} undersampled", scene, scene.psf_model)
+
+
+SCENES = {
+    "crowded": crowded,
+    "bright": bright,
+    "wide": wide,
+    "narrow": narrow,
+    "undersampled": undersampled,
+}
+
+
+def main():
+    print_machine("iterative photometry, 2 threads")
+    warnings.simplefilter("ignore")
+    for name in sys.argv[1:] or ["crowded"]:
+        SCENES[name]()
+
+
+if __name__ == "__main__":
+    main()

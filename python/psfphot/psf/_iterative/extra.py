@@ -1,0 +1,104 @@
+"""Columns of iterative photometry beyond photutils'."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psfphot import _core
+from psfphot._validate import values_of
+from psfphot.psf._iterative.rounds import quiet_frame
+from psfphot.psf._iterative.search import compiled, local_noise, residual_for_core
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot._residual import Residual
+    from psfphot.psf._iterative.management import StarListManagement
+    from psfphot.psf._iterative.rounds import Observation, Rounds
+    from psfphot.psf._photometry.photometry import PSFPhotometry
+
+# How near a star's centre a companion is looked for, pixels.
+_BLEND_REACH = 1.0
+
+
+def extra_columns(
+    rounds: Rounds,
+    seen: Observation,
+    photometry: PSFPhotometry,
+    rules: StarListManagement,
+) -> dict[str, NDArray[Any]]:
+    """Tell how crowded, how wide and how well fitted each source is.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        The sources.
+    seen : Observation
+        The image.
+    photometry : PSFPhotometry
+        What fitted them.
+    rules : StarListManagement
+        ``profile_error`` and ``min_information`` hold for companions.
+
+    Returns
+    -------
+    dict of (n,) array
+        ``snr``, ``crowding``, ``sharpness``, ``chi``, ``n_merged`` and
+        ``blend_significance``; see `IterativePSFPhotometry`.
+    """
+    fit = rounds.fit
+    images = fit.images()
+    left = images.residual_image(seen.data, psf_shape=None, include_local_bkg=False)
+    psf, fwhm = compiled(photometry.psf_model, seen.shape)
+    residual = residual_for_core(
+        seen,
+        left,
+        images.positions(),
+        psf=psf,
+        fwhm=fwhm,
+        profile_error=rules.profile_error,
+        n_threads=photometry.n_threads,
+    )
+    table = fit.table()
+    flux, error = (values_of(table[f"flux_{name}"]) for name in ("fit", "err"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr = np.where(error > 0, flux / error, np.nan)
+    frame = quiet_frame(left, seen.mask, seen.error)
+    if frame.error is None:
+        frame = frame._replace(error=local_noise(frame))
+    model = images.model_image(
+        frame.data.shape, psf_shape=None, include_local_bkg=False
+    )
+    crowding, sharpness, chi = images.profiles(frame, model, fit.fit_shape)
+    return {
+        "snr": snr,
+        "crowding": crowding,
+        "sharpness": sharpness,
+        "chi": chi,
+        "n_merged": np.zeros_like(rounds.iter_detected)
+        if rounds.n_merged is None
+        else rounds.n_merged,
+        "blend_significance": _blends(residual, rules.min_information),
+    }
+
+
+def _blends(residual: Residual, min_information: float) -> NDArray[np.float64]:
+    """Tell the largest score of another star within a pixel of each."""
+    z, q = _core.score_maps(residual)
+    ny, nx = z.shape
+    largest = np.full(len(residual.x), np.nan)
+    is_on = np.isfinite(residual.x) & np.isfinite(residual.y)
+    x, y = residual.x[is_on], residual.y[is_on]
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    found = np.full(len(x), np.nan)
+    for dy, dx in np.ndindex(3, 3):
+        i, j = row + dy - 1, column + dx - 1
+        inside = (i >= 0) & (i < ny) & (j >= 0) & (j < nx)
+        inside &= np.hypot(j - x, i - y) <= _BLEND_REACH
+        i, j = np.clip(i, 0, ny - 1), np.clip(j, 0, nx - 1)
+        inside &= q[i, j] >= min_information
+        found = np.fmax(found, np.where(inside, z[i, j], np.nan))
+    largest[is_on] = found
+    return largest

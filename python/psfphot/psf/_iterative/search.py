@@ -1,0 +1,207 @@
+"""New stars in what a fit has left of the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from psfphot import _core
+from psfphot._residual import Residual
+from psfphot._validate import as_image
+from psfphot.background import Background2D, MADStdBackgroundRMS
+from psfphot.psf._iterative.rounds import quiet_frame, search
+from psfphot.psf._models.convert import to_core
+from psfphot.psf._photometry.init_params import from_finder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from psfphot._validate import Frame, Image
+    from psfphot.psf._iterative.management import StarListManagement
+    from psfphot.psf._iterative.rounds import Observation
+    from psfphot.psf._iterative.star_list import StarList
+
+# The box in which the noise of a residual is measured, pixels.
+_NOISE_BOX = 50
+
+# Of the flux of a star that is near, what a new one starts with at most, and how
+# near that is (full widths at half maximum): what a linear step says of a close
+# pair is far too much.
+_MOST_OF_NEIGHBOUR = 0.5
+_IN_NEIGHBOUR = 0.67
+# What a new star takes from the star it was in, at no distance.
+_TAKEN = 0.8
+
+
+class Finding(NamedTuple):
+    """New stars: where, how bright, and beside which of the list (or -1)."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    nearest: NDArray[np.int64]
+    distance: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a host knows of an image beyond its errors and the rules.
+
+    Parameters
+    ----------
+    errors : callable, optional
+        Called with the light of the stars that were subtracted, tells the 1-sigma
+        errors of the pixels in the search, instead of the image's errors and
+        ``profile_error``.
+    accepts : callable, optional
+        Called with the residual and the columns of what was found in it, tells which
+        rows may be stars.
+    """
+
+    errors: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None
+
+
+def find_new(
+    finder: Any,
+    left: Observation,
+    stars: StarList,
+    rules: StarListManagement,
+    known: Residual,
+    *,
+    accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None,
+) -> Finding | None:
+    """Search a residual for stars that are not in the list.
+
+    Parameters
+    ----------
+    finder : callable
+        A finder that can search scores does so; the rows of another are tested
+        at their places.
+    left : Observation
+        The residual, with the user's mask.
+    stars : StarList
+        The stars that were subtracted.
+    rules : StarListManagement
+        Which new stars are accepted.
+    known : Residual
+        The residual, its errors and the stars, for the core.
+    accepts : callable, optional
+        See `Knowledge`.
+
+    Returns
+    -------
+    Finding or None
+        `None` if there is nothing new.
+    """
+    if hasattr(finder, "search_residual"):
+        found = _core.search_score(
+            known,
+            n_sigma=rules.n_sigma,
+            min_q=rules.min_information,
+            min_distance=rules.min_distance,
+            min_separation=rules.min_separation,
+        )
+    else:
+        rows = search(finder, left.data, left.mask)
+        if rows is None:
+            return None
+        found = _accepted(from_finder(rows), known, rules)
+    is_new = ~stars.is_barred(found["x"], found["y"], rules.bar_distance * known.fwhm)
+    if accepts is not None:
+        is_new &= accepts(known, found)
+    if not is_new.any():
+        return None
+    return Finding(
+        *(found[name][is_new] for name in ("x", "y", "flux", "nearest", "distance"))
+    )
+
+
+def _accepted(rows: Any, known: Residual, rules: StarListManagement) -> dict[str, Any]:
+    """Test the rows of a finder at their places."""
+    x, y = (np.asarray(rows[f"{name}_init"], dtype=float) for name in ("x", "y"))
+    places = list(zip(x.tolist(), y.tolist(), strict=True))
+    found = _core.scores_at(known, places)
+    fwhm = known.fwhm
+    kept = found["z"] >= rules.n_sigma
+    kept &= found["q"] >= rules.min_information
+    kept &= found["distance"] >= rules.min_distance * fwhm
+    found = {name: column[kept] for name, column in found.items()}
+    order = np.argsort(-found["z"], kind="stable")
+    found = {name: column[order] for name, column in found.items()}
+    apart = _core.thin_sources(found["x"], found["y"], rules.min_separation * fwhm)
+    return {name: column[apart] for name, column in found.items()}
+
+
+def starting_flux(
+    finding: Finding, stars: StarList, fwhm: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tell the fluxes new stars start with, and what they take from others."""
+    flux = finding.flux.copy()
+    own = np.asarray(stars.starts["flux_init"], dtype=float)
+    of_neighbour = np.where(finding.nearest >= 0, own[finding.nearest], np.inf)
+    is_in = finding.distance < _IN_NEIGHBOUR * fwhm
+    most = np.maximum(_MOST_OF_NEIGHBOUR * of_neighbour, 0)
+    flux = np.where(is_in & (most > 0), np.minimum(flux, most), flux)
+    taken = _TAKEN * np.exp(-((finding.distance / fwhm) ** 2)) * flux
+    return flux, np.where(finding.nearest >= 0, taken, 0.0)
+
+
+def compiled(psf_model: Any, shape: tuple[int, int]) -> tuple[_core.Psf, float]:
+    """Compile a PSF; tell its full width at half maximum amid an image, pixels."""
+    psf = to_core(psf_model)
+    ny, nx = shape
+    return psf, _core.psf_fwhm(psf, nx / 2, ny / 2)
+
+
+def residual_for_core(
+    seen: Observation,
+    left: Any,
+    positions: tuple[NDArray[np.float64], NDArray[np.float64]],
+    *,
+    psf: _core.Psf,
+    fwhm: float,
+    profile_error: float,
+    n_threads: int | None,
+    errors: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+) -> Residual:
+    """Make a residual image into what the core searches.
+
+    For ``errors`` see `Knowledge`; they include what ``profile_error`` stands for.
+    """
+    frame = quiet_frame(left, seen.mask, seen.error)
+    light = quiet_frame(seen.data, seen.mask, None).data - frame.data
+    if errors is not None:
+        error = errors(light)
+    else:
+        error = frame.error if frame.error is not None else local_noise(frame)
+        if profile_error > 0:
+            error = np.hypot(error, profile_error * light)
+    x, y = positions
+    return Residual(
+        data=frame.data,
+        error=as_image(np.asarray(error, dtype=frame.data.dtype)),
+        mask=frame.mask,
+        psf=psf,
+        x=x,
+        y=y,
+        fwhm=fwhm,
+        n_threads=n_threads,
+    )
+
+
+def local_noise(frame: Frame) -> Image:
+    """Measure the noise of a residual, box by box."""
+    background = Background2D(
+        frame.data,
+        _NOISE_BOX,
+        mask=frame.mask,
+        exclude_percentile=90.0,
+        bkg_rms_estimator=MADStdBackgroundRMS(),
+    )
+    rms: Image = np.asarray(background.background_rms)
+    return rms

@@ -1,0 +1,158 @@
+//! The score of new stars in a residual image.
+
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use psfphot::detect::{Acceptance, ProjectedScore, Score, measured_fwhm};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::arrays::{AnyImage, frame, with_frame};
+use crate::door::{Options, enter_with_psf};
+use crate::errors::CallResult;
+use crate::psf::PyPsf;
+
+/// A residual image, and the stars that were fitted and subtracted.
+#[derive(FromPyObject)]
+pub(crate) struct Residual<'py> {
+    #[pyo3(attribute)]
+    data: AnyImage<'py>,
+    #[pyo3(attribute)]
+    error: AnyImage<'py>,
+    #[pyo3(attribute)]
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    #[pyo3(attribute)]
+    psf: PyRef<'py, PyPsf>,
+    #[pyo3(attribute)]
+    x: PyReadonlyArray1<'py, f64>,
+    #[pyo3(attribute)]
+    y: PyReadonlyArray1<'py, f64>,
+    #[pyo3(attribute)]
+    reach: Option<f64>,
+    #[pyo3(attribute)]
+    fwhm: Option<f64>,
+    #[pyo3(attribute)]
+    n_threads: Option<usize>,
+}
+
+impl Residual<'_> {
+    fn score(&self) -> CallResult<ProjectedScore<'_>> {
+        let score = ProjectedScore::new(self.psf.psf(), self.x.as_slice()?, self.y.as_slice()?)?;
+        Ok(score.with_reach(self.reach).with_fwhm(self.fwhm))
+    }
+}
+
+type Map<'py> = Bound<'py, PyArray2<f32>>;
+
+/// z and q at each pixel.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn score_maps<'py>(
+    py: Python<'py>,
+    residual: Residual<'py>,
+) -> CallResult<(Map<'py>, Map<'py>)> {
+    let frame = frame(
+        &residual.data,
+        Some(&residual.error),
+        residual.mask.as_ref(),
+    )?;
+    let score = residual.score()?;
+    let options = Options::new(residual.n_threads, None)?;
+    let (shape, maps) = enter_with_psf(py, &options, residual.psf.callback(), |run| {
+        with_frame!(frame, frame => {
+            score.maps(frame, run).map(|maps| (frame.data().shape(), maps))
+        })
+    })?;
+    let shape = [shape.0, shape.1];
+    Ok((
+        maps.z.into_pyarray(py).reshape(shape)?,
+        maps.q.into_pyarray(py).reshape(shape)?,
+    ))
+}
+
+/// The scores of given places, as columns.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn scores_at<'py>(
+    py: Python<'py>,
+    residual: Residual<'py>,
+    places: Vec<(f64, f64)>,
+) -> CallResult<Bound<'py, PyDict>> {
+    let frame = frame(
+        &residual.data,
+        Some(&residual.error),
+        residual.mask.as_ref(),
+    )?;
+    let score = residual.score()?;
+    let options = Options::new(residual.n_threads, None)?;
+    let scores = enter_with_psf(
+        py,
+        &options,
+        residual.psf.callback(),
+        |run| with_frame!(frame, frame => score.at(frame, &places, run)),
+    )?;
+    columns(py, &scores)
+}
+
+/// The new stars, as columns.
+#[pyfunction]
+#[pyo3(signature = (residual, *, n_sigma, min_q, min_distance, min_separation))]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn search_score<'py>(
+    py: Python<'py>,
+    residual: Residual<'py>,
+    n_sigma: f64,
+    min_q: f64,
+    min_distance: f64,
+    min_separation: f64,
+) -> CallResult<Bound<'py, PyDict>> {
+    let frame = frame(
+        &residual.data,
+        Some(&residual.error),
+        residual.mask.as_ref(),
+    )?;
+    let score = residual.score()?;
+    let accept = Acceptance {
+        n_sigma,
+        min_q,
+        min_distance,
+        min_separation,
+    };
+    let options = Options::new(residual.n_threads, None)?;
+    let scores = enter_with_psf(
+        py,
+        &options,
+        residual.psf.callback(),
+        |run| with_frame!(frame, frame => score.search(frame, &accept, run)),
+    )?;
+    columns(py, &scores)
+}
+
+/// The full width at half maximum of a PSF at (x, y), pixels.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn psf_fwhm(py: Python<'_>, psf: PyRef<'_, PyPsf>, x: f64, y: f64) -> CallResult<f64> {
+    let options = Options::new(Some(1), None)?;
+    let model = psf.psf();
+    enter_with_psf(py, &options, psf.callback(), |_| {
+        measured_fwhm(model, (x, y))
+    })
+}
+
+fn columns<'py>(py: Python<'py>, scores: &[Score]) -> CallResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let add = |name: &str, of: &dyn Fn(&Score) -> f64| {
+        let values: Vec<f64> = scores.iter().map(of).collect();
+        dict.set_item(name, PyArray1::from_vec(py, values))
+    };
+    add("x", &|s| s.x)?;
+    add("y", &|s| s.y)?;
+    add("z", &|s| s.z)?;
+    add("q", &|s| s.q)?;
+    add("flux", &|s| s.flux)?;
+    add("distance", &|s| s.nearest.map_or(f64::INFINITY, |n| n.1))?;
+    let nearest: Vec<i64> = scores
+        .iter()
+        .map(|s| s.nearest.map_or(-1, |n| n.0 as i64))
+        .collect();
+    dict.set_item("nearest", PyArray1::from_vec(py, nearest))?;
+    Ok(dict)
+}
