@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_range_loop,
+    reason = "rows and columns are counted as in the formulas"
+)]
+
 use proptest::prelude::*;
 
 use super::*;
