@@ -217,11 +217,13 @@ mod tests {
         let model = Image::new(&model, SHAPE)?;
         let found = profiles(&frame, model, &psf, &list, (9, 9), Run::new())?;
         assert!((found[0].sharpness - 0.1).abs() < 0.01, "{found:?}");
-        // At one FWHM a Gaussian's overlap is 2^(-2) of its square.
-        let expected = [1.0 + 0.5 * 0.25, 1.0 + 2.0 * 0.25];
+        // What Gaussians 3 pixels apart share, which pixels widen by 1/12 pixel².
+        let variance = 9.0 / (8.0 * std::f64::consts::LN_2) + 1.0 / 12.0;
+        let shared = (-9.0 / (4.0 * variance)).exp();
+        let expected = [1.0 + 0.5 * shared, 1.0 + 2.0 * shared];
         for (one, ratio) in found.iter().zip(expected) {
             assert!(
-                (one.crowding - 2.5 * f64::log10(ratio)).abs() < 0.02,
+                (one.crowding - 2.5 * f64::log10(ratio)).abs() < 0.005,
                 "{one:?}"
             );
         }
