@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from psfphot.psf import AiryDiskPRF, MoffatPRF, OverlapGrouper, SourceGrouper
 
 if TYPE_CHECKING:
     from astropy.table import QTable
+    from numpy.typing import NDArray
 
     from psfphot.pipeline._exposure import Exposure
 
@@ -19,14 +21,37 @@ if TYPE_CHECKING:
 #: seconds of fits in boxes of twice the fit box, 4 in the fit box's, with the same
 #: residuals.
 _SLOW = (MoffatPRF, AiryDiskPRF)
+#: Groups of more sources are large.
+_LARGE = 48
 
 
-def make_grouper(exposure: Exposure) -> OverlapGrouper | SourceGrouper | None:
+@dataclass(frozen=True)
+class _UnlessLarge:
+    """Groups by wide boxes, unless that makes a large group; then by narrow ones."""
+
+    wide: OverlapGrouper
+    narrow: OverlapGrouper
+
+    def __call__(self, x: Any, y: Any) -> NDArray[np.int64]:
+        labels = np.asarray(self.wide(x, y))
+        if np.bincount(labels).max(initial=0) > _LARGE:
+            labels = np.asarray(self.narrow(x, y))
+        return labels
+
+    def __repr__(self) -> str:
+        return repr(self.wide)
+
+
+def make_grouper(
+    exposure: Exposure,
+) -> OverlapGrouper | SourceGrouper | _UnlessLarge | None:
     """Make what groups the stars as the settings say; `None` for each alone."""
     settings = exposure.settings
     if settings.group_box is not None:
-        is_slow = isinstance(exposure.psf.model, _SLOW)
-        return OverlapGrouper(settings.fit_shape if is_slow else settings.group_box)
+        wide = OverlapGrouper(settings.group_box)
+        if not isinstance(exposure.psf.model, _SLOW):
+            return wide
+        return _UnlessLarge(wide, OverlapGrouper(settings.fit_shape))
     separation = settings.group_separation
     return None if separation is None else SourceGrouper(separation)
 
