@@ -40,6 +40,23 @@ impl Residual<'_> {
     }
 }
 
+/// Evaluates one expression of the score, the frame and the run behind the door.
+macro_rules! scored {
+    ($py:expr, $residual:expr, |$score:ident, $frame:ident, $run:ident| $body:expr) => {{
+        let residual = &$residual;
+        let $frame = frame(
+            &residual.data,
+            Some(&residual.error),
+            residual.mask.as_ref(),
+        )?;
+        let $score = residual.score()?;
+        let options = Options::new(residual.n_threads, None)?;
+        enter_with_psf($py, &options, residual.psf.callback(), |$run| {
+            with_frame!($frame, $frame => $body)
+        })
+    }};
+}
+
 type Map<'py> = Bound<'py, PyArray2<f32>>;
 
 /// z and q at each pixel.
@@ -49,17 +66,10 @@ pub(crate) fn score_maps<'py>(
     py: Python<'py>,
     residual: Residual<'py>,
 ) -> CallResult<(Map<'py>, Map<'py>)> {
-    let frame = frame(
-        &residual.data,
-        Some(&residual.error),
-        residual.mask.as_ref(),
-    )?;
-    let score = residual.score()?;
-    let options = Options::new(residual.n_threads, None)?;
-    let (shape, maps) = enter_with_psf(py, &options, residual.psf.callback(), |run| {
-        with_frame!(frame, frame => {
-            score.maps(frame, run).map(|maps| (frame.data().shape(), maps))
-        })
+    let (shape, maps) = scored!(py, residual, |score, frame, run| {
+        score
+            .maps(frame, run)
+            .map(|maps| (frame.data().shape(), maps))
     })?;
     let shape = [shape.0, shape.1];
     Ok((
@@ -76,19 +86,8 @@ pub(crate) fn scores_at<'py>(
     residual: Residual<'py>,
     places: Vec<(f64, f64)>,
 ) -> CallResult<Bound<'py, PyDict>> {
-    let frame = frame(
-        &residual.data,
-        Some(&residual.error),
-        residual.mask.as_ref(),
-    )?;
-    let score = residual.score()?;
-    let options = Options::new(residual.n_threads, None)?;
-    let scores = enter_with_psf(
-        py,
-        &options,
-        residual.psf.callback(),
-        |run| with_frame!(frame, frame => score.at(frame, &places, run)),
-    )?;
+    let scores = scored!(py, residual, |score, frame, run| score
+        .at(frame, &places, run))?;
     columns(py, &scores)
 }
 
@@ -104,25 +103,14 @@ pub(crate) fn search_score<'py>(
     min_distance: f64,
     min_separation: f64,
 ) -> CallResult<Bound<'py, PyDict>> {
-    let frame = frame(
-        &residual.data,
-        Some(&residual.error),
-        residual.mask.as_ref(),
-    )?;
-    let score = residual.score()?;
     let accept = Acceptance {
         n_sigma,
         min_q,
         min_distance,
         min_separation,
     };
-    let options = Options::new(residual.n_threads, None)?;
-    let scores = enter_with_psf(
-        py,
-        &options,
-        residual.psf.callback(),
-        |run| with_frame!(frame, frame => score.search(frame, &accept, run)),
-    )?;
+    let scores = scored!(py, residual, |score, frame, run| score
+        .search(frame, &accept, run))?;
     columns(py, &scores)
 }
 

@@ -50,12 +50,14 @@ pub mod kernel;
 mod marginal;
 pub mod matched;
 pub mod moments;
+mod partial;
 pub mod peaks;
 pub mod score;
 pub mod selection;
 mod setters;
 pub mod star;
 mod ties;
+mod vertex;
 
 pub use cosmic::CosmicRays;
 pub use dao::{DaoFinder, DaoSource};

@@ -179,6 +179,25 @@ impl PixelBox {
         (self.x0..self.x1).contains(&x) && (self.y0..self.y1).contains(&y)
     }
 
+    /// Whether a position is off all of its pixels, which reach half a pixel beyond
+    /// their centres. What is not a number is not off.
+    pub(crate) fn is_outside(&self, x: f64, y: f64) -> bool {
+        x < self.x0 as f64 - 0.5
+            || x > self.x1 as f64 - 0.5
+            || y < self.y0 as f64 - 0.5
+            || y > self.y1 as f64 - 0.5
+    }
+
+    /// The smallest box that holds both.
+    pub(crate) fn hull(self, other: Self) -> Self {
+        Self::new(
+            self.x0.min(other.x0),
+            self.x1.max(other.x1),
+            self.y0.min(other.y0),
+            self.y1.max(other.y1),
+        )
+    }
+
     /// The pixels that lie in both boxes.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {

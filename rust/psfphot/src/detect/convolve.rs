@@ -1,7 +1,7 @@
 //! Direct convolution of an image with a star finder's kernel.
 
 use super::Kernel;
-use super::gaps::PartialFit;
+use super::partial::PartialFit;
 use crate::Error;
 use crate::bands::CACHED;
 use crate::image::{Image, Pixel};

@@ -8,13 +8,9 @@
 
 use super::Kernel;
 use super::finder::ConvolvedImage;
+use super::partial::PartialFit;
 use super::selection::Measured;
 use crate::image::Pixel;
-
-/// How much of the kernel's sum of squares about its mean must be left. The
-/// error of the height goes with the inverse root of it; with less, each rim of a
-/// large hole looks like a star.
-const LEAST_LEFT: f64 = 0.25;
 
 /// Times that a gap is filled with the star at the place measured last. Each
 /// takes away most of the error that is left.
@@ -23,54 +19,6 @@ const ROUNDS: usize = 4;
 /// How far from the central pixel the star of a filling may be, pixels: farther
 /// it would be another peak's.
 const FARTHEST: f64 = 1.0;
-
-/// The fit of height · K + constant to some pixels, from their sums.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct PartialFit {
-    n: f64,
-    k: f64,
-    kk: f64,
-    d: f64,
-    kd: f64,
-}
-
-impl PartialFit {
-    pub(super) fn add(&mut self, kernel: f64, value: f64) {
-        self.n += 1.0;
-        self.k += kernel;
-        self.kk += kernel * kernel;
-        self.d += value;
-        self.kd += kernel * value;
-    }
-
-    pub(super) fn n(&self) -> usize {
-        self.n as usize
-    }
-
-    /// Σ (K − its mean)².
-    fn squares(&self) -> f64 {
-        self.kk - self.k * self.k / self.n
-    }
-
-    /// The height of the star, and how much of the kernel's sum of squares
-    /// `whole` is left; `None` if that is too little.
-    fn height(&self, whole: f64) -> Option<(f64, f64)> {
-        let left = self.squares() / whole;
-        // NaN, of no pixel, is too little.
-        (left > LEAST_LEFT).then(|| {
-            let slope = (self.kd - self.k * self.d / self.n) / self.squares();
-            // K is the star over 1/ΣK², but for a constant.
-            (slope * whole, left)
-        })
-    }
-
-    /// The height with the significance of this one that all the pixels would
-    /// have; NaN where too few are left.
-    pub(super) fn significant_height(&self, whole: f64) -> f64 {
-        self.height(whole)
-            .map_or(f64::NAN, |(height, left)| height * left.sqrt())
-    }
-}
 
 impl<T: Pixel> ConvolvedImage<'_, T> {
     /// The height of the star fitted at a pixel; NaN where too few pixels tell
@@ -192,10 +140,9 @@ fn fill(
             fit.add(star(k), *value);
         }
     }
-    // The constant is at the means.
     let slope = fit.height(whole.squares())?.0 / whole.squares();
     for &k in gaps {
-        cutout[k] = fit.d / fit.n + slope * (star(k) - fit.k / fit.n);
+        cutout[k] = fit.value(slope, star(k));
     }
     Some(())
 }
@@ -266,27 +213,6 @@ mod tests {
                 prop_assert!(shift < before + 0.2, "{shift} {before}");
             }
         }
-    }
-
-    #[test]
-    fn the_height_does_not_depend_on_which_pixels_tell_it() -> Result<(), Error> {
-        let kernel = Kernel::elliptical(4.0, 0.7, 30.0, 1.5)?;
-        let whole = kernel.sum_of_squares();
-        let values = kernel.values().iter().zip(kernel.footprint());
-        let inside = values.filter(|(_, inside)| **inside).map(|(k, _)| *k);
-        for left_out in 0..kernel.n_pixels() {
-            let mut fit = PartialFit::default();
-            for (_, k) in inside.clone().enumerate().filter(|(i, _)| *i != left_out) {
-                // A star of height 5, which is K / ΣK² but for a constant.
-                fit.add(k, 7.0 + 5.0 * k / whole);
-            }
-            let height = fit.height(whole);
-            assert!(
-                height.is_some_and(|(h, left)| (h - 5.0).abs() < 1e-10 && left < 1.0),
-                "{height:?}"
-            );
-        }
-        Ok(())
     }
 
     #[test]

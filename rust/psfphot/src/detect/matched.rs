@@ -14,6 +14,7 @@ use super::finder::{Finder, measure_pixels, nearest_pixels};
 use super::peaks::Peak;
 use super::selection::{Measured, Selection};
 use super::setters::setters;
+use super::vertex::vertex_at;
 use crate::Error;
 use crate::image::{Frame, Image, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
@@ -313,9 +314,7 @@ impl Finder for MatchedFinder<'_> {
             filtered,
         } = *gauge;
         let (px, py) = (at.0 as i64, at.1 as i64);
-        let value = |dx: i64, dy: i64| snr.get(px + dx, py + dy).map_or(f64::NAN, f64::from);
-        let x = at.0 as f64 + vertex(value(-1, 0), value(0, 0), value(1, 0));
-        let y = at.1 as f64 + vertex(value(0, -1), value(0, 0), value(0, 1));
+        let (x, y) = vertex_at(snr, at);
         let window = filtered.window(at);
         psf.resize(window.len(), 0.0);
         self.psf.fill(Placement { x, y, shape: &[] }, window, psf);
@@ -355,7 +354,7 @@ impl Finder for MatchedFinder<'_> {
             flux,
             flux_err: amplitude.error() * unit,
             sky,
-            snr: value(0, 0) / filtered.factor,
+            snr: f64::from(snr.row(at.1)[at.0]) / filtered.factor,
             sharpness: (largest.0 - sky) / (flux * largest.1),
             n_pixels,
             peak: largest.0,
@@ -382,17 +381,6 @@ impl Filtered {
         let side = self.kernels.side();
         PixelBox::around(at.0 as f64, at.1 as f64, (side, side))
     }
-}
-
-/// The vertex of the parabola through three values at −1, 0 and 1, within half
-/// a pixel; 0 where the middle one is no maximum.
-pub(super) fn vertex(left: f64, middle: f64, right: f64) -> f64 {
-    let curvature = left - 2.0 * middle + right;
-    let offset = 0.5 * (left - right) / curvature;
-    if curvature < 0.0 && offset.is_finite() {
-        return offset.clamp(-0.5, 0.5);
-    }
-    0.0
 }
 
 #[cfg(test)]

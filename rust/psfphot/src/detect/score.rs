@@ -4,11 +4,14 @@
 mod near;
 mod projection;
 
-use super::matched::{Kernels, MatchedFinder, measured_fwhm, vertex};
+use super::Peak;
+use super::matched::{Kernels, MatchedFinder, measured_fwhm};
+use super::selection::Selection;
+use super::vertex::vertex_at;
 use crate::Error;
 use crate::bands::{Bands, RENDERED};
+use crate::group::thin;
 use crate::image::{Frame, Image, Pixel, PixelBox};
-use crate::near::cells::Cells;
 use crate::near::tree::Tree;
 use crate::psf::{Placement, Psf};
 use crate::run::{Run, chunks};
@@ -142,7 +145,15 @@ impl<'a> ProjectedScore<'a> {
     /// [`Error::InvalidArgument`] if the frame has no errors, or for a setting
     /// or a PSF that cannot be used; [`Error::Cancelled`].
     pub fn maps<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<ScoreMaps, Error> {
-        let field = self.field(frame, run)?;
+        self.maps_in(&self.field(frame, run)?, frame, run)
+    }
+
+    fn maps_in<T: Pixel>(
+        &self,
+        field: &Field<'_>,
+        frame: &Frame<'_, T>,
+        run: Run<'_>,
+    ) -> Result<ScoreMaps, Error> {
         let mut evidence = MatchedFinder::evidence(frame, &field.kernels, run)?;
         let (n_rows, width) = frame.data().shape();
         let halo: Vec<PixelBox> = (0..self.x.len()).map(|i| field.halo(i, frame)).collect();
@@ -151,9 +162,8 @@ impl<'a> ProjectedScore<'a> {
         let tasks = evidence.chunks_mut(size).enumerate().collect();
         run.map(tasks, Projector::default, |projector, (number, pixels)| {
             let window = bands.window(number, width);
-            let stars = NearStars::new(frame, self.psf, &field, bands.boxes(number), window);
-            projector.forget();
-            stars.project(&field, window, projector, pixels);
+            let stars = NearStars::new(frame, self.psf, field, bands.boxes(number), window);
+            projector.project(&stars, field, window, pixels);
             Ok(())
         })?;
         Ok(ScoreMaps {
@@ -172,11 +182,20 @@ impl<'a> ProjectedScore<'a> {
         places: &[(f64, f64)],
         run: Run<'_>,
     ) -> Result<Vec<Score>, Error> {
-        let field = self.field(frame, run)?;
+        self.at_in(&self.field(frame, run)?, frame, places, run)
+    }
+
+    fn at_in<T: Pixel>(
+        &self,
+        field: &Field<'_>,
+        frame: &Frame<'_, T>,
+        places: &[(f64, f64)],
+        run: Run<'_>,
+    ) -> Result<Vec<Score>, Error> {
         let score_chunk = |values: &mut Vec<f64>, range: std::ops::Range<usize>| {
             let scores = places[range].iter();
             Ok(scores
-                .map(|&place| self.score(frame, &field, place, values))
+                .map(|&place| self.score(frame, field, place, values))
                 .collect())
         };
         let tasks = chunks(places.len(), TASK);
@@ -194,18 +213,24 @@ impl<'a> ProjectedScore<'a> {
         accept: &Acceptance,
         run: Run<'_>,
     ) -> Result<Vec<Score>, Error> {
-        let maps = self.maps(frame, run)?;
-        let places = peaks(&maps, frame.data().shape(), accept)?;
+        let field = self.field(frame, run)?;
+        let maps = self.maps_in(&field, frame, run)?;
+        let places = peaks(&maps, frame.data().shape(), accept, run)?;
         drop(maps);
-        let fwhm = self.field(frame, run)?.fwhm;
-        let mut found = self.at(frame, &places, run)?;
+        let mut found = self.at_in(&field, frame, &places, run)?;
         found.retain(|score| {
-            let is_apart = |(_, d)| d >= accept.min_distance * fwhm;
+            let is_apart = |(_, d)| d >= accept.min_distance * field.fwhm;
             let is_significant = score.z >= accept.n_sigma && score.q >= accept.min_q;
             is_significant && score.nearest.is_none_or(is_apart)
         });
         found.sort_by(|a, b| b.z.total_cmp(&a.z));
-        leave_apart(&found, accept.min_separation * fwhm, run)
+        let separation = accept.min_separation * field.fwhm;
+        if separation > 0.0 {
+            let (x, y): (Vec<f64>, Vec<f64>) = found.iter().map(|s| (s.x, s.y)).unzip();
+            let mut stays = thin(&x, &y, separation, run)?.into_iter();
+            found.retain(|_| stays.next() == Some(true));
+        }
+        Ok(found)
     }
 
     fn field<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<Field<'_>, Error> {
@@ -258,19 +283,19 @@ impl<'a> ProjectedScore<'a> {
         }
         let stars = NearStars::new(frame, self.psf, field, &members, window);
         let alone = stars.alone(window, values);
-        let mut projector = Projector::default();
         let kernel: Vec<f32> = values.iter().map(|v| *v as f32).collect();
-        let projected = stars.projected(&mut projector, &near, (window, &kernel), alone);
-        let Projected { z, q, flux } = projected;
-        let distance = |i: usize| (self.x[i] - x).hypot(self.y[i] - y);
-        let nearest = field.tree.nearest(&[x, y], field.reach * field.reach);
+        let place = (window, &kernel[..]);
+        let Projected { z, q, flux } = Projector::default().score(&stars, &near, place, alone);
+        let distances = members
+            .iter()
+            .map(|&i| (i, (self.x[i] - x).hypot(self.y[i] - y)));
         Score {
             x,
             y,
             z,
             flux,
             q,
-            nearest: nearest.map(|i| (i, distance(i))),
+            nearest: distances.min_by(|a, b| a.1.total_cmp(&b.1)),
         }
     }
 }
@@ -315,55 +340,12 @@ fn peaks(
     maps: &ScoreMaps,
     shape: (usize, usize),
     accept: &Acceptance,
+    run: Run<'_>,
 ) -> Result<Vec<(f64, f64)>, Error> {
     let (z, q) = (Image::new(&maps.z, shape)?, Image::new(&maps.q, shape)?);
-    let mut found = Vec::new();
-    for y in 0..shape.0 {
-        for (x, (&here, &left)) in z.row(y).iter().zip(q.row(y)).enumerate() {
-            // Not where the score is unknown: outside what is exposed, say.
-            if !(f64::from(here) >= accept.n_sigma && f64::from(left) >= accept.min_q) {
-                continue;
-            }
-            let value = |dx: i64, dy: i64| {
-                let value = z.get(x as i64 + dx, y as i64 + dy);
-                value.map_or(f64::NAN, f64::from)
-            };
-            let here = f64::from(here);
-            // Of equals the first; what is not known is not higher.
-            let is_highest = (0..9_i64).all(|k| {
-                let other = value(k % 3 - 1, k / 3 - 1);
-                if k < 4 {
-                    here > other || other.is_nan()
-                } else {
-                    here >= other || other.is_nan()
-                }
-            });
-            if is_highest {
-                found.push((
-                    x as f64 + vertex(value(-1, 0), here, value(1, 0)),
-                    y as f64 + vertex(value(0, -1), here, value(0, 1)),
-                ));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Those of a list, the best first, that no better one is near.
-fn leave_apart(found: &[Score], distance: f64, run: Run<'_>) -> Result<Vec<Score>, Error> {
-    if found.is_empty() || distance <= 0.0 {
-        return Ok(found.to_vec());
-    }
-    let (x, y): (Vec<f64>, Vec<f64>) = found.iter().map(|score| (score.x, score.y)).unzip();
-    let cells = Cells::new(&x, &y, distance, run)?;
-    let mut is_kept = vec![false; found.len()];
-    for i in 0..found.len() {
-        let near = cells.around(cells.cell_of(i));
-        let mut others = near.flat_map(|cell| cells.points(cell).iter().copied());
-        let is_taken = |j: usize| j < i && is_kept[j] && cells.is_near((x[i], y[i]), (x[j], y[j]));
-        let is_alone = !others.any(is_taken);
-        is_kept[i] = is_alone;
-    }
-    let kept = found.iter().zip(&is_kept).filter(|(_, kept)| **kept);
-    Ok(kept.map(|(score, _)| *score).collect())
+    let adjacent = Selection::new().with_min_separation(Some(0.0));
+    let mut found = adjacent.peaks(z, accept.n_sigma, 0.0, 0, run)?;
+    found.retain(|peak| f64::from(q.row(peak.y)[peak.x]) >= accept.min_q);
+    let vertex = |peak: &Peak| vertex_at(z, (peak.x, peak.y));
+    Ok(found.iter().map(vertex).collect())
 }

@@ -181,9 +181,7 @@ impl<'a> Stars<'a> {
         let (x, y) = (self.rows[row].x(), self.rows[row].y());
         let group = move |i: usize| plan.starts.groups().map_or(i as i64, |all| all[i]);
         let is_near = move |other: &FittedSource| {
-            let on =
-                |low: i64, high: i64, v: f64| (low as f64 - 0.5..=high as f64 - 0.5).contains(&v);
-            let is_in = on(window.x0, window.x1, other.x()) && on(window.y0, window.y1, other.y());
+            let is_in = !window.is_outside(other.x(), other.y());
             is_in || (other.x() - x).hypot(other.y() - y) <= self.fwhm
         };
         self.cells

@@ -11,7 +11,6 @@ use crate::{Error, Run, flags};
 
 use super::Photometry;
 use super::backgrounds::known_backgrounds;
-use super::row::is_outside;
 use super::starts::Starts;
 
 /// Everything that the tasks share.
@@ -126,7 +125,7 @@ impl<'a> Plan<'a> {
             let flags = flags | too_few;
             return Err(Reason { flags, pixels });
         }
-        if is_outside(&self.exposure.image(), start[X], start[Y]) {
+        if self.exposure.image().is_outside(start[X], start[Y]) {
             flags |= flags::START_OUTSIDE_IMAGE;
         }
         let bounds = self.photometry.bounds(&start);

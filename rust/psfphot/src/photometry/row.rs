@@ -4,7 +4,6 @@ use crate::fit::exposure::Count;
 use crate::fit::source::{Solution, Source};
 use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, Termination, X, Y};
 use crate::flags;
-use crate::image::PixelBox;
 
 use super::plan::{Plan, Reason};
 use super::quality::Quality;
@@ -80,14 +79,6 @@ impl FittedSource {
     }
 }
 
-/// Whether a position is off all pixels of a box.
-pub(super) fn is_outside(pixels: &PixelBox, x: f64, y: f64) -> bool {
-    x < pixels.x0 as f64 - 0.5
-        || x > pixels.x1 as f64 - 0.5
-        || y < pixels.y0 as f64 - 0.5
-        || y > pixels.y1 as f64 - 0.5
-}
-
 impl Plan<'_> {
     /// The row of a fitted source.
     pub(super) fn row(
@@ -129,7 +120,7 @@ impl Plan<'_> {
         let conditions = [
             (row.n_pixels < self.box_size(), flags::N_PIXELS_FIT_PARTIAL),
             (
-                is_outside(&self.exposure.image(), x, y),
+                self.exposure.image().is_outside(x, y),
                 flags::POSITION_OUTSIDE_IMAGE,
             ),
             (flux <= 0.0, flags::NON_POSITIVE_FLUX),
@@ -145,7 +136,7 @@ impl Plan<'_> {
             ),
             (!flux.is_finite(), flags::NON_FINITE_FLUX),
             (
-                is_outside(&source.window, x, y),
+                source.window.is_outside(x, y),
                 flags::POSITION_OUTSIDE_FIT_REGION,
             ),
         ];

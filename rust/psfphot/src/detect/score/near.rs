@@ -3,10 +3,15 @@
 use std::ops::Range;
 
 use super::Field;
-use super::projection::{Block, FREE, Projected, Projector};
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 use crate::simd::dispatch;
+
+/// Free parameters of a star: flux, x and y.
+pub(super) const FREE: usize = 3;
+
+/// `JᵀWJ` of a star with itself or with another.
+pub(super) type Block = [[f64; FREE]; FREE];
 
 /// Stars near a place that are taken into account.
 pub(super) const MOST: usize = 6;
@@ -92,14 +97,7 @@ impl NearStars {
         let boxes = members
             .iter()
             .map(|&i| field.window(field.x[i], field.y[i]));
-        let all = boxes.fold(window, |all, b| {
-            PixelBox::new(
-                all.x0.min(b.x0),
-                all.x1.max(b.x1),
-                all.y0.min(b.y0),
-                all.y1.max(b.y1),
-            )
-        });
+        let all = boxes.fold(window, PixelBox::hull);
         let planes = Planes::new(frame, all.intersection(&frame.data().bounds()));
         let mut room = Vec::new();
         let stamps = members
@@ -153,51 +151,26 @@ impl NearStars {
         (sum, information)
     }
 
-    /// The score of a PSF, with values in a window, beside the stars near it.
-    pub(super) fn projected(
+    /// `JᵀWP` of each of the stars near a PSF, with values in a window.
+    pub(super) fn overlaps(
         &self,
-        projector: &mut Projector,
         near: &Near,
         (window, values): (PixelBox, &[f32]),
-        alone: (f64, f64),
-    ) -> Projected {
+    ) -> [[f64; FREE]; MOST] {
         let mut overlaps = [[0.0; FREE]; MOST];
         for (sums, &star) in overlaps.iter_mut().zip(near.members()) {
             let stamp = &self.stamps[star as usize];
             let [flux, x, y, _] = overlap(&stamp.packed, stamp.window, values, window);
             *sums = [flux, x, y].map(f64::from);
         }
-        projector.project(self, near, &overlaps, alone)
+        overlaps
     }
 
-    /// Makes z and q of the sum and the information at the pixels of a window,
-    /// which is as wide as the image.
-    pub(super) fn project(
-        &self,
-        field: &Field<'_>,
-        window: PixelBox,
-        projector: &mut Projector,
-        pixels: &mut [[f32; 2]],
-    ) {
-        let width = window.width();
-        let mut near = vec![Near::default(); width];
-        for (y, row) in (window.y0..window.y1).zip(pixels.chunks_mut(width.max(1))) {
-            near.fill(Near::default());
-            for (star, stamp) in (0..).zip(&self.stamps) {
-                stamp.offer_to(star, y, field.reach, &mut near);
-            }
-            for (x, (pixel, near)) in row.iter_mut().zip(&near).enumerate() {
-                let [sum, information] = *pixel;
-                if near.members().is_empty() || !sum.is_finite() {
-                    *pixel = [sum / information.sqrt(), 1.0];
-                    continue;
-                }
-                let values = field.kernel_at(x, y as usize);
-                let place = (field.window(x as f64, y as f64), values);
-                let alone = (f64::from(sum), f64::from(information));
-                let score = self.projected(projector, near, place, alone);
-                *pixel = [score.z as f32, score.q as f32];
-            }
+    /// The stars near each pixel of row `y`.
+    pub(super) fn near_row(&self, y: i64, reach: f64, row: &mut [Near]) {
+        row.fill(Near::default());
+        for (star, stamp) in (0..).zip(&self.stamps) {
+            stamp.offer_to(star, y, reach, row);
         }
     }
 }

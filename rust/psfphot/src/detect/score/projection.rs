@@ -2,14 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::near::{MOST, Near, NearStars};
+use super::Field;
+use super::near::{Block, FREE, MOST, Near, NearStars};
+use crate::image::PixelBox;
 
-/// Free parameters of a star: flux, x and y.
-pub(super) const FREE: usize = 3;
 const LARGEST: usize = MOST * FREE;
-
-/// `JᵀWJ` of a star with itself or with another.
-pub(super) type Block = [[f64; FREE]; FREE];
 
 /// A direction of which the others leave less than this is theirs (its normal
 /// matrix has ones on the diagonal): a star twice in the list, say.
@@ -52,22 +49,49 @@ impl Default for Projector {
 }
 
 impl Projector {
-    /// Makes itself ready for other stars.
-    pub(super) fn forget(&mut self) {
+    /// Makes z and q of the sum and the information at the pixels of a window,
+    /// which is as wide as the image.
+    pub(super) fn project(
+        &mut self,
+        stars: &NearStars,
+        field: &Field<'_>,
+        window: PixelBox,
+        pixels: &mut [[f32; 2]],
+    ) {
+        self.forget();
+        let width = window.width();
+        let mut near = vec![Near::default(); width];
+        for (y, row) in (window.y0..window.y1).zip(pixels.chunks_mut(width.max(1))) {
+            stars.near_row(y, field.reach, &mut near);
+            for (x, (pixel, near)) in row.iter_mut().zip(&near).enumerate() {
+                let [sum, information] = *pixel;
+                if near.members().is_empty() || !sum.is_finite() {
+                    *pixel = [sum / information.sqrt(), 1.0];
+                    continue;
+                }
+                let values = field.kernel_at(x, y as usize);
+                let place = (field.window(x as f64, y as f64), values);
+                let alone = (f64::from(sum), f64::from(information));
+                let score = self.score(stars, near, place, alone);
+                *pixel = [score.z as f32, score.q as f32];
+            }
+        }
+    }
+
+    /// Forgets the stars of another image or part of it.
+    fn forget(&mut self) {
         self.stars = [u32::MAX; MOST];
         self.n = 0;
         self.blocks.clear();
     }
 
-    /// Takes the stars out of what a place would be without them.
-    ///
-    /// `overlaps` are those of the PSF at the place with each star's
-    /// derivatives, in the order of `near`.
-    pub(super) fn project(
+    /// What a star with the PSF's values in a window would be beside the stars near
+    /// it; `alone` is what it would be without them.
+    pub(super) fn score(
         &mut self,
         stars: &NearStars,
         near: &Near,
-        overlaps: &[[f64; FREE]],
+        place: (PixelBox, &[f32]),
         (sum, information): (f64, f64),
     ) -> Projected {
         let members = near.members();
@@ -75,8 +99,11 @@ impl Projector {
             self.refactor(stars, members);
         }
         let mut right = [0.0; LARGEST];
-        for (part, overlap) in right.chunks_exact_mut(FREE).zip(overlaps) {
-            part.copy_from_slice(overlap);
+        for (part, overlap) in right
+            .chunks_exact_mut(FREE)
+            .zip(stars.overlaps(near, place))
+        {
+            part.copy_from_slice(&overlap);
         }
         let m = self.n * FREE;
         self.solve(&mut right[..m]);

@@ -39,14 +39,8 @@ impl Plane {
         sources: &[Source],
         run: Run<'_>,
     ) -> Result<Self, Error> {
-        let around = sources.iter().map(|source| source.window).reduce(|a, b| {
-            PixelBox::new(
-                a.x0.min(b.x0),
-                a.x1.max(b.x1),
-                a.y0.min(b.y0),
-                a.y1.max(b.y1),
-            )
-        });
+        let windows = sources.iter().map(|source| source.window);
+        let around = windows.reduce(PixelBox::hull);
         let mut window = around.unwrap_or_default();
         window.x1 = window.x0 + padded(window.width()) as i64;
         let mut plane = Self {
