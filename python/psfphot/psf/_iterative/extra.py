@@ -9,7 +9,11 @@ import numpy as np
 from psfphot import _core
 from psfphot._validate import values_of
 from psfphot.psf._iterative.rounds import quiet_frame
-from psfphot.psf._iterative.search import compiled, local_noise, residual_for_core
+from psfphot.psf._iterative.search import (
+    compiled,
+    residual_for_core,
+    with_profile_error,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,36 +55,31 @@ def extra_columns(
     fit = rounds.fit
     images = fit.images()
     left = images.residual_image(seen.data, psf_shape=None, include_local_bkg=False)
+    frame = quiet_frame(left, seen.mask, seen.error)
     psf, fwhm = compiled(photometry.psf_model, seen.shape)
     residual = residual_for_core(
-        seen,
-        left,
+        frame,
         images.positions(),
         psf=psf,
         fwhm=fwhm,
-        profile_error=rules.profile_error,
         n_threads=photometry.n_threads,
     )
-    table = fit.table()
-    flux, error = (values_of(table[f"flux_{name}"]) for name in ("fit", "err"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        snr = np.where(error > 0, flux / error, np.nan)
-    frame = quiet_frame(left, seen.mask, seen.error)
-    if frame.error is None:
-        frame = frame._replace(error=local_noise(frame))
     model = images.model_image(
         frame.data.shape, psf_shape=None, include_local_bkg=False
     )
-    crowding, sharpness, chi = images.profiles(frame, model, fit.fit_shape)
+    crowding, sharpness, chi = images.profiles(
+        frame._replace(error=residual.error), model, fit.fit_shape
+    )
+    searched = with_profile_error(residual, values_of(model), rules.profile_error)
     return {
-        "snr": snr,
+        "snr": fit.snr(),
         "crowding": crowding,
         "sharpness": sharpness,
         "chi": chi,
         "n_merged": np.zeros_like(rounds.iter_detected)
         if rounds.n_merged is None
         else rounds.n_merged,
-        "blend_significance": _blends(residual, rules.min_information),
+        "blend_significance": _blends(searched, rules.min_information),
     }
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from astropy.table import QTable
 
 from psfphot.psf._iterative.rounds import (
     Observation,
     Rounds,
-    fitted_as_one,
+    add_model_shape,
     quiet_frame,
     subtract,
     without_image,
@@ -22,9 +21,10 @@ from psfphot.psf._iterative.search import (
     find_new,
     residual_for_core,
     starting_flux,
+    with_errors,
+    with_profile_error,
 )
 from psfphot.psf._iterative.star_list import StarList, in_unit_of
-from psfphot.psf._models.convert import parameter_value
 from psfphot.psf._photometry.starts import add_background
 
 if TYPE_CHECKING:
@@ -54,8 +54,6 @@ class Manager:
         See `IterativePSFPhotometry`.
     knowledge : Knowledge, optional
         What else is known of the image.
-    as_one : bool, optional
-        Whether all stars are fitted as one system, whatever groups they are in.
     """
 
     photometry: PSFPhotometry
@@ -64,7 +62,6 @@ class Manager:
     maxiters: int
     sub_shape: tuple[int, int] | None
     knowledge: Knowledge = field(default_factory=Knowledge)
-    as_one: bool = True
 
     def __post_init__(self) -> None:
         self._n_new: list[int] = []
@@ -86,18 +83,6 @@ class Manager:
             `None` if no star is left.
         """
         stars = self._list(rounds.fit, is_given)
-        if not self.as_one:
-            self._fit_rounds(rounds, stars)
-            return self._end(rounds, stars, self.photometry.last_fit())
-        with fitted_as_one(self.photometry) as grouper:
-            is_one = np.all(rounds.fit.groups == 1)
-            if self.photometry.grouper is not grouper and not is_one:
-                self._fit(self.seen, stars)
-            self._fit_rounds(rounds, stars)
-            fit = self.photometry.last_fit()
-        return self._end(rounds, stars, fit.grouped_by(grouper))
-
-    def _fit_rounds(self, rounds: Rounds, stars: StarList) -> None:
         self._cull(self.seen, stars, 1)
         for number in range(2, self.maxiters + 1):
             if len(stars) == 0:
@@ -114,6 +99,7 @@ class Manager:
             if self.rules.is_few(len(new), len(stars)):
                 rounds.stopped = "few found"
                 break
+        return self._end(rounds, stars, self.photometry.last_fit())
 
     def fit_new(self, rounds: Rounds, is_given: bool) -> Rounds | None:
         """Fit the stars of each round to what the rounds before have left.
@@ -145,20 +131,25 @@ class Manager:
         return self._end(rounds, stars, fit)
 
     def _list(self, fit: FitResult, is_given: bool) -> StarList:
-        return StarList(fit.as_starts(), 1, is_given)
+        stars = StarList(fit.as_starts(), 1, is_given)
+        stars.update(fit)
+        return stars
 
     def _find(self, stars: StarList, left: Any) -> QTable | None:
         """Find stars in a residual, and tell what their fit starts from."""
+        frame = quiet_frame(left, self.seen.mask, self.seen.error)
         residual = residual_for_core(
-            self.seen,
-            left,
+            frame,
             stars.position(),
             psf=self.psf,
             fwhm=self.fwhm,
-            profile_error=self.rules.profile_error,
             n_threads=self.photometry.n_threads,
-            errors=self.knowledge.errors,
         )
+        light = quiet_frame(self.seen.data, self.seen.mask, None).data - frame.data
+        if self.knowledge.errors is not None:
+            residual = with_errors(residual, self.knowledge.errors(light))
+        else:
+            residual = with_profile_error(residual, light, self.rules.profile_error)
         finding = find_new(
             self.photometry.finder,
             Observation(left, self.seen.mask, None),
@@ -175,11 +166,8 @@ class Manager:
         stars.take_light(finding.nearest[is_beside], taken[is_beside])
         new = QTable({"x_init": finding.x, "y_init": finding.y})
         new["flux_init"] = in_unit_of(stars.starts["flux_init"], flux)
-        frame = quiet_frame(left, self.seen.mask, self.seen.error)
         add_background(new, frame, self.photometry.local_bkg_estimator)
-        for name in self.photometry.last_fit().own_shape():
-            value = parameter_value(self.photometry.psf_model, name)
-            new[f"{name}_init"] = np.full(len(new), value)
+        add_model_shape(new, self.photometry)
         return stars.number(new)
 
     def _fit(self, seen: Observation, stars: StarList) -> None:
@@ -192,7 +180,6 @@ class Manager:
     def _cull(self, seen: Observation, stars: StarList, number: int) -> None:
         """Drop and merge stars that were fitted, and fit the others again."""
         rules = self.rules
-        stars.update(self.photometry.last_fit())
         for _ in range(_CULLS):
             is_merged = stars.merge(rules.merge_distance * self.fwhm)
             is_dropped = stars.drop(

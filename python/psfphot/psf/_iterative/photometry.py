@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,9 +60,10 @@ class IterativePSFPhotometry(FittedSources):
         Called as ``finder(data, mask=mask)``, on the image and on residuals;
         returns a table with columns of positions, or `None`.
     grouper, fitter, fitter_maxiters, xy_bounds
-        See `PSFPhotometry`. Mode ``'all'`` needs a ``grouper``; with a managed list
-        all sources of the image are fitted as one, so that each is without the wings
-        of all others, and the grouper tells the ``group_id`` alone.
+        See `PSFPhotometry`. Mode ``'all'`` needs a ``grouper``. With a managed list,
+        sources with more than a twentieth of their light outside of their fit boxes
+        are all fitted as one, so that each is without the wings of the others; the
+        grouper then tells the ``group_id`` alone.
     maxiters : int, optional
         Most rounds, the first included.
     mode : {'new', 'all'}, optional
@@ -246,15 +247,19 @@ class IterativePSFPhotometry(FittedSources):
 
     def _run(self, seen: Observation, init_params: Any) -> Rounds | None:
         is_managed = self.management is not None
-        with ExitStack() as stack:
-            if is_managed and self.mode == "all":
-                stack.enter_context(fitted_as_one(self._photometry))
+        with (
+            fitted_as_one(self._photometry)
+            if is_managed and self.mode == "all"
+            else nullcontext(self._photometry.grouper)
+        ) as grouper:
             rounds = begin(self._photometry, seen, init_params)
-        if rounds is None:
-            self.fit_results = [without_image(self._photometry)]
-            return None
-        further = self._managed_rounds if is_managed else self._plain_rounds
-        rounds = further(rounds, seen, init_params is not None)
+            if rounds is None:
+                self.fit_results = [without_image(self._photometry)]
+                return None
+            further = self._managed_rounds if is_managed else self._plain_rounds
+            rounds = further(rounds, seen, init_params is not None)
+            if rounds is not None and self._photometry.grouper is not grouper:
+                rounds.fit = rounds.fit.grouped_by(grouper)
         self.fit_results = [] if rounds is None else rounds.fits
         return rounds
 

@@ -145,7 +145,11 @@ def begin(
         `None` if nothing is found.
     """
     found = None
-    if init_params is None and seen.error is not None and knows_errors(photometry):
+    if (
+        init_params is None
+        and seen.error is not None
+        and knows_errors(photometry.finder)
+    ):
         found = photometry.finder(seen.data, mask=seen.mask, error=seen.error)
         if found is None:
             return None
@@ -161,9 +165,9 @@ def begin(
     return Rounds(photometry.last_fit(), first, [without_image(photometry)])
 
 
-def knows_errors(photometry: PSFPhotometry) -> bool:
-    """Tell whether the finder is one of ours that weighs pixels by their errors."""
-    return hasattr(photometry.finder, "search_residual")
+def knows_errors(finder: Any) -> bool:
+    """Tell whether a finder is one of ours that weighs pixels by their errors."""
+    return hasattr(finder, "search_residual")
 
 
 def fit_new(
@@ -276,7 +280,12 @@ def _starts_of_new(photometry: PSFPhotometry, left: Observation, found: Any) -> 
         photometry.fit_shape,
         photometry.n_threads,
     )
+    add_model_shape(new, photometry)
+    return new
+
+
+def add_model_shape(new: QTable, photometry: PSFPhotometry) -> None:
+    """Let new sources start with the model's shape, where each has its own."""
     model = photometry.psf_model
     for name in photometry.last_fit().own_shape():
         new[f"{name}_init"] = np.full(len(new), parameter_value(model, name))
-    return new

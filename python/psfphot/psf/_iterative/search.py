@@ -11,7 +11,7 @@ from psfphot import _core
 from psfphot._residual import Residual
 from psfphot._validate import as_image
 from psfphot.background import Background2D, MADStdBackgroundRMS
-from psfphot.psf._iterative.rounds import quiet_frame, search
+from psfphot.psf._iterative.rounds import knows_errors, search
 from psfphot.psf._models.convert import to_core
 from psfphot.psf._photometry.init_params import from_finder
 
@@ -98,7 +98,7 @@ def find_new(
     Finding or None
         `None` if there is nothing new.
     """
-    if hasattr(finder, "search_residual"):
+    if knows_errors(finder):
         found = _core.search_score(
             known,
             n_sigma=rules.n_sigma,
@@ -159,32 +159,21 @@ def compiled(psf_model: Any, shape: tuple[int, int]) -> tuple[_core.Psf, float]:
 
 
 def residual_for_core(
-    seen: Observation,
-    left: Any,
+    frame: Frame,
     positions: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
     psf: _core.Psf,
     fwhm: float,
-    profile_error: float,
     n_threads: int | None,
-    errors: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
 ) -> Residual:
     """Make a residual image into what the core searches.
 
-    For ``errors`` see `Knowledge`; they include what ``profile_error`` stands for.
+    Without errors the noise is measured.
     """
-    frame = quiet_frame(left, seen.mask, seen.error)
-    light = quiet_frame(seen.data, seen.mask, None).data - frame.data
-    if errors is not None:
-        error = errors(light)
-    else:
-        error = frame.error if frame.error is not None else local_noise(frame)
-        if profile_error > 0:
-            error = np.hypot(error, profile_error * light)
     x, y = positions
     return Residual(
         data=frame.data,
-        error=as_image(np.asarray(error, dtype=frame.data.dtype)),
+        error=frame.error if frame.error is not None else local_noise(frame),
         mask=frame.mask,
         psf=psf,
         x=x,
@@ -192,6 +181,18 @@ def residual_for_core(
         fwhm=fwhm,
         n_threads=n_threads,
     )
+
+
+def with_errors(residual: Residual, error: NDArray[Any]) -> Residual:
+    """Give the pixels of a residual other errors."""
+    return residual._replace(error=as_image(error.astype(residual.data.dtype)))
+
+
+def with_profile_error(residual: Residual, light: Any, part: float) -> Residual:
+    """Add to the errors what the PSF may be off by, as a part of the light."""
+    if part <= 0:
+        return residual
+    return with_errors(residual, np.hypot(residual.error, part * light))
 
 
 def local_noise(frame: Frame) -> Image:
@@ -203,5 +204,4 @@ def local_noise(frame: Frame) -> Image:
         exclude_percentile=90.0,
         bkg_rms_estimator=MADStdBackgroundRMS(),
     )
-    rms: Image = np.asarray(background.background_rms)
-    return rms
+    return as_image(np.asarray(background.background_rms, dtype=frame.data.dtype))

@@ -87,11 +87,7 @@ class StarList:
         is_finite = np.all(np.isfinite(columns), axis=0)
         for name in names:
             self.starts[name][is_finite] = fitted[name][is_finite]
-        table = fit.table()
-        flux, error = (values_of(table[f"flux_{name}"]) for name in ("fit", "err"))
-        # A flux of 0 without an error is not significant either.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._significance = np.where(error > 0, flux / error, np.nan)
+        self._significance = fit.snr()
 
     def number(self, new: QTable) -> QTable:
         """Give ids to new stars, and their columns the order of the others."""

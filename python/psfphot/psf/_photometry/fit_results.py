@@ -124,14 +124,16 @@ class FitResult:
         return self._setup.fit_shape
 
     @property
-    def groups(self) -> NDArray[np.int64]:
-        """The group of each row."""
-        return np.asarray(self._init["group_id"])
-
-    @property
     def flags(self) -> NDArray[np.int64]:
         """The flags of each row."""
         return np.asarray(self._fit["flags"])
+
+    def snr(self) -> NDArray[np.float64]:
+        """Tell the flux of each row over its error; NaN without a positive error."""
+        flux, error = self._fit["parameters"][:, 0], self._fit["errors"][:, 0]
+        # A flux of 0 without an error is not significant either.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(error > 0, flux / error, np.nan)
 
     @property
     def ids(self) -> list[int]:
