@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -21,6 +21,7 @@ from psfphot._validate import (
 )
 from psfphot.aperture._bounding_box import BoundingBox
 from psfphot.aperture._mask import ApertureMask
+from psfphot.aperture._positioned import Positioned
 from psfphot.aperture._sky import pixel_scale
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def check_method(method: Any, name: str = "method") -> None:
         raise ValueError(f"{name} must be one of {METHODS}, got {method!r}")
 
 
-class PixelAperture(ABC):
+class PixelAperture(Positioned):
     """What circles and annuli have in common: the positions, and the work."""
 
     #: The names of the radii, from the innermost.
@@ -69,7 +70,7 @@ class PixelAperture(ABC):
         super().__setattr__(name, value)
         self._check_order()
 
-    def _check_order(self) -> None:  # noqa: B027  (circles have nothing to check)
+    def _check_order(self) -> None:
         """Refuse a hole as large as its annulus."""
 
     @property
@@ -91,26 +92,10 @@ class PixelAperture(ABC):
         """(number of positions,), or () for one position that is no list."""
         return self.positions.shape[:-1]
 
-    @property
-    def isscalar(self) -> bool:
-        """Whether there is one position that is no list."""
-        return self.shape == ()
-
-    def __len__(self) -> int:
-        if self.isscalar:
-            raise TypeError(f"A scalar {type(self).__name__!r} object has no len()")
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Self:
-        if self.isscalar:
-            msg = f"A scalar {type(self).__name__!r} object cannot be indexed"
-            raise TypeError(msg)
+    def _at(self, index: Any) -> Self:
         chosen = copy.copy(self)
         chosen.positions = self.positions[index]
         return chosen
-
-    def __iter__(self) -> Iterator[Self]:
-        return (self[i] for i in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PixelAperture) or type(self) is not type(other):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from psfphot.aperture._positioned import Positioned
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Self
 
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def pixel_scale(wcs: Any, x: float, y: float) -> u.Quantity:
     return np.sqrt(abs(np.linalg.det(sky_jacobian(wcs, x, y)))) * u.arcsec
 
 
-class SkyAperture(ABC):
+class SkyAperture(Positioned):
     """What circles and annuli on the sky have in common."""
 
     #: The names of the radii, from the innermost.
@@ -72,24 +73,8 @@ class SkyAperture(ABC):
         """(number of positions,), or () for one position that is no array."""
         return tuple(self.positions.shape)
 
-    @property
-    def isscalar(self) -> bool:
-        """Whether there is one position that is no array."""
-        return self.shape == ()
-
-    def __len__(self) -> int:
-        if self.isscalar:
-            raise TypeError(f"A scalar {type(self).__name__!r} object has no len()")
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Self:
-        if self.isscalar:
-            msg = f"A scalar {type(self).__name__!r} object cannot be indexed"
-            raise TypeError(msg)
+    def _at(self, index: Any) -> Self:
         return type(self)(self.positions[index], *self._radii())
-
-    def __iter__(self) -> Iterator[Self]:
-        return (self[i] for i in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SkyAperture) or type(self) is not type(other):

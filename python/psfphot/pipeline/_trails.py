@@ -60,14 +60,12 @@ class Trails:
 
     def covers(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell which positions are on a trail."""
-        row, column, known = nearest_pixels(x, y, self.pixels.shape)
-        return np.asarray(self.pixels[row, column] & known)
+        return _at(self.pixels, x, y)
 
     def hides(self, start: QTable) -> NDArray[np.bool_]:
         """Tell which starts of fits are masked by a trail."""
         x, y = (np.asarray(start[name], dtype=float) for name in ("x_init", "y_init"))
-        row, column, known = nearest_pixels(x, y, self.pixels.shape)
-        return np.asarray(self.masked[row, column] & known)
+        return _at(self.masked, x, y)
 
     def joined(self, other: Trails | None) -> Trails:
         """Add the trails that were found before."""
@@ -79,6 +77,12 @@ class Trails:
             self.light + other.light,
             self.n + other.n,
         )
+
+
+def _at(plane: NDArray[np.bool_], x: Any, y: Any) -> NDArray[np.bool_]:
+    """Tell at which positions a plane is set; not off the image."""
+    row, column, known = nearest_pixels(x, y, plane.shape)
+    return np.asarray(plane[row, column] & known)
 
 
 def find_trails(
