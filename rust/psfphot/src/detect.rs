@@ -52,6 +52,8 @@ pub mod matched;
 pub mod moments;
 mod partial;
 pub mod peaks;
+#[cfg(test)]
+mod samples;
 pub mod score;
 pub mod selection;
 mod setters;

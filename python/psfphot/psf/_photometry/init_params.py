@@ -11,7 +11,7 @@ from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._columns import COLUMN_NAMES, find_column
-from psfphot._validate import split_mask
+from psfphot._validate import as_pixels, split_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,11 +157,7 @@ def _check_labels(labels: Any, what: str) -> None:
 
 def _pixels(column: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Take positions, which are pixels whether or not they say so."""
-    unit = getattr(column, "unit", None)
-    if unit not in (None, u.pixel, u.dimensionless_unscaled):
-        msg = f"{what} column must be in pixels, got the unit {unit}"
-        raise ValueError(msg)
-    return _numbers(column, what)
+    return _numbers(as_pixels(column, f"{what} column"), what)
 
 
 def _numbers(column: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -191,6 +191,7 @@ fn weighted_sums_kernel<const FMA: bool>(padded: &[f64], taps: &[Tap], sums: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::samples::noise;
     use proptest::prelude::*;
 
     /// The definition, pixel by pixel.
@@ -212,15 +213,6 @@ mod tests {
             out.push(T::from_f64(sum));
         }
         out
-    }
-
-    fn noise(n: usize, seed: u64) -> Vec<f64> {
-        (0..n as u64)
-            .map(|i| {
-                let bits = (i + 1 + seed * 7919).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                (bits >> 40) as f64 / 1e6 - 5.0
-            })
-            .collect()
     }
 
     proptest! {

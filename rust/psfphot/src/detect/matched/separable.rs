@@ -113,16 +113,8 @@ fn strongest_term(matrix: &[f64], side: usize) -> Option<Term> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::samples::noise;
     use proptest::prelude::*;
-
-    fn noise(n: usize, seed: u64) -> Vec<f64> {
-        (0..n as u64)
-            .map(|i| {
-                let bits = (i + 1 + seed * 7919).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                (bits >> 40) as f64 / 1e6 - 5.0
-            })
-            .collect()
-    }
 
     fn moffat(side: usize) -> Vec<f64> {
         let half = (side / 2) as f64;
