@@ -43,7 +43,7 @@ def run_on_cluster(
         msg = f"the workers cannot load the work: {type(exc).__name__}: {exc}"
         raise WorkersError(msg) from exc
     running: dict[Any, tuple[int, int]] = {}
-    results = as_completed(raise_errors=False)
+    results = as_completed(raise_errors=False, loop=client.loop)
     waiting = iter(enumerate(tasks))
 
     def submit(index: int, tries: int) -> None:

@@ -17,8 +17,8 @@ from psfphot.cli._jobs import NAME
 from psfphot.cli._report import describe_image, describe_run
 from psfphot.cli._summary import summarize, summarize_failure
 from psfphot.io import FileFormatError, read_image, read_psf, read_sources
-from psfphot.pipeline import NoStarsError, Settings, SourceList, measure
-from psfphot.pipeline._frames.mapping import raise_if_passing
+from psfphot.pipeline import NoStarsError, Settings, SourceList
+from psfphot.pipeline._frames.mapping import measure_in_threads, raise_if_passing
 from psfphot.pipeline._frames.source_ids import add_source_ids
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Batch:
         Writes lines for people; `None` where nobody listens, as in workers.
     progress : bool
         Whether to show a progress bar.
+    n_threads : int or `None`
+        Threads to use; `None` takes all CPUs.
     """
 
     psf: PsfReader
@@ -76,11 +78,11 @@ class Batch:
     has_source_ids: bool
     say: Callable[[list[str]], None] | None
     progress: bool
+    n_threads: int | None
 
     def for_workers(self, n_threads: int | None) -> Batch:
         """Make the batch that workers are sent, who say nothing themselves."""
-        settings = replace(self.settings, n_threads=n_threads)
-        return replace(self, settings=settings, say=None, progress=False)
+        return replace(self, n_threads=n_threads, say=None, progress=False)
 
     def __call__(self, work: tuple[Job, Outputs]) -> Measured:
         """Measure an image and write its files.
@@ -108,10 +110,11 @@ class Batch:
         say(describe_image(image))
         sources = self.sources(job)
         try:
-            run = measure(
+            run = measure_in_threads(
                 image,
                 self.psf(image.detector),
                 self.settings,
+                self.n_threads,
                 sources=sources,
                 progress_bar=self.progress,
             )
@@ -144,6 +147,7 @@ def make_batch(words: FitWords) -> Batch:
         has_source_ids=words.output_dir is not None,
         say=make_teller(words),
         progress=not words.quiet and sys.stderr.isatty(),
+        n_threads=words.threads,
     )
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from astropy.table import QTable
 
+    from psfphot.io import FitsImage
+    from psfphot.pipeline._run import PhotometryRun
+
 
 class FrameResult(NamedTuple):
     """What became of a frame.
@@ -109,7 +112,7 @@ def map_frames(
     if isinstance(psf, str | os.PathLike):
         psf = read_psf(psf)
     threads = threads_of_worker(settings.n_threads, n_workers, client)
-    work = _Measuring(psf, replace(settings, n_threads=threads), dict(reading or {}))
+    work = _Measuring(psf, settings, threads, dict(reading or {}))
     frames = [os.fspath(path) for path in paths]
     done = run_tasks(
         work,
@@ -156,22 +159,43 @@ class _Measuring:
         The PSF; compiled once in each process.
     settings : `Settings`
         How to measure.
+    n_threads : int or `None`
+        The threads of a worker.
     reading : dict
         Arguments of `psfphot.io.read_image`.
     """
 
     psf: Psf | Any
     settings: Settings
+    n_threads: int | None
     reading: dict[str, str | None]
 
     def __call__(self, path: str) -> tuple[str, QTable | str]:
         """Measure a frame; what is wrong with the file is its result."""
         try:
             image = read_image(path, **self.reading)
-            return "measured", measure(image, self.psf, self.settings).catalog
+            run = measure_in_threads(image, self.psf, self.settings, self.n_threads)
         except (OSError, ValueError) as exc:
             raise_if_passing(exc)
             return "failed", str(exc)
+        return "measured", run.catalog
+
+
+def measure_in_threads(
+    image: FitsImage,
+    psf: Psf | Any,
+    settings: Settings,
+    n_threads: int | None,
+    **how: Any,
+) -> PhotometryRun:
+    """Measure an image in so many threads, of which the catalogue says nothing.
+
+    Whoever measures it the catalogue is the same: its meta has the number that was
+    asked for.
+    """
+    run = measure(image, psf, replace(settings, n_threads=n_threads), **how)
+    run.catalog.meta["n_threads"] = settings.n_threads
+    return run
 
 
 def raise_if_passing(exc: BaseException | None) -> None:

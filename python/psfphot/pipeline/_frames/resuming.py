@@ -45,8 +45,8 @@ def why_again(
         return "failed before"
     reasons = {
         "the file has changed": [record.size, record.mtime] != [now.size, now.mtime],
-        "a file that is read with it has changed": record.others != now.others,
         "other settings": record.settings != now.settings,
+        "a file that is read with it has changed": record.others != now.others,
         f"measured by version {record.version}": record.version != now.version,
         "an output is not there": not all(path.is_file() for path in outputs),
     }
