@@ -9,9 +9,13 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from psfphot.datasets import make_psf_model_image
 from psfphot.detection import DAOStarFinder
-from psfphot.psf import CircularGaussianPRF, PSFPhotometry, SourceGrouper
+from psfphot.psf import (
+    CircularGaussianPRF,
+    PSFPhotometry,
+    SourceGrouper,
+    make_psf_model_image,
+)
 
 N_THREADS = 4
 
