@@ -17,7 +17,7 @@ TESTS ?= tests/psf tests/detection
 FUZZ_SECONDS ?= 120
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: demo test quick test-rust test-python build lint format bench instructions fuzz docs packages check clean
+.PHONY: demo test quick test-rust test-python build lint format bench instructions fuzz site docs packages check clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/psfphot demo --output-dir demo-output
@@ -66,17 +66,24 @@ fuzz:
 	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=600; \
 	done
 
-docs: $(VENV)/.developed
+# The site, in docs/_build/html. Without a network it has no links to other sites;
+# PSFPHOT_DOCS_OFFLINE= gives it those.
+site: export PSFPHOT_DOCS_OFFLINE ?= 1
+site: $(VENV)/.developed
+	$(BIN)/pip install --quiet --group docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+docs: site
 	cargo doc -p psfphot --no-deps
 	$(BIN)/pytest tests/documents/test_docs.py
 
 packages:
 	tests/packages.sh $(PYTHON)
 
-check: lint packages test
+check: lint site packages test
 
 clean:
-	rm -rf $(VENV) $(DEMO) target dist demo-output
+	rm -rf $(VENV) $(DEMO) target dist demo-output docs/_build docs/api/generated
 
 # What an edit needs: the parts of the core that changed, and some tests.
 quick: $(BIN)/pytest
