@@ -8,10 +8,10 @@ import queue
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psfphot._workers.messages import receive, send
-from psfphot._workers.outcome import Reply, attempt
+from psfphot._workers.outcome import attempt, packed
 
 if TYPE_CHECKING:
     from typing import IO
@@ -31,7 +31,7 @@ def main() -> None:
     send(replies, pickle.dumps(loaded._replace(value=None)))
     while True:
         task = pickle.loads(orders.get())  # noqa: S301  (from the driver)
-        send(replies, _packed(attempt(loaded.value, task)))
+        send(replies, packed(attempt(loaded.value, task)))
 
 
 def _listen(stream: IO[bytes], orders: queue.SimpleQueue[bytes]) -> None:
@@ -41,15 +41,6 @@ def _listen(stream: IO[bytes], orders: queue.SimpleQueue[bytes]) -> None:
             orders.put(receive(stream))
     except (EOFError, OSError):
         os._exit(0)
-
-
-def _packed(reply: Reply) -> bytes:
-    packing: Any = attempt(pickle.dumps, reply)
-    if packing.error:
-        unfit = f"what came of it cannot be sent: {packing.error}"
-        return pickle.dumps(Reply(None, unfit, packing.traceback, reply.seconds))
-    packed: bytes = packing.value
-    return packed
 
 
 if __name__ == "__main__":

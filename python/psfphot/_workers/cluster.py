@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import KilledWorker, as_completed, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
-from psfphot._workers.outcome import Reply, WorkersError, attempt
+from psfphot._workers.outcome import Reply, WorkersError, attempt, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,7 +138,7 @@ class _Carrier(WorkerPlugin):  # type: ignore[misc]
 
 def _attempt_there(
     name: str, task: Any, timeout: float | None
-) -> tuple[Reply, str | None]:
+) -> tuple[bytes, str | None]:
     """Do a task on a worker; if it is overdue tell which worker is to be restarted."""
     worker = get_worker()
     replies: list[Reply] = []
@@ -150,16 +150,17 @@ def _attempt_there(
     thread.start()
     thread.join(timeout)
     if replies:
-        return replies[0], None
+        # One string of bytes is nothing to look into on its way.
+        return packed(replies[0]), None
     # One without a nanny would be gone for good.
     address = worker.address if worker.nanny else None
-    return Reply(None, f"took longer than {timeout:g} s"), address
+    return packed(Reply(None, f"took longer than {timeout:g} s")), address
 
 
 def _reply_of(future: Any) -> tuple[Reply, str | None]:
     if future.status == "finished":
-        reply: tuple[Reply, str | None] = future.result()
-        return reply
+        message, overdue = future.result()
+        return pickle.loads(message), overdue  # noqa: S301  (the worker's)
     if future.status == "cancelled":
         return Reply(None, "was cancelled by the scheduler", is_passing=True), None
     exc = future.exception()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import pickle
 import time
 import traceback
 from dataclasses import dataclass
@@ -95,6 +96,16 @@ def attempt(work: Callable[[Any], Any], task: Any) -> Reply:
             return Reply(None, said, seconds=seconds, is_passing=True)
         return Reply(None, said, traceback.format_exc(), seconds)
     return Reply(value, seconds=time.perf_counter() - begin)
+
+
+def packed(reply: Reply) -> bytes:
+    """Pickle a reply; if what came of the task cannot be sent, that is the reply."""
+    packing = attempt(pickle.dumps, reply)
+    if packing.error:
+        unfit = f"what came of it cannot be sent: {packing.error}"
+        return pickle.dumps(Reply(None, unfit, packing.traceback, reply.seconds))
+    made: bytes = packing.value
+    return made
 
 
 def is_passing(exc: BaseException | None) -> bool:
