@@ -1,0 +1,235 @@
+"""What measures an image: a photometry object, or the pipeline with its settings."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from astropy.stats import mad_std
+from astropy.table import QTable
+
+from psfphot.completeness._injection import Pixels, draw_stars
+from psfphot.completeness._sources import sources_of
+from psfphot.io import FitsImage
+from psfphot.pipeline import NoStarsError, Settings, measure
+
+if TYPE_CHECKING:
+    from astropy import units as u
+    from numpy.typing import NDArray
+
+
+class Photometer(Protocol):
+    """Makes catalogues of images that differ from one in their pixels alone."""
+
+    def measure(self, pixels: Pixels, window: Any = None) -> QTable:
+        """Measure an image, or a window (slices) of it that ``pixels`` are.
+
+        Returns
+        -------
+        table : `~astropy.table.QTable`
+            Positions are the window's. Without a row if there is no star.
+        """
+
+
+@dataclass(frozen=True)
+class ObjectPhotometer:
+    """Measures with a photometry object.
+
+    Attributes
+    ----------
+    photometry : callable
+        Called as ``photometry(data, mask=mask, error=error)``.
+    mask : 2D bool array or `None`
+        The pixels left out.
+    unit : unit or `None`
+        Of the data.
+    """
+
+    photometry: Any
+    mask: NDArray[np.bool_] | None
+    unit: u.UnitBase | None
+
+    def measure(self, pixels: Pixels, window: Any = None) -> QTable:
+        """Measure an image, see `Photometer`."""
+        data, error = pixels
+        mask = self.mask if self.mask is None or window is None else self.mask[window]
+        if self.unit is not None:
+            data = data << self.unit
+            error = None if error is None else error << self.unit
+        table = self.photometry(data, mask=mask, error=error)
+        return QTable() if table is None else QTable(table, copy=False)
+
+
+@dataclass(frozen=True)
+class PipelinePhotometer:
+    """Measures with the pipeline.
+
+    Attributes
+    ----------
+    settings : `~psfphot.pipeline.Settings`
+        How.
+    psf : `~psfphot.io.Psf` or `~astropy.modeling.Model`
+        The PSF, whose width is known.
+    image : `~psfphot.io.FitsImage`
+        The image without artificial stars, whose other properties count.
+    """
+
+    settings: Settings
+    psf: Any
+    image: FitsImage
+
+    def measure(self, pixels: Pixels, window: Any = None) -> QTable:
+        """Measure an image, see `Photometer`."""
+        if window is not None:
+            raise ValueError("the pipeline measures whole images")
+        image = replace(self.image, data=pixels.data, error=pixels.error)
+        try:
+            return measure(image, self.psf, self.settings).catalog
+        except NoStarsError:
+            return QTable()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What an image holds without artificial stars.
+
+    Attributes
+    ----------
+    photometer : `Photometer`
+        Measures images like it.
+    pixels : `Pixels`
+        The image.
+    usable : 2D bool array
+        The pixels that are measured.
+    unit : unit or `None`
+        Of the data.
+    table : `~astropy.table.QTable`
+        The catalogue.
+    stars : 2D array
+        The fitted stars.
+    expected : 2D array
+        The fitted stars and the sky.
+    noise : 2D array or float
+        1-sigma errors of the pixels.
+    psf_model : `~astropy.modeling.Model`
+        The PSF.
+    fwhm : float
+        Its width in pixels.
+    gain : float or `None`
+        Electrons in one unit, if the image tells.
+    zero_point : float or `None`
+        The magnitude of a flux of 1, if known.
+    """
+
+    photometer: Photometer
+    pixels: Pixels
+    usable: NDArray[np.bool_]
+    unit: u.UnitBase | None
+    table: QTable
+    stars: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    noise: Any
+    psf_model: Any
+    fwhm: float
+    gain: float | None = None
+    zero_point: float | None = None
+
+
+def measure_image(settings: Settings, image: FitsImage, psf: Any) -> Baseline:
+    """Run the pipeline on the image itself.
+
+    Parameters
+    ----------
+    settings : `~psfphot.pipeline.Settings`
+        How.
+    image : `~psfphot.io.FitsImage`
+        The image.
+    psf : `~psfphot.io.Psf` or `~astropy.modeling.Model`
+        The PSF. One whose width is measured on the image keeps that.
+
+    Raises
+    ------
+    NoStarsError
+        If there is no star at all.
+    """
+    run = measure(image, psf, settings)
+    exposure = run.exposure
+    # Any other is placed on the detector by each measurement.
+    known = exposure.psf if exposure.has_measured_psf else psf
+    return Baseline(
+        PipelinePhotometer(settings, known, image),
+        Pixels(image.data, image.error),
+        ~exposure.mask,
+        image.unit,
+        run.catalog,
+        run.model,
+        run.model + exposure.sky.background,
+        exposure.error if exposure.error is not None else exposure.sky.rms,
+        exposure.psf.model,
+        exposure.psf.fwhm,
+        exposure.gain,
+        run.zero_point.value,
+    )
+
+
+def measure_pixels(
+    photometry: Any,
+    pixels: Pixels,
+    mask: NDArray[np.bool_] | None,
+    unit: u.UnitBase | None,
+    psf_model: Any,
+    fwhm: float,
+) -> Baseline:
+    """Run a photometry object on the image itself.
+
+    Parameters
+    ----------
+    photometry : callable
+        The object; a copy of it is called.
+    pixels : `Pixels`
+        The image.
+    mask : 2D bool array or `None`
+        The pixels left out.
+    unit : unit or `None`
+        Of the data.
+    psf_model : `~astropy.modeling.Model`
+        Its PSF.
+    fwhm : float
+        The width of that, pixels.
+
+    Raises
+    ------
+    ValueError
+        If it returns no table of photometry.
+    """
+    # Its results stay the user's.
+    own = copy.copy(photometry)
+    photometer = ObjectPhotometer(own, mask, unit)
+    table = photometer.measure(pixels)
+    sources = sources_of(table)
+    data, error = pixels
+    usable = np.isfinite(data) if mask is None else np.isfinite(data) & ~mask
+    if error is not None:
+        usable &= np.isfinite(error) & (error > 0)
+    if not usable.any():
+        raise ValueError("data has no pixel that can be used")
+    good = sources.take(sources.is_placed)
+    with warnings.catch_warnings():
+        # Of rows without a flux, which are in no image.
+        warnings.simplefilter("ignore")
+        if len(table) and hasattr(own, "make_model_image"):
+            stars = np.asarray(own.make_model_image(data.shape), dtype=np.float64)
+        else:
+            stars = draw_stars(data.shape, psf_model, *good.points.T, good.flux)
+    if hasattr(own, "forget"):
+        own.forget()
+    residual = (data - stars)[usable]
+    noise = float(mad_std(residual)) if error is None else error
+    # Zero, unless the photometry measures local backgrounds.
+    expected = stars + float(np.median(residual))
+    return Baseline(
+        photometer, pixels, usable, unit, table, stars, expected, noise, psf_model, fwhm
+    )
