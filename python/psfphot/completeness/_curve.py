@@ -141,7 +141,9 @@ def fit_completeness(magnitude: ArrayLike, recovered: ArrayLike) -> Completeness
         )
         raise ValueError(msg)
     if not np.isfinite(m).all():
-        msg = f"magnitude must be finite, got {np.count_nonzero(~np.isfinite(m))} others"
+        msg = (
+            f"magnitude must be finite, got {np.count_nonzero(~np.isfinite(m))} others"
+        )
         raise ValueError(msg)
     if k.all() or not k.any():
         msg = (

@@ -19,9 +19,7 @@ def binned_false(
     noise_table: Table, edges: NDArray[np.float64], zero_point: float, n_images: int
 ) -> QTable:
     """Count false rows in bins, see `ArtificialStarResults.false_rate`."""
-    flux = (
-        values_of(noise_table["flux_fit"]) if len(noise_table) else np.empty(0)
-    )
+    flux = values_of(noise_table["flux_fit"]) if len(noise_table) else np.empty(0)
     magnitude = np.full(len(flux), np.nan)
     magnitude[flux > 0] = zero_point - 2.5 * np.log10(flux[flux > 0])
     is_false = np.asarray(noise_table["false"], dtype=bool)

@@ -144,9 +144,7 @@ def make_fluxes(flux: Any, unit: u.UnitBase | None) -> Fluxes:
     return UniformMagnitudes(low, high)
 
 
-def as_fluxes(
-    values: Any, unit: u.UnitBase | None, name: str
-) -> NDArray[np.float64]:
+def as_fluxes(values: Any, unit: u.UnitBase | None, name: str) -> NDArray[np.float64]:
     """Make an array of positive fluxes in the unit of the image.
 
     Raises

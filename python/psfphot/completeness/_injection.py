@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from psfphot.completeness._plan import Batch
 
-#: Of more electrons in a pixel the Poisson distribution is drawn as a normal one.
-_MANY = 1e9
+#: Of more electrons in a pixel the Poisson distribution is drawn as a normal one; of
+#: fewer there is no noise, a variance far below that of any reading.
+_MANY, _FEW = 1e9, 1e-3
 
 
 class Pixels(NamedTuple):
@@ -58,22 +59,21 @@ def add_stars(
     """
     data, error = pixels
     stars = draw_stars(data.shape, psf_model, batch.x, batch.y, batch.flux)
-    lit = np.nonzero(stars > 0)
-    variance = None
     if gain is not None:
-        electrons = stars[lit] * gain
+        lit = np.flatnonzero(stars > _FEW / gain)
+        light = stars.ravel()[lit]
         rng = np.random.default_rng(batch.seed)
-        variance = stars[lit] / gain
-        stars[lit] += (_poisson(electrons, rng) - electrons) / gain
-    data = data + stars.astype(data.dtype)
-    if error is not None and variance is not None:
-        error = error.copy()
-        own = error[lit]
-        # Errors that are not usable stay so.
-        usable = np.isfinite(own) & (own > 0)
-        own[usable] = np.hypot(own[usable], np.sqrt(variance[usable]))
-        error[lit] = own
-    return Pixels(data, error)
+        stars.ravel()[lit] = _poisson(light * gain, rng) / gain
+        if error is not None:
+            error = error.copy()
+            own = error.ravel()[lit]
+            # Errors that are not usable stay so.
+            usable = np.isfinite(own) & (own > 0)
+            own[usable] = np.sqrt(own[usable] ** 2 + light[usable] / gain)
+            error.ravel()[lit] = own
+    # In single precision where the image is.
+    stars += data
+    return Pixels(stars.astype(data.dtype, copy=False), error)
 
 
 def draw_stars(
@@ -83,9 +83,7 @@ def draw_stars(
     names = parameter_names(psf_model)
     table = Table({names.x: x, names.y: y, names.flux: flux})
     ny, nx = shape
-    image = make_model_image(
-        (ny, nx), psf_model, table, x_name=names.x, y_name=names.y
-    )
+    image = make_model_image((ny, nx), psf_model, table, x_name=names.x, y_name=names.y)
     return np.asarray(image)
 
 

@@ -78,4 +78,5 @@ def map_completeness(
             members = np.flatnonzero(chosen & (rows == i) & (columns == j))
             counts[i, j] = len(members)
             values[:, i, j] = share(recovered, weights, members)
-    return CompletenessMap(*values, counts, edges[1], edges[0])
+    completeness, lower, upper = values
+    return CompletenessMap(completeness, lower, upper, counts, edges[1], edges[0])

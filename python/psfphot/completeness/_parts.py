@@ -21,14 +21,14 @@ _MANIFEST = "test.json"
 
 
 class Parts:
-    """The parts of a test, one for each image: in a directory, or nowhere.
+    """The parts of a test in a directory, one for each image.
 
     Parts are written whole or not at all, so that whatever is there counts.
 
     Parameters
     ----------
-    directory : path-like or `None`
-        Made if need be. `None` keeps nothing.
+    directory : path-like
+        Made if need be.
     fingerprint : dict of str
         What the test is, by name; texts or hashes.
 
@@ -42,11 +42,9 @@ class Parts:
     """
 
     def __init__(
-        self, directory: str | os.PathLike[str] | None, fingerprint: dict[str, str]
+        self, directory: str | os.PathLike[str], fingerprint: dict[str, str]
     ) -> None:
-        self._place = None if directory is None else Path(directory)
-        if self._place is None:
-            return
+        self._place = Path(directory)
         self._place.mkdir(parents=True, exist_ok=True)
         manifest = self._place / _MANIFEST
         if not manifest.exists():
@@ -67,16 +65,13 @@ class Parts:
 
     def read(self, name: str) -> Table | None:
         """Read a part; `None` if it is not there."""
-        if self._place is None:
-            return None
         path = self._place / f"{name}.npy"
         return read_rows(path) if path.exists() else None
 
     def write(self, name: str, rows: Table) -> None:
         """Keep a part."""
-        if self._place is not None:
-            with replacing(self._place / f"{name}.npy") as path:
-                write_rows(path, rows)
+        with replacing(self._place / f"{name}.npy") as path:
+            write_rows(path, rows)
 
 
 def digest(*values: Any) -> str:

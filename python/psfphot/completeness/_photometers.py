@@ -13,12 +13,15 @@ from astropy.table import QTable
 
 from psfphot.completeness._injection import Pixels, draw_stars
 from psfphot.completeness._sources import sources_of
-from psfphot.io import FitsImage
+from psfphot.io import measure_fwhm
 from psfphot.pipeline import NoStarsError, Settings, measure
 
 if TYPE_CHECKING:
     from astropy import units as u
     from numpy.typing import NDArray
+
+    from psfphot._validate import Frame
+    from psfphot.io import FitsImage
 
 
 class Photometer(Protocol):
@@ -110,10 +113,6 @@ class Baseline:
         The catalogue.
     stars : 2D array
         The fitted stars.
-    expected : 2D array
-        The fitted stars and the sky.
-    noise : 2D array or float
-        1-sigma errors of the pixels.
     psf_model : `~astropy.modeling.Model`
         The PSF.
     fwhm : float
@@ -122,6 +121,8 @@ class Baseline:
         Electrons in one unit, if the image tells.
     zero_point : float or `None`
         The magnitude of a flux of 1, if known.
+    sky, noise : 2D array or `None`
+        The sky and the 1-sigma errors of the pixels, where they were measured.
     """
 
     photometer: Photometer
@@ -130,12 +131,22 @@ class Baseline:
     unit: u.UnitBase | None
     table: QTable
     stars: NDArray[np.float64]
-    expected: NDArray[np.float64]
-    noise: Any
     psf_model: Any
     fwhm: float
     gain: float | None = None
     zero_point: float | None = None
+    sky: NDArray[Any] | None = None
+    noise: NDArray[Any] | None = None
+
+    def expectation(self) -> tuple[NDArray[np.float64], Any]:
+        """Tell what the pixels hold without noise, and their 1-sigma errors."""
+        noise = self.pixels.error if self.noise is None else self.noise
+        if self.sky is not None:
+            return self.stars + self.sky, noise
+        residual = (self.pixels.data - self.stars)[self.usable]
+        # Zero, unless the photometry measures local backgrounds.
+        level = float(np.median(residual))
+        return self.stars + level, float(mad_std(residual)) if noise is None else noise
 
 
 def measure_image(settings: Settings, image: FitsImage, psf: Any) -> Baseline:
@@ -166,51 +177,37 @@ def measure_image(settings: Settings, image: FitsImage, psf: Any) -> Baseline:
         image.unit,
         run.catalog,
         run.model,
-        run.model + exposure.sky.background,
-        exposure.error if exposure.error is not None else exposure.sky.rms,
         exposure.psf.model,
         exposure.psf.fwhm,
         exposure.gain,
         run.zero_point.value,
+        exposure.sky.background,
+        exposure.sky.rms if exposure.error is None else exposure.error,
     )
 
 
-def measure_pixels(
-    photometry: Any,
-    pixels: Pixels,
-    mask: NDArray[np.bool_] | None,
-    unit: u.UnitBase | None,
-    psf_model: Any,
-    fwhm: float,
-) -> Baseline:
+def measure_pixels(photometry: Any, frame: Frame, psf_model: Any) -> Baseline:
     """Run a photometry object on the image itself.
 
     Parameters
     ----------
     photometry : callable
         The object; a copy of it is called.
-    pixels : `Pixels`
+    frame : `~psfphot._validate.Frame`
         The image.
-    mask : 2D bool array or `None`
-        The pixels left out.
-    unit : unit or `None`
-        Of the data.
     psf_model : `~astropy.modeling.Model`
         Its PSF.
-    fwhm : float
-        The width of that, pixels.
 
     Raises
     ------
     ValueError
         If it returns no table of photometry.
     """
-    # Its results stay the user's.
-    own = copy.copy(photometry)
-    photometer = ObjectPhotometer(own, mask, unit)
-    table = photometer.measure(pixels)
+    own = _copied(photometry)
+    data, error, mask = frame.arrays
+    photometer = ObjectPhotometer(own, mask, frame.unit)
+    table = photometer.measure(Pixels(data, error))
     sources = sources_of(table)
-    data, error = pixels
     usable = np.isfinite(data) if mask is None else np.isfinite(data) & ~mask
     if error is not None:
         usable &= np.isfinite(error) & (error > 0)
@@ -223,13 +220,28 @@ def measure_pixels(
         if len(table) and hasattr(own, "make_model_image"):
             stars = np.asarray(own.make_model_image(data.shape), dtype=np.float64)
         else:
-            stars = draw_stars(data.shape, psf_model, *good.points.T, good.flux)
+            x, y = good.points.T
+            stars = draw_stars(data.shape, psf_model, x, y, good.flux)
     if hasattr(own, "forget"):
         own.forget()
-    residual = (data - stars)[usable]
-    noise = float(mad_std(residual)) if error is None else error
-    # Zero, unless the photometry measures local backgrounds.
-    expected = stars + float(np.median(residual))
     return Baseline(
-        photometer, pixels, usable, unit, table, stars, expected, noise, psf_model, fwhm
+        photometer,
+        Pixels(data, error),
+        usable,
+        frame.unit,
+        table,
+        stars,
+        psf_model,
+        measure_fwhm(psf_model),
     )
+
+
+def _copied(photometry: Any) -> Any:
+    """Copy a photometry object without its results, which stay the user's."""
+    if not hasattr(photometry, "forget"):
+        return copy.copy(photometry)
+    # Copying would compute what results need to do without their image.
+    own = object.__new__(type(photometry))
+    own.__dict__.update(photometry.__dict__)
+    own.forget()
+    return own

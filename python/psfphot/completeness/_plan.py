@@ -103,9 +103,9 @@ class Planner:
     own_flux: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        self._places, self._draws, self._photons, self._noise = (
-            np.random.SeedSequence(self.seed).spawn(4)
-        )
+        self._places, self._draws, self._photons, self._noise = np.random.SeedSequence(
+            self.seed
+        ).spawn(4)
         self._n_batches = self._n_stars = 0
         self._n_focus, self._limits = 0, (0.0, 0.0)
 
@@ -167,7 +167,8 @@ class Planner:
     def _drawn(self, n: int) -> NDArray[np.float64]:
         """Draw fluxes, or take those of the positions in the order of the images."""
         if self.own_flux is not None:
-            return self.own_flux[self._order]
+            flux: NDArray[np.float64] = self.own_flux[self._order]
+            return flux
         if self.fluxes is None:
             raise ValueError("flux must be given where positions have no column flux")
         return self.fluxes.draw(np.random.default_rng(self._draws.spawn(1)[0]), n)
@@ -219,7 +220,9 @@ def as_positions(positions: Any) -> str | NDArray[np.float64]:
         words = ", ".join(map(repr, POSITIONS))
         msg = f"positions must be one of {words} or a Table, got {positions!r}"
         raise (ValueError if isinstance(positions, str) else TypeError)(msg)
-    pair = next((pair for pair in (("x", "y"), ("x_0", "y_0")) if pair[0] in names), None)
+    pair = next(
+        (pair for pair in (("x", "y"), ("x_0", "y_0")) if pair[0] in names), None
+    )
     if pair is None or pair[1] not in names or not len(positions):
         msg = f"positions must have rows, and columns x and y, got {names}"
         raise ValueError(msg)

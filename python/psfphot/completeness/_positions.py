@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -86,16 +87,23 @@ def lattices(
 
 
 def _lattice(place: Field, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Make the usable nodes of a jittered lattice, in random order."""
-    axes = [
-        start - 0.5 + np.arange(-1, n / place.spacing + 1) * place.spacing
-        for n, start in zip(
-            place.usable.shape, rng.uniform(0, place.spacing, 2), strict=True
-        )
-    ]
-    y, x = np.meshgrid(*axes, indexing="ij")
-    points = np.column_stack([x.ravel(), y.ravel()])
-    points += rng.uniform(-_JITTER, _JITTER, points.shape) * place.spacing
+    """Make the usable nodes of a jittered lattice of triangles, in random order.
+
+    It has 15 % more nodes than one of squares of the same spacing.
+    """
+    ny, nx = place.usable.shape
+    steps = np.array([1, math.sqrt(3) / 2]) * place.spacing
+    columns, rows = (
+        np.arange(-2, n / step + 2) for n, step in zip((nx, ny), steps, strict=True)
+    )
+    row, column = np.meshgrid(rows, columns, indexing="ij")
+    nodes = np.column_stack([(column + row % 2 / 2).ravel(), row.ravel()])
+    # The same again after two rows.
+    origin = rng.uniform(0, 1, 2) * [1, 2] - 0.5
+    points = (nodes + origin) * steps
+    radius = _JITTER * place.spacing * np.sqrt(rng.random(len(points)))
+    angle = rng.uniform(0, 2 * np.pi, len(points))
+    points += np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
     points = points[place.holds(points)]
     return points[rng.permutation(len(points))]
 

@@ -60,7 +60,7 @@ def measured_columns(table: Table, row: NDArray[np.int64]) -> dict[str, Any]:
 def stack(tables: Sequence[Table]) -> Table:
     """Put tables below each other; what one lacks is NaN, 0, False or empty."""
     names = list(dict.fromkeys(name for table in tables for name in table.colnames))
-    columns = {name: [] for name in names}
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
     for name in names:
         kinds = [table[name] for table in tables if name in table.colnames]
         dtype = np.result_type(*(column.dtype for column in kinds))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,12 +12,16 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._progress import progress_callback
-from psfphot._validate import as_count, as_frame, as_positive, unpack_nddata
+from psfphot._validate import as_count, as_frame, unpack_nddata
+from psfphot.completeness._arguments import (
+    check_arguments,
+    check_pickles,
+    fitted_model,
+)
 from psfphot.completeness._columns import Reason
 from psfphot.completeness._curve import fit_completeness
 from psfphot.completeness._fingerprint import fingerprint
 from psfphot.completeness._fluxes import UniformMagnitudes, as_fluxes, make_fluxes
-from psfphot.completeness._injection import Pixels
 from psfphot.completeness._matching import MatchingRules
 from psfphot.completeness._parts import Parts
 from psfphot.completeness._photometers import Baseline, measure_image, measure_pixels
@@ -30,7 +33,7 @@ from psfphot.completeness._rows import stack
 from psfphot.completeness._sources import sources_of
 from psfphot.completeness._table import add_measured, make_table
 from psfphot.completeness._tasks import Scene, passing
-from psfphot.io import FitsImage, measure_fwhm
+from psfphot.io import FitsImage
 from psfphot.pipeline import Settings
 
 if TYPE_CHECKING:
@@ -196,66 +199,11 @@ class ArtificialStarTest:
         self.seed = as_count(seed, "seed")
         self.n_workers = as_count(n_workers, "n_workers", least=1)
         self.progress_bar = progress_bar
-        self._check()
-
-    def _check(self) -> None:
-        for name in ("gain", "flux_tolerance"):
-            value = getattr(self, name)
-            if value is not None and value != math.inf:
-                as_positive(value, name)
-        for name in ("spacing", "match_radius"):
-            if getattr(self, name) is not None:
-                as_positive(getattr(self, name), name)
-        for name in ("stars_per_image", "window"):
-            if getattr(self, name) is not None:
-                as_count(getattr(self, name), name, least=1)
-        if self.refit not in {"frame", "local"}:
-            msg = f"refit must be 'frame' or 'local', got {self.refit!r}"
-            raise ValueError(msg)
-        as_positions(self.positions)
-        if self.flux is None and "flux" not in getattr(self.positions, "colnames", ()):
-            raise ValueError("flux must be given: (faint, bright), a Table or a callable")
-        is_pipeline = isinstance(self.photometry, Settings)
-        if is_pipeline and self.psf is None:
-            raise ValueError("psf must be given with the settings of the pipeline")
-        if not is_pipeline and not callable(self.photometry):
-            msg = (
-                "photometry must be callable or Settings, "
-                f"got {type(self.photometry).__name__}"
-            )
-            raise TypeError(msg)
-        if not is_pipeline and self._model() is None:
-            raise ValueError("psf_model must be given: photometry has none")
-        if self.refit == "local":
-            self._check_local()
+        check_arguments(self)
         if self.n_workers > 1:
-            self._check_pickles()
-
-    def _check_local(self) -> None:
-        model = self._model()
-        if isinstance(self.photometry, Settings):
-            msg = "refit must be 'frame' with Settings: the sky is of the whole image"
-            raise ValueError(msg)
-        if hasattr(model, "grid_xypos") or hasattr(model, "center"):
-            msg = (
-                "refit must be 'frame' with a PSF that varies over the image, got "
-                f"{type(model).__name__}"
+            check_pickles(
+                {n: getattr(self, n) for n in ("photometry", "psf_model", "selection")}
             )
-            raise ValueError(msg)
-
-    def _check_pickles(self) -> None:
-        """Find out now what cannot go to other processes."""
-        for name in ("photometry", "psf_model", "selection"):
-            try:
-                pickle.dumps(getattr(self, name))
-            except (pickle.PicklingError, AttributeError, TypeError) as exc:
-                msg = f"{name} cannot go to other processes (n_workers > 1): {exc}"
-                raise TypeError(msg) from exc
-
-    def _model(self) -> Any:
-        """Return the photometry's PSF, or that of the artificial stars."""
-        own = getattr(self.photometry, "psf_model", None)
-        return self.psf_model if own is None else own
 
     def __call__(
         self,
@@ -311,6 +259,7 @@ class ArtificialStarTest:
             self.stars_per_image,
             real.points[real.is_placed],
         )
+        expected, noise = base.expectation() if self.noise_images else (None, None)
         scene = Scene(
             base.photometer,
             base.pixels,
@@ -321,29 +270,26 @@ class ArtificialStarTest:
             self.selection,
             passing(self.selection, base.table),
             self._window(base),
-            base.expected if self.noise_images else None,
-            base.noise if self.noise_images else None,
+            expected,
+            noise,
         )
         n_stars, planner = self._planner(place, base, n_stars)
         settings = self._settings(base, place, rules, gain, n_stars)
-        names = ("photometry", "flux", "positions", "selection")
-        given = {name: getattr(self, name) for name in names}
-        parts = Parts(resume, fingerprint(scene, base.table, settings, given))
+        parts = None
+        if resume is not None:
+            names = ("photometry", "flux", "positions", "selection")
+            given = {name: getattr(self, name) for name in names}
+            parts = Parts(resume, fingerprint(scene, base.table, settings, given))
         run = _Run(scene, parts, self.n_workers, self.progress_bar)
         batches = self._measure_stars(run, planner, n_stars)
-        noise = planner.noise_images(self.noise_images)
-        rows = run.measure([*batches, *noise])
-        table = make_table(
-            batches,
-            rows[: len(batches)],
-            base,
-            real.points[real.is_placed],
-            planner.weights(np.concatenate([batch.flux for batch in batches])),
-            settings["zero_point"],
-        )
+        images = planner.noise_images(self.noise_images)
+        rows = run.measure([*batches, *images])
+        weights = planner.weights(np.concatenate([batch.flux for batch in batches]))
+        table = make_table(batches, rows[: len(batches)], base, settings["zero_point"])
+        table["weight"][:] = weights
         settings["n_images"] = len(batches)
         noise_table = None
-        if noise:
+        if images:
             found, noise_table = stack(rows[len(batches) :]), QTable()
             noise_table["image"], noise_table["false"] = found["image"], found["false"]
             add_measured(noise_table, found, base.table)
@@ -370,15 +316,10 @@ class ArtificialStarTest:
             data = values
             mask = own_mask if mask is None else mask
             error = own_error if error is None else error
-        frame = as_frame(data, error, mask)
-        model = self._model()
         return measure_pixels(
             self.photometry,
-            Pixels(frame.data, frame.error),
-            frame.mask,
-            frame.unit,
-            model,
-            measure_fwhm(model),
+            as_frame(data, error, mask),
+            fitted_model(self.photometry, self.psf_model),
         )
 
     def _gain(self, base: Baseline) -> float | None:
@@ -471,7 +412,7 @@ class _Run:
     """Measures tasks that no part is there of, and keeps them."""
 
     def __init__(
-        self, scene: Scene, parts: Parts, n_workers: int, progress_bar: bool
+        self, scene: Scene, parts: Parts | None, n_workers: int, progress_bar: bool
     ) -> None:
         self._scene, self._parts = scene, parts
         self._n_workers, self._progress_bar = n_workers, progress_bar
@@ -479,16 +420,22 @@ class _Run:
 
     def measure(self, tasks: Sequence[Task]) -> list[Table]:
         """Return the rows of tasks, in their order."""
+        missing = []
         for task in tasks:
-            if task.name not in self._rows:
-                part = self._parts.read(task.name)
-                if part is not None:
-                    self._rows[task.name] = part
-        missing = [task for task in tasks if task.name not in self._rows]
+            known = task.name in self._rows
+            part = self._rows[task.name] if known else self._read(task)
+            if part is None:
+                missing.append(task)
+            else:
+                self._rows[task.name] = part
         for task, rows in self._with_progress(missing):
-            self._parts.write(task.name, rows)
+            if self._parts is not None:
+                self._parts.write(task.name, rows)
             self._rows[task.name] = rows
         return [self._rows[task.name] for task in tasks]
+
+    def _read(self, task: Task) -> Table | None:
+        return None if self._parts is None else self._parts.read(task.name)
 
     def _with_progress(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Table]]:
         with progress_callback(

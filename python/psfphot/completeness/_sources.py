@@ -40,8 +40,8 @@ class Sources:
     @property
     def is_placed(self) -> NDArray[np.bool_]:
         """Which have a finite position and flux."""
-        finite: NDArray[np.bool_] = np.isfinite(self.points).all(axis=1)
-        return finite & np.isfinite(self.flux)
+        finite = np.isfinite(np.column_stack([self.points, self.flux]))
+        return np.asarray(finite.all(axis=1))
 
     def take(self, chosen: Any) -> Sources:
         """Choose some."""
@@ -52,9 +52,7 @@ def make_sources(x: Any, y: Any, flux: Any, ids: Any = None) -> Sources:
     """Make sources of columns."""
     xs, ys = (np.array(values, dtype=np.float64) for values in (x, y))
     count = np.arange(1, len(xs) + 1) if ids is None else np.asarray(ids)
-    return Sources(
-        np.column_stack([xs, ys]), np.array(flux, dtype=np.float64), count
-    )
+    return Sources(np.column_stack([xs, ys]), np.array(flux, dtype=np.float64), count)
 
 
 def sources_of(table: Table) -> Sources:

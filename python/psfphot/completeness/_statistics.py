@@ -124,9 +124,7 @@ def binned_completeness(table: Table, bins: Any, by: str) -> QTable:
     made = sorted_in.table()
     every = list(sorted_in.members(np.ones(len(table), dtype=bool)))
     made["n"] = [len(members) for members in every]
-    made["n_recovered"] = [
-        np.count_nonzero(recovered[members]) for members in every
-    ]
+    made["n_recovered"] = [np.count_nonzero(recovered[members]) for members in every]
     shares = np.array([share(recovered, weights, members) for members in every])
     for name, column in zip(("completeness", "lower", "upper"), shares.T, strict=True):
         made[name] = column
@@ -147,9 +145,8 @@ def binned_residuals(table: Table, bins: Any, by: str) -> QTable:
         x, y = (middle(place[members]) for place in places)
         error = 1.2533 * half / np.sqrt(max(len(members), 1))
         rows.append((len(members), flux, bias, error, half, *x, *y))
-    names = (
-        "n_recovered flux bias bias_err scatter x_bias x_scatter y_bias y_scatter"
-    ).split()
+    names = ["n_recovered", "flux", "bias", "bias_err", "scatter"]
+    names += ["x_bias", "x_scatter", "y_bias", "y_scatter"]
     made = sorted_in.table()
     for name, column in zip(names, np.array(rows, dtype=float).T, strict=True):
         made[name] = column
@@ -174,17 +171,13 @@ def binned_pulls(table: Table, bins: Any, by: str) -> QTable:
     made["n"] = [len(members) for members in every]
     flux = [pulls["flux"][members] for members in every]
     made["median"], made["width"] = np.array([middle(each) for each in flux]).T
-    made["width_95"] = [
-        half_width(each, _95_PERCENT) / _SIGMA_OF_95 for each in flux
-    ]
+    made["width_95"] = [half_width(each, _95_PERCENT) / _SIGMA_OF_95 for each in flux]
     made["beyond_5"] = [
         float(np.mean(np.abs(each) > _OUTLIER)) if len(each) else np.nan
         for each in flux
     ]
     for name in ("x", "y"):
-        made[f"{name}_width"] = [
-            middle(pulls[name][members])[1] for members in every
-        ]
+        made[f"{name}_width"] = [middle(pulls[name][members])[1] for members in every]
     return made
 
 

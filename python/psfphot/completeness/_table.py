@@ -11,6 +11,7 @@ from astropy.table import Column, QTable, Table
 from psfphot._core import near_pairs
 from psfphot.completeness._columns import DESCRIPTIONS, Reason
 from psfphot.completeness._rows import stack
+from psfphot.completeness._sources import sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +29,6 @@ def make_table(
     batches: Sequence[Batch],
     rows: Sequence[Table],
     baseline: Baseline,
-    real: NDArray[np.float64],
-    weights: NDArray[np.float64],
     zero_point: float,
 ) -> QTable:
     """Put what went in beside what came out, star by star.
@@ -42,10 +41,6 @@ def make_table(
         What became of those of each batch.
     baseline : `Baseline`
         What the image holds without them.
-    real : (n, 2) array
-        The positions of its stars.
-    weights : 1D array
-        Of the stars.
     zero_point : float
         The magnitude of a flux of 1.
     """
@@ -55,13 +50,15 @@ def make_table(
     )
     measured = stack(rows)
     points = np.column_stack([x, y])
-    near, _ = near_pairs(points, real, _NEAR * baseline.fwhm)
+    real = sources_of(baseline.table)
+    places = real.points[real.is_placed]
+    near, _ = near_pairs(points, places, _NEAR * baseline.fwhm)
     table = QTable()
     table["star"], table["batch"] = measured["star"], measured["batch"]
     table["x_in"], table["y_in"] = x, y
     table["flux_in"] = flux if baseline.unit is None else flux << baseline.unit
     table["mag_in"] = zero_point - 2.5 * np.log10(flux)
-    table["weight"] = weights
+    table["weight"] = np.ones(len(x))
     light = _light_at(baseline.stars, points)
     table["model_in"] = light if baseline.unit is None else light << baseline.unit
     table["n_near"] = np.bincount(near, minlength=len(x))

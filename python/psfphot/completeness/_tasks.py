@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from psfphot.completeness._photometers import Photometer
 
+
 @dataclass(frozen=True)
 class Scene:
     """All that the images of a test share; it goes to each process once.
