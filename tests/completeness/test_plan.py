@@ -111,7 +111,7 @@ def test_a_pilot_puts_stars_where_completeness_changes():
     # By their weights they are uniform again.
     weights = planner.weights(flux)
     counts, _ = np.histogram(magnitude, np.linspace(-10, 0, 11), weights=weights)
-    np.testing.assert_allclose(counts / 3000, 0.1, atol=0.02)
+    np.testing.assert_allclose(counts / 3000, 0.1, atol=0.04)
 
 
 def test_fluxes_uniform_in_magnitude():
