@@ -33,6 +33,7 @@ FLOORS = (
         "psfphot._residual",
         "psfphot._validate",
         "psfphot._warnings",
+        "psfphot._workers",
     ),
     ("psfphot.aperture", "psfphot.matching"),
     ("psfphot.utils",),

@@ -100,9 +100,17 @@ class Outputs:
         if self.region is not None:
             write_regions(self.region, run.catalog, radius=radius)
         self._write_images(run)
+        return self.paths()
+
+    def paths(self) -> dict[str, Path]:
+        """Give the files that are wanted, by what they are."""
         kinds = ("catalog", "region", "model", "residual", "plot")
         paths = {kind: getattr(self, kind) for kind in kinds}
         return {kind: path for kind, path in paths.items() if path is not None}
+
+    def from_root(self) -> Outputs:
+        """Name the files by their absolute paths."""
+        return Outputs(**{k: path.absolute() for k, path in self.paths().items()})
 
     def _write_images(self, run: PhotometryRun) -> None:
         image = run.image

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +12,13 @@ if TYPE_CHECKING:
 
     from psfphot.io import FitsImage, Psf
     from psfphot.pipeline import PhotometryRun, PsfCheck
+    from psfphot.pipeline._frames.merging import MergedCatalogs
 
 #: Widths that differ by less are not what is wrong with a PSF.
 _SAME_WIDTH = 0.05
+
+#: So many images are named in one line.
+_MOST_NAMES = 5
 
 
 def describe_psf(psf: Psf) -> list[str]:
@@ -95,13 +100,39 @@ def describe_flags(run: PhotometryRun) -> list[str]:
     return lines
 
 
-def describe_all(n_measured: int, n_stars: int, failed: Sequence[str]) -> list[str]:
-    """Sum up a run of several images."""
-    said = (
-        f"{n_measured} of {n_measured + len(failed)} images measured, {n_stars} stars"
-    )
-    lines = ["", _line("in all", said)]
-    return lines + [_line("failed", name) for name in failed]
+def describe_all(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Sum up a run of several images by the entries of the summary."""
+    n_of = Counter(entry["status"] for entry in entries)
+    n_stars = sum(entry.get("n_sources", 0) for entry in entries)
+    done = n_of["measured"] + n_of["skipped"]
+    said = f"{done} of {len(entries)} images measured, {n_stars} stars"
+    if n_of["skipped"]:
+        said += f"; {n_of['skipped']} of them before"
+    failed = [entry["image"] for entry in entries if entry["status"] == "failed"]
+    return ["", _line("in all", said), *(_line("failed", name) for name in failed)]
+
+
+def describe_again(n_done: int, reasons: dict[str, list[str]]) -> list[str]:
+    """Tell what a resumed run leaves out, and what it does again and why."""
+    lines = [_line("resume", f"{n_done} images are done and unchanged")]
+    for reason, names in reasons.items():
+        shown = ", ".join(names[:_MOST_NAMES])
+        more = f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else ""
+        lines.append(_line("again", f"{len(names)}, {reason}: {shown}{more}"))
+    return lines
+
+
+def describe_merged(merged: MergedCatalogs | None) -> list[str]:
+    """Tell what was written of the catalogues of all images."""
+    if merged is None:
+        return [_line("merged", "nothing: no image was measured")]
+    lines = []
+    if merged.path is not None:
+        lines.append(_line("merged", f"{merged.n_rows} rows: {merged.path}"))
+    if merged.path_without_sky is not None:
+        said = f"{merged.n_without_sky} rows without a position on the sky"
+        lines.append(_line("merged", f"{said}: {merged.path_without_sky}"))
+    return lines
 
 
 def _describe_masks(run: PhotometryRun) -> list[str]:

@@ -64,6 +64,13 @@ class FitWords:
     region: str | None
     extra_columns: bool
     overwrite: bool
+    # Many images
+    workers: int | None
+    scheduler: str | None
+    resume: bool
+    retries: int | None
+    timeout: float | None
+    merge: str | None
     # The run
     threads: int | None
     as_json: bool
@@ -101,4 +108,24 @@ class FitWords:
             msg = (
                 "nothing says where the catalogue goes: give -o CATALOG or --output-dir"
             )
+            raise UsageFault(msg)
+        self._check_many()
+
+    def _check_many(self) -> None:
+        """Check what is typed for many images."""
+        if self.workers is not None and self.scheduler is not None:
+            msg = "--workers and --scheduler exclude each other; give one"
+            raise UsageFault(msg)
+        if self.workers is None and self.scheduler is None:
+            for name in ("retries", "timeout"):
+                if getattr(self, name) is not None:
+                    msg = f"--{name} is of workers: give --workers or --scheduler"
+                    raise UsageFault(msg)
+        if self.output_dir is None:
+            for name in ("resume", "merge"):
+                if getattr(self, name):
+                    msg = f"--{name} needs the directory of a run: give --output-dir"
+                    raise UsageFault(msg)
+        if self.resume and self.overwrite:
+            msg = "--resume and --overwrite exclude each other; give one"
             raise UsageFault(msg)
