@@ -147,7 +147,7 @@ def test_what_are_no_fluxes(flux, error, message):
 
 
 def test_a_function_must_return_so_many():
-    called = make_fluxes(lambda rng, n: np.ones(n + 1), None)
+    called = make_fluxes(lambda _, n: np.ones(n + 1), None)
     with pytest.raises(ValueError, match="must return n = 3"):
         called.draw(np.random.default_rng(0), 3)
 

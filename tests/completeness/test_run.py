@@ -47,7 +47,7 @@ def test_next_to_none_is_recovered_by_chance():
 
 
 def test_lattices_are_like_one_star_at_a_time():
-    n = 300
+    n = 200
     lattice, single = studies.lattice_and_single(n, side=96)
     share = (lattice + single) / (2 * n)
     assert 0.2 < share < 0.9
@@ -77,10 +77,10 @@ def test_without_their_own_noise_bright_stars_scatter_less():
 
 @pytest.mark.parametrize("make", [studies.one_pass, studies.iterative])
 def test_windows_agree_with_the_frame(make):
-    frame, local = studies.frame_and_local(60, make(), side=256)
+    frame, local = studies.frame_and_local(50, make(), side=192)
     assert np.mean(frame["recovered"] == local["recovered"]) >= 0.995
     both = frame["recovered"] & local["recovered"]
-    assert np.count_nonzero(both) > 30
+    assert np.count_nonzero(both) > 20
     difference = np.abs(frame["flux_fit"] - local["flux_fit"])[both]
     assert np.mean(difference < 0.1 * frame["flux_err"][both]) >= 0.995
     np.testing.assert_allclose(frame["x_fit"][both], local["x_fit"][both], atol=0.02)
@@ -98,9 +98,9 @@ def test_the_table_has_all_that_was_measured(scene):
     assert np.isnan(table["flux_fit"][~matched]).all()
     assert (table["id"][~matched] == 0).all()
     assert (table["id"][matched] > 0).all()
-    distance = np.hypot(
-        table["x_fit"] - table["x_in"], table["y_fit"] - table["y_in"]
-    )[matched]
+    distance = np.hypot(table["x_fit"] - table["x_in"], table["y_fit"] - table["y_in"])[
+        matched
+    ]
     assert distance.max() <= results.settings["match_radius"]
     claimed = table["reason"] == "claimed"
     assert set(table["claimed_by"][claimed]) <= set(own["id"])
@@ -267,6 +267,4 @@ def test_windows_are_of_no_psf_that_varies(grid_model):
     with pytest.raises(ValueError, match="varies over the image"):
         ArtificialStarTest(photometry, flux=(1, 2), refit="local")
     with pytest.raises(ValueError, match="whole image"):
-        ArtificialStarTest(
-            Settings(), psf=studies.PSF, flux=(1, 2), refit="local"
-        )
+        ArtificialStarTest(Settings(), psf=studies.PSF, flux=(1, 2), refit="local")

@@ -114,5 +114,5 @@ def check_pickles(values: Mapping[str, Any]) -> None:
         try:
             pickle.dumps(value)
         except (pickle.PicklingError, AttributeError, TypeError) as exc:
-            msg = f"{name} cannot go to other processes (n_workers > 1): {exc}"
+            msg = f"{name} cannot go to workers: {exc}"
             raise TypeError(msg) from exc

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from psfphot.completeness._results import ArtificialStarResults
 
 _STARS, _BINS, _CURVE, _FALSE = "0.6", "tab:blue", "k", "tab:red"
 
@@ -25,7 +24,7 @@ _STARS, _BINS, _CURVE, _FALSE = "0.6", "tab:blue", "k", "tab:red"
 _CELLS = 8
 
 
-def draw_results(results: ArtificialStarResults, bins: Any) -> Figure:
+def draw_results(results: Any, bins: Any) -> Figure:
     """Draw completeness, residuals, errors and the map.
 
     Parameters
@@ -46,9 +45,7 @@ def draw_results(results: ArtificialStarResults, bins: Any) -> Figure:
     return figure
 
 
-def _draw_completeness(
-    axis: Axes, results: ArtificialStarResults, edges: NDArray[np.float64]
-) -> None:
+def _draw_completeness(axis: Axes, results: Any, edges: NDArray[np.float64]) -> None:
     table = results.completeness(edges)
     centre, half = _centres(table)
     share = np.asarray(table["completeness"])
@@ -82,9 +79,7 @@ def _draw_completeness(
     axis.legend(frameon=False, loc="center left")
 
 
-def _draw_residuals(
-    axis: Axes, results: ArtificialStarResults, edges: NDArray[np.float64]
-) -> None:
+def _draw_residuals(axis: Axes, results: Any, edges: NDArray[np.float64]) -> None:
     table = results.table[np.asarray(results.table["recovered"])]
     flux = values_of(table["flux_in"])
     off = 100 * (values_of(table["flux_fit"]) / flux - 1)
@@ -113,9 +108,7 @@ def _draw_residuals(
     axis.legend(frameon=False, loc="upper left")
 
 
-def _draw_errors(
-    axis: Axes, results: ArtificialStarResults, edges: NDArray[np.float64]
-) -> None:
+def _draw_errors(axis: Axes, results: Any, edges: NDArray[np.float64]) -> None:
     if "flux_err" not in results.table.colnames:
         axis.set_axis_off()
         axis.text(0.5, 0.5, "the photometry has no errors", ha="center")
@@ -144,7 +137,7 @@ def _draw_errors(
     axis.legend(frameon=False)
 
 
-def _draw_map(figure: Figure, axis: Axes, results: ArtificialStarResults) -> None:
+def _draw_map(figure: Figure, axis: Axes, results: Any) -> None:
     ny, nx = results.settings["shape"]
     scale = _CELLS / max(ny, nx)
     cells = max(1, round(ny * scale)), max(1, round(nx * scale))

@@ -26,13 +26,13 @@ from psfphot.completeness._matching import MatchingRules
 from psfphot.completeness._parts import Parts
 from psfphot.completeness._photometers import Baseline, measure_image, measure_pixels
 from psfphot.completeness._plan import Batch, Planner, Task, as_positions
-from psfphot.completeness._pool import run_tasks
 from psfphot.completeness._positions import Field
 from psfphot.completeness._results import ArtificialStarResults
 from psfphot.completeness._rows import stack
 from psfphot.completeness._sources import sources_of
 from psfphot.completeness._table import add_measured, make_table
 from psfphot.completeness._tasks import Scene, passing
+from psfphot.completeness._working import run_tasks
 from psfphot.io import FitsImage
 from psfphot.pipeline import Settings
 
@@ -118,8 +118,10 @@ class ArtificialStarTest:
     seed : int, optional
         Of all that is random.
     n_workers : int, optional
-        How many processes measure images. The result does not depend on it. A
-        script needs the guard ``if __name__ == "__main__"`` with more than 1.
+        How many processes measure images. The result does not depend on it. A lost
+        one is replaced, and its image measured again.
+    client : `distributed.Client`, optional
+        Measure on this cluster of Dask (``pip install 'psfphot[dask]'``) instead.
     progress_bar : bool, optional
         Whether to show a progress bar over the images.
 
@@ -178,6 +180,7 @@ class ArtificialStarTest:
         window: int | None = None,
         seed: int = 0,
         n_workers: int = 1,
+        client: Any = None,
         progress_bar: bool = False,
     ) -> None:
         self.photometry = photometry
@@ -198,9 +201,10 @@ class ArtificialStarTest:
         self.window = window
         self.seed = as_count(seed, "seed")
         self.n_workers = as_count(n_workers, "n_workers", least=1)
+        self.client = client
         self.progress_bar = progress_bar
         check_arguments(self)
-        if self.n_workers > 1:
+        if self.n_workers > 1 or client is not None:
             check_pickles(
                 {n: getattr(self, n) for n in ("photometry", "psf_model", "selection")}
             )
@@ -238,8 +242,8 @@ class ArtificialStarTest:
         ------
         TypeError, ValueError
             If an argument cannot be used, or ``resume`` has another test's stars.
-        RuntimeError
-            If a process dies.
+        WorkersError
+            If no worker can measure an image.
 
         Warns
         -----
@@ -280,7 +284,8 @@ class ArtificialStarTest:
             names = ("photometry", "flux", "positions", "selection")
             given = {name: getattr(self, name) for name in names}
             parts = Parts(resume, fingerprint(scene, base.table, settings, given))
-        run = _Run(scene, parts, self.n_workers, self.progress_bar)
+        workers = {"n_workers": self.n_workers, "client": self.client}
+        run = _Run(scene, parts, workers, progress_bar=self.progress_bar)
         batches = self._measure_stars(run, planner, n_stars)
         images = planner.noise_images(self.noise_images)
         rows = run.measure([*batches, *images])
@@ -412,10 +417,15 @@ class _Run:
     """Measures tasks that no part is there of, and keeps them."""
 
     def __init__(
-        self, scene: Scene, parts: Parts | None, n_workers: int, progress_bar: bool
+        self,
+        scene: Scene,
+        parts: Parts | None,
+        workers: dict[str, Any],
+        *,
+        progress_bar: bool,
     ) -> None:
         self._scene, self._parts = scene, parts
-        self._n_workers, self._progress_bar = n_workers, progress_bar
+        self._workers, self._progress_bar = workers, progress_bar
         self._rows: dict[str, Table] = {}
 
     def measure(self, tasks: Sequence[Task]) -> list[Table]:
@@ -441,7 +451,7 @@ class _Run:
         with progress_callback(
             len(tasks), "Artificial stars", enabled=self._progress_bar
         ) as progress:
-            done = run_tasks(self._scene, tasks, self._n_workers)
+            done = run_tasks(self._scene, tasks, **self._workers)
             for n, each in enumerate(done, start=1):
                 yield each
                 if progress is not None:

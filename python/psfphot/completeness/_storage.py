@@ -73,6 +73,7 @@ def _read(path: Path) -> tuple[QTable, dict[str, Any]]:
         msg = f"{path}: has no results of an artificial-star test ({_KEY})"
         raise FileFormatError(msg)
     table.meta.clear()
+    table.convert_bytestring_to_unicode()
     for name in table.colnames:
         column = table[name]
         values = np.asarray(getattr(column, "value", column))
