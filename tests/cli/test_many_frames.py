@@ -20,6 +20,7 @@ N_SOME = 16
 FRAMES = [f"f{i:02d}" for i in range(N_FRAMES)]
 SOME = FRAMES[:N_SOME]
 PSF = ("--psf", f"gaussian:{FWHM}")
+FITS = ("-o", "{name}.fits")  # which keeps all bits
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,9 @@ def night(tmp_path_factory):
 @pytest.fixture(scope="module")
 def serial(night):
     """The catalogues of the frames, measured one after another."""
-    result = run("fit", f"@{night}/frames.txt", *PSF, "--output-dir", night / "serial")
+    result = run(
+        "fit", f"@{night}/frames.txt", *PSF, *FITS, "--output-dir", night / "serial"
+    )
     assert result.exit_code == 0, result.output
     assert f"{N_FRAMES} of {N_FRAMES} images measured" in result.stdout
     assert f"frame       40 of {N_FRAMES}" in result.stdout
@@ -51,7 +54,7 @@ def serial(night):
 
 
 def catalogs(out):
-    return {path.stem: QTable.read(path) for path in sorted(out.glob("f*.ecsv"))}
+    return {path.stem: QTable.read(path) for path in sorted(out.glob("f*.fits"))}
 
 
 def records(out):
@@ -70,10 +73,12 @@ def assert_same(found, expected):
                 np.asarray(table[column]),
                 equal_nan=table[column].dtype.kind == "f",
             ), (name, column)
-        dropped = {"date"}
-        assert {k: v for k, v in other.meta.items() if k not in dropped} == {
-            k: v for k, v in table.meta.items() if k not in dropped
-        }
+        assert told(other) == told(table)
+
+
+def told(table):
+    """What a catalogue says of its making, but for the time."""
+    return [one for one in table.meta["comments"] if not one.startswith("date = ")]
 
 
 def start(*words):
@@ -95,20 +100,20 @@ def wait_for_records(out, n):
 
 def test_workers_give_the_same_bits(night, serial):
     out = night / "workers"
-    words = [f"@{night}/frames.txt", *PSF, "--output-dir", out, "--workers", 2]
+    words = [f"@{night}/frames.txt", *PSF, *FITS, "--output-dir", out, "--workers", 2]
     result = run("fit", *words, "-q")
     assert result.exit_code == 0
     assert result.output == ""
     assert_same(catalogs(out), serial)
-    told = records(out)
-    assert sorted(told) == FRAMES
-    for name, record in told.items():
+    written = records(out)
+    assert sorted(written) == FRAMES
+    for name, record in written.items():
         file = (night / f"{name}.fits").stat()
         assert record["path"] == str(night / f"{name}.fits")
         assert [record["size"], record["mtime"]] == [file.st_size, file.st_mtime_ns]
         assert record["status"] == "measured"
         assert record["rows"] == len(serial[name])
-        assert record["output"] == str(out / f"{name}.ecsv")
+        assert record["output"] == str(out / f"{name}.fits")
         assert 0 < record["seconds"] < 60
 
 
@@ -122,7 +127,7 @@ def test_a_cluster_gives_the_same_bits(night, serial, monkeypatch):
         address = ("--scheduler", cluster.scheduler_address)
         # The workers are elsewhere: names are made absolute.
         frames = [f"{name}.fits" for name in FRAMES]
-        result = run("fit", *frames, *PSF, "--output-dir", out, *address)
+        result = run("fit", *frames, *PSF, *FITS, "--output-dir", out, *address)
     assert result.exit_code == 0, result.output
     assert_same(catalogs(out), serial)
     assert sorted(records(out)) == FRAMES
@@ -131,23 +136,23 @@ def test_a_cluster_gives_the_same_bits(night, serial, monkeypatch):
 def test_corrupt_frames_cost_no_others(night, tmp_path):
     """5 % of the frames are cut off: 95 % are measured, and status is 1."""
     names = []
-    for i, name in enumerate(FRAMES):
+    for i, name in enumerate(FRAMES[:20]):
         content = (night / f"{name}.fits").read_bytes()
-        broken = i in {0, 17}
+        broken = i == 0
         (tmp_path / f"{name}.fits").write_bytes(content[:6000] if broken else content)
         names.append(tmp_path / f"{name}.fits")
     words = [*names, *PSF, "--output-dir", tmp_path / "out", "--workers", 2]
     result = run("fit", *words, "--json")
     assert result.exit_code == 1
     assert "Traceback" not in result.output
-    assert "38 of 40 images measured" in result.stderr
+    assert "19 of 20 images measured" in result.stderr
     errors = [one for one in result.stderr.splitlines() if one.startswith("Error")]
-    assert len(errors) == 2
+    assert len(errors) == 1
     entries = json.loads(result.stdout)["images"]
-    assert [entry["name"] for entry in entries] == FRAMES
+    assert [entry["name"] for entry in entries] == FRAMES[:20]
     failed = [entry["name"] for entry in entries if entry["status"] == "failed"]
-    assert failed == ["f00", "f17"]
-    record = records(tmp_path / "out")["f17"]
+    assert failed == ["f00"]
+    record = records(tmp_path / "out")["f00"]
     assert record["status"] == "failed"
     assert record["tries"] == 1
     assert "cut off or broken" in record["message"]
@@ -159,7 +164,7 @@ children = Path("/proc/self/task") / str(os.getpid()) / "children"
 @pytest.mark.skipif(not children.exists(), reason="no list of child processes")
 def test_a_killed_worker_loses_no_frame(night, serial, tmp_path):
     out = tmp_path / "out"
-    words = [f"@{night}/some.txt", *PSF, "--output-dir", out, "--workers", 2]
+    words = [f"@{night}/some.txt", *PSF, *FITS, "--output-dir", out, "--workers", 2]
     driver = start("fit", *words)
     wait_for_records(out, 3)
     pids = Path(f"/proc/{driver.pid}/task/{driver.pid}/children").read_text().split()
@@ -175,7 +180,7 @@ def test_a_killed_worker_loses_no_frame(night, serial, tmp_path):
 def test_a_killed_driver_is_gone_on_with(night, serial, tmp_path):
     """Only what was in flight is done again: what has a record stays as it is."""
     out = tmp_path / "out"
-    words = [f"@{night}/some.txt", *PSF, "--output-dir", out, "--workers", 2]
+    words = [f"@{night}/some.txt", *PSF, *FITS, "--output-dir", out, "--workers", 2]
     driver = start("fit", *words)
     wait_for_records(out, 5)
     os.kill(driver.pid, signal.SIGKILL)
@@ -185,14 +190,14 @@ def test_a_killed_driver_is_gone_on_with(night, serial, tmp_path):
     done = {}
     for line in (out / "run.jsonl").read_text().splitlines()[:-1]:
         name = Path(json.loads(line)["path"]).stem
-        done[name] = (out / f"{name}.ecsv").stat().st_mtime_ns
+        done[name] = (out / f"{name}.fits").stat().st_mtime_ns
     assert 5 <= len(done) < N_SOME
     result = run("fit", *words, "--resume")
     assert result.exit_code == 0, result.output
     assert f"resume      {len(done)} images are done and unchanged" in result.stdout
     assert f"again       {N_SOME - len(done)}, not done yet: " in result.stdout
     for name, mtime in done.items():
-        assert (out / f"{name}.ecsv").stat().st_mtime_ns == mtime
+        assert (out / f"{name}.fits").stat().st_mtime_ns == mtime
     assert_same(catalogs(out), {name: serial[name] for name in SOME})
     assert sorted(records(out)) == SOME
 

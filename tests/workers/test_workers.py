@@ -3,11 +3,13 @@
 import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from worker_tasks import DieOnce, Square, StallOnce, fail, sleep, unfit
+from worker_tasks import DieOnce, Evaluate, Square, StallOnce, fail, sleep, unfit
 
 from psfphot._workers import run_tasks
+from psfphot.psf import GriddedPSFModel
 
 HERE, PROCESSES = {}, {"n_workers": 2}
 
@@ -103,6 +105,17 @@ def test_workers_end_with_the_loop():
     # The process is gone: no signal reaches it.
     with pytest.raises(ProcessLookupError):
         sys.modules["os"].kill(first.value[1], 0)
+
+
+def test_a_worker_computes_the_splines_of_a_psf_once():
+    data = Path(__file__).parents[1] / "data" / "grid_3x3_samp4.fits"
+    model = GriddedPSFModel.read(data)
+    done = outcomes(Evaluate(model), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], **PROCESSES)
+    values = [one.value[0] for one in done]
+    assert values[1:] == [pytest.approx(values[0] * n) for n in (2, 3, 4, 5, 6)]
+    # In a process all copies evaluate one compiled PSF.
+    compiled = {one.value[1:] for one in done}
+    assert len({process for process, _ in compiled}) == len(compiled) <= 2
 
 
 @pytest.fixture(scope="module")

@@ -70,3 +70,16 @@ class StallOnce:
 def sleep(seconds):
     time.sleep(seconds)
     return seconds
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluates a star of a model, as a fit would: on a copy of it."""
+
+    model: object
+
+    def __call__(self, flux):
+        model = self.model.copy()
+        model.flux = flux
+        value = float(model(model.x_0.value, model.y_0.value))
+        return value, os.getpid(), id(model._compiled.psf)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: The file of the records, in the directory of the outputs.
 RECORDS = "run.jsonl"
 
+#: What the last lines tell of an image.
+_SHORT = frozenset({"image", "status", "n_sources"})
+
 #: Words that change nothing in a catalogue.
 _HARMLESS = frozenset(
     {
@@ -74,6 +77,7 @@ class Ledger:
 
     def __init__(self, work: list[tuple[Job, Outputs]], words: FitWords) -> None:
         self._work = work
+        self._is_reported = words.as_json
         self._entries: dict[int, dict[str, Any]] = {}
         self.again = list(range(len(work)))
         self.told: list[str] = []
@@ -104,7 +108,8 @@ class Ledger:
 
     def add(self, index: int, entry: dict[str, Any], outcome: Outcome) -> None:
         """Take an image's entry, and write its record."""
-        self._entries[index] = entry
+        # All reports of a hundred thousand images would be a gigabyte.
+        self._entries[index] = entry if self._is_reported else _shortened(entry)
         if self._log is None or index not in self._written:
             return
         record = replace(
@@ -137,6 +142,10 @@ class Ledger:
                 self._entries[index] = summarize_skipped(job, record.rows, files)
         self.again = again
         self.told = describe_again(len(self._work) - len(again), reasons)
+
+
+def _shortened(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: entry[key] for key in _SHORT & entry.keys()}
 
 
 def settings_hash(words: FitWords) -> str:
