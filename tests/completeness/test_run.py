@@ -150,7 +150,7 @@ def test_false_rows_of_noise():
     assert bright["n"] > 50
     assert bright["false_rate"] < 0.05
     with pytest.raises(ValueError, match="noise_images=0"):
-        run(scene, 20).false_rate()
+        run(scene, 20, noise_images=0).false_rate()
 
 
 def test_units_go_through(scene):

@@ -180,8 +180,8 @@ _PARAMETERS = [
         ["--resume"],
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Keep the stars of each image in this directory as soon as it is measured; "
-        "those that are there are not measured again.",
+        help="Keep the stars of each image in this directory as soon as it is "
+        "measured; those that are there are not measured again.",
     ),
     *_of_fit(_COMMON[1:]),
 ]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _STARS, _BINS, _CURVE, _FALSE = "0.6", "tab:blue", "k", "tab:red"
 
-#: Cells of the map, along the longer side.
-_CELLS = 8
+#: Cells of the map, along the longer side: no more, and so many stars in each.
+_CELLS, _STARS_OF_CELL = 8, 200
 
 
 def draw_results(results: Any, bins: Any) -> Figure:
@@ -65,7 +65,7 @@ def _draw_completeness(axis: Axes, results: Any, edges: NDArray[np.float64]) -> 
         pass
     else:
         magnitude = np.linspace(edges[0], edges[-1], 300)
-        said = f"m50 = {curve.m50:.3f} ± {curve.m50_err:.3f}, width {curve.width:.2f}"
+        said = f"m50 = {curve.m50:.3f} ± {curve.m50_err:.3f},\nwidth {curve.width:.2f}"
         axis.plot(magnitude, curve(magnitude), color=_CURVE, lw=1, label=said)
     if results.noise_table is not None:
         false = results.false_rate(edges)
@@ -139,7 +139,8 @@ def _draw_errors(axis: Axes, results: Any, edges: NDArray[np.float64]) -> None:
 
 def _draw_map(figure: Figure, axis: Axes, results: Any) -> None:
     ny, nx = results.settings["shape"]
-    scale = _CELLS / max(ny, nx)
+    side = np.sqrt(_STARS_OF_CELL * ny * nx / max(len(results.table), 1))
+    scale = 1 / max(side, max(ny, nx) / _CELLS)
     cells = max(1, round(ny * scale)), max(1, round(nx * scale))
     made = results.map(cells)
     image = axis.imshow(

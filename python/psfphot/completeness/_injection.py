@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Of more electrons in a pixel the Poisson distribution is drawn as a normal one; of
 #: fewer there is no noise, a variance far below that of any reading.
-_MANY, _FEW = 1e9, 1e-3
+_MANY, _FEW = 1e9, 1e-2
 
 
 class Pixels(NamedTuple):

@@ -146,12 +146,12 @@ def find_claims(
     if not len(known) or not len(stars):
         return claimed_by
     reach = _REACH * fwhm
-    placed = np.flatnonzero(rows.is_placed)
-    nearest = placed[_nearest(real.points[known], rows.points[placed], reach)]
     which, other = near_pairs(rows.points[at], real.points[known], reach)
-    other = known[other]
-    own = nearest[np.searchsorted(known, other)] == at[which]
-    which, other = which[own], other[own]
+    rivals, index = np.unique(known[other], return_inverse=True)
+    placed = np.flatnonzero(rows.is_placed)
+    nearest = placed[_nearest(real.points[rivals], rows.points[placed], reach)]
+    own = nearest[index] == at[which]
+    which, other = which[own], rivals[index[own]]
     place = rows.points[at]
     light = _log_light(stars.flux, stars.points, place, fwhm)[which]
     theirs = _log_light(real.flux[other], real.points[other], place[which], fwhm)

@@ -108,7 +108,7 @@ class ArtificialStarTest:
         The magnitude of a flux of 1; by default the pipeline's, or 0.
     noise_images : int, optional
         So many images of the fitted stars and noise are measured for the rate of
-        false rows.
+        false rows, without which a completeness is half of the answer.
     refit : {"frame", "local"}, optional
         Whether the image is measured whole, or only windows of it, of each star
         one: for few stars on a large image. Neither the pipeline nor a PSF that
@@ -175,7 +175,7 @@ class ArtificialStarTest:
         flux_tolerance: float = 0.75,
         selection: Callable[[Table], Any] | None = None,
         zero_point: float | None = None,
-        noise_images: int = 0,
+        noise_images: int = 1,
         refit: Literal["frame", "local"] = "frame",
         window: int | None = None,
         seed: int = 0,
