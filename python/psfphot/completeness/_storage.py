@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import QTable
+from astropy import units as u
+from astropy.table import Column, QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._files import check_readable, check_writable, file_suffix, replacing
 from psfphot.io import FileFormatError, require_parquet
@@ -46,8 +49,15 @@ def write_tables(
             require_parquet(each)
     for each, rows in work:
         plain = rows.copy(copy_data=False)
-        plain.meta = {_KEY: json.dumps(settings)}
-        with replacing(each) as part:
+        units = {
+            name: rows[name].unit.to_string()
+            for name in rows.colnames
+            if isinstance(rows[name], u.Quantity)
+        }
+        plain.meta = {_KEY: json.dumps({"settings": settings, "units": units})}
+        with replacing(each) as part, warnings.catch_warnings():
+            # FITS does not know the electron; the units are in the text, too.
+            warnings.simplefilter("ignore", AstropyUserWarning)
             plain.write(part, format=FORMATS[file_suffix(each)])
 
 
@@ -67,19 +77,24 @@ def _read(path: Path) -> tuple[QTable, dict[str, Any]]:
     suffix = file_suffix(path)
     if suffix == ".parquet":
         require_parquet(path, reading=True)
-    table = QTable.read(path, format=FORMATS.get(suffix))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", u.UnitsWarning)
+        table = QTable.read(path, format=FORMATS.get(suffix))
     text = table.meta.pop(_KEY, None)
     if text is None:
         msg = f"{path}: has no results of an artificial-star test ({_KEY})"
         raise FileFormatError(msg)
     table.meta.clear()
     table.convert_bytestring_to_unicode()
+    stored = json.loads(text)
     for name in table.colnames:
         column = table[name]
         values = np.asarray(getattr(column, "value", column))
-        # FITS stores the other order of bytes.
-        if not values.dtype.isnative:
-            native = values.astype(values.dtype.newbyteorder("="))
+        # FITS has the other order of bytes, and not all units.
+        native = values.astype(values.dtype.newbyteorder("="), copy=False)
+        if name in stored["units"]:
+            table[name] = native << u.Unit(stored["units"][name])
+        elif native is not values:
             unit = getattr(column, "unit", None)
-            table.replace_column(name, native if unit is None else native << unit)
-    return table, json.loads(text)
+            table[name] = Column(native, unit=unit, description=column.description)
+    return table, stored["settings"]
