@@ -44,7 +44,7 @@ FLOORS = (
     ("psfphot.psf",),
     ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),
-    ("psfphot.completeness", "psfphot.plotting"),
+    ("psfphot.completeness", "psfphot.plotting", "psfphot.report"),
     ("psfphot.cli",),
 )
 

@@ -220,6 +220,7 @@ NOT_TYPED: dict[str, Any] = {
     "residual": None,
     "model": None,
     "plot": None,
+    "report": None,
     "region": None,
     "extra_columns": False,
     "resume": False,

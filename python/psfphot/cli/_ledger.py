@@ -37,6 +37,7 @@ _HARMLESS = frozenset(
         "residual",
         "model",
         "plot",
+        "report",
         "region",
         "ext",
         "all_ext",

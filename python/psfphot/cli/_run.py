@@ -44,6 +44,7 @@ _TEMPLATES = {
     "--residual": "residual",
     "--model": "model",
     "--plot": "plot",
+    "--report": "report",
     "--region": "region",
 }
 
@@ -201,6 +202,7 @@ def _with_outputs(jobs: list[Job], words: FitWords) -> list[tuple[Job, Outputs]]
         "--residual": words.residual,
         "--model": words.model,
         "--plot": words.plot,
+        "--report": words.report,
         "--region": words.region,
     }
     wanted = {option: text for option, text in given.items() if text is not None}
