@@ -75,8 +75,8 @@ def test_positions_of_a_file(field, tmp_path):
         (["--flux", "1:20", "--threshold", "1e9"], 1, "lower --threshold"),
     ],
 )
-def test_faults_in_one_line(field, tmp_path, monkeypatch, words, status, message):
-    monkeypatch.chdir(tmp_path)
+def test_faults_in_one_line(field, monkeypatch, words, status, message):
+    monkeypatch.chdir(field.parent)
     result = completeness(field, "-o", "a.ecsv", *words)
     assert result.exit_code == status, result.output
     assert message in result.output

@@ -9,7 +9,7 @@ import numpy as np
 
 from psfphot.cli._batch import make_batch, make_teller
 from psfphot.cli._cluster import connect
-from psfphot.cli._errors import UsageFault, require_matplotlib, usage
+from psfphot.cli._errors import UsageFault, require_package, usage
 from psfphot.cli._jobs import make_jobs
 from psfphot.cli._outputs import PLOT_SUFFIXES
 from psfphot.cli._report import describe_image, describe_psf, make_line
@@ -110,7 +110,7 @@ def _check_outputs(words: CompletenessWords, *, overwrite: bool) -> None:
     """Find out before the work whether the files can be written."""
     wanted = [(words.output, (".ecsv", ".fits", ".parquet"))]
     if words.plot is not None:
-        require_matplotlib("--plot")
+        require_package("--plot", "matplotlib", "plot")
         wanted.append((words.plot, PLOT_SUFFIXES))
     for path, suffixes in wanted:
         try:
