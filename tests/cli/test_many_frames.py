@@ -15,6 +15,8 @@ from astropy.io import fits
 from astropy.table import QTable
 from cli_field import FWHM, make_field, run, tangent, write_field
 
+from psfphot.pipeline import _unusable
+
 N_FRAMES = 40
 N_SOME = 16
 FRAMES = [f"f{i:02d}" for i in range(N_FRAMES)]
@@ -310,6 +312,33 @@ def test_merged(few):
     assert np.allclose(merged["flux_fit"][rows], alone["flux_fit"], rtol=1e-6)
     # A hash that is the same on all machines, and for all time.
     assert alone["source_id"][0] == 2385976210466362334
+
+
+def test_what_workers_warn_of_names_the_frame(few):
+    write_field(few / "e.fits", BUNIT="furlongs")
+    words = ["e.fits", *PSF, "--output-dir", "out", "--workers", 1, "-q"]
+    result = run("fit", *words)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Warning: e.fits: ")
+    assert "BUNIT 'furlongs'" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_fault_of_the_program_ends_one_frame(few, monkeypatch):
+    def fails(exposure, **kwargs):
+        if exposure.image.name.startswith("b"):
+            raise RuntimeError("a bug")
+        return measure_sky(exposure, **kwargs)
+
+    measure_sky = _unusable.measure_sky
+    monkeypatch.setattr(_unusable, "measure_sky", fails)
+    result = run("fit", *few_words("--overwrite"))
+    assert result.exit_code == 1
+    said = "Error: b.fits: a fault of psfphot itself: RuntimeError: a bug\n"
+    assert result.stderr == said
+    written = records(few / "out")
+    assert [written[name]["status"] for name in "acd"] == ["measured"] * 3
+    assert written["b"]["traceback"].startswith("Traceback")
 
 
 @pytest.mark.parametrize(

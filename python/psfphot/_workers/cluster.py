@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 #: hundred thousand would sit there.
 _AHEAD = 4
 
+#: Seconds after which the workers are counted again: some come later.
+_RECOUNT = 2.0
+
 
 def run_on_cluster(
     work: Callable[[Any], Any],
@@ -34,52 +38,79 @@ def run_on_cluster(
     A lost worker's tasks go to others by the scheduler's own rule, as often as its
     setting ``allowed-failures`` says.
     """
-    name = f"psfphot-{uuid.uuid4().hex}"
-    # A plugin reaches the workers that come later too.
-    carrier = _Carrier(pickle.dumps(work), name)
+    carrier = _Carrier(pickle.dumps(work), f"psfphot-{uuid.uuid4().hex}")
     try:
+        # A plugin reaches the workers that come later too.
         client.register_plugin(carrier)
     except Exception as exc:
         msg = f"the workers cannot load the work: {type(exc).__name__}: {exc}"
         raise WorkersError(msg) from exc
-    running: dict[Any, tuple[int, int]] = {}
-    results = as_completed(raise_errors=False, loop=client.loop)
-    waiting = iter(enumerate(tasks))
-
-    def submit(index: int, tries: int) -> None:
-        future = client.submit(
-            _attempt_there, name, tasks[index], timeout, pure=False, retries=0
-        )
-        running[future] = index, tries
-        results.add(future)
-
-    def submit_more() -> None:
-        n_threads = max(1, sum(client.nthreads().values()))
-        while len(running) < _AHEAD * n_threads:
-            index = next(waiting, None)
-            if index is None:
-                return
-            submit(index[0], 1)
-
+    window = _Window(client, carrier.name, tasks, timeout)
     try:
-        submit_more()
-        while running:
-            future = next(results)
-            index, tries = running.pop(future)
-            reply, overdue = _reply_of(future)
-            future.release()
-            if overdue:
-                # The thread cannot be stopped but with its process.
-                client.restart_workers([overdue], raise_for_error=False)
+        while (done := window.next()) is not None:
+            index, tries, reply = done
             if reply.is_passing and tries <= retries:
-                submit(index, tries + 1)
+                window.submit(index, tries + 1)
             else:
                 yield reply.outcome(index, tries)
-            submit_more()
     finally:
-        for future in running:
+        window.cancel()
+        client.unregister_worker_plugin(carrier.name)
+
+
+class _Window:
+    """The tasks that are with the scheduler: a few for each thread of the workers."""
+
+    def __init__(
+        self, client: Any, name: str, tasks: Sequence[Any], timeout: float | None
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._tasks = tasks
+        self._timeout = timeout
+        self._waiting = iter(range(len(tasks)))
+        self._running: dict[Any, tuple[int, int]] = {}
+        self._results = as_completed(raise_errors=False, loop=client.loop)
+        self._most = 0
+        self._counted = -float("inf")
+
+    def submit(self, index: int, tries: int) -> None:
+        """Give a task to the scheduler."""
+        task = self._tasks[index]
+        future = self._client.submit(
+            _attempt_there, self._name, task, self._timeout, pure=False, retries=0
+        )
+        self._running[future] = index, tries
+        self._results.add(future)
+
+    def next(self) -> tuple[int, int, Reply] | None:
+        """Wait for a task: its number, its tries and the reply; `None` without any."""
+        self._fill()
+        if not self._running:
+            return None
+        future = next(self._results)
+        index, tries = self._running.pop(future)
+        reply, overdue = _reply_of(future)
+        future.release()
+        if overdue is not None:
+            # The thread cannot be stopped but with its process.
+            self._client.restart_workers([overdue], raise_for_error=False)
+        return index, tries, reply
+
+    def cancel(self) -> None:
+        """Take all tasks back."""
+        for future in self._running:
             future.cancel()
-        client.unregister_worker_plugin(name)
+
+    def _fill(self) -> None:
+        if time.monotonic() - self._counted > _RECOUNT:
+            n_threads = sum(self._client.nthreads().values())
+            self._most, self._counted = _AHEAD * max(1, n_threads), time.monotonic()
+        while len(self._running) < self._most:
+            index = next(self._waiting, None)
+            if index is None:
+                return
+            self.submit(index, 1)
 
 
 class _Carrier(WorkerPlugin):  # type: ignore[misc]
@@ -108,7 +139,7 @@ class _Carrier(WorkerPlugin):  # type: ignore[misc]
 def _attempt_there(
     name: str, task: Any, timeout: float | None
 ) -> tuple[Reply, str | None]:
-    """Do a task on a worker; of one that is overdue tell the worker's address."""
+    """Do a task on a worker; if it is overdue tell which worker is to be restarted."""
     worker = get_worker()
     replies: list[Reply] = []
 
@@ -120,7 +151,9 @@ def _attempt_there(
     thread.join(timeout)
     if replies:
         return replies[0], None
-    return Reply(None, f"took longer than {timeout:g} s"), worker.address
+    # One without a nanny would be gone for good.
+    address = worker.address if worker.nanny else None
+    return Reply(None, f"took longer than {timeout:g} s"), address
 
 
 def _reply_of(future: Any) -> tuple[Reply, str | None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from psfphot._defaults import RETRIES, TIMEOUT
-from psfphot._progress import progress_callback
+from psfphot._progress import progress_callback, write_above_bars
 from psfphot._workers import Outcome, run_tasks
 from psfphot.cli._batch import make_batch, make_teller
 from psfphot.cli._cluster import connect, named_from_root
@@ -30,7 +31,7 @@ from psfphot.io import (
 from psfphot.pipeline._frames.mapping import threads_of_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from psfphot.cli._batch import Batch
@@ -82,11 +83,12 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
             Detector() if first.fault else read_detector(first.path, first.ext)
         )
     say = make_teller(words)
+    write = write_above_bars if batch.progress else partial(click.echo, err=True)
     say(describe_psf(psf))
     with Ledger(work, words) as ledger:
         say(ledger.told)
         for index, outcome in _outcomes(batch, work, ledger.again, words):
-            entry = _entry(work[index][0], outcome, several=len(work) > 1)
+            entry = _entry(work[index][0], outcome, write, several=len(work) > 1)
             ledger.add(index, entry, outcome)
     entries = ledger.entries
     if len(work) > 1:
@@ -171,7 +173,9 @@ def _outcomes_here(
         yield outcome.index, outcome
 
 
-def _entry(job: Job, outcome: Outcome, *, several: bool) -> dict[str, Any]:
+def _entry(
+    job: Job, outcome: Outcome, write: Callable[[str], None], *, several: bool
+) -> dict[str, Any]:
     """Make an image's part of the summary; say what went wrong on stderr."""
     if outcome.error:
         said = outcome.error
@@ -181,12 +185,12 @@ def _entry(job: Job, outcome: Outcome, *, several: bool) -> dict[str, Any]:
     else:
         entry, warned = outcome.value
     for text in warned:
-        click.echo(f"Warning: {job.label}: {text}", err=True)
+        write(f"Warning: {job.label}: {text}")
     if entry["status"] == "failed":
         message = entry["error"]
         if several and job.path.name not in message:
             message = f"{job.label}: {message}"
-        click.echo(f"Error: {message}", err=True)
+        write(f"Error: {message}")
         entry["error"] = message
     return entry
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from psfphot._output import describe_columns
+
 if TYPE_CHECKING:
     from astropy.table import Table
 
@@ -38,3 +40,4 @@ def add_source_ids(catalog: Table, frame: str) -> None:
     catalog.add_columns(
         columns, indexes=[where, where + 1], names=["frame", "source_id"]
     )
+    describe_columns(catalog)
