@@ -11,9 +11,14 @@ from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.completeness import ArtificialStarTest, QualityCuts
+from psfphot.detection import MatchedFilterFinder
 from psfphot.io import Psf
 from psfphot.pipeline import Settings, simulate_star_field
-from psfphot.psf import CircularGaussianPRF, PSFPhotometry
+from psfphot.psf import (
+    CircularGaussianPRF,
+    IterativePSFPhotometry,
+    PSFPhotometry,
+)
 from psfphot.utils import NoDetectionsWarning
 
 
@@ -262,9 +267,40 @@ def test_bad_arguments(arguments, error, message):
         ArtificialStarTest(given.pop("photometry"), **given)
 
 
-def test_windows_are_of_no_psf_that_varies(grid_model):
-    photometry = PSFPhotometry(grid_model, 5, aperture_radius=3)
-    with pytest.raises(ValueError, match="varies over the image"):
-        ArtificialStarTest(photometry, flux=(1, 2), refit="local")
+@pytest.mark.parametrize("kind", ["one pass", "iterative"])
+def test_windows_of_a_grid_have_the_psfs_of_their_places(grid_model, kind):
+    rng = np.random.default_rng(0)
+    places = QTable({"x": [30.3, 220.6, 128.1], "y": [200.2, 40.7, 128.5]})
+    places["flux"] = [5e4, 5e4, 5e4]
+    data = rng.normal(0, 1, (256, 256))
+    finder = MatchedFilterFinder(grid_model, 8.0)
+    if kind == "iterative":
+        photometry = IterativePSFPhotometry(
+            grid_model, 5, finder, aperture_radius=3, maxiters=2
+        )
+    else:
+        photometry = PSFPhotometry(grid_model, 5, finder=finder, aperture_radius=3)
+    tables = []
+    for refit in ("frame", "local"):
+        test = ArtificialStarTest(
+            photometry, positions=places, gain=1.0, refit=refit, noise_images=0
+        )
+        with pytest.warns(NoDetectionsWarning):
+            tables.append(test(data, error=np.ones(data.shape)).table)
+    frame, local = tables
+    assert frame["recovered"].all()
+    for name in ("x_fit", "y_fit", "flux_fit"):
+        np.testing.assert_allclose(frame[name], local[name], rtol=1e-6)
+    # The PSFs differ: with those of other places the fluxes would, too.
+    np.testing.assert_allclose(frame["flux_fit"], places["flux"], rtol=0.02)
+
+
+def test_what_has_no_windows(grid_model):
     with pytest.raises(ValueError, match="whole image"):
         ArtificialStarTest(Settings(), psf=studies.PSF, flux=(1, 2), refit="local")
+
+    def photometry(data, *, mask, error):
+        raise AssertionError
+
+    with pytest.raises(ValueError, match="cannot be moved"):
+        ArtificialStarTest(photometry, psf_model=grid_model, flux=(1, 2), refit="local")

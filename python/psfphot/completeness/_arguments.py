@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from psfphot._validate import as_count, as_positive
 from psfphot.completeness._plan import as_positions
 from psfphot.pipeline import Settings
-from psfphot.psf import PolynomialPSFModel
+from psfphot.psf import (
+    GriddedPSFModel,
+    IterativePSFPhotometry,
+    PolynomialPSFModel,
+    PSFPhotometry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,8 +94,12 @@ def _no_windows(given: Arguments) -> str | None:
     if isinstance(given.photometry, Settings):
         return "Settings: the sky is of the whole image"
     model = fitted_model(given.photometry, given.psf_model)
-    if hasattr(model, "grid_xypos") or isinstance(model, PolynomialPSFModel):
-        return f"a PSF that varies over the image, got {type(model).__name__}"
+    # A grid can be moved where it is known who holds it.
+    is_ours = isinstance(given.photometry, PSFPhotometry | IterativePSFPhotometry)
+    is_grid = hasattr(model, "grid_xypos")
+    can_move = is_ours and isinstance(model, GriddedPSFModel)
+    if isinstance(model, PolynomialPSFModel) or (is_grid and not can_move):
+        return f"a PSF that varies and cannot be moved, got {type(model).__name__}"
     return None
 
 

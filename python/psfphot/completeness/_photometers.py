@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,8 +14,9 @@ from astropy.table import QTable
 
 from psfphot.completeness._injection import Pixels, draw_stars
 from psfphot.completeness._sources import sources_of
-from psfphot.io import measure_fwhm
+from psfphot.io import Psf, measure_fwhm, place_psf
 from psfphot.pipeline import NoStarsError, Settings, measure
+from psfphot.psf import GriddedPSFModel
 
 if TYPE_CHECKING:
     from astropy import units as u
@@ -62,8 +64,49 @@ class ObjectPhotometer:
         if self.unit is not None:
             data = data << self.unit
             error = None if error is None else error << self.unit
-        table = self.photometry(data, mask=mask, error=error)
+        photometry = self.photometry
+        if window is not None:
+            photometry = moved(photometry, (window[1].start, window[0].start))
+        table = photometry(data, mask=mask, error=error)
         return QTable() if table is None else QTable(table, copy=False)
+
+
+def moved(photometry: Any, offset: tuple[int, int]) -> Any:
+    """Copy a photometry object for a part of the image.
+
+    Parameters
+    ----------
+    photometry : callable
+        The object. Where its PSF is a grid, that is moved, in the finder too; else it
+        is returned as it is.
+    offset : tuple of int
+        (x, y) of the part's first pixel.
+    """
+    inner = getattr(photometry, "_photometry", photometry)
+    model = getattr(inner, "psf_model", None)
+    if not isinstance(model, GriddedPSFModel):
+        return photometry
+    own = copied(inner)
+    own.psf_model = place_psf(Psf(model, "", math.nan), offset).model
+    if getattr(own.finder, "psf_model", None) is not None:
+        own.finder = copy.copy(own.finder)
+        own.finder.psf_model = own.psf_model
+    if inner is photometry:
+        return own
+    outer = copy.copy(photometry)
+    outer._photometry = own
+    return outer
+
+
+def copied(photometry: Any) -> Any:
+    """Copy a photometry object without its results, which stay the user's."""
+    if not hasattr(photometry, "forget"):
+        return copy.copy(photometry)
+    # Copying would compute what results need to do without their image.
+    own = object.__new__(type(photometry))
+    own.__dict__.update(photometry.__dict__)
+    own.forget()
+    return own
 
 
 @dataclass(frozen=True)
@@ -203,7 +246,7 @@ def measure_pixels(photometry: Any, frame: Frame, psf_model: Any) -> Baseline:
     ValueError
         If it returns no table of photometry.
     """
-    own = _copied(photometry)
+    own = copied(photometry)
     data, error, mask = frame.arrays
     photometer = ObjectPhotometer(own, mask, frame.unit)
     table = photometer.measure(Pixels(data, error))
@@ -234,14 +277,3 @@ def measure_pixels(photometry: Any, frame: Frame, psf_model: Any) -> Baseline:
         psf_model,
         measure_fwhm(psf_model),
     )
-
-
-def _copied(photometry: Any) -> Any:
-    """Copy a photometry object without its results, which stay the user's."""
-    if not hasattr(photometry, "forget"):
-        return copy.copy(photometry)
-    # Copying would compute what results need to do without their image.
-    own = object.__new__(type(photometry))
-    own.__dict__.update(photometry.__dict__)
-    own.forget()
-    return own

@@ -111,8 +111,8 @@ class ArtificialStarTest:
         false rows, without which a completeness is half of the answer.
     refit : {"frame", "local"}, optional
         Whether the image is measured whole, or only windows of it, of each star
-        one: for few stars on a large image. Neither the pipeline nor a PSF that
-        varies can do that.
+        one: for few stars on a large image. Not with the pipeline, whose sky is the
+        whole image's, nor with a `~psfphot.psf.PolynomialPSFModel`.
     window : int, optional
         Half of the windows' side, pixels; by default 16 FWHM.
     seed : int, optional
