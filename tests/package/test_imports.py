@@ -45,7 +45,7 @@ FLOORS = (
     ("psfphot.psf",),
     ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),
-    ("psfphot.plotting", "psfphot.report"),
+    ("psfphot.completeness", "psfphot.plotting", "psfphot.report"),
     ("psfphot.cli",),
 )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline import PhotometryRun
 
-_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
+PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Outputs:
             (self.catalog, CATALOG_SUFFIXES),
             (self.residual, IMAGE_SUFFIXES),
             (self.model, IMAGE_SUFFIXES),
-            (self.plot, _PLOT_SUFFIXES),
+            (self.plot, PLOT_SUFFIXES),
             (self.report, (".html",)),
             (self.region, (".reg",)),
         ]

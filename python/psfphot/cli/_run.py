@@ -72,7 +72,7 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
     OSError, ValueError
         If the PSF or the catalogue cannot be read, or an output not written.
     """
-    _check(words)
+    check_words(words)
     jobs = make_jobs(read_lists(images), words.ext, all_extensions=words.all_ext)
     work = _with_outputs(jobs, words)
     batch = make_batch(words)
@@ -102,7 +102,14 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
     return 1 if any(entry["status"] == "failed" for entry in entries) else 0
 
 
-def _check(words: FitWords) -> None:
+def check_words(words: FitWords) -> None:
+    """Check what was typed, before anything is read.
+
+    Raises
+    ------
+    UsageFault
+        If it cannot be understood, or does not go together.
+    """
     words.check()
     with usage():
         if words.dq_bits is not None:

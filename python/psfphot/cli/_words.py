@@ -12,6 +12,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompletenessWords:
+    """What was typed after ``psfphot completeness`` of the artificial stars.
+
+    The fields are named as click names the options.
+    """
+
+    image: str
+    mag: tuple[float, float] | None
+    flux: tuple[float, float] | None
+    output: Path
+    n_stars: int | None
+    positions: str
+    spacing: float | None
+    per_image: int | None
+    gain: float | None
+    pilot: int
+    noise_images: int
+    seed: int
+    match_radius: float | None
+    flux_tolerance: float
+    cut: tuple[str, ...]
+    plot: Path | None
+    resume: Path | None
+
+    def check(self) -> None:
+        """Check what click cannot: words that do not go together.
+
+        Raises
+        ------
+        UsageFault
+            If some do not.
+        """
+        if self.mag is not None and self.flux is not None:
+            raise UsageFault("--mag and --flux exclude each other; give one")
+        has_own = self.positions not in {"lattice", "uniform", "density"}
+        if self.mag is None and self.flux is None and not has_own:
+            raise UsageFault("how bright are the stars? give --mag BRIGHT:FAINT")
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitWords:
     """All that was typed after ``psfphot fit`` but the images.
 
