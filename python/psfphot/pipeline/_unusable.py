@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SAMPLED = 2.0
 
 #: What a cause of `coverage_mask` is called in the report.
-_CAUSES = {
+CAUSES = {
     "not finite": "not finite",
     "error": "no error",
     "weight": "no weight",
@@ -61,7 +61,7 @@ def mask_unexposed(exposure: Exposure) -> None:
     for cause, pixels in coverage.causes.items():
         new = pixels & ~known
         if new.any():
-            exposure.masks.add(_CAUSES[cause], new)
+            exposure.masks.add(CAUSES[cause], new)
 
 
 def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
@@ -119,15 +119,26 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
     exposure : `Exposure`
         The image with its sky.
     """
+    found = find_cosmic_rays(exposure)
+    if found is not None and found.any():
+        exposure.masks.add(COSMIC_RAYS, found)
+
+
+def find_cosmic_rays(exposure: Exposure) -> NDArray[np.bool_] | None:
+    """Find hot pixels and cosmic rays; `None` where the PSF does not tell them.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky.
+    """
     psf, settings = exposure.psf, exposure.settings
     if psf.fwhm < _SAMPLED and psf.is_formula:
-        return
-    found = detect_cosmic_rays(
+        return None
+    return detect_cosmic_rays(
         exposure.subtract_sky(),
         psf.model,
         mask=exposure.mask,
         error=np.asarray(pixel_errors(exposure), dtype=float),
         n_threads=settings.n_threads,
     )
-    if found.any():
-        exposure.masks.add(COSMIC_RAYS, found)
