@@ -1,11 +1,14 @@
 //! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
 
 use crate::Error;
+use crate::noise::{Loss, Row, highest_neighbours, unit_variance};
 use crate::simd::{dispatch, mul_add};
 
-use super::minimise::{Problem, minimise};
+use super::exposure::Exposure;
+use super::minimise::Problem;
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
+use super::settle::{Weighed, settle, typical_flux};
 use super::source::{Solution, Source};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, is_rounding};
 
@@ -18,8 +21,9 @@ pub(crate) struct Buffers {
 
 struct Star<'a> {
     fitter: &'a Fitter<'a>,
+    exposure: &'a Exposure,
     source: &'a Source,
-    pixels: &'a Pixels,
+    pixels: &'a mut Pixels,
     profile: &'a mut [f64],
     gradient: &'a mut [f64],
     current: Parameters,
@@ -52,12 +56,13 @@ impl Normal {
     }
 }
 
-/// Fits one star to the `pixels` of its window. Its profile at the solution is
-/// left in the buffers.
+/// Fits one star to the `pixels` of its window, which `exposure` has. Its profile at the
+/// solution is left in the buffers, and its weights in the pixels.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
+    exposure: &Exposure,
     source: &Source,
-    pixels: &Pixels,
+    pixels: &mut Pixels,
     buffers: &mut Buffers,
 ) -> Result<Solution, Error> {
     // The padding of the last lanes has weight 0 and must hold numbers.
@@ -69,6 +74,7 @@ pub(crate) fn fit(
     buffers.gradient.resize(planes * n, 0.0);
     let mut star = Star {
         fitter,
+        exposure,
         source,
         pixels,
         profile: &mut buffers.profile,
@@ -80,18 +86,20 @@ pub(crate) fn fit(
         reduced: Normal::default(),
         trial_normal: Normal::default(),
     };
-    let report = minimise(&mut star, fitter)?;
+    let report = settle(&mut star, fitter)?;
     let variances = star.variances(report.chi2);
     let parameters = star.current;
     if !report.is_evaluated {
         let at = fitter.placement(&parameters);
-        fitter.psf.fill(at, source.window, &mut buffers.profile);
+        fitter.psf.fill(at, source.window, star.profile);
     }
+    let n_rejected = star.n_rejected();
     Ok(Solution {
         parameters,
         variances,
         termination: report.termination,
         iterations: report.iterations,
+        n_rejected,
         flags: 0,
     })
 }
@@ -118,6 +126,106 @@ impl Star<'_> {
             *variance = factor.solve(unit)[k] * scale;
         }
         Some(variances)
+    }
+
+    /// The star's light, pixel by pixel of its window.
+    fn light(&self) -> Vec<f64> {
+        let profile = &self.profile[..self.source.window.len()];
+        profile.iter().map(|p| self.current[FLUX] * p).collect()
+    }
+
+    /// The rows of its window: the first pixel's element of the image, that of the
+    /// window, and the weights by errors alone.
+    fn rows<'e>(
+        exposure: &'e Exposure,
+        source: &Source,
+    ) -> impl Iterator<Item = (usize, usize, &'e [f64])> + use<'e> {
+        let (window, width) = (source.window, exposure.image().width());
+        let rows = (window.y0 as usize..)
+            .zip(exposure.rows(window))
+            .enumerate();
+        rows.map(move |(k, (y, (_, given)))| {
+            (y * width + window.x0 as usize, k * window.width(), given)
+        })
+    }
+
+    fn n_rejected(&self) -> usize {
+        let rule = &self.fitter.weighting;
+        if rule.robust.is_none() {
+            return 0;
+        }
+        let light = self.light();
+        let rows = Self::rows(self.exposure, self.source);
+        rows.map(|(first, k, given)| {
+            let weights = &self.pixels.weights[k..];
+            rule.n_rejected(first, given, &light[k..], weights)
+        })
+        .sum()
+    }
+}
+
+impl Weighed for Star<'_> {
+    fn reweigh(&mut self, loss: Option<&Loss>, is_evaluated: bool) -> f64 {
+        if !is_evaluated {
+            self.trial = self.current;
+            self.evaluate_trial();
+        }
+        self.trial = self.current;
+        let light = self.light();
+        let residual: Vec<f64> = self
+            .pixels
+            .data
+            .iter()
+            .zip(&light)
+            .map(|(d, m)| d - m)
+            .collect();
+        let near = loss.map(|_| highest_neighbours(&light, self.source.window.width()));
+        let near = near.as_deref().unwrap_or(&light);
+        let mut change: f64 = 0.0;
+        for (first, k, given) in Self::rows(self.exposure, self.source) {
+            let pixels = k..k + given.len();
+            let row = Row {
+                first,
+                given,
+                model: &light[pixels.clone()],
+                residual: &residual[pixels.clone()],
+                near: &near[pixels.clone()],
+            };
+            let weights = &mut self.pixels.weights[pixels];
+            change = change.max(self.fitter.weighting.weigh(&row, loss, weights));
+        }
+        change
+    }
+
+    fn restart(&mut self, loss: &Loss) -> bool {
+        let weights = self.pixels.weights.clone();
+        self.reweigh(Some(loss), false);
+        if self.n_rejected() == 0 {
+            self.pixels.weights = weights;
+            return false;
+        }
+        self.current = self.source.parameters;
+        self.reweigh(None, false);
+        let pixels = self.pixels.data.iter().zip(&*self.profile);
+        let pixels = pixels.zip(&self.pixels.weights);
+        let flux = typical_flux(pixels.map(|((&d, &p), &w)| (d, p, w)));
+        if let Some(flux) = flux.filter(|_| self.fitter.has_free_flux()) {
+            self.current[FLUX] = self.source.bounds.clamp(FLUX, flux);
+        }
+        true
+    }
+
+    fn typical_variance(&self) -> f64 {
+        if self.fitter.has_error {
+            return 1.0;
+        }
+        let light = self.light();
+        let pixels = self.pixels.data.iter().zip(&light);
+        unit_variance(
+            pixels
+                .zip(&self.pixels.weights)
+                .map(|((d, m), &w)| (d - m, w)),
+        )
     }
 }
 

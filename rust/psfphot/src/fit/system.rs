@@ -15,6 +15,7 @@ mod plane;
 mod star;
 mod steps;
 mod sweep;
+mod weights;
 
 use crate::Error;
 use crate::image::PixelBox;
@@ -118,8 +119,9 @@ fn fit_with<const P: usize>(
     care: Care,
 ) -> Result<(Vec<Solution>, Model), Error> {
     let mut system = System::<P>::new(fitter, exposure, sources, care)?;
-    system.minimise()?;
-    let solutions = system.solutions()?;
+    system.settle(exposure)?;
+    let n_rejected = system.n_rejected(exposure)?;
+    let solutions = system.solutions(&n_rejected)?;
     let plane = system.planes.swap_remove(0);
     let model = plane.into_model(exposure, sources, fitter.run)?;
     Ok((solutions, model))
@@ -207,8 +209,9 @@ impl<'a, const P: usize> System<'a, P> {
         Ok(chi2 / freedom as f64)
     }
 
-    /// Steps until the stars stand still, or it is time to end.
-    fn minimise(&mut self) -> Result<(), Error> {
+    /// Steps until the stars stand still, or it is time to end; stars that stand still
+    /// are left out after `full_steps`.
+    fn minimise(&mut self, full_steps: usize) -> Result<(), Error> {
         let all: Vec<u32> = (0..self.sources.len() as u32).collect();
         let mut moving = self.moving(&all)?;
         let settings = self.fitter.settings;
@@ -216,7 +219,7 @@ impl<'a, const P: usize> System<'a, P> {
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
-            if step < FULL_STEPS {
+            if step < full_steps {
                 continue;
             }
             if self.care.freezes && step == steps::LONGEST {

@@ -1,0 +1,181 @@
+//! The weights of a group's pixels, made anew from its model.
+
+use crate::fit::minimise::Problem;
+use crate::fit::settle::{Weighed, typical_flux};
+use crate::fit::{FLUX, Parameters};
+use crate::image::PixelBox;
+use crate::noise::{Loss, Row, highest_neighbours, unit_variance};
+
+use super::Group;
+
+/// Neighbours that start again with a flux of nothing find their fluxes, one beside the
+/// other, in so many looks.
+const LOOKS: usize = 3;
+
+impl Group<'_> {
+    /// Evaluates the model at the current parameters, and gives the pixels the weights
+    /// with which a fit that has ended there leaves them.
+    pub(super) fn weigh_as_fitted(&mut self) {
+        let rule = self.fitter.weighting;
+        self.trial.clone_from(&self.current);
+        self.evaluate_trial();
+        if rule.is_fixed() {
+            return;
+        }
+        self.reweigh(None, true);
+        if let Some(sigmas) = rule.robust {
+            let loss = Loss::new(sigmas, self.typical_variance());
+            self.reweigh(Some(&loss), true);
+            if self.n_rejected().iter().all(|&n| n == 0) {
+                self.reweigh(None, true);
+            }
+        }
+    }
+
+    /// The light of all stars, in the order of the pixels.
+    fn light(&self) -> Vec<f64> {
+        let pixels = self.pixels.data.iter().zip(&self.residual);
+        pixels.map(|(data, residual)| data - residual).collect()
+    }
+
+    /// The highest light around each pixel, which tiles alone do not tell.
+    fn near(&self, light: &[f64]) -> Vec<f64> {
+        let windows = self.tiles.iter().map(|tile| tile.window);
+        let hull = windows.reduce(PixelBox::hull).unwrap_or_default();
+        let rows = |tile: PixelBox, first: usize| {
+            (tile.y0..tile.y1).enumerate().map(move |(k, y)| {
+                let at = (y - hull.y0) as usize * hull.width() + (tile.x0 - hull.x0) as usize;
+                (at, first + k * tile.width(), tile.width())
+            })
+        };
+        let mut grid = vec![0.0; hull.len()];
+        let tiles = || self.tiles.iter().flat_map(|t| rows(t.window, t.first));
+        for (at, k, n) in tiles() {
+            grid[at..at + n].copy_from_slice(&light[k..k + n]);
+        }
+        let highest = highest_neighbours(&grid, hull.width());
+        let mut near = vec![0.0; light.len()];
+        for (at, k, n) in tiles() {
+            near[k..k + n].copy_from_slice(&highest[at..at + n]);
+        }
+        near
+    }
+
+    /// How many pixels of each source's window have lost their weight.
+    pub(super) fn n_rejected(&self) -> Vec<usize> {
+        let (rule, width) = (&self.fitter.weighting, self.exposure.image().width());
+        let mut counts = vec![0; self.sources.len()];
+        if rule.robust.is_none() {
+            return counts;
+        }
+        let light = self.light();
+        for (count, source) in counts.iter_mut().zip(self.sources) {
+            for tile in &self.tiles {
+                let part = tile.window.intersection(&source.window);
+                for (y, (_, given)) in (part.y0..).zip(self.exposure.rows(part)) {
+                    let first = y as usize * width + part.x0 as usize;
+                    let pixels = tile.first + offset(tile.window, part.x0, y)..;
+                    let weights = &self.pixels.weights[pixels.clone()];
+                    *count += rule.n_rejected(first, given, &light[pixels], weights);
+                }
+            }
+        }
+        counts
+    }
+
+    /// The flux that most pixels of a source's window agree on, where those of the others
+    /// are known.
+    fn typical_flux(&self, source: usize) -> Option<f64> {
+        let (own, parameters) = (&self.sources[source], &self.current[source]);
+        let mut profile = vec![0.0; own.window.len()];
+        let at = self.fitter.placement(parameters);
+        self.fitter.psf.fill(at, own.window, &mut profile);
+        let mut pixels = Vec::with_capacity(profile.len());
+        for tile in &self.tiles {
+            for (x, y) in tile.window.intersection(&own.window).pixels() {
+                let k = tile.first + offset(tile.window, x, y);
+                let p = profile[offset(own.window, x, y)];
+                let light = self.residual[k] + parameters[FLUX] * p;
+                pixels.push((light, p, self.pixels.weights[k]));
+            }
+        }
+        typical_flux(pixels.into_iter())
+    }
+}
+
+/// A pixel's place among those of a box, row by row.
+fn offset(window: PixelBox, x: i64, y: i64) -> usize {
+    (y - window.y0) as usize * window.width() + (x - window.x0) as usize
+}
+
+impl Weighed for Group<'_> {
+    fn reweigh(&mut self, loss: Option<&Loss>, is_evaluated: bool) -> f64 {
+        self.trial.clone_from(&self.current);
+        if !is_evaluated {
+            self.evaluate_trial();
+        }
+        let light = self.light();
+        let near = loss.map(|_| self.near(&light));
+        let near = near.as_deref().unwrap_or(&light);
+        let width = self.exposure.image().width();
+        let mut change: f64 = 0.0;
+        for tile in &self.tiles {
+            let rows = (tile.window.y0 as usize..).zip(self.exposure.rows(tile.window));
+            for (k, (y, (_, given))) in rows.enumerate() {
+                let start = tile.first + k * tile.window.width();
+                let pixels = start..start + given.len();
+                let row = Row {
+                    first: y * width + tile.window.x0 as usize,
+                    given,
+                    model: &light[pixels.clone()],
+                    residual: &self.residual[pixels.clone()],
+                    near: &near[pixels.clone()],
+                };
+                let weights = &mut self.pixels.weights[pixels];
+                change = change.max(self.fitter.weighting.weigh(&row, loss, weights));
+            }
+        }
+        change
+    }
+
+    fn restart(&mut self, loss: &Loss) -> bool {
+        let weights = self.pixels.weights.clone();
+        self.reweigh(Some(loss), false);
+        let rejected = self.n_rejected();
+        if rejected.iter().all(|&n| n == 0) {
+            self.pixels.weights = weights;
+            return false;
+        }
+        let astray: Vec<usize> = (0..rejected.len()).filter(|&i| rejected[i] > 0).collect();
+        for &i in &astray {
+            self.current[i] = self.sources[i].parameters;
+            if self.fitter.has_free_flux() {
+                self.current[i][FLUX] = self.sources[i].bounds.clamp(FLUX, 0.0);
+            }
+        }
+        let looks = if self.fitter.has_free_flux() {
+            LOOKS
+        } else {
+            0
+        };
+        for _ in 0..looks {
+            self.reweigh(None, false);
+            let fluxes: Vec<_> = astray.iter().map(|&i| self.typical_flux(i)).collect();
+            for (&i, flux) in astray.iter().zip(fluxes) {
+                let own: &mut Parameters = &mut self.current[i];
+                own[FLUX] = self.sources[i]
+                    .bounds
+                    .clamp(FLUX, flux.unwrap_or(own[FLUX]));
+            }
+        }
+        true
+    }
+
+    fn typical_variance(&self) -> f64 {
+        if self.fitter.has_error {
+            return 1.0;
+        }
+        let pixels = self.residual.iter().zip(&self.pixels.weights);
+        unit_variance(pixels.map(|(&r, &w)| (r, w)))
+    }
+}

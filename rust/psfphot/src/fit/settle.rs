@@ -1,0 +1,137 @@
+//! Fits whose weights depend on the model: minimised, weighed anew, and again.
+
+use crate::Error;
+use crate::noise::Loss;
+
+use super::Fitter;
+use super::minimise::{Problem, Report, minimise};
+
+/// Weights have settled when none changes by more than this part of it; parameters
+/// then change by far less than that part of their errors.
+pub(crate) const SETTLED_WEIGHTS: f64 = 2e-3;
+
+/// Most minimisations with new weights.
+pub(crate) const MOST_ROUNDS: usize = 8;
+
+/// A problem that can weigh its pixels anew.
+pub(crate) trait Weighed: Problem {
+    /// Makes the weights that belong to the current parameters, where the model was
+    /// evaluated last or (`false`) has to be; returns the largest change of a weight,
+    /// as a part of it.
+    fn reweigh(&mut self, loss: Option<&Loss>, is_evaluated: bool) -> f64;
+
+    /// Puts sources from whose pixels a loss takes some away back to where they began,
+    /// with fluxes that most of their pixels agree on; whether there were any.
+    fn restart(&mut self, loss: &Loss) -> bool;
+
+    /// The variance of a pixel of weight 1 that the loss reckons with.
+    fn typical_variance(&self) -> f64;
+}
+
+/// Minimises from the current parameters until the weights have settled too.
+///
+/// What is robust comes last, once the model fits all that it can: a star on a pixel
+/// that was hit has gone astray by then, which its residuals show, and goes back to its
+/// start.
+pub(crate) fn settle(problem: &mut impl Weighed, fitter: &Fitter<'_>) -> Result<Report, Error> {
+    let rule = fitter.weighting;
+    if rule.is_fixed() {
+        return minimise(problem, fitter);
+    }
+    if rule.noise.is_some() {
+        problem.reweigh(None, false);
+    }
+    let mut report = minimise(problem, fitter)?;
+    if rule.noise.is_some() {
+        rounds(problem, fitter, None, &mut report)?;
+    }
+    let Some(sigmas) = rule.robust else {
+        return Ok(report);
+    };
+    if !report.chi2.is_finite() {
+        return Ok(report);
+    }
+    let loss = Loss::new(sigmas, problem.typical_variance());
+    if !problem.restart(&loss) {
+        return Ok(report);
+    }
+    report.is_evaluated = false;
+    for profile in Loss::WIDTHS {
+        let loss = Loss::new(sigmas, problem.typical_variance()).with_profile(profile);
+        problem.reweigh(Some(&loss), report.is_evaluated);
+        again(problem, fitter, &mut report)?;
+    }
+    let loss = Loss::new(sigmas, problem.typical_variance());
+    rounds(problem, fitter, Some(&loss), &mut report)?;
+    Ok(report)
+}
+
+/// Weighs and minimises until no weight changes any more.
+fn rounds(
+    problem: &mut impl Weighed,
+    fitter: &Fitter<'_>,
+    loss: Option<&Loss>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    for _ in 0..MOST_ROUNDS {
+        if !report.chi2.is_finite() {
+            break;
+        }
+        let change = problem.reweigh(loss, report.is_evaluated);
+        report.is_evaluated = true;
+        if change <= SETTLED_WEIGHTS {
+            break;
+        }
+        again(problem, fitter, report)?;
+    }
+    Ok(())
+}
+
+/// Minimises with new weights; the report counts on.
+fn again(
+    problem: &mut impl Weighed,
+    fitter: &Fitter<'_>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    problem.forget();
+    let next = minimise(problem, fitter)?;
+    *report = Report {
+        iterations: report.iterations + next.iterations,
+        ..next
+    };
+    Ok(())
+}
+
+/// The flux on which most pixels agree, for (light, profile, weight) of each: the one
+/// that makes Σ √weight |light − flux · profile| least, a weighted median of
+/// light/profile. `None` where no pixel tells.
+pub(crate) fn typical_flux(pixels: impl Iterator<Item = (f64, f64, f64)>) -> Option<f64> {
+    let tells = pixels.filter(|&(_, profile, weight)| profile > 0.0 && weight > 0.0);
+    let mut ratios: Vec<(f64, f64)> = tells
+        .map(|(light, profile, weight)| (light / profile, profile * weight.sqrt()))
+        .collect();
+    ratios.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let half = 0.5 * ratios.iter().map(|(_, weight)| weight).sum::<f64>();
+    let mut sum = 0.0;
+    ratios.into_iter().find_map(|(ratio, weight)| {
+        sum += weight;
+        (sum >= half && ratio.is_finite()).then_some(ratio)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_pixels_decide_the_flux() {
+        let profile = [0.1, 0.2, 0.3, 0.2, 0.1, 0.05];
+        let light = |k: usize| if k == 3 { 1e6 } else { 7.0 * profile[k] };
+        let flux = typical_flux((0..6).map(|k| (light(k), profile[k], 1.0)));
+        assert!((flux.expect("pixels tell") - 7.0).abs() < 1e-12);
+        assert_eq!(
+            typical_flux([(1.0, 0.0, 1.0), (1.0, 1.0, 0.0)].into_iter()),
+            None
+        );
+    }
+}
