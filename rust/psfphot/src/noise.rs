@@ -8,7 +8,7 @@ mod loss;
 use crate::Error;
 use crate::image::Image;
 
-pub(crate) use loss::{Loss, highest_neighbours, unit_variance};
+pub(crate) use loss::{Loss, highest_neighbours, typical_mismatch, unit_variance};
 
 /// One value for all pixels, or one for each.
 #[derive(Debug, Clone, Copy)]
@@ -268,6 +268,17 @@ impl Weighting<'_> {
             *target = weight;
         }
         largest
+    }
+
+    /// Adds to `pixels` what [`typical_mismatch`] looks at, of those that have a weight,
+    /// where a pixel of weight 1 has the variance `unit`.
+    pub(crate) fn push_known(&self, row: &Row<'_>, unit: f64, pixels: &mut Vec<(f64, f64, f64)>) {
+        for (k, &given) in row.given.iter().enumerate() {
+            let weight = self.weight(row.first + k, given, row.model[k]);
+            if weight > 0.0 {
+                pixels.push((row.residual[k], unit / weight, row.near[k]));
+            }
+        }
     }
 
     /// Counts the pixels that have less than half of what their weights would be without

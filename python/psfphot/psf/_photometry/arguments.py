@@ -8,8 +8,8 @@ import numpy as np
 
 from psfphot._validate import MAX_INT, as_finite, as_positive
 
-# Of Gaussian noise 1 pixel in 16,000 is further off.
-_ROBUST = 4.0
+# Of Gaussian noise 1 pixel in 370 is further off.
+_ROBUST = 3.0
 
 
 def as_fit_shape(fit_shape: Any, name: str = "fit_shape") -> tuple[int, int]:

@@ -102,7 +102,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
     robust : bool or float, optional
         Whether pixels that a settled model does not explain lose their weight, as
         those that cosmic rays have hit: by 1 / (1 + (r / (c sigma))\ :sup:`6`)
-        with the residual r (Stetson 1987, PASP 99, 191). `True` stands for c = 4.
+        with the residual r (Stetson 1987, PASP 99, 191). `True` stands for c = 3.
         Sigma has the noise of the pixel and 5 % of the light of the stars nearby (or
         the ``profile_error`` of a `~psfphot.utils.NoiseModel` if that is more), so
         that no star loses its core because the PSF does not match. The results then

@@ -1,7 +1,7 @@
 //! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
 
 use crate::Error;
-use crate::noise::{Loss, Row, highest_neighbours, unit_variance};
+use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 use crate::simd::{dispatch, mul_add};
 
 use super::exposure::Exposure;
@@ -165,67 +165,91 @@ impl Star<'_> {
 }
 
 impl Weighed for Star<'_> {
-    fn reweigh(&mut self, loss: Option<&Loss>, is_evaluated: bool) -> f64 {
+    fn evaluate_current(&mut self, is_evaluated: bool) {
+        self.trial = self.current;
         if !is_evaluated {
-            self.trial = self.current;
             self.evaluate_trial();
         }
-        self.trial = self.current;
-        let light = self.light();
-        let residual: Vec<f64> = self
-            .pixels
-            .data
-            .iter()
-            .zip(&light)
-            .map(|(d, m)| d - m)
-            .collect();
-        let near = loss.map(|_| highest_neighbours(&light, self.source.window.width()));
-        let near = near.as_deref().unwrap_or(&light);
+    }
+
+    fn reweigh(&mut self, loss: Option<&Loss>) -> f64 {
+        let seen = Seen::new(self, loss.is_some());
         let mut change: f64 = 0.0;
         for (first, k, given) in Self::rows(self.exposure, self.source) {
-            let pixels = k..k + given.len();
-            let row = Row {
-                first,
-                given,
-                model: &light[pixels.clone()],
-                residual: &residual[pixels.clone()],
-                near: &near[pixels.clone()],
-            };
-            let weights = &mut self.pixels.weights[pixels];
+            let weights = &mut self.pixels.weights[k..k + given.len()];
+            let row = seen.row(first, k, given);
             change = change.max(self.fitter.weighting.weigh(&row, loss, weights));
         }
         change
     }
 
-    fn restart(&mut self, loss: &Loss) -> bool {
-        let weights = self.pixels.weights.clone();
-        self.reweigh(Some(loss), false);
+    fn restart(&mut self, sigmas: f64) -> bool {
+        let (weights, loss) = (self.pixels.weights.clone(), self.settled_loss(sigmas));
+        self.reweigh(Some(&loss));
         if self.n_rejected() == 0 {
             self.pixels.weights = weights;
             return false;
         }
         self.current = self.source.parameters;
-        self.reweigh(None, false);
+        self.evaluate_current(false);
+        self.reweigh(None);
         let pixels = self.pixels.data.iter().zip(&*self.profile);
         let pixels = pixels.zip(&self.pixels.weights);
         let flux = typical_flux(pixels.map(|((&d, &p), &w)| (d, p, w)));
         if let Some(flux) = flux.filter(|_| self.fitter.has_free_flux()) {
             self.current[FLUX] = self.source.bounds.clamp(FLUX, flux);
         }
+        self.trial = self.current;
         true
     }
 
-    fn typical_variance(&self) -> f64 {
-        if self.fitter.has_error {
-            return 1.0;
+    fn settled_loss(&self, sigmas: f64) -> Loss {
+        let seen = Seen::new(self, true);
+        let rule = &self.fitter.weighting;
+        let unit = if self.fitter.has_error {
+            1.0
+        } else {
+            let pixels = seen.residual.iter().zip(&self.pixels.weights);
+            unit_variance(pixels.map(|(&r, &w)| (r, w)))
+        };
+        let mut pixels = Vec::with_capacity(seen.light.len());
+        for (first, k, given) in Self::rows(self.exposure, self.source) {
+            rule.push_known(&seen.row(first, k, given), unit, &mut pixels);
         }
-        let light = self.light();
-        let pixels = self.pixels.data.iter().zip(&light);
-        unit_variance(
-            pixels
-                .zip(&self.pixels.weights)
-                .map(|((d, m), &w)| (d - m, w)),
-        )
+        Loss::new(sigmas, unit).with_profile(typical_mismatch(pixels.into_iter()))
+    }
+}
+
+/// What a star's light and what is left look like, pixel by pixel of its window.
+struct Seen {
+    light: Vec<f64>,
+    residual: Vec<f64>,
+    near: Option<Vec<f64>>,
+}
+
+impl Seen {
+    /// At the current parameters, with the highest of neighbours if need be.
+    fn new(star: &Star<'_>, has_near: bool) -> Self {
+        let light = star.light();
+        let pixels = star.pixels.data.iter().zip(&light);
+        let width = star.source.window.width();
+        Self {
+            residual: pixels.map(|(data, light)| data - light).collect(),
+            near: has_near.then(|| highest_neighbours(&light, width)),
+            light,
+        }
+    }
+
+    /// The pixels of a row, from the k-th of the window on.
+    fn row<'s>(&'s self, first: usize, k: usize, given: &'s [f64]) -> Row<'s> {
+        let pixels = k..k + given.len();
+        Row {
+            first,
+            given,
+            model: &self.light[pixels.clone()],
+            residual: &self.residual[pixels.clone()],
+            near: &self.near.as_ref().unwrap_or(&self.light)[pixels],
+        }
     }
 }
 

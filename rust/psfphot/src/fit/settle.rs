@@ -15,17 +15,22 @@ pub(crate) const MOST_ROUNDS: usize = 8;
 
 /// A problem that can weigh its pixels anew.
 pub(crate) trait Weighed: Problem {
-    /// Makes the weights that belong to the current parameters, where the model was
-    /// evaluated last or (`false`) has to be; returns the largest change of a weight,
-    /// as a part of it.
-    fn reweigh(&mut self, loss: Option<&Loss>, is_evaluated: bool) -> f64;
+    /// Evaluates the model at the current parameters unless it was there last, and makes
+    /// them the next to be tried.
+    fn evaluate_current(&mut self, is_evaluated: bool);
+
+    /// Makes the weights that belong to the current parameters, which were evaluated
+    /// last; returns the largest change of a weight, as a part of it.
+    fn reweigh(&mut self, loss: Option<&Loss>) -> f64;
 
     /// Puts sources from whose pixels a loss takes some away back to where they began,
-    /// with fluxes that most of their pixels agree on; whether there were any.
-    fn restart(&mut self, loss: &Loss) -> bool;
+    /// with fluxes that most of their pixels agree on, and evaluates them there; whether
+    /// there were any.
+    fn restart(&mut self, sigmas: f64) -> bool;
 
-    /// The variance of a pixel of weight 1 that the loss reckons with.
-    fn typical_variance(&self) -> f64;
+    /// What a robust fit from so many sigma on loses by, at the current parameters, which
+    /// were evaluated last.
+    fn settled_loss(&self, sigmas: f64) -> Loss;
 }
 
 /// Minimises from the current parameters until the weights have settled too.
@@ -39,7 +44,8 @@ pub(crate) fn settle(problem: &mut impl Weighed, fitter: &Fitter<'_>) -> Result<
         return minimise(problem, fitter);
     }
     if rule.noise.is_some() {
-        problem.reweigh(None, false);
+        problem.evaluate_current(false);
+        problem.reweigh(None);
     }
     let mut report = minimise(problem, fitter)?;
     if rule.noise.is_some() {
@@ -51,18 +57,17 @@ pub(crate) fn settle(problem: &mut impl Weighed, fitter: &Fitter<'_>) -> Result<
     if !report.chi2.is_finite() {
         return Ok(report);
     }
-    let loss = Loss::new(sigmas, problem.typical_variance());
-    if !problem.restart(&loss) {
+    problem.evaluate_current(report.is_evaluated);
+    if !problem.restart(sigmas) {
         return Ok(report);
     }
-    report.is_evaluated = false;
     for profile in Loss::WIDTHS {
-        let loss = Loss::new(sigmas, problem.typical_variance()).with_profile(profile);
-        problem.reweigh(Some(&loss), report.is_evaluated);
+        let loss = problem.settled_loss(sigmas).with_profile(profile);
+        problem.reweigh(Some(&loss));
         again(problem, fitter, &mut report)?;
+        problem.evaluate_current(report.is_evaluated);
     }
-    let loss = Loss::new(sigmas, problem.typical_variance());
-    rounds(problem, fitter, Some(&loss), &mut report)?;
+    rounds(problem, fitter, Some(sigmas), &mut report)?;
     Ok(report)
 }
 
@@ -70,15 +75,17 @@ pub(crate) fn settle(problem: &mut impl Weighed, fitter: &Fitter<'_>) -> Result<
 fn rounds(
     problem: &mut impl Weighed,
     fitter: &Fitter<'_>,
-    loss: Option<&Loss>,
+    robust: Option<f64>,
     report: &mut Report,
 ) -> Result<(), Error> {
     for _ in 0..MOST_ROUNDS {
         if !report.chi2.is_finite() {
             break;
         }
-        let change = problem.reweigh(loss, report.is_evaluated);
+        problem.evaluate_current(report.is_evaluated);
         report.is_evaluated = true;
+        let loss = robust.map(|sigmas| problem.settled_loss(sigmas));
+        let change = problem.reweigh(loss.as_ref());
         if change <= SETTLED_WEIGHTS {
             break;
         }

@@ -4,7 +4,7 @@ use crate::fit::minimise::Problem;
 use crate::fit::settle::{Weighed, typical_flux};
 use crate::fit::{FLUX, Parameters};
 use crate::image::PixelBox;
-use crate::noise::{Loss, Row, highest_neighbours, unit_variance};
+use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 
 use super::Group;
 
@@ -17,17 +17,16 @@ impl Group<'_> {
     /// with which a fit that has ended there leaves them.
     pub(super) fn weigh_as_fitted(&mut self) {
         let rule = self.fitter.weighting;
-        self.trial.clone_from(&self.current);
-        self.evaluate_trial();
+        self.evaluate_current(false);
         if rule.is_fixed() {
             return;
         }
-        self.reweigh(None, true);
+        self.reweigh(None);
         if let Some(sigmas) = rule.robust {
-            let loss = Loss::new(sigmas, self.typical_variance());
-            self.reweigh(Some(&loss), true);
+            let loss = self.settled_loss(sigmas);
+            self.reweigh(Some(&loss));
             if self.n_rejected().iter().all(|&n| n == 0) {
-                self.reweigh(None, true);
+                self.reweigh(None);
             }
         }
     }
@@ -59,6 +58,30 @@ impl Group<'_> {
             near[k..k + n].copy_from_slice(&highest[at..at + n]);
         }
         near
+    }
+
+    /// Its pixels row by row: the first of each, and what is known of them.
+    fn rows<'r>(
+        &'r self,
+        light: &'r [f64],
+        near: &'r [f64],
+    ) -> impl Iterator<Item = (usize, Row<'r>)> {
+        let width = self.exposure.image().width();
+        self.tiles.iter().flat_map(move |tile| {
+            let rows = (tile.window.y0 as usize..).zip(self.exposure.rows(tile.window));
+            rows.enumerate().map(move |(k, (y, (_, given)))| {
+                let start = tile.first + k * tile.window.width();
+                let pixels = start..start + given.len();
+                let row = Row {
+                    first: y * width + tile.window.x0 as usize,
+                    given,
+                    model: &light[pixels.clone()],
+                    residual: &self.residual[pixels.clone()],
+                    near: &near[pixels],
+                };
+                (start, row)
+            })
+        })
     }
 
     /// How many pixels of each source's window have lost their weight.
@@ -109,57 +132,46 @@ fn offset(window: PixelBox, x: i64, y: i64) -> usize {
 }
 
 impl Weighed for Group<'_> {
-    fn reweigh(&mut self, loss: Option<&Loss>, is_evaluated: bool) -> f64 {
+    fn evaluate_current(&mut self, is_evaluated: bool) {
         self.trial.clone_from(&self.current);
         if !is_evaluated {
             self.evaluate_trial();
         }
+    }
+
+    fn reweigh(&mut self, loss: Option<&Loss>) -> f64 {
         let light = self.light();
         let near = loss.map(|_| self.near(&light));
         let near = near.as_deref().unwrap_or(&light);
-        let width = self.exposure.image().width();
+        let mut weights = std::mem::take(&mut self.pixels.weights);
         let mut change: f64 = 0.0;
-        for tile in &self.tiles {
-            let rows = (tile.window.y0 as usize..).zip(self.exposure.rows(tile.window));
-            for (k, (y, (_, given))) in rows.enumerate() {
-                let start = tile.first + k * tile.window.width();
-                let pixels = start..start + given.len();
-                let row = Row {
-                    first: y * width + tile.window.x0 as usize,
-                    given,
-                    model: &light[pixels.clone()],
-                    residual: &self.residual[pixels.clone()],
-                    near: &near[pixels.clone()],
-                };
-                let weights = &mut self.pixels.weights[pixels];
-                change = change.max(self.fitter.weighting.weigh(&row, loss, weights));
-            }
+        for (k, row) in self.rows(&light, near) {
+            let own = &mut weights[k..k + row.given.len()];
+            change = change.max(self.fitter.weighting.weigh(&row, loss, own));
         }
+        self.pixels.weights = weights;
         change
     }
 
-    fn restart(&mut self, loss: &Loss) -> bool {
-        let weights = self.pixels.weights.clone();
-        self.reweigh(Some(loss), false);
+    fn restart(&mut self, sigmas: f64) -> bool {
+        let (weights, loss) = (self.pixels.weights.clone(), self.settled_loss(sigmas));
+        self.reweigh(Some(&loss));
         let rejected = self.n_rejected();
         if rejected.iter().all(|&n| n == 0) {
             self.pixels.weights = weights;
             return false;
         }
+        let has_flux = self.fitter.has_free_flux();
         let astray: Vec<usize> = (0..rejected.len()).filter(|&i| rejected[i] > 0).collect();
         for &i in &astray {
             self.current[i] = self.sources[i].parameters;
-            if self.fitter.has_free_flux() {
+            if has_flux {
                 self.current[i][FLUX] = self.sources[i].bounds.clamp(FLUX, 0.0);
             }
         }
-        let looks = if self.fitter.has_free_flux() {
-            LOOKS
-        } else {
-            0
-        };
-        for _ in 0..looks {
-            self.reweigh(None, false);
+        for _ in 0..if has_flux { LOOKS } else { 0 } {
+            self.evaluate_current(false);
+            self.reweigh(None);
             let fluxes: Vec<_> = astray.iter().map(|&i| self.typical_flux(i)).collect();
             for (&i, flux) in astray.iter().zip(fluxes) {
                 let own: &mut Parameters = &mut self.current[i];
@@ -168,14 +180,22 @@ impl Weighed for Group<'_> {
                     .clamp(FLUX, flux.unwrap_or(own[FLUX]));
             }
         }
+        self.evaluate_current(false);
         true
     }
 
-    fn typical_variance(&self) -> f64 {
-        if self.fitter.has_error {
-            return 1.0;
+    fn settled_loss(&self, sigmas: f64) -> Loss {
+        let unit = if self.fitter.has_error {
+            1.0
+        } else {
+            let pixels = self.residual.iter().zip(&self.pixels.weights);
+            unit_variance(pixels.map(|(&r, &w)| (r, w)))
+        };
+        let light = self.light();
+        let (near, mut pixels) = (self.near(&light), Vec::with_capacity(light.len()));
+        for (_, row) in self.rows(&light, &near) {
+            self.fitter.weighting.push_known(&row, unit, &mut pixels);
         }
-        let pixels = self.residual.iter().zip(&self.pixels.weights);
-        unit_variance(pixels.map(|(&r, &w)| (r, w)))
+        Loss::new(sigmas, unit).with_profile(typical_mismatch(pixels.into_iter()))
     }
 }
