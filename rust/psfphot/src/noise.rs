@@ -281,10 +281,11 @@ impl Weighting<'_> {
         }
     }
 
-    /// Counts the pixels that have less than half of what their weights would be without
-    /// a loss.
-    pub(crate) fn n_rejected(
+    /// Counts the pixels that have less than a part of what their weights would be
+    /// without a loss.
+    pub(crate) fn n_below(
         &self,
+        part: f64,
         first: usize,
         given: &[f64],
         model: &[f64],
@@ -293,7 +294,7 @@ impl Weighting<'_> {
         let pixels = given.iter().zip(model).zip(weights).enumerate();
         pixels
             .filter(|&(k, ((&given, &model), &weight))| {
-                weight < 0.5 * self.weight(first + k, given, model)
+                weight < part * self.weight(first + k, given, model)
             })
             .count()
     }

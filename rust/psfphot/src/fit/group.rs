@@ -5,6 +5,7 @@ mod weights;
 
 use crate::Error;
 use crate::image::{NO_LEVEL, Patch};
+use crate::noise::Loss;
 
 use super::anderson::Anderson;
 use super::exposure::Exposure;
@@ -54,7 +55,7 @@ pub(crate) fn fit(
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
     }
-    let n_rejected = group.n_rejected();
+    let n_rejected = group.n_below(Loss::REJECTED);
     let solutions = (0..sources.len()).map(|i| Solution {
         parameters: group.current[i],
         variances: group.variances_of(i, &variances),

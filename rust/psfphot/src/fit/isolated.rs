@@ -8,7 +8,7 @@ use super::exposure::Exposure;
 use super::minimise::Problem;
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
-use super::settle::{Weighed, settle, typical_flux};
+use super::settle::{Found, Weighed, settle, typical_flux};
 use super::source::{Solution, Source};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, is_rounding};
 
@@ -93,7 +93,7 @@ pub(crate) fn fit(
         let at = fitter.placement(&parameters);
         fitter.psf.fill(at, source.window, star.profile);
     }
-    let n_rejected = star.n_rejected();
+    let n_rejected = star.n_below(Loss::REJECTED);
     Ok(Solution {
         parameters,
         variances,
@@ -149,7 +149,8 @@ impl Star<'_> {
         })
     }
 
-    fn n_rejected(&self) -> usize {
+    /// How many pixels have less than a part of their weight.
+    fn n_below(&self, part: f64) -> usize {
         let rule = &self.fitter.weighting;
         if rule.robust.is_none() {
             return 0;
@@ -158,7 +159,7 @@ impl Star<'_> {
         let rows = Self::rows(self.exposure, self.source);
         rows.map(|(first, k, given)| {
             let weights = &self.pixels.weights[k..];
-            rule.n_rejected(first, given, &light[k..], weights)
+            rule.n_below(part, first, given, &light[k..], weights)
         })
         .sum()
     }
@@ -183,12 +184,15 @@ impl Weighed for Star<'_> {
         change
     }
 
-    fn restart(&mut self, sigmas: f64) -> bool {
+    fn restart(&mut self, sigmas: f64) -> Found {
         let (weights, loss) = (self.pixels.weights.clone(), self.settled_loss(sigmas));
         self.reweigh(Some(&loss));
-        if self.n_rejected() == 0 {
+        if self.n_below(Loss::REJECTED) == 0 {
             self.pixels.weights = weights;
-            return false;
+            return Found::Nothing;
+        }
+        if self.n_below(Loss::ATTRACTIVE) == 0 {
+            return Found::Outliers;
         }
         self.current = self.source.parameters;
         self.evaluate_current(false);
@@ -199,8 +203,8 @@ impl Weighed for Star<'_> {
         if let Some(flux) = flux.filter(|_| self.fitter.has_free_flux()) {
             self.current[FLUX] = self.source.bounds.clamp(FLUX, flux);
         }
-        self.trial = self.current;
-        true
+        self.evaluate_current(false);
+        Found::Astray
     }
 
     fn settled_loss(&self, sigmas: f64) -> Loss {

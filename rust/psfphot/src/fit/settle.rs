@@ -23,14 +23,25 @@ pub(crate) trait Weighed: Problem {
     /// last; returns the largest change of a weight, as a part of it.
     fn reweigh(&mut self, loss: Option<&Loss>) -> f64;
 
-    /// Puts sources from whose pixels a loss takes some away back to where they began,
-    /// with fluxes that most of their pixels agree on, and evaluates them there; whether
-    /// there were any.
-    fn restart(&mut self, sigmas: f64) -> bool;
+    /// Looks at what a loss takes away, and puts sources that the worst pixels may have
+    /// drawn to them back to where they began, with fluxes that most of their pixels agree
+    /// on; the model is evaluated there.
+    fn restart(&mut self, sigmas: f64) -> Found;
 
     /// What a robust fit from so many sigma on loses by, at the current parameters, which
     /// were evaluated last.
     fn settled_loss(&self, sigmas: f64) -> Loss;
+}
+
+/// What a loss takes away from a settled model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No pixel: the weights are as they were.
+    Nothing,
+    /// Some pixels.
+    Outliers,
+    /// Pixels that may have drawn sources to them, which start again.
+    Astray,
 }
 
 /// Minimises from the current parameters until the weights have settled too.
@@ -48,27 +59,37 @@ pub(crate) fn settle(problem: &mut impl Weighed, fitter: &Fitter<'_>) -> Result<
         problem.reweigh(None);
     }
     let mut report = minimise(problem, fitter)?;
-    if rule.noise.is_some() {
-        rounds(problem, fitter, None, &mut report)?;
+    let mut robust = rule.robust.filter(|_| report.chi2.is_finite());
+    if let Some(sigmas) = robust {
+        problem.evaluate_current(report.is_evaluated);
+        report.is_evaluated = true;
+        match problem.restart(sigmas) {
+            Found::Nothing => robust = None,
+            Found::Outliers => {}
+            Found::Astray => approach(problem, fitter, sigmas, &mut report)?,
+        }
     }
-    let Some(sigmas) = rule.robust else {
-        return Ok(report);
-    };
-    if !report.chi2.is_finite() {
-        return Ok(report);
+    if rule.noise.is_some() || robust.is_some() {
+        rounds(problem, fitter, robust, &mut report)?;
     }
-    problem.evaluate_current(report.is_evaluated);
-    if !problem.restart(sigmas) {
-        return Ok(report);
-    }
+    Ok(report)
+}
+
+/// Minimises from far away: with a loss that is wide at first.
+fn approach(
+    problem: &mut impl Weighed,
+    fitter: &Fitter<'_>,
+    sigmas: f64,
+    report: &mut Report,
+) -> Result<(), Error> {
     for profile in Loss::WIDTHS {
         let loss = problem.settled_loss(sigmas).with_profile(profile);
         problem.reweigh(Some(&loss));
-        again(problem, fitter, &mut report)?;
+        again(problem, fitter, report)?;
         problem.evaluate_current(report.is_evaluated);
+        report.is_evaluated = true;
     }
-    rounds(problem, fitter, Some(sigmas), &mut report)?;
-    Ok(report)
+    Ok(())
 }
 
 /// Weighs and minimises until no weight changes any more.

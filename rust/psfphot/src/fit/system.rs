@@ -19,6 +19,7 @@ mod weights;
 
 use crate::Error;
 use crate::image::PixelBox;
+use crate::noise::Loss;
 use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
 
@@ -120,7 +121,7 @@ fn fit_with<const P: usize>(
 ) -> Result<(Vec<Solution>, Model), Error> {
     let mut system = System::<P>::new(fitter, exposure, sources, care)?;
     system.settle(exposure)?;
-    let n_rejected = system.n_rejected(exposure)?;
+    let n_rejected = system.n_below(Loss::REJECTED, exposure)?;
     let solutions = system.solutions(&n_rejected)?;
     let plane = system.planes.swap_remove(0);
     let model = plane.into_model(exposure, sources, fitter.run)?;

@@ -18,6 +18,12 @@ pub(crate) struct Loss {
 }
 
 impl Loss {
+    /// A pixel with less than this part of its weight is rejected.
+    pub(crate) const REJECTED: f64 = 0.5;
+
+    /// One with less than this part (6 sigma of 3) may have drawn a star to it.
+    pub(crate) const ATTRACTIVE: f64 = 0.02;
+
     /// From wide, where the model may be far off, to what it is in the end: a star
     /// that starts half a pixel beside its place loses no pixel.
     pub(crate) const WIDTHS: [f64; 3] = [0.25, 0.1, PROFILE];

@@ -1,7 +1,7 @@
 //! The weights of a group's pixels, made anew from its model.
 
 use crate::fit::minimise::Problem;
-use crate::fit::settle::{Weighed, typical_flux};
+use crate::fit::settle::{Found, Weighed, typical_flux};
 use crate::fit::{FLUX, Parameters};
 use crate::image::PixelBox;
 use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
@@ -25,7 +25,7 @@ impl Group<'_> {
         if let Some(sigmas) = rule.robust {
             let loss = self.settled_loss(sigmas);
             self.reweigh(Some(&loss));
-            if self.n_rejected().iter().all(|&n| n == 0) {
+            if self.n_below(Loss::REJECTED).iter().all(|&n| n == 0) {
                 self.reweigh(None);
             }
         }
@@ -84,8 +84,8 @@ impl Group<'_> {
         })
     }
 
-    /// How many pixels of each source's window have lost their weight.
-    pub(super) fn n_rejected(&self) -> Vec<usize> {
+    /// How many pixels of each source's window have less than a part of their weight.
+    pub(super) fn n_below(&self, part: f64) -> Vec<usize> {
         let (rule, width) = (&self.fitter.weighting, self.exposure.image().width());
         let mut counts = vec![0; self.sources.len()];
         if rule.robust.is_none() {
@@ -94,12 +94,12 @@ impl Group<'_> {
         let light = self.light();
         for (count, source) in counts.iter_mut().zip(self.sources) {
             for tile in &self.tiles {
-                let part = tile.window.intersection(&source.window);
-                for (y, (_, given)) in (part.y0..).zip(self.exposure.rows(part)) {
-                    let first = y as usize * width + part.x0 as usize;
-                    let pixels = tile.first + offset(tile.window, part.x0, y)..;
+                let shared = tile.window.intersection(&source.window);
+                for (y, (_, given)) in (shared.y0..).zip(self.exposure.rows(shared)) {
+                    let first = y as usize * width + shared.x0 as usize;
+                    let pixels = tile.first + offset(tile.window, shared.x0, y)..;
                     let weights = &self.pixels.weights[pixels.clone()];
-                    *count += rule.n_rejected(first, given, &light[pixels], weights);
+                    *count += rule.n_below(part, first, given, &light[pixels], weights);
                 }
             }
         }
@@ -153,16 +153,19 @@ impl Weighed for Group<'_> {
         change
     }
 
-    fn restart(&mut self, sigmas: f64) -> bool {
+    fn restart(&mut self, sigmas: f64) -> Found {
         let (weights, loss) = (self.pixels.weights.clone(), self.settled_loss(sigmas));
         self.reweigh(Some(&loss));
-        let rejected = self.n_rejected();
-        if rejected.iter().all(|&n| n == 0) {
+        if self.n_below(Loss::REJECTED).iter().all(|&n| n == 0) {
             self.pixels.weights = weights;
-            return false;
+            return Found::Nothing;
+        }
+        let worst = self.n_below(Loss::ATTRACTIVE);
+        let astray: Vec<usize> = (0..worst.len()).filter(|&i| worst[i] > 0).collect();
+        if astray.is_empty() {
+            return Found::Outliers;
         }
         let has_flux = self.fitter.has_free_flux();
-        let astray: Vec<usize> = (0..rejected.len()).filter(|&i| rejected[i] > 0).collect();
         for &i in &astray {
             self.current[i] = self.sources[i].parameters;
             if has_flux {
@@ -181,7 +184,7 @@ impl Weighed for Group<'_> {
             }
         }
         self.evaluate_current(false);
-        true
+        Found::Astray
     }
 
     fn settled_loss(&self, sigmas: f64) -> Loss {

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::fit::FLUX;
 use crate::fit::exposure::Exposure;
-use crate::fit::settle::{MOST_ROUNDS, typical_flux};
+use crate::fit::settle::{Found, MOST_ROUNDS, typical_flux};
 use crate::image::PixelBox;
 use crate::noise::{Loss, unit_variance};
 use crate::run::chunks;
@@ -32,28 +32,34 @@ impl<const P: usize> System<'_, P> {
             self.reweigh(exposure, None)?;
         }
         self.minimise(FULL_STEPS)?;
-        if rule.noise.is_some() {
-            self.rounds(exposure, None)?;
+        let mut robust = rule.robust;
+        if let Some(sigmas) = robust {
+            match self.restart(exposure, sigmas)? {
+                Found::Nothing => robust = None,
+                Found::Outliers => {}
+                Found::Astray => self.approach(exposure, sigmas)?,
+            }
         }
-        let Some(sigmas) = rule.robust else {
-            return Ok(());
-        };
-        let loss = Loss::new(sigmas, self.typical_variance());
-        if !self.restart(exposure, &loss)? {
-            return Ok(());
+        if rule.noise.is_some() || robust.is_some() {
+            self.rounds(exposure, robust)?;
         }
+        Ok(())
+    }
+
+    /// Minimises from far away: with a loss that is wide at first.
+    fn approach(&mut self, exposure: &Exposure, sigmas: f64) -> Result<(), Error> {
         for profile in Loss::WIDTHS {
             let loss = Loss::new(sigmas, self.typical_variance()).with_profile(profile);
             self.reweigh(exposure, Some(&loss))?;
             self.again()?;
         }
-        let loss = Loss::new(sigmas, self.typical_variance());
-        self.rounds(exposure, Some(&loss))
+        Ok(())
     }
 
-    fn rounds(&mut self, exposure: &Exposure, loss: Option<&Loss>) -> Result<(), Error> {
+    fn rounds(&mut self, exposure: &Exposure, robust: Option<f64>) -> Result<(), Error> {
         for _ in 0..MOST_ROUNDS {
-            if self.reweigh(exposure, loss)? <= SETTLED_WEIGHTS {
+            let loss = robust.map(|sigmas| Loss::new(sigmas, self.typical_variance()));
+            if self.reweigh(exposure, loss.as_ref())? <= SETTLED_WEIGHTS {
                 break;
             }
             self.again()?;
@@ -79,8 +85,8 @@ impl<const P: usize> System<'_, P> {
         Ok(change)
     }
 
-    /// How many pixels of each source's window have lost their weight.
-    pub(super) fn n_rejected(&self, exposure: &Exposure) -> Result<Vec<usize>, Error> {
+    /// How many pixels of each source's window have less than a part of their weight.
+    pub(super) fn n_below(&self, part: f64, exposure: &Exposure) -> Result<Vec<usize>, Error> {
         let (rule, run) = (self.fitter.weighting, self.fitter.run);
         let mut counts = vec![0; self.sources.len()];
         if rule.robust.is_none() {
@@ -97,7 +103,7 @@ impl<const P: usize> System<'_, P> {
                     let first = y as usize * width + window.x0 as usize;
                     let start = (y - grid.y0) as usize * grid.width() + column;
                     let (_, weights) = plane.row(y, column, given.len());
-                    rule.n_rejected(first, given, &light[start..], weights)
+                    rule.n_below(part, first, given, &light[start..], weights)
                 });
                 counts.sum::<usize>()
             };
@@ -112,19 +118,24 @@ impl<const P: usize> System<'_, P> {
         Ok(counts)
     }
 
-    /// Puts stars from whose pixels a loss takes some away back to where they began, with
-    /// fluxes that most of their pixels agree on; whether there were any.
-    fn restart(&mut self, exposure: &Exposure, loss: &Loss) -> Result<bool, Error> {
+    /// Looks at what a loss takes away, and puts stars that the worst pixels may have drawn
+    /// to them back to where they began, with fluxes that most of their pixels agree on.
+    fn restart(&mut self, exposure: &Exposure, sigmas: f64) -> Result<Found, Error> {
         let planes = self.planes.iter();
         let weights: Vec<_> = planes.map(|plane| plane.weight().to_vec()).collect();
-        self.reweigh(exposure, Some(loss))?;
-        let rejected = self.n_rejected(exposure)?;
-        let astray: Vec<usize> = (0..rejected.len()).filter(|&i| rejected[i] > 0).collect();
-        if astray.is_empty() {
+        let loss = Loss::new(sigmas, self.typical_variance());
+        self.reweigh(exposure, Some(&loss))?;
+        let is_none = |counts: &[usize]| counts.iter().all(|&n| n == 0);
+        if is_none(&self.n_below(Loss::REJECTED, exposure)?) {
             for (plane, weight) in self.planes.iter_mut().zip(weights) {
                 plane.set_weight(weight);
             }
-            return Ok(false);
+            return Ok(Found::Nothing);
+        }
+        let worst = self.n_below(Loss::ATTRACTIVE, exposure)?;
+        let astray: Vec<usize> = (0..worst.len()).filter(|&i| worst[i] > 0).collect();
+        if astray.is_empty() {
+            return Ok(Found::Outliers);
         }
         let has_flux = self.fitter.has_free_flux();
         let mut images = Vec::new();
@@ -159,7 +170,7 @@ impl<const P: usize> System<'_, P> {
         }
         self.place_anew(&astray, &mut images, has_flux);
         self.add(&images)?;
-        Ok(true)
+        Ok(Found::Astray)
     }
 
     /// The image of a star over its whole support.
