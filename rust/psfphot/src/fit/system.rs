@@ -213,7 +213,8 @@ impl<'a, const P: usize> System<'a, P> {
     /// Steps until the stars stand still, or it is time to end; stars that stand still
     /// are left out after `full_steps`.
     fn minimise(&mut self, full_steps: usize) -> Result<(), Error> {
-        let all: Vec<u32> = (0..self.sources.len() as u32).collect();
+        let all = 0..self.sources.len() as u32;
+        let all: Vec<u32> = all.filter(|&i| !self.stars[i as usize].has_ended).collect();
         let mut moving = self.moving(&all)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();

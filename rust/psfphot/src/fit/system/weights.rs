@@ -67,10 +67,10 @@ impl<const P: usize> System<'_, P> {
         Ok(())
     }
 
-    /// Minimises with new weights, from where the stars are.
+    /// Minimises with new weights, from where the stars are; those that the data leave
+    /// uncertain stay there: more steps would take them down their valleys.
     fn again(&mut self) -> Result<(), Error> {
         for star in &mut self.stars {
-            star.has_ended = false;
             star.length = f64::INFINITY;
         }
         self.minimise(1)
