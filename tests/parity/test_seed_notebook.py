@@ -12,6 +12,7 @@ from psfphot.psf import (
     SourceGrouper,
     make_psf_model_image,
 )
+from psfphot.utils import DataErrorWarning
 
 photutils_datasets = pytest.importorskip("photutils.datasets")
 photutils_detection = pytest.importorskip("photutils.detection")
@@ -28,6 +29,8 @@ NOISE = {"mean": 0, "stddev": 0.5, "seed": 0}
 FINDER = {"threshold": 6.0, "fwhm": 3.0}
 GROUP_SEPARATION = 35
 N_GROUPS = 428
+# Calls of PSFPhotometry.
+N_FITS = 3
 
 
 @pytest.fixture(scope="module")

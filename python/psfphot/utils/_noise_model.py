@@ -322,7 +322,9 @@ def _part(value: Any, name: str) -> Any:
     """Check a term: a number or an image, finite and not negative."""
     array = as_float_array(value, name)
     if np.ndim(value) not in (0, 2):
-        msg = f"{name} must be a number or a 2D array, got {np.ndim(value)} dimension(s)"
+        msg = (
+            f"{name} must be a number or a 2D array, got {np.ndim(value)} dimension(s)"
+        )
         raise ValueError(msg)
     bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():

@@ -83,7 +83,9 @@ def inverse_gain_of_variances(
     if tells.any():
         tells &= data > _BRIGHT * np.median(data[tells])
     if not tells.any():
-        raise ValueError("var_poisson must be positive where data is, got no such pixel")
+        raise ValueError(
+            "var_poisson must be positive where data is, got no such pixel"
+        )
     ratio = np.full(data.shape, np.nan)
     np.divide(poisson, data, out=ratio, where=tells)
     typical = float(np.median(ratio[tells]))

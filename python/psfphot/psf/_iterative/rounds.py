@@ -190,9 +190,7 @@ def begin(
         and seen.error is not None
         and knows_errors(photometry.finder)
     ):
-        found = photometry.finder(
-            seen.data, mask=seen.mask, error=seen.search_errors()
-        )
+        found = photometry.finder(seen.data, mask=seen.mask, error=seen.search_errors())
         if found is None:
             return None
         init_params = from_finder(found)

@@ -79,7 +79,9 @@ class FittedPixels:
         error = None if self._error is None else self._placed(self._error)
         noise = self._noise and {
             # What other pixels have is nobody's, but it must be some noise.
-            name: self._placed(level, np.ones) if isinstance(level, np.ndarray) else level
+            name: self._placed(level, np.ones)
+            if isinstance(level, np.ndarray)
+            else level
             for name, level in self._noise.items()
         }
         return Frame(self._placed(self._data), error, mask, self._unit, noise)
