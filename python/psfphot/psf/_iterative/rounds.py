@@ -123,7 +123,7 @@ def _mean_light(data: Any, mask: Any) -> NDArray[np.float64]:
     padded = np.pad(light, 1, "edge")
     ny, nx = light.shape
     parts = (padded[i : i + ny, j : j + nx] for i, j in np.ndindex(3, 3))
-    return np.maximum(np.sum(list(parts), axis=0) / 9, 0)
+    return np.asarray(np.maximum(np.sum(list(parts), axis=0) / 9, 0))
 
 
 def without_image(photometry: PSFPhotometry) -> PSFPhotometry:

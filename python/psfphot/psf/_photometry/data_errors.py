@@ -29,13 +29,13 @@ def is_root_of_data(frame: Frame) -> bool:
 
     Errors that are all the same tell nothing.
     """
-    if frame.error is None or frame.error.size == 0:
-        return False
-    few = max(frame.error.size // _FEW, 1)
+    few = max(frame.data.size // _FEW, 1)
     return _are_roots(frame, few) and _are_roots(frame, 1)
 
 
 def _are_roots(frame: Frame, step: int) -> bool:
+    if frame.error is None:
+        return False
     data, error = (image.ravel()[::step] for image in (frame.data, frame.error))
     used = np.isfinite(data) & np.isfinite(error)
     if frame.mask is not None:
