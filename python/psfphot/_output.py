@@ -85,6 +85,12 @@ COLUMNS = (
     Entry("mag", "mag", _MAGNITUDES, "magnitude; NaN where the flux is not positive"),
     Entry("mag_err", "mag", _MAGNITUDES, "1-sigma error, to first order"),
     Entry("n_pixels_fit", "", _ALWAYS, "pixels of the source's own box that counted"),
+    Entry(
+        "n_rejected",
+        "",
+        "robust",
+        "pixels of the box that robust weights took away, as those of cosmic rays",
+    ),
     Entry("qfit", "", _ALWAYS, "sum of |residual| in the box over the flux"),
     Entry("cfit", "", _ALWAYS, "residual of the starting pixel over the flux"),
     Entry("reduced_chi2", "", _ALWAYS, "chi^2 per degree of freedom in the box"),

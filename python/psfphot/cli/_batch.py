@@ -172,6 +172,9 @@ def _settings(words: FitWords) -> Settings:
         max_shift=max_shift,
         forced=words.forced,
         zero_point=words.zero_point,
+        robust=_or_auto(words.robust),
+        gain=words.gain,
+        read_noise=words.read_noise,
         n_threads=words.threads,
     )
 

@@ -253,6 +253,26 @@ _OPTIONS = (
         show_default="AB, from the header",
         help="Magnitude of a flux of 1 in the image's unit.",
     ),
+    _fitting(
+        "--robust/--no-robust",
+        default=None,
+        show_default="where nothing tells cosmic rays: no DQ, none looked for",
+        help="Let pixels that no star explains lose their weight.",
+    ),
+    _fitting(
+        "--gain",
+        type=_ABOVE_0,
+        metavar="E",
+        show_default="the header's",
+        help="Electrons in one unit of the image.",
+    ),
+    _fitting(
+        "--read-noise",
+        type=_FROM_0,
+        metavar="E",
+        show_default="measured, with the sky's noise",
+        help="Read noise, electrons, for images without ERR; needs a gain.",
+    ),
     _output("--residual", metavar="FITS", help="Write the image without its stars."),
     _output("--model", metavar="FITS", help="Write the fitted stars, without sky."),
     _output(

@@ -97,6 +97,9 @@ class FitWords:
     local_bkg: tuple[float, float] | None
     keep_all: bool
     zero_point: float | None
+    robust: bool | None
+    gain: float | None
+    read_noise: float | None
     # Output
     residual: str | None
     model: str | None

@@ -10,6 +10,7 @@ mod door;
 mod errors;
 mod group;
 mod matching;
+mod noise;
 mod photometry;
 mod psf;
 mod render;
