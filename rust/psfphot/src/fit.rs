@@ -28,6 +28,7 @@
 
 mod anderson;
 pub(crate) mod bounds;
+pub(crate) mod covariance;
 pub(crate) mod exposure;
 pub(crate) mod group;
 pub(crate) mod isolated;
@@ -42,6 +43,8 @@ mod tiles;
 
 use crate::psf::{Placement, Psf};
 use crate::{Error, Run};
+
+pub use covariance::Covariance;
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,6 +112,9 @@ pub(crate) struct Fitter<'a> {
     pub(crate) free: &'a [usize],
     /// Whether weights are 1/error², or 1 for want of errors.
     pub(crate) has_error: bool,
+    pub(crate) covariance: Covariance,
+    /// Whether a constant is fitted to the pixels of each fit besides the sources.
+    pub(crate) fits_background: bool,
     pub(crate) run: Run<'a>,
 }
 
@@ -203,6 +209,11 @@ pub(crate) const SETTLED: f64 = 10.0;
 pub(crate) const MAX_SHIFT: f64 = 1.0;
 
 impl Fitter<'_> {
+    /// The free parameters of a source by itself, and the constant.
+    pub(crate) fn n_unknowns(&self) -> usize {
+        self.free.len() + usize::from(self.fits_background)
+    }
+
     /// Where the parameters put a source.
     pub(crate) fn placement<'a>(&self, parameters: &'a Parameters) -> Placement<'a> {
         Placement {

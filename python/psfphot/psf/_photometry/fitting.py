@@ -15,6 +15,7 @@ from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot._validate import Frame, as_frame, unpack_nddata, values_of
 from psfphot.psf._models.convert import parameter_value, to_core
+from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.psf._models.base import ParameterNames
+    from psfphot.psf._photometry.arguments import CovarianceKind
 
 _NON_FINITE = (
     "Input data contains unmasked non-finite values (NaN or inf), which were "
@@ -46,6 +48,8 @@ class FitSetup:
     max_iterations: int
     # Half-widths in x and y.
     xy_bounds: tuple[float | None, float | None]
+    covariance: CovarianceKind | None
+    fit_background: bool
     n_threads: int | None
     progress_bar: bool
 
@@ -102,6 +106,35 @@ def check_constraints(setup: FitSetup) -> None:
             raise NotImplementedError(msg)
 
 
+def check_errors(setup: FitSetup, *, has_error: bool) -> None:
+    """Refuse covariances that need an error image, or have no use for the one given.
+
+    Raises
+    ------
+    ValueError
+        If the covariance or the constant cannot be had.
+    """
+    if not isinstance(setup.fitter, LevenbergMarquardt):
+        own = "formal" if has_error else "unit"
+        if setup.covariance not in (None, own):
+            msg = (
+                f"covariance must be None for astropy's fitters, which give their own, "
+                f"got {setup.covariance!r}"
+            )
+            raise ValueError(msg)
+        if setup.fit_background:
+            raise ValueError("fit_background needs a fit by LevenbergMarquardt")
+    if setup.covariance == "formal" and not has_error:
+        msg = "covariance='formal' needs an error image; without there is 'sandwich'"
+        raise ValueError(msg)
+    if setup.covariance == "unit" and has_error:
+        msg = (
+            "covariance='unit' takes all pixels as equally noisy, and error says what "
+            "they are: leave out one of them"
+        )
+        raise ValueError(msg)
+
+
 def starting_values(
     setup: FitSetup, init: QTable, bkg_variance: NDArray[np.float64] | None = None
 ) -> dict[str, Any]:
@@ -134,6 +167,8 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
         "xy_bounds": setup.xy_bounds,
         "max_iterations": setup.max_iterations if most is None else most,
         "step_tolerance": setup.fitter.step_tolerance,
+        "covariance": setup.covariance,
+        "fit_background": setup.fit_background,
     }
 
 
@@ -239,7 +274,7 @@ def fit_with_core(
     frame: Frame,
     init: QTable,
     bkg_variance: NDArray[np.float64] | None,
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, Any]:
     """Fit the sources with our own fitter.
 
     Parameters
@@ -256,7 +291,8 @@ def fit_with_core(
     Returns
     -------
     dict of ndarray
-        One element (of ``parameters`` and ``errors``: one row) per source.
+        One element (of ``parameters`` and ``errors``: one row) per source, and the
+        ``covariances`` of all.
     """
     with progress_callback(
         len(init), "Fit source", enabled=setup.progress_bar

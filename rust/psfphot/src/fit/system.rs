@@ -11,7 +11,9 @@
 
 mod errors;
 mod extent;
+pub(crate) mod kept;
 mod plane;
+mod sandwich;
 mod star;
 mod steps;
 mod sweep;
@@ -21,6 +23,7 @@ use crate::image::PixelBox;
 use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
 
+use super::covariance::Joint;
 use super::exposure::Exposure;
 use super::model::Model;
 use super::source::{Solution, Source};
@@ -94,13 +97,14 @@ struct Moving<const P: usize> {
     factor: Llt<P>,
 }
 
-/// Fits the sources jointly; returns where each ended, and the model of all.
+/// Fits the sources jointly; returns where each ended, the model of all, and what their
+/// covariance follows from where there is one.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
     exposure: &Exposure,
     sources: &[Source],
     care: Care,
-) -> Result<(Vec<Solution>, Model), Error> {
+) -> Result<(Vec<Solution>, Model, Option<Joint>), Error> {
     match fitter.free.len() {
         1 => fit_with::<1>(fitter, exposure, sources, care),
         2 => fit_with::<2>(fitter, exposure, sources, care),
@@ -116,13 +120,13 @@ fn fit_with<const P: usize>(
     exposure: &Exposure,
     sources: &[Source],
     care: Care,
-) -> Result<(Vec<Solution>, Model), Error> {
+) -> Result<(Vec<Solution>, Model, Option<Joint>), Error> {
     let mut system = System::<P>::new(fitter, exposure, sources, care)?;
     system.minimise()?;
-    let solutions = system.solutions()?;
+    let (solutions, joint) = system.solutions()?;
     let plane = system.planes.swap_remove(0);
     let model = plane.into_model(exposure, sources, fitter.run)?;
-    Ok((solutions, model))
+    Ok((solutions, model, joint))
 }
 
 impl<'a, const P: usize> System<'a, P> {
