@@ -63,11 +63,12 @@ def fit_sources(
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]: ...
+
 @final
 class Covariances:
     """The covariances of the sources of a fit; immutable."""
 
-    def __new__(cls, bytes: bytes) -> Covariances: ...
+    def __new__(cls, state: bytes) -> Covariances: ...
     def of(self, rows: list[int]) -> NDArray[np.float64]: ...
 
 def judge_sources(

@@ -205,9 +205,9 @@ pub(crate) struct PyCovariances {
 impl PyCovariances {
     /// From the bytes of a pickle.
     #[new]
-    fn new(bytes: &[u8]) -> CallResult<Self> {
+    fn new(state: &[u8]) -> CallResult<Self> {
         Ok(Self {
-            covariances: Covariances::from_bytes(bytes)?,
+            covariances: Covariances::from_bytes(state)?,
         })
     }
 

@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 from astropy.table import QTable
-
 from frames.renderer import Gaussians, render
+
 from psfphot.psf import (
     CircularGaussianPRF,
     IterativePSFPhotometry,
@@ -16,7 +16,7 @@ from psfphot.psf import (
 
 FWHM = 2.4
 SKY = 20.0
-STAR = Gaussians(((1.0, FWHM, FWHM),))
+STAR = Gaussians(((1.0, FWHM, FWHM),), radius=10)
 NAMES = ("flux", "x", "y")
 
 
@@ -83,25 +83,27 @@ def test_pairs_and_groups(offsets, fluxes):
         rows = slice(member, None, len(offsets))
         for name in NAMES:
             assert 0.9 < ratio(table, truth, name, rows) < 1.15, (member, name)
-    # The covariance of a group goes with its errors, and its pulls are one.
-    off = np.stack([np.asarray(table[f"{n}_fit"]) - truth[n] for n in "xy"], axis=1)
-    off = np.column_stack([off, np.asarray(table["flux_fit"]) - truth["flux"]])
-    off = off.reshape(len(light) // 26 * (len(light) // 26), -1)
-    sizes = []
-    for group, own in enumerate(off, 1):
+    # The light of a group is better known than that of its members.
+    light = np.reshape(table["flux_fit"] - truth["flux"], (-1, len(offsets)))
+    errors = []
+    for group in range(1, len(light) + 1):
         joint = phot.group_covariance(group)
-        own_rows = table["group_id"] == group
-        np.testing.assert_allclose(
-            np.sqrt(np.diag(joint.covariance)).reshape(-1, 3)[:, 2],
-            table["flux_err"][own_rows],
-        )
-        sizes.append(own @ np.linalg.solve(joint.covariance, own))
-    assert np.median(sizes) == pytest.approx(off.shape[1] - 2 / 3, rel=0.25)
+        fluxes = joint.covariance[2::3, 2::3]
+        own = table["flux_err"][table["group_id"] == group]
+        np.testing.assert_allclose(np.sqrt(np.diag(fluxes)), own)
+        errors.append(np.sqrt(fluxes.sum()))
+    scatter = light.sum(axis=1).std()
+    assert 0.9 < np.median(errors) / scatter < 1.15
+    assert scatter < 0.95 * np.sqrt(np.sum(light.std(axis=0) ** 2))
 
 
 def crowd(rng, n, side, fluxes=(500, 50_000)):
-    """A crowded square, its stars in a margin."""
-    place = rng.uniform(6, side - 7, (2, n))
+    """A crowded square, its stars within a margin and not unresolved."""
+    place = rng.uniform(6, side - 7, (2, 1))
+    while place.shape[1] < n:
+        new = rng.uniform(6, side - 7, (2, 1))
+        if np.hypot(*(place - new)).min() > 2:
+            place = np.hstack([place, new])
     flux = np.exp(rng.uniform(*np.log(fluxes), n))
     light = render((side, side), STAR, *place, flux)
     return light, {"x": place[0], "y": place[1], "flux": flux}
@@ -117,7 +119,7 @@ def test_a_whole_frame():
     both = np.hstack([light, light])
     twice = {name: np.tile(values, 2) for name, values in truth.items()}
     twice["x"][45:] += 60
-    for _ in range(12):
+    for _ in range(8):
         data = noisy(rng, both)
         dense = fitted(data[:, :60], truth, ones, box=7)[1]
         sparse = fitted(data, twice, np.ones(90, dtype=int), box=7)[1]
@@ -158,12 +160,12 @@ def test_with_errors_the_default_is_formal():
     np.testing.assert_array_equal(formal["flux_err"], table["flux_err"])
     # The sandwich is right whatever the errors are multiplied by.
     asked = {
-        factor: fitted(
-            data, truth, box=9, error=factor * error, covariance="sandwich"
-        )[1]
+        factor: fitted(data, truth, box=9, error=factor * error, covariance="sandwich")[
+            1
+        ]
         for factor in (1, 3)
     }
-    np.testing.assert_allclose(asked[3]["flux_err"], asked[1]["flux_err"], rtol=1e-6)
+    np.testing.assert_allclose(asked[3]["flux_err"], asked[1]["flux_err"], rtol=1e-3)
     assert 0.9 < np.median(asked[1]["flux_err"] / table["flux_err"]) < 1.1
 
 
@@ -199,7 +201,11 @@ def test_iterative_photometry_takes_it_along():
     errors = {}
     for kind in (None, "unit"):
         phot = IterativePSFPhotometry(
-            CircularGaussianPRF(fwhm=FWHM), 11, found, aperture_radius=4, covariance=kind
+            CircularGaussianPRF(fwhm=FWHM),
+            11,
+            found,
+            aperture_radius=4,
+            covariance=kind,
         )
         errors[kind] = np.median(phot(data)["flux_err"])
     assert errors[None] > 3 * errors["unit"]
@@ -207,7 +213,7 @@ def test_iterative_photometry_takes_it_along():
 
 def system():
     rng = np.random.default_rng(3)
-    light, truth = crowd(rng, 300, 130)
+    light, truth = crowd(rng, 120, 85)
     data = noisy(rng, light)
     init = QTable(truth)
     init["group_id"] = 1
@@ -221,11 +227,11 @@ def test_a_few_sources_of_a_large_group(kind):
     phot = PSFPhotometry(CircularGaussianPRF(fwhm=FWHM), 7, covariance=kind)
     table = phot(data, error=error, init_params=init)
     whole = phot.group_covariance(1)
-    assert whole.covariance.shape == (900, 900)
+    assert whole.covariance.shape == (360, 360)
     scale = np.sqrt(np.diag(whole.covariance))
     x, y = (np.asarray(table[name]) for name in ("x_fit", "y_fit"))
     data[:], error[:] = 0, 1
-    for k in range(0, 300, 30):
+    for k in range(0, 120, 12):
         near = np.argsort(np.hypot(x - x[k], y - y[k]))[[0, 1, 2, 40]]
         few = phot.source_covariance(table["id"][near])
         assert few.ids == table["id"][near].tolist()

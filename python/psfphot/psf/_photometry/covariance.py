@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GroupCovariance"]
 
+
 class GroupCovariance(NamedTuple):
     """The joint covariance of sources that were fitted together.
 

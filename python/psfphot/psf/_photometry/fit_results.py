@@ -178,9 +178,7 @@ class FitResult:
         of_model = {names.x: "x", names.y: "y", names.flux: "flux"}
         shown = [of_model.get(name, name) for name in self._setup.psf_model.param_names]
         order = [
-            joint.parameters.index(name)
-            for name in shown
-            if name in joint.parameters
+            joint.parameters.index(name) for name in shown if name in joint.parameters
         ]
         return np.asarray(joint.covariance[np.ix_(order, order)])
 
@@ -233,8 +231,8 @@ class FitResult:
             raise ValueError(f"group_id must be one of the results, got {group_id!r}")
         if len(members) > _MOST_SOURCES:
             msg = (
-                f"group {group_id} has {len(members)} sources, and covariances are made "
-                f"of up to {_MOST_SOURCES}: ask for source_covariance of some of them"
+                f"group {group_id} has {len(members)} sources, and a covariance has "
+                f"up to {_MOST_SOURCES}: ask for source_covariance of some of them"
             )
             raise ValueError(msg)
         return self._covariance_of(members)

@@ -3,7 +3,7 @@
 use crate::simd::{dispatch, mul_add};
 use crate::{Error, flags};
 
-use super::covariance::{Covariance, LARGEST_LEVERAGE, meat_weight};
+use super::covariance::{Covariance, LARGEST_LEVERAGE, meat_weight, residual_unit};
 use super::minimise::{Problem, minimise};
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
@@ -136,12 +136,13 @@ impl Star<'_> {
             &self.pixels.weights,
             [self.profile, self.gradient, by_y],
             self.current[FLUX],
-            &inverse,
+            (&inverse, 1.0 / residual_unit(scale)),
         );
         if leverage > LARGEST_LEVERAGE {
             return (Some(unit), flags::NO_COVARIANCE);
         }
-        (Some(sandwich(&inverse, &meat)), 0)
+        let found = sandwich(&inverse, &meat);
+        (Some(found.map(|element| element * scale)), 0)
     }
 }
 
@@ -340,7 +341,7 @@ fn meat_kernel<const FMA: bool>(
     weights: &[f64],
     [profile, by_x, by_y]: [&[f64]; 3],
     flux: f64,
-    inverse: &Triangle,
+    (inverse, per_unit): (&Triangle, f64),
 ) -> (Triangle, f64) {
     let [ff, fx, fy, xx, xy, yy] = *inverse;
     let mut sums = [[0.0; LANES]; 6];
@@ -356,7 +357,7 @@ fn meat_kernel<const FMA: bool>(
             let twice = mul_add::<FMA>(xy * b, c, a * across);
             let leverage = w[l] * mul_add::<FMA>(ff * a, a, mul_add::<FMA>(2.0, twice, own));
             largest[l] = f64::max(largest[l], leverage);
-            let weight = meat_weight(w[l], d[l] - flux * a, leverage);
+            let weight = meat_weight(w[l], (d[l] - flux * a) * per_unit, leverage);
             let terms = [a * a, a * b, a * c, b * b, b * c, c * c];
             for (sum, term) in sums.iter_mut().zip(terms) {
                 sum[l] = mul_add::<FMA>(weight, term, sum[l]);
@@ -369,6 +370,7 @@ fn meat_kernel<const FMA: bool>(
 
 dispatch! {
     fn meat(
-        data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64, inverse: &Triangle,
+        data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
+        inverse: (&Triangle, f64),
     ) -> (Triangle, f64) = meat_kernel
 }

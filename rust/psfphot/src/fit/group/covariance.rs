@@ -1,6 +1,8 @@
 //! The joint covariance of a group.
 
-use crate::fit::covariance::{Covariance, Joint, LARGEST_LEVERAGE, lower_triangle, meat_weight};
+use crate::fit::covariance::{
+    Covariance, Joint, LARGEST_LEVERAGE, lower_triangle, meat_weight, residual_unit,
+};
 use crate::flags;
 
 use super::Group;
@@ -73,14 +75,14 @@ impl Group<'_> {
         let mut is_unit = vec![false; is_determined.len()];
         let mut matrix = unit;
         if self.fitter.covariance == Covariance::Sandwich {
-            let weights = self.meat_weights(&inverse, &mut is_unit);
+            let weights = self.meat_weights(&inverse, scale, &mut is_unit);
             let meat = self.meat(&weights);
             let found = product(&product(&inverse, &meat, order), &inverse, order);
             // The constant, after all members, has no residuals to itself.
             let is_own = |i: usize| !is_unit.get(i / width).is_some_and(|&is| is && i < n);
             for (k, value) in matrix.iter_mut().enumerate() {
                 if is_own(k / order) && is_own(k % order) {
-                    *value = found[k];
+                    *value = found[k] * scale;
                 }
             }
         }
@@ -100,7 +102,8 @@ impl Group<'_> {
 
     /// The weight of each pixel in the middle of the sandwich. The members in whose
     /// boxes a pixel's residual says nothing are marked.
-    fn meat_weights(&mut self, inverse: &[f64], is_unit: &mut [bool]) -> Vec<f64> {
+    fn meat_weights(&self, inverse: &[f64], scale: f64, is_unit: &mut [bool]) -> Vec<f64> {
+        let per_unit = 1.0 / residual_unit(scale);
         let mut weights = vec![0.0; self.pixels.weights.len()];
         let (order, width) = (self.n_unknowns(), self.fitter.free.len());
         let own_element = if order > self.n_parameters() {
@@ -143,7 +146,7 @@ impl Group<'_> {
                 let pixel = tile.first + k;
                 let weight = self.pixels.weights[pixel];
                 let leverage = weight * leverage;
-                weights[pixel] = meat_weight(weight, self.residual[pixel], leverage);
+                weights[pixel] = meat_weight(weight, self.residual[pixel] * per_unit, leverage);
                 if leverage > LARGEST_LEVERAGE {
                     // Padding has no weight: the pixel is one of the window.
                     let row = tile.window.y0 + (k / tile.window.width()) as i64;

@@ -135,10 +135,14 @@ impl<const P: usize> System<'_, P> {
         let mut normal = None;
         if has_freedom && self.fitter.covariance == Covariance::Sandwich {
             normal = Some(sums.matrix.clone());
-            is_unit = self.sum_meat(&sweep, &mut sums, &inverse)?;
+            is_unit = self.sum_meat(&sweep, &mut sums, &inverse, scale)?;
             let found = sandwich::variances(&sums.matrix, &inverse, run)?;
             for ((variances, found), is_unit) in variances.iter_mut().zip(found).zip(&is_unit) {
-                *variances = if *is_unit { *variances } else { found };
+                *variances = if *is_unit {
+                    *variances
+                } else {
+                    found.map(|v| v * scale)
+                };
             }
         }
         let members = &sweep.members;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::fit::normal::dot;
 use crate::solve::blocks::{Block, Blocks};
 use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
@@ -152,22 +153,17 @@ impl Kept {
             let meat = self.part::<P>(&self.numbers.meat, &near, &local);
             columns.iter().map(|column| times(&meat, column)).collect()
         });
-        for (i, row) in covariance.chunks_exact_mut(order.max(1)).enumerate() {
-            for (j, value) in row.iter_mut().enumerate() {
-                let (a, b) = (asked[i / P], asked[j / P]);
-                if !(self.numbers.is_determined[a as usize]
-                    && self.numbers.is_determined[b as usize])
-                {
-                    continue;
-                }
-                *value = match &right {
-                    None => self.numbers.scale * columns[j][local[&a]][i % P],
-                    Some(right) => {
-                        let pairs = columns[i].as_flattened().iter();
-                        let pairs = pairs.zip(right[j].as_flattened());
-                        pairs.map(|(a, b)| a * b).sum()
-                    }
-                };
+        let is_there = |i: usize| self.numbers.is_determined[asked[i / P] as usize];
+        for i in (0..order).filter(|&i| is_there(i)) {
+            let own = local[&asked[i / P]];
+            for j in (0..=i).filter(|&j| is_there(j)) {
+                let value = right.as_ref().map_or_else(
+                    || columns[j][own][i % P],
+                    |right| dot(columns[i].as_flattened(), right[j].as_flattened()),
+                );
+                let value = self.numbers.scale * value;
+                covariance[i * order + j] = value;
+                covariance[j * order + i] = value;
             }
         }
         Ok(covariance)

@@ -1,7 +1,7 @@
 //! The sandwich covariance of a system: of each star and its neighbours.
 
 use crate::bands::{Bands, RENDERED};
-use crate::fit::covariance::{LARGEST_LEVERAGE, meat_weight};
+use crate::fit::covariance::{LARGEST_LEVERAGE, meat_weight, residual_unit};
 use crate::fit::{FLUX, Fitter, Parameters};
 use crate::image::PixelBox;
 use crate::run::chunks;
@@ -67,13 +67,15 @@ impl<const P: usize> System<'_, P> {
         sweep: &Sweep,
         sums: &mut Sums<P>,
         inverse: &Inverse<'_, P>,
+        scale: f64,
     ) -> Result<Vec<bool>, Error> {
+        let per_unit = 1.0 / residual_unit(scale);
         let members = &sweep.members;
         let cores: Vec<_> = members.iter().map(|&m| self.cores[m as usize]).collect();
         let parameters: Vec<_> = members.iter().map(|&m| self.current[m as usize]).collect();
         let mut is_unit = vec![false; members.len()];
         for plane in &mut self.planes {
-            let lost = plane.reweigh(self.fitter, &cores, &parameters, inverse)?;
+            let lost = plane.reweigh(self.fitter, (&cores, &parameters), inverse, per_unit)?;
             for (x, y) in lost {
                 for (is_unit, core) in is_unit.iter_mut().zip(&cores) {
                     *is_unit |= core.contains(x, y);
@@ -228,9 +230,9 @@ impl Plane {
     fn reweigh<const P: usize>(
         &mut self,
         fitter: &Fitter<'_>,
-        cores: &[PixelBox],
-        parameters: &[Parameters],
+        (cores, parameters): (&[PixelBox], &[Parameters]),
         inverse: &Inverse<'_, P>,
+        per_unit: f64,
     ) -> Result<Vec<(i64, i64)>, Error> {
         let grid = self.window();
         let boxes: Vec<_> = cores.iter().map(|&core| self.local(core)).collect();
@@ -267,7 +269,7 @@ impl Plane {
                     let (row, column) = (k / window.width(), k % window.width());
                     lost.push((window.x0 + column as i64, window.y0 + row as i64));
                 }
-                *weight = meat_weight(*weight, *residual, leverage);
+                *weight = meat_weight(*weight, *residual * per_unit, leverage);
             }
             Ok(lost)
         };
