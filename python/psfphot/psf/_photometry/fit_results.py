@@ -146,13 +146,18 @@ class FitResult:
             psf_model=self._setup.psf_model,
             parameters=self._fit["parameters"],
             shape_names=self._setup.names.shape if self.own_shape() else (),
-            local_bkg=_core.known_backgrounds(
-                values_of(self._init["local_bkg"]), np.asarray(self._init["group_id"])
-            ),
+            local_bkg=self._levels(),
             unit=self._unit,
             n_threads=self._setup.n_threads,
             progress_bar=self._setup.progress_bar,
         )
+
+    def _levels(self) -> NDArray[np.float64]:
+        """Tell the level under each source: what was subtracted, and fitted."""
+        known = _core.known_backgrounds(
+            values_of(self._init["local_bkg"]), np.asarray(self._init["group_id"])
+        )
+        return np.asarray(known + np.nan_to_num(self._fit["bkg"]))
 
     def fit_info(self) -> list[dict[str, Any]]:
         """Tell how the fit of each row ended, see `PSFPhotometry.fit_info`."""
@@ -226,6 +231,7 @@ class FitResult:
         NotImplementedError
             If the fitter was not our own.
         """
+        self._kept()
         members = np.flatnonzero(np.asarray(self._init["group_id"]) == group_id)
         if len(members) == 0:
             raise ValueError(f"group_id must be one of the results, got {group_id!r}")
@@ -264,14 +270,17 @@ class FitResult:
             raise ValueError(msg)
         return self._covariance_of(rows)
 
-    def _covariance_of(self, rows: NDArray[np.int_]) -> GroupCovariance:
+    def _kept(self) -> _core.Covariances:
         if self._covariances is None:
             msg = (
                 "covariances need a fit by LevenbergMarquardt, and of "
                 "IterativePSFPhotometry a fit of its own"
             )
             raise NotImplementedError(msg)
-        covariance = self._covariances.of(rows.tolist())
+        return self._covariances
+
+    def _covariance_of(self, rows: NDArray[np.int_]) -> GroupCovariance:
+        covariance = self._kept().of(rows.tolist())
         is_free = [not parameter.fixed for parameter in self._setup.parameters()]
         errors = np.asarray(self._fit["errors"])[rows][:, is_free]
         # Those that have no errors have no covariance either.
