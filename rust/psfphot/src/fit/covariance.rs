@@ -2,7 +2,7 @@
 
 use crate::Error;
 
-/// How the covariance of fitted parameters is made of the normal matrix A = JᵀWJ,
+/// How the covariance of fitted parameters is made of the normal matrix A = `JᵀWJ`,
 /// the weights w and the residuals r.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

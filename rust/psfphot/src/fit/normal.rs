@@ -243,7 +243,7 @@ impl Cholesky {
         back_substitute(&self.rows, self.n, b);
     }
 
-    /// A⁻¹, row by row: with M = L⁻¹ it is MᵀM. Unfinished where `run` is cancelled.
+    /// A⁻¹, row by row: with M = L⁻¹ it is `MᵀM`. Unfinished where `run` is cancelled.
     pub(crate) fn inverse(&self, run: Run<'_>) -> Vec<f64> {
         let n = self.n;
         // Column j of M, from row j down, as row j.

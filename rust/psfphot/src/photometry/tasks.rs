@@ -60,7 +60,9 @@ pub(super) fn fit_all(plan: &Plan<'_>) -> Result<(Vec<FittedSource>, Covariances
         for (index, row) in rows {
             sources[index] = row;
         }
-        parts.into_iter().for_each(|part| covariances.push(part));
+        for part in parts {
+            covariances.push(part);
+        }
     }
     flag_duplicates(&mut sources, starts, run)?;
     add_contamination(plan, &mut sources)?;
