@@ -33,6 +33,8 @@ def fit(starts=None, settings=None):
             "xy_bounds": (None, None),
             "max_iterations": 100,
             "step_tolerance": 1e-4,
+            "covariance": None,
+            "fit_background": False,
             **(settings or {}),
         },
     }

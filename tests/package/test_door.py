@@ -40,6 +40,8 @@ def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
         "xy_bounds": (None, None),
         "max_iterations": 100,
         "step_tolerance": 1e-4,
+        "covariance": None,
+        "fit_background": False,
     }
     call = {
         "data": data,
