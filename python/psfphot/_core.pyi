@@ -62,12 +62,15 @@ def fit_sources(
     *,
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> dict[str, NDArray[Any]]: ...
-def joint_covariances(
-    call: dict[str, Any],
-    groups: list[list[int]],
-    fitted: NDArray[np.float64],
-) -> NDArray[np.float64]: ...
+) -> dict[str, Any]: ...
+
+@final
+class Covariances:
+    """The covariances of the sources of a fit; immutable."""
+
+    def __new__(cls, state: bytes) -> Covariances: ...
+    def of(self, rows: list[int]) -> NDArray[np.float64]: ...
+
 def judge_sources(
     call: dict[str, Any],
     fitted: NDArray[np.float64],

@@ -35,6 +35,8 @@ def fit(starts=None, settings=None):
             "max_iterations": 100,
             "step_tolerance": 1e-4,
             "robust": None,
+            "covariance": None,
+            "fit_background": False,
             **(settings or {}),
         },
     }

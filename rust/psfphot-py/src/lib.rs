@@ -43,7 +43,7 @@ mod _core {
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariances, judge_sources, known_backgrounds,
+        PyCovariances, fit_sources, flag_definitions, judge_sources, known_backgrounds,
         terminations,
     };
     #[pymodule_export]

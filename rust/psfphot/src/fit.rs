@@ -36,6 +36,7 @@
 
 mod anderson;
 pub(crate) mod bounds;
+pub(crate) mod covariance;
 pub(crate) mod exposure;
 pub(crate) mod group;
 pub(crate) mod isolated;
@@ -52,6 +53,8 @@ mod tiles;
 use crate::noise::Weighting;
 use crate::psf::{Placement, Psf};
 use crate::{Error, Run};
+
+pub use covariance::Covariance;
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -121,6 +124,9 @@ pub(crate) struct Fitter<'a> {
     pub(crate) has_error: bool,
     /// How weights are made where they are not the image's own.
     pub(crate) weighting: Weighting<'a>,
+    pub(crate) covariance: Covariance,
+    /// Whether a constant is fitted to the pixels of each fit besides the sources.
+    pub(crate) fits_background: bool,
     pub(crate) run: Run<'a>,
 }
 
@@ -215,6 +221,11 @@ pub(crate) const SETTLED: f64 = 10.0;
 pub(crate) const MAX_SHIFT: f64 = 1.0;
 
 impl Fitter<'_> {
+    /// The free parameters of a source by itself, and the constant.
+    pub(crate) fn n_unknowns(&self) -> usize {
+        self.free.len() + usize::from(self.fits_background)
+    }
+
     /// Where the parameters put a source.
     pub(crate) fn placement<'a>(&self, parameters: &'a Parameters) -> Placement<'a> {
         Placement {

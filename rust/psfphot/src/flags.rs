@@ -37,7 +37,7 @@ flags! {
     8 NO_CONVERGENCE "no_convergence"
         "the fit may not have converged";
     16 NO_COVARIANCE "no_covariance"
-        "there is no covariance: the errors are NaN";
+        "there is no covariance: the errors are NaN, or those of equal noise";
     32 PARAMETER_NEAR_BOUND "parameter_near_bound"
         "a fitted parameter is close to one of its bounds";
     64 NO_OVERLAP "no_overlap"

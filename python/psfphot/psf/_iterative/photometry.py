@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psfphot.background import LocalBackground
+    from psfphot.psf._photometry.arguments import CovarianceKind
     from psfphot.psf._photometry.fit_results import FitResult
 
 
@@ -101,7 +102,7 @@ class IterativePSFPhotometry(FittedSources):
     keep_columns : bool or list of str, optional
         See `PSFPhotometry`; the rows of sources that were found are masked. Needs
         a managed list, in which ids are for life.
-    robust : bool or float, optional
+    robust, covariance, fit_background
         See `PSFPhotometry`.
 
     Attributes
@@ -140,6 +141,8 @@ class IterativePSFPhotometry(FittedSources):
         extra_columns: bool = False,
         keep_columns: bool | Sequence[str] = False,
         robust: bool | float = False,
+        covariance: CovarianceKind | None = None,
+        fit_background: bool = False,
     ) -> None:
         self._photometry = PSFPhotometry(
             psf_model,
@@ -155,6 +158,8 @@ class IterativePSFPhotometry(FittedSources):
             n_threads=n_threads,
             progress_bar=progress_bar,
             robust=robust,
+            covariance=covariance,
+            fit_background=fit_background,
         )
         self.maxiters = as_maxiters(maxiters)
         self.mode = as_mode(mode)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from psfphot._validate import MAX_INT, as_finite, as_positive
 
 # Of Gaussian noise 1 pixel in 370 is further off.
 _ROBUST = 3.0
+# How the covariance of a fit is made.
+CovarianceKind = Literal["formal", "sandwich", "unit"]
 
 
 def as_fit_shape(fit_shape: Any, name: str = "fit_shape") -> tuple[int, int]:
@@ -37,6 +39,21 @@ def as_fit_shape(fit_shape: Any, name: str = "fit_shape") -> tuple[int, int]:
         raise ValueError(f"{name} must be <= {MAX_INT}, got {fit_shape!r}")
     ny, nx = np.broadcast_to(values, 2)
     return int(ny), int(nx)
+
+
+def as_covariance(value: Any) -> CovarianceKind | None:
+    """Check the kind of covariance; `None` stays `None`.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if value is None or value in ("formal", "sandwich", "unit"):
+        kind: CovarianceKind | None = value
+        return kind
+    msg = f"covariance must be 'formal', 'sandwich', 'unit' or None, got {value!r}"
+    raise ValueError(msg)
 
 
 def as_callable(value: Any, name: str) -> Any:

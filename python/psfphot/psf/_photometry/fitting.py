@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.psf._models.base import ParameterNames
+    from psfphot.psf._photometry.arguments import CovarianceKind
 
 _NON_FINITE = (
     "Input data contains unmasked non-finite values (NaN or inf), which were "
@@ -51,6 +52,8 @@ class FitSetup:
     xy_bounds: tuple[float | None, float | None]
     # Of robust weights: where a pixel has half of its own, sigma.
     robust: float | None
+    covariance: CovarianceKind | None
+    fit_background: bool
     n_threads: int | None
     progress_bar: bool
 
@@ -109,6 +112,35 @@ def check_constraints(setup: FitSetup) -> None:
             raise NotImplementedError(msg)
 
 
+def check_errors(setup: FitSetup, *, has_error: bool) -> None:
+    """Refuse covariances that need an error image, or have no use for the one given.
+
+    Raises
+    ------
+    ValueError
+        If the covariance or the constant cannot be had.
+    """
+    if not isinstance(setup.fitter, LevenbergMarquardt):
+        own = "formal" if has_error else "unit"
+        if setup.covariance not in (None, own):
+            msg = (
+                f"covariance must be None for astropy's fitters, which give their own, "
+                f"got {setup.covariance!r}"
+            )
+            raise ValueError(msg)
+        if setup.fit_background:
+            raise ValueError("fit_background needs a fit by LevenbergMarquardt")
+    if setup.covariance == "formal" and not has_error:
+        msg = "covariance='formal' needs an error image; without there is 'sandwich'"
+        raise ValueError(msg)
+    if setup.covariance == "unit" and has_error:
+        msg = (
+            "covariance='unit' takes all pixels as equally noisy, and error says what "
+            "they are: leave out one of them"
+        )
+        raise ValueError(msg)
+
+
 def starting_values(
     setup: FitSetup, init: QTable, bkg_variance: NDArray[np.float64] | None = None
 ) -> dict[str, Any]:
@@ -142,6 +174,8 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
         "max_iterations": setup.max_iterations if most is None else most,
         "step_tolerance": setup.fitter.step_tolerance,
         "robust": setup.robust,
+        "covariance": setup.covariance,
+        "fit_background": setup.fit_background,
     }
 
 
@@ -256,7 +290,7 @@ def fit_with_core(
     frame: Frame,
     init: QTable,
     bkg_variance: NDArray[np.float64] | None,
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, Any]:
     """Fit the sources with our own fitter.
 
     Parameters
@@ -273,7 +307,8 @@ def fit_with_core(
     Returns
     -------
     dict of ndarray
-        One element (of ``parameters`` and ``errors``: one row) per source.
+        One element (of ``parameters`` and ``errors``: one row) per source, and the
+        ``covariances`` of all.
     """
     with progress_callback(
         len(init), "Fit source", enabled=setup.progress_bar

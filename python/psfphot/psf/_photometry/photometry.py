@@ -22,6 +22,7 @@ from psfphot.psf._photometry.fitting import (
     NO_CONVERGENCE,
     FitSetup,
     check_constraints,
+    check_errors,
     fit_with_core,
     frame_of,
     warn_of_fits,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from psfphot._validate import Frame
     from psfphot.background import LocalBackground
+    from psfphot.psf._photometry.arguments import CovarianceKind
     from psfphot.psf._photometry.covariance import GroupCovariance
 
 
@@ -109,6 +111,26 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         that no star loses its core because the PSF does not match. The results then
         have the column ``n_rejected``: pixels of the fit box with less than half of
         their weight.
+    covariance : {'formal', 'sandwich', 'unit'}, optional
+        Where the errors come from:
+
+        * ``'formal'``: from ``error`` alone; the default where it is given
+        * ``'sandwich'``: from each pixel's own residual (HC3 of MacKinnon & White
+          1985, J. Econometrics 29, 305, after White 1980, Econometrica 48, 817); the
+          default without ``error``. Where a pixel's residual tells nothing, because
+          too few pixels are fitted, errors are as of ``'unit'`` and flag 16 is set.
+        * ``'unit'``: from the scatter of all residuals of a group, as if its pixels
+          were equally noisy. It is what photutils does without ``error``; of a bright
+          star, whose own light is the noise, errors come out several times too small.
+          Not with ``error``.
+    fit_background : bool, optional
+        Whether a constant is fitted to the pixels of each source, or of each group,
+        with it: the sky under it, which nobody has to know. It comes on top of what
+        ``local_bkg_estimator`` measures, its uncertainty is in the errors, and the
+        columns ``bkg_fit`` and ``bkg_err`` are in the results. A fit box should reach
+        beyond the star: in boxes of 2 FWHM the errors of fluxes grow to some 1.5 times.
+        Groups may have up to 200 sources: the sky of a whole crowded frame is no
+        constant, see `~psfphot.background.Background2D` of the residual.
 
     Attributes
     ----------
@@ -132,8 +154,8 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
     -----
     The fit is that of weighted least squares (weights 1/error\ :sup:`2`) by
     Levenberg-Marquardt with analytic derivatives. Errors come from the joint
-    covariance of a group. Without ``error`` all weights are 1 and the
-    covariance is scaled by chi\ :sup:`2` per degree of freedom.
+    covariance of a group. Without ``error`` all weights are 1, and the noise of
+    each pixel is taken from its residual, see ``covariance``.
 
     A call returns a table with one row for each source, sorted by id. Its columns:
 
@@ -163,6 +185,8 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         progress_bar: bool = False,
         keep_columns: bool | Sequence[str] = False,
         robust: bool | float = False,
+        covariance: CovarianceKind | None = None,
+        fit_background: bool = False,
     ) -> None:
         self.psf_model = psf_model
         self.fit_shape = fit_shape
@@ -178,6 +202,8 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.progress_bar = progress_bar
         self.keep_columns = keep_columns
         self.robust = robust
+        self.covariance = covariance
+        self.fit_background = fit_background
         self.forget()
         check_constraints(self._setup())
 
@@ -240,6 +266,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         setup = self._setup()
         check_constraints(setup)
         frame = frame_of(data, mask, error)
+        check_errors(setup, has_error=frame.error is not None)
         self.data_unit = frame.unit
         started = self._starting_values(setup, frame, init_params)
         if started is None:
@@ -275,6 +302,8 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
             max_iterations=self.fitter_maxiters,
             xy_bounds=self.xy_bounds or (None, None),
             robust=robust_sigmas(self.robust),
+            covariance=self.covariance,
+            fit_background=self.fit_background,
             n_threads=self.n_threads,
             progress_bar=self.progress_bar,
         )
@@ -359,11 +388,38 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         Raises
         ------
         ValueError
-            If there are no results yet, or no such group.
+            If there are no results yet, no such group, or one of more than 1000
+            sources: see `source_covariance`.
         NotImplementedError
             If the fitter was not our own.
         """
         return self.last_fit().group_covariance(group_id)
+
+    def source_covariance(self, ids: Any) -> GroupCovariance:
+        r"""Compute the joint covariance of some sources of a group, however large.
+
+        It comes from the equations that the fit has left, without the image: of a
+        group of up to 48 sources it is that of `group_covariance`, of a larger one
+        that of the sources and those around them, within 1 % of it.
+
+        Parameters
+        ----------
+        ids : int or sequence of int
+            The sources, of one group, as in the table of results.
+
+        Returns
+        -------
+        GroupCovariance
+            The covariance and what its rows are.
+
+        Raises
+        ------
+        ValueError
+            If there are no results yet, or the ids are no sources of one group.
+        NotImplementedError
+            If the fitter was not our own.
+        """
+        return self.last_fit().source_covariance(ids)
 
 
 put_columns_into_docstring(PSFPhotometry)

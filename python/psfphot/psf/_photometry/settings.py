@@ -12,6 +12,7 @@ from psfphot.background import LocalBackground, as_local_background
 from psfphot.psf._models.convert import as_psf_model
 from psfphot.psf._photometry.arguments import (
     as_callable,
+    as_covariance,
     as_fit_shape,
     as_keep_columns,
     as_radius,
@@ -87,6 +88,8 @@ class PhotometrySettings:
     group_warning_threshold = Checked(
         partial(as_positive_int, name="group_warning_threshold")
     )
+    covariance = Checked(as_covariance)
+    fit_background = Checked(bool)
     n_threads = Checked(as_n_threads)
     progress_bar = Checked(bool)
     keep_columns = Checked(as_keep_columns)

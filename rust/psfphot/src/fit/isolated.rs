@@ -1,9 +1,10 @@
 //! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
 
-use crate::Error;
 use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 use crate::simd::{dispatch, mul_add};
+use crate::{Error, flags};
 
+use super::covariance::{Covariance, LARGEST_LEVERAGE, meat_weight, residual_unit};
 use super::exposure::Exposure;
 use super::minimise::Problem;
 use super::normal::{SINGULAR, damped};
@@ -56,15 +57,19 @@ impl Normal {
     }
 }
 
-/// Fits one star to the `pixels` of its window, which `exposure` has. Its profile at the
-/// solution is left in the buffers, and its weights in the pixels.
+/// The upper triangle of a symmetric matrix, by rows: ff, fx, fy, xx, xy, yy.
+type Triangle = [f64; 6];
+
+/// Fits one star to the `pixels` of its window, which `exposure` has; returns where it
+/// ended and its covariance. Its profile at the solution is left in the buffers, and its
+/// weights in the pixels.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
     exposure: &Exposure,
     source: &Source,
     pixels: &mut Pixels,
     buffers: &mut Buffers,
-) -> Result<Solution, Error> {
+) -> Result<(Solution, Option<Triangle>), Error> {
     // The padding of the last lanes has weight 0 and must hold numbers.
     let n = pixels.data.len();
     let planes = 2 + fitter.psf.shape_names().len();
@@ -87,21 +92,26 @@ pub(crate) fn fit(
         trial_normal: Normal::default(),
     };
     let report = settle(&mut star, fitter)?;
-    let variances = star.variances(report.chi2);
-    let parameters = star.current;
     if !report.is_evaluated {
-        let at = fitter.placement(&parameters);
-        fitter.psf.fill(at, source.window, star.profile);
+        star.trial = star.current;
+        star.evaluate_trial();
     }
-    let n_rejected = star.n_below(Loss::REJECTED);
-    Ok(Solution {
-        parameters,
+    let (covariance, flags) = star.covariance(report.chi2);
+    let variances = covariance.map(|c| {
+        let mut variances = [f64::NAN; MAX_PARAMETERS];
+        variances[..3].copy_from_slice(&[c[0], c[3], c[5]]);
+        variances
+    });
+    let solution = Solution {
+        parameters: star.current,
         variances,
+        level: None,
         termination: report.termination,
         iterations: report.iterations,
-        n_rejected,
-        flags: 0,
-    })
+        n_rejected: star.n_below(Loss::REJECTED),
+        flags,
+    };
+    Ok((solution, covariance))
 }
 
 impl Buffers {
@@ -112,20 +122,35 @@ impl Buffers {
 }
 
 impl Star<'_> {
-    fn variances(&self, chi2: f64) -> Option<Parameters> {
+    /// The covariance at the parameters that were last evaluated, and the flags that
+    /// go with it.
+    fn covariance(&self, chi2: f64) -> (Option<Triangle>, u32) {
         // As with any straight line through two points: no freedom, no errors.
         if self.pixels.n_good <= 3 {
-            return None;
+            return (None, 0);
         }
-        let factor = Factor::new(&self.normal.matrix, 0.0)?;
+        let Some(factor) = Factor::new(&self.normal.matrix, 0.0) else {
+            return (None, 0);
+        };
+        let inverse = factor.inverse();
         let scale = self.unit_variance(chi2);
-        let mut variances = [f64::NAN; MAX_PARAMETERS];
-        for (k, variance) in variances[..3].iter_mut().enumerate() {
-            let mut unit = [0.0; 3];
-            unit[k] = 1.0;
-            *variance = factor.solve(unit)[k] * scale;
+        let unit = inverse.map(|element| element * scale);
+        if self.fitter.covariance != Covariance::Sandwich {
+            return (Some(unit), 0);
         }
-        Some(variances)
+        let by_y = &self.gradient[self.source.window.len()..];
+        let (meat, leverage) = meat(
+            &self.pixels.data,
+            &self.pixels.weights,
+            [self.profile, self.gradient, by_y],
+            self.current[FLUX],
+            (&inverse, 1.0 / residual_unit(scale)),
+        );
+        if leverage > LARGEST_LEVERAGE {
+            return (Some(unit), flags::NO_COVARIANCE);
+        }
+        let found = sandwich(&inverse, &meat);
+        (Some(found.map(|element| element * scale)), 0)
     }
 
     /// The star's light, pixel by pixel of its window.
@@ -257,6 +282,20 @@ impl Seen {
     }
 }
 
+/// A B A, of symmetric matrices.
+fn sandwich(a: &Triangle, b: &Triangle) -> Triangle {
+    const AT: [[usize; 3]; 3] = [[0, 1, 2], [1, 3, 4], [2, 4, 5]];
+    let mut product = [0.0; 6];
+    for i in 0..3 {
+        for j in i..3 {
+            let terms = (0..9).map(|k| (k / 3, k % 3));
+            let sum = terms.map(|(k, l)| a[AT[i][k]] * b[AT[k][l]] * a[AT[l][j]]);
+            product[AT[i][j]] = sum.sum();
+        }
+    }
+    product
+}
+
 impl Problem for Star<'_> {
     fn evaluate_trial(&mut self) -> f64 {
         let at = self.fitter.placement(&self.trial);
@@ -344,6 +383,18 @@ impl Factor {
     }
 }
 
+impl Factor {
+    /// The inverse of the matrix.
+    fn inverse(&self) -> Triangle {
+        let [a, b, c] = [0, 1, 2].map(|k| {
+            let mut unit = [0.0; 3];
+            unit[k] = 1.0;
+            self.solve(unit)
+        });
+        [a[0], a[1], a[2], b[1], b[2], c[2]]
+    }
+}
+
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of the kernel
 fn product(a: &[f64; LANES], b: &[f64; LANES]) -> [f64; LANES] {
@@ -416,4 +467,46 @@ dispatch! {
     fn accumulate(
         data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
     ) -> Normal = accumulate_kernel
+}
+
+/// The middle of a star's sandwich, and the largest leverage of a pixel.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn meat_kernel<const FMA: bool>(
+    data: &[f64],
+    weights: &[f64],
+    [profile, by_x, by_y]: [&[f64]; 3],
+    flux: f64,
+    (inverse, per_unit): (&Triangle, f64),
+) -> (Triangle, f64) {
+    let [ff, fx, fy, xx, xy, yy] = *inverse;
+    let mut sums = [[0.0; LANES]; 6];
+    let mut largest = [0.0; LANES];
+    let lanes = data.as_chunks::<LANES>().0.iter();
+    let lanes = lanes.zip(weights.as_chunks::<LANES>().0);
+    let [profile, by_x, by_y] = [profile, by_x, by_y].map(|plane| plane.as_chunks::<LANES>().0);
+    for ((((d, w), p), x), y) in lanes.zip(profile).zip(by_x).zip(by_y) {
+        for l in 0..LANES {
+            let (a, b, c) = (p[l], flux * x[l], flux * y[l]);
+            let across = mul_add::<FMA>(fx, b, fy * c);
+            let own = mul_add::<FMA>(xx * b, b, yy * c * c);
+            let twice = mul_add::<FMA>(xy * b, c, a * across);
+            let leverage = w[l] * mul_add::<FMA>(ff * a, a, mul_add::<FMA>(2.0, twice, own));
+            largest[l] = f64::max(largest[l], leverage);
+            let weight = meat_weight(w[l], (d[l] - flux * a) * per_unit, leverage);
+            let terms = [a * a, a * b, a * c, b * b, b * c, c * c];
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                sum[l] = mul_add::<FMA>(weight, term, sum[l]);
+            }
+        }
+    }
+    let largest = largest.into_iter().fold(0.0, f64::max);
+    (sums.map(|s| (s[0] + s[1]) + (s[2] + s[3])), largest)
+}
+
+dispatch! {
+    fn meat(
+        data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
+        inverse: (&Triangle, f64),
+    ) -> (Triangle, f64) = meat_kernel
 }

@@ -11,7 +11,9 @@
 
 mod errors;
 mod extent;
+pub(crate) mod kept;
 mod plane;
+mod sandwich;
 mod star;
 mod steps;
 mod sweep;
@@ -23,6 +25,7 @@ use crate::noise::Loss;
 use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
 
+use super::covariance::Joint;
 use super::exposure::Exposure;
 use super::model::Model;
 use super::source::{Solution, Source};
@@ -96,13 +99,14 @@ struct Moving<const P: usize> {
     factor: Llt<P>,
 }
 
-/// Fits the sources jointly; returns where each ended, and the model of all.
+/// Fits the sources jointly; returns where each ended, the model of all, and what their
+/// covariance follows from where there is one.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
     exposure: &Exposure,
     sources: &[Source],
     care: Care,
-) -> Result<(Vec<Solution>, Model), Error> {
+) -> Result<(Vec<Solution>, Model, Option<Joint>), Error> {
     match fitter.free.len() {
         1 => fit_with::<1>(fitter, exposure, sources, care),
         2 => fit_with::<2>(fitter, exposure, sources, care),
@@ -118,14 +122,14 @@ fn fit_with<const P: usize>(
     exposure: &Exposure,
     sources: &[Source],
     care: Care,
-) -> Result<(Vec<Solution>, Model), Error> {
+) -> Result<(Vec<Solution>, Model, Option<Joint>), Error> {
     let mut system = System::<P>::new(fitter, exposure, sources, care)?;
     system.settle(exposure)?;
     let n_rejected = system.n_below(Loss::REJECTED, exposure)?;
-    let solutions = system.solutions(&n_rejected)?;
+    let (solutions, joint) = system.solutions(&n_rejected)?;
     let plane = system.planes.swap_remove(0);
     let model = plane.into_model(exposure, sources, fitter.run)?;
-    Ok((solutions, model))
+    Ok((solutions, model, joint))
 }
 
 impl<'a, const P: usize> System<'a, P> {

@@ -154,7 +154,8 @@ impl<'a> Stars<'a> {
         }
         let window = plan.window(row);
         let variance = plan.starts.background_variance(row);
-        let has_noise = variance.is_finite() && variance > 0.0;
+        // A constant that is fitted makes up for what is wrong with the level.
+        let has_noise = variance.is_finite() && variance > 0.0 && !plan.fitter.fits_background;
         let mut others = self.others(plan, k, window).peekable();
         if !has_noise && others.peek().is_none() {
             return None;

@@ -67,6 +67,7 @@ impl Judged {
         Solution {
             parameters: self.parameters,
             variances: (!variances.iter().all(|v| v.is_nan())).then_some(variances),
+            level: None,
             termination: if self.has_converged {
                 Termination::Converged
             } else {

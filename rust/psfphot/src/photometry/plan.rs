@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::fit::exposure::{Count, Exposure};
 use crate::fit::source::Source;
-use crate::fit::{FLUX, Fitter, X, Y};
+use crate::fit::{Covariance, FLUX, Fitter, X, Y};
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::noise::Weighting;
 use crate::psf::Psf;
@@ -57,7 +57,8 @@ impl<'a> Plan<'a> {
     /// For those of the sources that `indices` name.
     ///
     /// # Errors
-    /// [`Error::Cancelled`].
+    /// [`Error::InvalidArgument`] for a covariance that needs errors, or has no use for
+    /// them; [`Error::Cancelled`].
     pub(super) fn new<T: Pixel>(
         photometry: &'a Photometry,
         free: &'a [usize],
@@ -82,6 +83,8 @@ impl<'a> Plan<'a> {
                     noise: frame.noise(),
                     robust: photometry.robust,
                 },
+                covariance: Covariance::chosen(photometry.covariance, frame.has_error())?,
+                fits_background: photometry.fits_background,
                 run,
             },
             exposure: Exposure::new(frame, &windows, run)?,
@@ -123,7 +126,7 @@ impl<'a> Plan<'a> {
         let pixels = self.exposure.count(window);
         let too_few = match pixels.good {
             0 => flags::FULLY_MASKED,
-            n if n < self.fitter.free.len() => flags::TOO_FEW_PIXELS,
+            n if n < self.fitter.n_unknowns() => flags::TOO_FEW_PIXELS,
             _ => 0,
         };
         if too_few != 0 {

@@ -32,6 +32,11 @@ pub struct FittedSource {
     pub cfit: f64,
     /// χ² per degree of freedom over its own pixels; NaN without errors.
     pub reduced_chi2: f64,
+    /// The constant that was fitted to its pixels beyond its local background; NaN for
+    /// none.
+    pub background: f64,
+    /// Its 1-sigma error.
+    pub background_error: f64,
     /// Bits of [`flags`](crate::flags).
     pub flags: u32,
     /// Evaluations of the model.
@@ -52,6 +57,8 @@ impl FittedSource {
             qfit: f64::NAN,
             cfit: f64::NAN,
             reduced_chi2: f64::NAN,
+            background: f64::NAN,
+            background_error: f64::NAN,
             flags,
             iterations: 0,
             termination: Termination::NotFitted,
@@ -103,8 +110,8 @@ impl Plan<'_> {
             row.qfit = quality.absolute / flux;
             row.cfit = quality.central / flux;
         }
-        if self.exposure.has_error() && quality.n > free.len() {
-            row.reduced_chi2 = quality.chi2 / (quality.n - free.len()) as f64;
+        if self.exposure.has_error() && quality.n > self.fitter.n_unknowns() {
+            row.reduced_chi2 = quality.chi2 / (quality.n - self.fitter.n_unknowns()) as f64;
         }
         // A variance that overflows tells no error.
         let variances = solution
@@ -112,6 +119,10 @@ impl Plan<'_> {
             .filter(|all| !all.iter().any(|v| v.is_infinite()));
         for &k in free {
             row.errors[k] = variances.map_or(f64::NAN, |v| v[k].sqrt());
+        }
+        if let Some(level) = solution.level {
+            row.background = level.value;
+            row.background_error = level.variance.sqrt();
         }
         row.flags |= solution.flags | self.flags(source, &row, variances.is_some());
         row

@@ -74,7 +74,7 @@ impl Plane {
     }
 
     /// A box of pixels in the grid's own coordinates.
-    fn local(&self, pixels: PixelBox) -> PixelBox {
+    pub(super) fn local(&self, pixels: PixelBox) -> PixelBox {
         let pixels = pixels.intersection(&self.window);
         if pixels.is_empty() {
             return PixelBox::default();
@@ -114,6 +114,12 @@ impl Plane {
             &self.residual[start..start + n],
             &self.weight[start..start + n],
         )
+    }
+
+    /// Residuals and weights of so many rows after another.
+    pub(super) fn rows_mut(&mut self, n: usize) -> impl Iterator<Item = (&[f64], &mut [f64])> {
+        let size = (n * self.window.width()).max(1);
+        self.residual.chunks(size).zip(self.weight.chunks_mut(size))
     }
 
     /// chi^2 of the pixels of a box.
@@ -328,7 +334,7 @@ fn cut(profile: &mut [f64], part: PixelBox, hole: PixelBox) {
 }
 
 /// The rows of a band of a grid, on the image.
-fn band_window(bands: &Bands, band: usize, grid: PixelBox) -> PixelBox {
+pub(super) fn band_window(bands: &Bands, band: usize, grid: PixelBox) -> PixelBox {
     let rows = bands.window(band, grid.width());
     PixelBox::new(grid.x0, grid.x1, grid.y0 + rows.y0, grid.y0 + rows.y1)
 }
