@@ -11,20 +11,22 @@ from psfphot.psf._iterative.rounds import (
     Observation,
     Rounds,
     add_model_shape,
-    quiet_frame,
     subtract,
     without_image,
 )
 from psfphot.psf._iterative.search import (
     Knowledge,
-    compiled,
     find_new,
-    residual_for_core,
     starting_flux,
+)
+from psfphot.psf._iterative.star_list import StarList, in_unit_of
+from psfphot.psf._photometry.residuals import (
+    compiled,
+    quiet_frame,
+    residual_for_core,
     with_errors,
     with_profile_error,
 )
-from psfphot.psf._iterative.star_list import StarList, in_unit_of
 from psfphot.psf._photometry.starts import add_background
 
 if TYPE_CHECKING:
@@ -157,6 +159,7 @@ class Manager:
             self.rules,
             residual,
             accepts=self.knowledge.accepts,
+            is_scaled=self.knowledge.is_scaled,
         )
         if finding is None:
             return None

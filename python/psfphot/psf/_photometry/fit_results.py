@@ -62,6 +62,8 @@ class FitResult:
         self._unit = frame.unit
         self._init = init.copy()
         self._fit = fit
+        # Columns that are none of the fit's own.
+        self._more: dict[str, NDArray[Any]] = {}
         self._covariances: Covariances | None = None
         if isinstance(setup.fitter, LevenbergMarquardt):
             self._covariances = Covariances(
@@ -107,6 +109,41 @@ class FitResult:
         add_groups(grouped._init, grouper, self.fit_shape)
         return grouped
 
+    def with_larger_errors(
+        self,
+        factor: NDArray[np.float64],
+        *,
+        profile_error: float = 0.0,
+        more: dict[str, NDArray[Any]],
+        flagged: dict[int, NDArray[np.bool_]],
+    ) -> FitResult:
+        """Make a copy whose errors are so many times larger.
+
+        Parameters
+        ----------
+        factor : (n,) array
+            Of the errors of each row. Covariances have the square of it.
+        profile_error : float, optional
+            By what part of it each flux may be off beyond that.
+        more : dict of (n,) array
+            Columns that the rows have besides.
+        flagged : dict of int to (n,) bool array
+            The rows that have a flag besides, by its bit.
+        """
+        larger = object.__new__(type(self))
+        larger.__dict__ |= self.__dict__
+        errors = self._fit["errors"] * factor[:, None]
+        if profile_error > 0:
+            flux = self._fit["parameters"][:, 0]
+            errors[:, 0] = np.hypot(errors[:, 0], profile_error * flux)
+        flags = self.flags.copy()
+        for bit, rows in flagged.items():
+            flags[rows] |= bit
+        larger._fit = self._fit | {"errors": errors, "flags": flags}
+        larger._fit["error_factor"] = factor * self._fit.get("error_factor", 1.0)
+        larger._more = more
+        return larger
+
     def as_starts(self) -> QTable:
         """Make all rows the starting values of another fit, backgrounds included."""
         starts = self.to_init_params(remove_invalid=False, reset_ids=False)
@@ -122,6 +159,16 @@ class FitResult:
     def fit_shape(self) -> tuple[int, int]:
         """(ny, nx) of the box of pixels that was fitted of each source."""
         return self._setup.fit_shape
+
+    @property
+    def psf_model(self) -> Any:
+        """The PSF that was fitted."""
+        return self._setup.psf_model
+
+    @property
+    def n_threads(self) -> int | None:
+        """How many threads the fit was to use."""
+        return self._setup.n_threads
 
     @property
     def flags(self) -> NDArray[np.int64]:
@@ -144,9 +191,12 @@ class FitResult:
     def table(self) -> QTable:
         """Make a table of the rows, in the columns of the results."""
         setup = self._setup
-        return results_table(
+        table = results_table(
             self._init, self._fit, setup.names.shape, self.own_shape(), self._unit
         )
+        for name, column in self._more.items():
+            table.add_column(column, name=name, index=table.colnames.index("flags"))
+        return table
 
     def images(self) -> ModelImages:
         """Make what draws the sources."""
@@ -248,6 +298,10 @@ class FitResult:
         if len(members) == 0:
             raise ValueError(f"group_id must be one of the results, got {group_id!r}")
         covariance = self._covariances.of(group_id, members)
+        if "error_factor" in self._fit:
+            factor = self._fit["error_factor"][members]
+            factor = np.repeat(factor, len(covariance) // len(members))
+            covariance = covariance * np.outer(factor, factor)
         # Those that have no errors have no covariance either.
         no_covariance = PSF_FLAGS.get_bit_value("no_covariance")
         has_none = np.asarray(self._fit["flags"])[members] & no_covariance > 0

@@ -13,6 +13,7 @@ from psfphot._deprecated import old_arguments
 from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.convert import parameter_names, to_core
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
+from psfphot.psf._photometry.confusion import with_confusion
 from psfphot.psf._photometry.fit_results import FitResult
 from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
@@ -98,6 +99,15 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         Columns of ``init_params`` that the results are to have too, as their
         last: names, or `True` for all that are no starting values and whose
         name is not one of the results'.
+    confusion : bool, optional
+        Whether errors hold the light of sources that were not found. They are
+        multiplied by ``confusion_factor``, a column: the robust width of the score of
+        new sources in the residual, in blocks of about 100 pixels, and at least 1;
+        nearer to 1 for sources brighter than the rest. Where nothing is left to find
+        it is 1. ``blend_significance``, another column, is the largest score of a
+        source within half of a full width at half maximum; above 3 the row has the
+        flag ``unmodelled_companion``. ``meta["confusion_factor"]`` is that of the
+        median block.
 
     Attributes
     ----------
@@ -145,6 +155,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         n_threads: int | None = None,
         progress_bar: bool = False,
         keep_columns: bool | Sequence[str] = False,
+        confusion: bool = False,
     ) -> None:
         self.psf_model = psf_model
         self.fit_shape = fit_shape
@@ -159,6 +170,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.n_threads = n_threads
         self.progress_bar = progress_bar
         self.keep_columns = keep_columns
+        self.confusion = bool(confusion)
         self.forget()
         check_constraints(self._setup())
 
@@ -232,9 +244,17 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         )
         warn_of_fits(fit, self._no_convergence)
         self._fit_result = FitResult(setup, frame, init, fit)
+        typical = None
+        if self.confusion:
+            has_sky = self.local_bkg_estimator is not None
+            self._fit_result, typical = with_confusion(
+                self._fit_result, frame, has_sky=has_sky
+            )
         table = self._fit_result.table()
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self.settings()))
+        if typical is not None:
+            table.meta["confusion_factor"] = typical
         if init_params is not None:
             extra = extra_columns(init_params, self.keep_columns, table.colnames)
             for name in extra.colnames:
