@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from astropy.table import QTable
@@ -90,6 +90,10 @@ class Manager:
             if len(stars) == 0:
                 break
             left = subtract(self.photometry, self.seen.data, self.sub_shape)
+            if self.knowledge.sky is not None:
+                change = self.knowledge.sky(left)
+                left = left - change
+                self.seen = replace(self.seen, data=self.seen.data - change)
             new = self._find(stars, left)
             if new is None:
                 rounds.stopped = "nothing found"

@@ -53,6 +53,9 @@ class Knowledge:
     accepts : callable, optional
         Called with the residual and the columns of what was found in it, tells which
         rows may be stars.
+    sky : callable, optional
+        Called with what a fit has left of the image, before a search; tells by how much
+        its sky is higher than what was subtracted.
     is_scaled : bool, optional
         Whether the least score of a new star is in units of the score's own width,
         for a finder that can search scores: noise that is correlated, and stars too
@@ -61,6 +64,7 @@ class Knowledge:
 
     errors: Callable[[NDArray[Any]], NDArray[Any]] | None = None
     accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None
+    sky: Callable[[NDArray[Any]], NDArray[Any]] | None = None
     is_scaled: bool = False
 
 
