@@ -2,7 +2,8 @@
 
 use std::f64::consts::TAU;
 
-use super::near::NearStars;
+use super::near::{Near, NearStars};
+use super::projection::{Projected, Projector};
 use super::{Field, ProjectedScore, ScoreWidth};
 use crate::Error;
 use crate::image::{Frame, Pixel};
@@ -11,10 +12,9 @@ use crate::run::{Run, chunks};
 
 /// Where another star is looked for, full widths at half maximum from a star's centre.
 ///
-/// Of the stars of a deep field whose error is above 3 sigma these places find more
-/// than the pixels within one of the centre do: 4.2 instead of 4.7 % are left with 6 %
-/// of all marked.
-const RINGS: [f64; 2] = [0.3, 0.5];
+/// Of the stars of a crowd whose errors are above 3 sigma these places leave 3.5 %
+/// unmarked, the pixels within one of the centre 4.3 %.
+const RINGS: [f64; 3] = [0.2, 0.35, 0.5];
 
 /// Places on each.
 const PLACES: usize = 8;
@@ -35,6 +35,25 @@ pub struct Confusion {
     pub companion: Vec<f64>,
     /// The median width of the score in blocks of the image.
     pub typical: f64,
+}
+
+/// Room for the scores beside one star after another.
+#[derive(Default)]
+struct Scratch {
+    members: Vec<usize>,
+    values: Vec<f64>,
+    kernel: Vec<f32>,
+    projector: Projector,
+}
+
+/// Where another star is looked for, from a star's centre, pixels.
+fn places(fwhm: f64) -> impl Iterator<Item = (f64, f64)> {
+    RINGS.into_iter().flat_map(move |ring| {
+        (0..PLACES).map(move |k| {
+            let (sin, cos) = (TAU * k as f64 / PLACES as f64).sin_cos();
+            (ring * fwhm * cos, ring * fwhm * sin)
+        })
+    })
 }
 
 impl ProjectedScore<'_> {
@@ -86,24 +105,70 @@ impl ProjectedScore<'_> {
         frame: &Frame<'_, T>,
         run: Run<'_>,
     ) -> Result<Vec<f64>, Error> {
-        let mut places = Vec::with_capacity(self.x.len() * RINGS.len() * PLACES);
-        for (&x, &y) in self.x.iter().zip(self.y) {
-            for ring in RINGS {
-                let radius = ring * field.fwhm;
-                places.extend((0..PLACES).map(|k| {
-                    let (sin, cos) = (TAU * k as f64 / PLACES as f64).sin_cos();
-                    (x + radius * cos, y + radius * sin)
-                }));
+        let tasks = chunks(self.x.len(), TASK);
+        let each: Vec<Vec<f64>> = run.map(tasks, Scratch::default, |scratch, stars| {
+            let companion = |i: usize| self.companion(field, frame, i, scratch);
+            Ok(stars.map(companion).collect())
+        })?;
+        Ok(each.concat())
+    }
+
+    /// The largest score of another star beside one.
+    fn companion<T: Pixel>(
+        &self,
+        field: &Field<'_>,
+        frame: &Frame<'_, T>,
+        star: usize,
+        scratch: &mut Scratch,
+    ) -> f64 {
+        let (x, y) = (self.x[star], self.y[star]);
+        let farthest = RINGS.map(|ring| ring * field.fwhm)[RINGS.len() - 1];
+        let reach = field.reach + farthest;
+        scratch.members.clear();
+        field
+            .tree
+            .within(&[x, y], reach * reach, &mut scratch.members);
+        scratch.members.sort_unstable();
+        let corner = |sign: f64| field.window(x + sign * farthest, y + sign * farthest);
+        let window = corner(-1.0).hull(corner(1.0));
+        let stars = NearStars::new(frame, self.psf, field, &scratch.members, window);
+        scratch.projector.forget();
+        let mut largest = f64::NAN;
+        for (dx, dy) in places(field.fwhm) {
+            let score = self.score_beside(&stars, field, (x + dx, y + dy), scratch);
+            if score.q >= LEAST_INFORMATION {
+                largest = largest.max(score.z);
             }
         }
-        let scores = self.at_in(field, frame, &places, run)?;
-        let each = scores.chunks(RINGS.len() * PLACES);
-        Ok(each
-            .map(|around| {
-                let known = around.iter().filter(|s| s.q >= LEAST_INFORMATION);
-                known.map(|score| score.z).fold(f64::NAN, f64::max)
-            })
-            .collect())
+        largest
+    }
+
+    fn score_beside(
+        &self,
+        stars: &NearStars,
+        field: &Field<'_>,
+        (x, y): (f64, f64),
+        scratch: &mut Scratch,
+    ) -> Projected {
+        let window = field.window(x, y);
+        scratch.values.resize(window.len(), 0.0);
+        self.psf
+            .fill(Placement { x, y, shape: &[] }, window, &mut scratch.values);
+        let mut near = Near::default();
+        for (local, &i) in (0..).zip(&scratch.members) {
+            let squared = (self.x[i] - x).powi(2) + (self.y[i] - y).powi(2);
+            if squared <= field.reach * field.reach {
+                near.offer(squared as f32, local);
+            }
+        }
+        let alone = stars.alone(window, &scratch.values);
+        scratch.kernel.clear();
+        scratch
+            .kernel
+            .extend(scratch.values.iter().map(|v| *v as f32));
+        scratch
+            .projector
+            .score(stars, &near, (window, &scratch.kernel), alone)
     }
 
     /// The mean of the weights of a star's usable pixels, by the square of its light.
