@@ -43,7 +43,7 @@ FLOORS = (
     ("psfphot.psf",),
     ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),
-    ("psfphot.plotting",),
+    ("psfphot.plotting", "psfphot.report"),
     ("psfphot.cli",),
 )
 
