@@ -43,7 +43,6 @@ def main(path):
     psf = np.asarray(result[0].data, dtype=float)
     psf *= OVERSAMPLING**2 / psf.sum()
     np.savez_compressed(Path(__file__).parent / "wfpc2_psf.npz", psf=psf.astype("f4"))
-    print(f"{len(chosen)} stars, {psf.shape}, peak {psf.max():.3f}")
 
 
 def select(data, x, y, peak):

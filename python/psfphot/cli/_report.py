@@ -202,7 +202,8 @@ def _describe_confusion(run: PhotometryRun) -> list[str]:
     found = run.confusion
     if found is None:
         return []
-    said = f"errors times {found.factor:.3g} (up to {found.largest:.3g}) for stars not found"
+    said = f"errors times {found.factor:.3g} (up to {found.largest:.3g}), for stars "
+    said += "that were not found"
     if found.profile_error > 0:
         said += f", and {100 * found.profile_error:.2g} % of the flux for the PSF"
     return [_line("confusion", said)]

@@ -55,6 +55,7 @@ class RemadeSky:
         before = self._exposure.sky.background
         sky = measure_sky(self._exposure, light=self.data - left + self._other)
         self._exposure.sky = sky
-        change = (sky.background - before).astype(left.dtype, copy=False)
+        change: NDArray[Any] = sky.background - before
+        change = change.astype(left.dtype, copy=False)
         self.data = self.data - change
         return change

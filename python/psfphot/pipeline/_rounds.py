@@ -198,6 +198,8 @@ def add_extra_columns(
         StarListManagement(profile_error=mismatch),
     )
     del more["snr"]  # which the catalogue has anyway
+    if "blend_significance" in table.colnames:
+        del more["blend_significance"]
     for name, column in more.items():
         # Last, also where the rounds have put it among the others.
         if name in table.colnames:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from psfphot.psf._iterative.rounds import Observation, Rounds
     from psfphot.psf._photometry.photometry import PSFPhotometry
 
+
 def extra_columns(
     rounds: Rounds,
     seen: Observation,

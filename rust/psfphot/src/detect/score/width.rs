@@ -75,7 +75,9 @@ impl ScoreWidth {
             values.clear();
             weights.clear();
             for y in part(block / columns, rows, shape.0) {
-                let scores = z.row(y)[inside.clone()].iter().zip(&q.row(y)[inside.clone()]);
+                let scores = z.row(y)[inside.clone()]
+                    .iter()
+                    .zip(&q.row(y)[inside.clone()]);
                 let pixels = frame.row_pixels(y, inside.clone());
                 for ((&z, &q), pixel) in scores.zip(pixels) {
                     if let Some((_, weight)) = pixel
@@ -226,7 +228,11 @@ mod tests {
 
     const SHAPE: (usize, usize) = (300, 400);
 
-    fn measure(maps: &ScoreMaps, errors: &[f64], shape: (usize, usize)) -> Result<ScoreWidth, Error> {
+    fn measure(
+        maps: &ScoreMaps,
+        errors: &[f64],
+        shape: (usize, usize),
+    ) -> Result<ScoreWidth, Error> {
         let data = vec![0.0; errors.len()];
         let frame = Frame::new(Image::new(&data, shape)?).with_error(Image::new(errors, shape)?)?;
         let width = ScoreWidth::measure(maps, &frame, 2.0, Run::new())?;
