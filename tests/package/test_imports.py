@@ -28,6 +28,7 @@ FLOORS = (
         "psfphot._future_columns",
         "psfphot._matched_filter",
         "psfphot._meta",
+        "psfphot._output",
         "psfphot._progress",
         "psfphot._repr",
         "psfphot._residual",
