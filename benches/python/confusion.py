@@ -1,9 +1,10 @@
 """Pulls of crowded fields whose faint stars cannot be found, by the pipeline.
 
-The scenes of ``tests/frames/floor.py`` and, with the path of the frame as argument, stars
-injected into WFPC2's NGC 1261 in F336W with the PSF of ``tests/data/wfpc2_psf.npz``
-(widths of 1 and 1.02 of it). Against the brightest star of each row within 0.7 px, and
-with the light of unmatched stars within half of a full width at half maximum.
+The scenes of ``tests/frames/floor.py`` and, with the path of the frame as argument,
+stars injected into WFPC2's NGC 1261 in F336W with the PSF of
+``tests/data/wfpc2_psf.npz``, as it is and 2 % wider. Against the brightest star of each
+row within 0.7 px, and with the light of unmatched stars within half of a full width at
+half maximum.
 Usage: python benches/python/confusion.py [WFPC2 FRAME]
 """
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from psfphot.pipeline._mismatch import Surroundings
     from psfphot.psf import PSFPhotometry
 
+#: A Gaussian whose width is off by a part e has fluxes that are off by e where all
+#: pixels weigh the same, and leaves 1.43 e of the light as absolute residuals.
+_FLUX_OF_RESIDUAL = 0.7
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -82,7 +86,7 @@ def add_confusion(
     fit = photometry.last_fit()
     frame = quiet_frame(data, exposure.mask, exposure.error)
     light = np.asarray(photometry.make_model_image(exposure.shape))
-    part = measure_profile_error(table, exposure) or 0.0
+    part = _FLUX_OF_RESIDUAL * (measure_profile_error(table, exposure) or 0.0)
     mismatch = known_mismatch(table, exposure, around)
     fit, factor = with_confusion(
         fit,

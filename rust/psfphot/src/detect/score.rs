@@ -227,9 +227,10 @@ impl<'a> ProjectedScore<'a> {
         let field = self.field(frame, run)?;
         let maps = self.maps_in(&field, frame, run)?;
         let places = peaks(&maps, frame.data().shape(), accept, run)?;
-        let width = match accept.is_scaled {
-            true => Some(ScoreWidth::measure(&maps, frame, field.fwhm, run)?),
-            false => None,
+        let width = if accept.is_scaled {
+            Some(ScoreWidth::measure(&maps, frame, field.fwhm, run)?)
+        } else {
+            None
         };
         drop(maps);
         let mut found = self.at_in(&field, frame, &places, run)?;
