@@ -161,7 +161,12 @@ def search_score(
     min_q: float,
     min_distance: float,
     min_separation: float,
+    is_scaled: bool,
 ) -> dict[str, NDArray[Any]]: ...
+def measure_confusion(
+    residual: Any,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
+def companion_scores(residual: Any) -> NDArray[np.float64]: ...
 def find_peaks(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

@@ -246,6 +246,13 @@ _OPTIONS = (
         "beyond the map of the sky.",
     ),
     _fitting(
+        "--confusion/--no-confusion",
+        default=None,
+        show_default="with more than one round",
+        help="Make errors larger for stars that are too faint or too close to be found "
+        "and for what the PSF does not match.",
+    ),
+    _fitting(
         "--zeropoint",
         "zero_point",
         type=Finite(),

@@ -96,6 +96,7 @@ class FitWords:
     no_group: bool
     local_bkg: tuple[float, float] | None
     keep_all: bool
+    confusion: bool | None
     zero_point: float | None
     robust: bool | None
     gain: float | None

@@ -129,6 +129,8 @@ def measure_exposure(
     catalog = make_catalog(table, exposure, passes.start, zero_point)
     if passes.history is not None:
         catalog.meta |= passes.history.summary()
+    if passes.confusion is not None:
+        catalog.meta |= passes.confusion.summary()
     with clock.step("check"):
         psf_check = check_psf(exposure, passes.mismatch)
     return PhotometryRun(
@@ -139,6 +141,7 @@ def measure_exposure(
         group_separation=passes.start.meta["group_separation"],
         clock=clock,
         history=passes.history,
+        confusion=passes.confusion,
         passes=passes,
         saturated=saturated,
         psf_check=psf_check,
@@ -163,10 +166,14 @@ def _measure_known(
         table, photometry = fit_stars(
             exposure, start, data=data, progress_bar=progress_bar
         )
-    table, history = with_neighbours(exposure, data, table, photometry, clock)
+    table, history, confusion = with_neighbours(
+        exposure, data, table, photometry, clock
+    )
     catalog = make_catalog(table, exposure, start, zero_point)
     if history is not None:
         catalog.meta |= history.summary()
+    if confusion is not None:
+        catalog.meta |= confusion.summary()
     return PhotometryRun(
         exposure,
         catalog,
@@ -177,4 +184,5 @@ def _measure_known(
         group_separation=start.meta["group_separation"],
         clock=clock,
         history=history,
+        confusion=confusion,
     )

@@ -56,6 +56,10 @@ class Settings:
     keep_all : bool, optional
         Whether detections that the fit shows to be no stars stay in the catalogue,
         with the flag ``low_snr``.
+    confusion : bool or "auto", optional
+        Whether errors hold what the fit did not know: stars too faint or too close to
+        be found, and how far the PSF is off; see `~psfphot.psf.PSFPhotometry`. By
+        default where there is more than one round.
     extra_columns : bool, optional
         Whether the catalogue tells how crowded, how wide and how well fitted each star
         is: ``crowding``, ``sharpness``, ``chi``, ``n_merged`` and
@@ -110,6 +114,7 @@ class Settings:
     forced: bool = False
     iterations: int | Auto = "auto"
     keep_all: bool = False
+    confusion: bool | Auto = "auto"
     extra_columns: bool = False
     zero_point: float | None = None
     robust: bool | float | Auto = "auto"
@@ -122,6 +127,9 @@ class Settings:
         if self.finder not in get_args(Finder):
             words = ", ".join(get_args(Finder))
             raise ValueError(f"finder must be one of {words}, got {self.finder!r}")
+        if not (_is_auto(self.confusion) or isinstance(self.confusion, bool)):
+            msg = f"confusion must be True, False or 'auto', got {self.confusion!r}"
+            raise TypeError(msg)
         as_n_threads(self.n_threads)
         if self.zero_point is not None:
             as_finite(self.zero_point, "zero_point")
@@ -180,6 +188,7 @@ class Settings:
             fwhm=fwhm,
             iterations=None if isinstance(self.iterations, str) else self.iterations,
             keep_all=self.keep_all,
+            confusion=None if isinstance(self.confusion, str) else self.confusion,
             extra_columns=self.extra_columns,
             fit_shape=shape,
             group_box=self._group_box(shape),
@@ -242,6 +251,9 @@ class ResolvedSettings:
         Most rounds; `None` leaves them to what gives the positions, see `rounds`.
     keep_all : bool
         Whether detections that are no stars stay in the catalogue, flagged.
+    confusion : bool or `None`
+        Whether errors hold what the fit did not know; `None` leaves it to the rounds,
+        see `has_confusion`.
     extra_columns : bool
         Whether the catalogue has columns of crowding and shape.
     zero_point : float or `None`
@@ -267,6 +279,7 @@ class ResolvedSettings:
     forced: bool
     iterations: int | None
     keep_all: bool
+    confusion: bool | None
     extra_columns: bool
     zero_point: float | None
     robust: bool | float | None
@@ -279,6 +292,12 @@ class ResolvedSettings:
         if self.iterations is not None:
             return self.iterations
         return 1 if are_given else ITERATIONS
+
+    def has_confusion(self, *, are_given: bool) -> bool:
+        """Tell whether the errors of stars that are found, or given, hold the rest."""
+        if self.confusion is not None:
+            return self.confusion
+        return self.rounds(are_given=are_given) > 1
 
 
 #: Settings that `None` turns off.

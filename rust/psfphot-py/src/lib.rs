@@ -51,7 +51,9 @@ mod _core {
     #[pymodule_export]
     use crate::render::{profile_sources, render_sources};
     #[pymodule_export]
-    use crate::score::{psf_fwhm, score_maps, scores_at, search_score};
+    use crate::score::{
+        companion_scores, measure_confusion, psf_fwhm, score_maps, scores_at, search_score,
+    };
 
     #[cfg(feature = "panic-test")]
     #[pymodule_export]

@@ -17,9 +17,9 @@ from psfphot import _core
 from psfphot._validate import values_of
 from psfphot.psf._models.convert import parameter_value, to_core
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
-from psfphot.psf._photometry.fitting import frame_of
 from psfphot.psf._photometry.flags import PSF_FLAGS
 from psfphot.psf._photometry.init_params import from_finder
+from psfphot.psf._photometry.residuals import quiet_frame
 from psfphot.psf._photometry.starts import add_background, add_flux
 from psfphot.utils import NoDetectionsWarning, NoiseModel
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from psfphot._validate import Frame
     from psfphot.psf._photometry.fit_results import FitResult
     from psfphot.psf._photometry.photometry import PSFPhotometry
 
@@ -291,13 +290,6 @@ def search(finder: Any, residual: Any, mask: Any) -> Any:
 def subtract(photometry: PSFPhotometry, data: Any, sub_shape: Any) -> Any:
     """Subtract the sources of the last fit from an image."""
     return photometry.make_residual_image(data, psf_shape=sub_shape)
-
-
-def quiet_frame(data: Any, mask: Any, error: Any) -> Frame:
-    """Make a `Frame` of an image whose fit has told of its bad pixels."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return frame_of(data, mask, error)
 
 
 def _known(photometry: PSFPhotometry) -> tuple[QTable, NDArray[np.bool_]]:

@@ -61,6 +61,8 @@ class FitResult:
         self._unit = frame.unit
         self._init = init.copy()
         self._fit = {name: values for name, values in fit.items() if name != _KEPT}
+        # Columns that are none of the fit's own.
+        self._more: dict[str, NDArray[Any]] = {}
         # None of a fitter that is not our own.
         self._covariances: _core.Covariances | None = fit.get(_KEPT)
 
@@ -98,6 +100,41 @@ class FitResult:
         add_groups(grouped._init, grouper, self.fit_shape)
         return grouped
 
+    def with_larger_errors(
+        self,
+        factor: NDArray[np.float64],
+        *,
+        profile_error: float = 0.0,
+        more: dict[str, NDArray[Any]],
+        flagged: dict[int, NDArray[np.bool_]],
+    ) -> FitResult:
+        """Make a copy whose errors are so many times larger.
+
+        Parameters
+        ----------
+        factor : (n,) array
+            Of the errors of each row. Covariances have the square of it.
+        profile_error : float, optional
+            By what part of it each flux may be off beyond that.
+        more : dict of (n,) array
+            Columns that the rows have besides.
+        flagged : dict of int to (n,) bool array
+            The rows that have a flag besides, by its bit.
+        """
+        larger = object.__new__(type(self))
+        larger.__dict__ |= self.__dict__
+        errors = self._fit["errors"] * factor[:, None]
+        if profile_error > 0:
+            flux = self._fit["parameters"][:, 0]
+            errors[:, 0] = np.hypot(errors[:, 0], profile_error * flux)
+        flags = self.flags.copy()
+        for bit, rows in flagged.items():
+            flags[rows] |= bit
+        larger._fit = self._fit | {"errors": errors, "flags": flags}
+        larger._fit["error_factor"] = factor * self._fit.get("error_factor", 1.0)
+        larger._more = more
+        return larger
+
     def as_starts(self) -> QTable:
         """Make all rows the starting values of another fit, backgrounds included."""
         starts = self.to_init_params(remove_invalid=False, reset_ids=False)
@@ -113,6 +150,16 @@ class FitResult:
     def fit_shape(self) -> tuple[int, int]:
         """(ny, nx) of the box of pixels that was fitted of each source."""
         return self._setup.fit_shape
+
+    @property
+    def psf_model(self) -> Any:
+        """The PSF that was fitted."""
+        return self._setup.psf_model
+
+    @property
+    def n_threads(self) -> int | None:
+        """How many threads the fit was to use."""
+        return self._setup.n_threads
 
     @property
     def flags(self) -> NDArray[np.int64]:
@@ -140,6 +187,8 @@ class FitResult:
         )
         if setup.robust is not None:
             table["n_rejected"] = self._fit["n_rejected"]
+        for name, column in self._more.items():
+            table.add_column(column, name=name, index=table.colnames.index("flags"))
         return table
 
     def images(self) -> ModelImages:
@@ -286,6 +335,9 @@ class FitResult:
         covariance = self._kept().of(rows.tolist())
         is_free = [not parameter.fixed for parameter in self._setup.parameters()]
         errors = np.asarray(self._fit["errors"])[rows][:, is_free]
+        if "error_factor" in self._fit:
+            factor = np.repeat(self._fit["error_factor"][rows], errors.shape[1])
+            covariance = covariance * np.outer(factor, factor)
         # Those that have no errors have no covariance either.
         lost = np.isnan(errors).any(axis=1).repeat(errors.shape[1])
         covariance[lost] = covariance[:, lost] = np.nan

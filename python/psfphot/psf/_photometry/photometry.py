@@ -15,6 +15,7 @@ from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.convert import parameter_names, to_core
 from psfphot.psf._photometry.arguments import robust_sigmas
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
+from psfphot.psf._photometry.confusion import with_confusion
 from psfphot.psf._photometry.fit_results import FitResult
 from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
@@ -131,6 +132,15 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         beyond the star: in boxes of 2 FWHM the errors of fluxes grow to some 1.5 times.
         Groups may have up to 200 sources: the sky of a whole crowded frame is no
         constant, see `~psfphot.background.Background2D` of the residual.
+    confusion : bool, optional
+        Whether errors hold the light of sources that were not found. They are
+        multiplied by ``confusion_factor``, a column: the robust width of the score of
+        new sources in the residual, in blocks of about 100 pixels, and at least 1;
+        nearer to 1 for sources brighter than the rest. Where nothing is left to find
+        it is 1. ``blend_significance``, another column, is the largest score of a
+        source within half of a full width at half maximum; above 3 the row has the
+        flag ``unmodelled_companion``. ``meta["confusion_factor"]`` is that of the
+        median block.
 
     Attributes
     ----------
@@ -187,6 +197,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         robust: bool | float = False,
         covariance: CovarianceKind | None = None,
         fit_background: bool = False,
+        confusion: bool = False,
     ) -> None:
         self.psf_model = psf_model
         self.fit_shape = fit_shape
@@ -204,6 +215,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.robust = robust
         self.covariance = covariance
         self.fit_background = fit_background
+        self.confusion = bool(confusion)
         self.forget()
         check_constraints(self._setup())
 
@@ -281,9 +293,17 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         )
         warn_of_fits(fit, self._no_convergence)
         self._fit_result = FitResult(setup, frame, init, fit)
+        typical = None
+        if self.confusion:
+            has_sky = self.local_bkg_estimator is not None
+            self._fit_result, typical = with_confusion(
+                self._fit_result, frame, has_sky=has_sky
+            )
         table = self._fit_result.table()
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self.settings()))
+        if typical is not None:
+            table.meta["confusion_factor"] = typical
         if init_params is not None:
             extra = extra_columns(init_params, self.keep_columns, table.colnames)
             for name in extra.colnames:
