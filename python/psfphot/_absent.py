@@ -22,7 +22,6 @@ _COMING = {
         "LinkedEPSFStar",
         "extract_stars",
     ),
-    "": ("centroids",),
 }
 
 _THEIRS = {

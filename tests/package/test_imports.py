@@ -34,7 +34,7 @@ FLOORS = (
         "psfphot._validate",
         "psfphot._warnings",
     ),
-    ("psfphot.aperture", "psfphot.matching"),
+    ("psfphot.aperture", "psfphot.centroids", "psfphot.matching"),
     ("psfphot.utils",),
     ("psfphot.background", "psfphot.psf._models"),
     ("psfphot.psf._files", "psfphot.psf._rendering"),

@@ -8,7 +8,15 @@ import pytest
 pytest.importorskip("photutils")
 pytestmark = [pytest.mark.parity, pytest.mark.usefixtures("photutils_31")]
 
-MODULES = ("aperture", "background", "datasets", "detection", "psf", "utils")
+MODULES = (
+    "aperture",
+    "background",
+    "centroids",
+    "datasets",
+    "detection",
+    "psf",
+    "utils",
+)
 
 # Old arguments are taken by a decorator, and are in no signature.
 OLD = {"sharplo", "sharphi", "roundlo", "roundhi", "minsep_fwhm"}
