@@ -17,10 +17,6 @@ _COMING = {
         "EPSFBuildResults",
         "EPSFBuilder",
         "EPSFFitter",
-        "EPSFStar",
-        "EPSFStars",
-        "LinkedEPSFStar",
-        "extract_stars",
     ),
 }
 

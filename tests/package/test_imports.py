@@ -39,7 +39,7 @@ FLOORS = (
     ("psfphot.background", "psfphot.psf._models"),
     ("psfphot.psf._files", "psfphot.psf._rendering"),
     ("psfphot.psf._photometry",),
-    ("psfphot.psf._iterative",),
+    ("psfphot.psf._epsf", "psfphot.psf._iterative"),
     ("psfphot.psf",),
     ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),

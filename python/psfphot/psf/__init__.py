@@ -4,6 +4,9 @@ The models are astropy models whose values and derivatives are computed in Rust.
 """
 
 from psfphot._absent import absent_names
+from psfphot.psf._epsf.extract import extract_stars
+from psfphot.psf._epsf.star import EPSFStar
+from psfphot.psf._epsf.star_list import EPSFStars, LinkedEPSFStar
 
 # Imported to register the file formats of PSF grids.
 from psfphot.psf._files import formats  # noqa: F401
@@ -45,6 +48,8 @@ __all__ = [
     "CircularGaussianPRF",
     "CircularGaussianPSF",
     "CircularGaussianSigmaPRF",
+    "EPSFStar",
+    "EPSFStars",
     "GaussianPRF",
     "GaussianPSF",
     "GriddedPSFModel",
@@ -53,6 +58,7 @@ __all__ = [
     "ImagePSF",
     "IterativePSFPhotometry",
     "LevenbergMarquardt",
+    "LinkedEPSFStar",
     "MoffatPRF",
     "MoffatPSF",
     "OverlapGrouper",
@@ -64,6 +70,7 @@ __all__ = [
     "SourceGroups",
     "StarListManagement",
     "decode_psf_flags",
+    "extract_stars",
     "fit_2dgaussian",
     "fit_fwhm",
     "grid_from_epsfs",
