@@ -54,6 +54,8 @@ def check(ours, theirs):
     assert set(yours) - set(mine) <= OLD | ABSENT
     for name in set(mine) & set(yours) - OLD - OTHER_DEFAULTS:
         mine_, yours_ = mine[name].default, yours[name].default
+        if inspect.isfunction(yours_):
+            mine_, yours_ = mine_.__name__, yours_.__name__
         assert mine_ == yours_ or mine_ is yours_, name  # NaN is not itself
     positional = [k for k, p in yours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
     required = [k for k in positional if yours[k].default is inspect.Parameter.empty]

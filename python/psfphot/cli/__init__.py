@@ -1,4 +1,4 @@
-"""The command line: ``psfphot fit`` and ``psfphot demo``."""
+"""The command line: ``psfphot fit``, ``psfphot psf`` and ``psfphot demo``."""
 
 import click
 
@@ -6,6 +6,7 @@ from psfphot._core import __version__
 from psfphot.cli._command import OneLineGroup
 from psfphot.cli._demo import demo
 from psfphot.cli._fit import fit
+from psfphot.cli._psf import psf
 
 __all__ = ["main"]
 
@@ -21,6 +22,7 @@ def main() -> None:
     \b
     psfphot demo                                        a simulated field
     psfphot fit m31.fits --psf grid.fits -o m31.ecsv    an image of yours
+    psfphot psf build m31.fits -o grid.fits             the PSF of its stars
 
     Each command explains itself: psfphot fit --help.
     """  # noqa: D301  (click wants the very character \b)
@@ -28,3 +30,4 @@ def main() -> None:
 
 main.add_command(fit)
 main.add_command(demo)
+main.add_command(psf)

@@ -22,6 +22,7 @@ from psfphot.pipeline._detection import NoStarsError, find_stars
 from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._image_psf import ImagePSF, build_image_psf
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._measure import measure, measure_exposure
 from psfphot.pipeline._psf_check import PsfCheck
@@ -39,6 +40,7 @@ from psfphot.pipeline._starts import (
 
 __all__ = [
     "Exposure",
+    "ImagePSF",
     "NoStarsError",
     "PhotometryRun",
     "PixelMasks",
@@ -48,6 +50,7 @@ __all__ = [
     "Settings",
     "SkyMaps",
     "SourceList",
+    "build_image_psf",
     "compare_with_truth",
     "find_stars",
     "fit_stars",
