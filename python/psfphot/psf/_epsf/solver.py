@@ -101,7 +101,8 @@ class Solution:
         The PSF on its oversampled grid, each plane normalised to the product of
         the oversampling over the grid: one plane; or the coefficients of
         1, u, u**2, v, u v, v**2 (degree 1: 1, u, v), of which the first is
-        normalised; or one plane for each node, the nodes' x fastest.
+        normalised; or one plane for each node, the nodes' x fastest. With a
+        library these are the samples of the deviation from it, to be added to it.
     error : (P, ny, nx) array or None
         1-sigma errors of the samples, for given positions and fluxes of the
         stars; for polynomials those of the planes.
@@ -138,8 +139,9 @@ class Solution:
     noise : (float, float) or None
         Constant and slope of the variance against the flux in a pixel, where
         they were estimated.
-    has_data_errors : bool
-        Whether the errors were found to follow the data's noise.
+    data_slope : float or None
+        By how much the variance rises with the flux, where the errors were found
+        to follow the data's noise; the fit then took those of the model.
     fwhm : float
         Full width at half maximum of the PSF, pixels.
     knots_per_pixel : int
@@ -177,7 +179,7 @@ class Solution:
     held_out: list[tuple[float, float]]
     model_error: float
     noise: tuple[float, float] | None
-    has_data_errors: bool
+    data_slope: float | None
     fwhm: float
     knots_per_pixel: int
     phase_counts: NDArray[np.int64]
@@ -226,8 +228,8 @@ def solve(
     field : PolynomialField, GridField or None
         How the PSF varies over the frame.
     library : PSF model or None
-        A PSF (image, grid, polynomial) of which the deviation is solved for: the
-        result is the sum of both, in the library's coordinates.
+        A PSF (image, grid, polynomial) of which the deviation is solved for, in
+        the library's coordinates and with its flux zero.
     knots_per_pixel : int or None
         Knots of the spline per pixel, 1 to 4; by default by the FWHM.
     model_error : float or None
@@ -255,3 +257,132 @@ def solve(
     ValueError
         An argument that cannot be used, named; no usable star.
     """
+    if len(cutouts) == 0:
+        msg = "cutouts must hold at least one star, got none"
+        raise ValueError(msg)
+    ratio = _pair(oversampling)
+    packed = [_pack(cutout) for cutout in cutouts]
+    if shape is None:
+        largest = np.max([cutout.data.shape for cutout in packed], axis=0)
+        shape = (int(largest[0]) * ratio[0] | 1, int(largest[1]) * ratio[1] | 1)
+    settings = _Settings(
+        oversampling=ratio,
+        shape=shape,
+        kappa=kappa,
+        cutoff=cutoff,
+        field=_pack_field(field),
+        library=None if library is None else to_core(library),
+        knots_per_pixel=knots_per_pixel,
+        model_error=model_error,
+        fit_background=fit_background,
+        max_rounds=max_rounds,
+        accuracy=accuracy,
+        with_error=with_error,
+    )
+    found = _core.solve_epsf(packed, settings, n_threads=n_threads, progress=progress)
+    nodes = found.pop("nodes")
+    names = ("order", "frequency_x", "frequency_y", "value", "prior", "posterior")
+    columns = zip(*found.pop("alias"), strict=True)
+    alias = {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+    solution = Solution(
+        **found,
+        positions=np.array(nodes) if nodes else None,
+        oversampling=ratio,
+        alias=alias,
+    )
+    solution.warnings.extend(_judge(solution, packed, max_rounds))
+    return solution
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the core reads of a call."""
+
+    oversampling: tuple[int, int]
+    shape: tuple[int, int]
+    kappa: float | None
+    cutoff: float | None
+    field: tuple[Any, ...] | None
+    library: _core.Psf | None
+    knots_per_pixel: int | None
+    model_error: float | None
+    fit_background: bool
+    max_rounds: int
+    accuracy: float
+    with_error: bool
+
+
+def _pair(oversampling: int | tuple[int, int]) -> tuple[int, int]:
+    pair = np.broadcast_to(np.asarray(oversampling), 2)
+    if pair.dtype.kind not in "iu" or (pair < 1).any():
+        msg = f"oversampling must be one or two positive integers, got {oversampling!r}"
+        raise ValueError(msg)
+    return int(pair[0]), int(pair[1])
+
+
+def _pack(cutout: Cutout) -> Cutout:
+    """Return the cutout with arrays as the core reads them."""
+    data = np.ascontiguousarray(cutout.data, dtype=float)
+    if data.ndim != 2:
+        msg = f"cutouts must hold 2-D data, got {data.ndim} dimensions"
+        raise ValueError(msg)
+    error = mask = None
+    if cutout.error is not None:
+        error = np.ascontiguousarray(cutout.error, dtype=float)
+    if cutout.mask is not None:
+        mask = np.ascontiguousarray(cutout.mask, dtype=bool)
+    jacobian = np.eye(2) if cutout.jacobian is None else np.asarray(cutout.jacobian)
+    return Cutout(
+        data=data,
+        x=float(cutout.x),
+        y=float(cutout.y),
+        flux=None if cutout.flux is None else float(cutout.flux),
+        error=error,
+        mask=mask,
+        origin=(float(cutout.origin[0]), float(cutout.origin[1])),
+        link=cutout.link,
+        scale=float(cutout.scale),
+        jacobian=jacobian.astype(float).tolist(),
+    )
+
+
+def _pack_field(field: PolynomialField | GridField | None) -> tuple[Any, ...] | None:
+    if isinstance(field, PolynomialField):
+        center = (float(field.center[0]), float(field.center[1]))
+        scale = (float(field.scale[0]), float(field.scale[1]))
+        return (field.degree, center, scale)
+    if isinstance(field, GridField):
+        return ([float(x) for x in field.x], [float(y) for y in field.y])
+    if field is not None:
+        msg = f"field must be a PolynomialField, a GridField or None, got {field!r}"
+        raise ValueError(msg)
+    return None
+
+
+# With fewer stars a PSF, or a plane of one, is hardly determined.
+_FEWEST_STARS = 3
+
+
+def _judge(solution: Solution, cutouts: Sequence[Cutout], max_rounds: int) -> list[str]:
+    """Say what a user must be told."""
+    told = []
+    n_used = int(solution.is_used.sum())
+    if n_used < len(cutouts):
+        told.append(f"{len(cutouts) - n_used} of {len(cutouts)} cutouts could not be fitted")
+    if n_used < _FEWEST_STARS:
+        told.append(f"{n_used} stars are too few to build a PSF from")
+    starved = np.flatnonzero(solution.n_stars < _FEWEST_STARS)
+    if solution.positions is not None and len(starved):
+        told.append(f"nodes with fewer than {_FEWEST_STARS} stars: {starved.tolist()}")
+    if not solution.converged:
+        told.append(
+            f"the PSF still changed by {solution.last_change:.2g} of its peak after "
+            f"{solution.n_rounds} of {max_rounds} rounds"
+        )
+    # Only a PSF with fine structure in the pixel needs stars at all phases of it.
+    if solution.knots_per_pixel > 2 and (solution.phase_counts == 0).any():
+        told.append(
+            "the PSF is undersampled, and no star is at some positions in the pixel: "
+            f"counts of {solution.phase_counts.tolist()}"
+        )
+    return told

@@ -7,6 +7,8 @@
 //! over the coefficients. All spline images of a PSF are blended in the same
 //! pass.
 
+mod scatter;
+
 use std::ops::Range;
 
 use crate::image::PixelBox;
