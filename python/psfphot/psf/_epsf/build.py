@@ -184,10 +184,13 @@ def build_psf_grid(
     with progress_callback(12, "build_psf_grid", enabled=progress_bar) as progress:
         solution, model = plan.solve(sample.cutouts, choice.order, progress=progress)
     fitted = _with_fits(sample, solution)
-    correction = find_correction(aperture_correction, fitted, model, library)
+    correction = find_correction(
+        aperture_correction, fitted, model, is_library=library is not None
+    )
     is_corrected = apply_correction and correction is not None
-    if is_corrected and correction is not None:
-        model = _with_light(model, 1.0 / correction)
+    if not (library is not None and aperture_correction is None and is_corrected):
+        light = 1.0 / correction if is_corrected and correction is not None else 1.0
+        model = _with_light(model, light)
     report = _report(
         fitted,
         solution,
@@ -311,7 +314,13 @@ def _make_plan(
         "grid",
         lower=1,
     )
-    nodes = _place_nodes(sample, shape)
+    known_nodes = getattr(library, "grid_xypos", None)
+    if known_nodes is None:
+        nodes = _place_nodes(sample, shape)
+    else:
+        # The library varies between its own nodes.
+        columns, rows = np.asarray(known_nodes, dtype=np.float64).T
+        nodes = np.unique(columns), np.unique(rows)
     return Plan(orders, nodes, sample.low, sample.high, library, options), top
 
 
@@ -373,12 +382,13 @@ def _report(
     **more: Any,
 ) -> PSFReport:
     flags, messages = [], []
-    if choice.order != asked:
+    # What stars that were held out have chosen is no fault.
+    if choice.order != asked and choice.is_starved:
         flags.append("lower_order")
-        why = "stars that were held out are fitted no better by more"
-        if not choice.held_out:
-            why = f"there are {len(sample.cutouts)} stars"
-        messages.append(f"the PSF is {choice.order}, not {asked}: {why}")
+        messages.append(
+            f"the PSF is {choice.order}, not {asked}: {len(sample.cutouts)} stars are "
+            "too few for that"
+        )
     is_nodes = choice.order == "nodes"
     return make_report(
         solution,
@@ -386,6 +396,7 @@ def _report(
         asked=asked,
         origins=sample.origins,
         nodes=np.asarray(model.grid_xypos, dtype=np.float64),
+        peak=float(np.max(model.data)),
         node_stars=solution.n_stars if is_nodes else None,
         held_out=choice.held_out,
         dropped=sample.dropped,

@@ -251,7 +251,6 @@ fit_shape, fitter_maxiters, refinement_iters, wing_smoothing : optional
             initial = self._check_start(epsf, stars)
             stars = place_stars(epsf, stars)
         fitted = copy_stars(stars)
-        starts = stars.cutout_center_flat
         for star in fitted:
             if isinstance(star, LinkedEPSFStar) and not star.all_excluded:
                 star.constrain_centers()
@@ -265,7 +264,7 @@ fit_shape, fitter_maxiters, refinement_iters, wing_smoothing : optional
             _take_over(fitted, solution)
             _refit_fluxes(fitted, self._make_epsf(solution))
         _warn_excluded(fitted)
-        return self._make_results(fitted, solution, starts, initial)
+        return self._make_results(fitted, solution, initial)
 
     def _check_start(self, epsf: ImagePSF, stars: EPSFStars) -> NDArray[np.float64]:
         if not np.array_equal(epsf.oversampling, self.oversampling):
@@ -303,17 +302,17 @@ fit_shape, fitter_maxiters, refinement_iters, wing_smoothing : optional
         self,
         stars: EPSFStars,
         solution: Solution,
-        starts: NDArray[np.float64],
         initial: NDArray[np.float64] | None,
     ) -> EPSFBuildResults:
         epsf = self._make_epsf(solution)
-        history, info = make_history(solution, starts, self.center_accuracy, initial)
+        history, info = make_history(solution, self.center_accuracy, initial)
         report = make_report(
             solution,
             order="single",
             asked="single",
             origins=np.array([star.origin for star in stars.all_stars], dtype=float),
             nodes=np.zeros((1, 2)),
+            peak=float(np.max(epsf.data)),
         )
         if self.recentering_func is not centroid_symmetry:
             epsf = self._recenter(epsf, stars)

@@ -17,10 +17,7 @@ _LEAST_COMMON = 3
 
 
 def make_history(
-    solution: Solution,
-    starts: NDArray[np.float64],
-    accuracy: float,
-    initial: NDArray[np.float64] | None,
+    solution: Solution, accuracy: float, initial: NDArray[np.float64] | None
 ) -> tuple[list[NDArray[np.float64]], Table]:
     """Make the ePSFs of the rounds, and the table of what each has changed.
 
@@ -28,8 +25,6 @@ def make_history(
     ----------
     solution : Solution
         The solution, with its rounds.
-    starts : (N, 2) array
-        Where the stars were in their cutouts before the first, pixels.
     accuracy : float
         The move, pixels, and the change, in units of the peak, that count as none.
     initial : (ny, nx) array or None
@@ -43,26 +38,27 @@ def make_history(
     epsfs = [one.samples for one in solution.rounds]
     peak = float(np.max(epsfs[-1]))
     used = solution.is_used
+    # The stars are fitted before each step of the ePSF, and after the last.
+    centers = [np.column_stack([one.x, one.y]) for one in solution.rounds]
+    centers.append(np.column_stack([solution.x, solution.y]))
     rows = []
-    last, centers = (0.0 if initial is None else initial), starts
-    for k, one in enumerate(solution.rounds, start=1):
-        now = np.column_stack([one.x, one.y])
-        change = float(np.max(np.abs(one.samples - last)) / peak)
-        own, common = _measure_moves((now - centers)[used])
-        fraction = float(np.mean(own < accuracy)) if own.size else 0.0
+    last: Any = 0.0 if initial is None else initial
+    for k, samples in enumerate(epsfs):
+        change = float(np.max(np.abs(samples - last)) / peak)
+        own, common = _measure_moves((centers[k + 1] - centers[k])[used])
         rows.append(
             {
-                "iteration": k,
+                "iteration": k + 1,
                 "stage": "build",
                 "converged": change < accuracy,
-                "converged_fraction": fraction,
-                "max_center_shift": float(own.max()) if own.size else np.nan,
+                "converged_fraction": float(np.mean(own < accuracy)),
+                "max_center_shift": float(own.max()),
                 "common_center_shift": common,
                 "n_fit_failed": int(np.count_nonzero(~used)),
                 "max_epsf_change": change,
             }
         )
-        last, centers = one.samples, now
+        last = samples
     table = Table(rows)
     table["converged_fraction"].info.format = ".3f"
     for name in ("max_center_shift", "common_center_shift", "max_epsf_change"):

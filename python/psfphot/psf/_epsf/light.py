@@ -21,7 +21,7 @@ _MOST, _LEAST = 50, 3
 
 
 def find_correction(
-    wanted: Any, sample: Sample, model: Any, library: Any
+    wanted: Any, sample: Sample, model: Any, *, is_library: bool
 ) -> float | None:
     """Tell the light of a star over that within the PSF's images.
 
@@ -33,8 +33,8 @@ def find_correction(
         The stars, with fluxes by the PSF.
     model : PSF model
         The PSF that was built.
-    library : PSF model or None
-        What it was built from.
+    is_library : bool
+        Whether it is a library's, whose images hold the library's part of the light.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def find_correction(
         If what is wanted is none of these, or cannot be measured.
     """
     if wanted is None:
-        return None if library is None else _of_library(library, model)
+        return 1.0 / _light_within(model) if is_library else None
     if isinstance(wanted, str):
         if wanted != "measure":
             msg = (
@@ -56,23 +56,10 @@ def find_correction(
     return as_positive(wanted, "aperture_correction")
 
 
-def _of_library(library: Any, model: Any) -> float | None:
-    """Tell the correction of a library of total fluxes; `None` of formulas."""
-    data = getattr(library, "data", None)
-    if data is None:
-        return None
-    # In pixels, both: the library reaches farther than what is built of it.
-    over_y, over_x = library.oversampling
-    ny, nx = np.array(model.data.shape[-2:]) / model.oversampling
-    images = np.atleast_3d(data) if data.ndim == 2 else data  # noqa: PLR2004
-    if data.ndim == 2:  # noqa: PLR2004
-        images = data[None]
-    origin_x, origin_y = library.origin
-    y, x = np.indices(images.shape[-2:])
-    within = np.abs((x - origin_x) / over_x) <= nx / 2
-    within &= np.abs((y - origin_y) / over_y) <= ny / 2
-    held = images[:, within].sum(axis=1) / (over_y * over_x)
-    return float(1.0 / np.mean(held))
+def _light_within(model: Any) -> float:
+    """Tell the part of the light that a grid's images hold, on the mean."""
+    sums = np.asarray(model.data, dtype=np.float64).sum(axis=(1, 2))
+    return float(np.mean(sums) / np.prod(model.oversampling))
 
 
 def _measure(sample: Sample, frame: Frame) -> float:

@@ -27,6 +27,9 @@ ENOUGH_STARS = 25
 #: A node with fewer stars, as sums of their weights, says nothing of its own.
 LEAST_PER_NODE = 3.0
 
+# The core, pixels.
+_CORE = 2.5
+
 #: A cell of positions in the pixel with less than this share of the mean is empty.
 _EMPTY_CELL = 0.1
 
@@ -206,6 +209,7 @@ def make_report(
     asked: str,
     origins: NDArray[np.float64],
     nodes: NDArray[np.float64],
+    peak: float,
     node_stars: NDArray[np.float64] | None = None,
     held_out: Mapping[str, float] | None = None,
     **more: Any,
@@ -222,6 +226,8 @@ def make_report(
         The cutouts' first pixels in the image, (x, y).
     nodes : (P, 2) array
         The nodes of the grid that is made of it, (x, y).
+    peak : float
+        The largest sample of the PSF.
     node_stars : (P,) array, optional
         The stars of each node; those of the solution by default.
     held_out : dict, optional
@@ -244,12 +250,13 @@ def make_report(
         flags.append("few_stars")
     if counts.sum() >= ENOUGH_STARS and coverage < _EMPTY_CELL:
         flags.append("bunched_phases")
+        if not any("positions in the pixel" in said for said in messages):
+            messages.append(
+                "few stars are at some positions in the pixel: the PSF is known the "
+                f"less there; counts of {counts.tolist()}"
+            )
     if order == "nodes" and is_starved.any():
-        flags.append("starved_nodes")
-        messages.append(
-            f"{np.count_nonzero(is_starved)} of {len(nodes)} nodes of the grid have "
-            f"fewer than {LEAST_PER_NODE:g} stars: they have the PSF of the order below"
-        )
+        flags.append("starved_nodes")  # the solver says which
     if not solution.converged:
         flags.append("not_converged")
     chi2 = solution.chi2[used & np.isfinite(solution.chi2)]
@@ -272,7 +279,7 @@ def make_report(
         flux_phase_error=flux_phase_error,
         fwhm=float(solution.fwhm),
         error=solution.error,
-        core_error=_core_error(solution),
+        core_error=_core_error(solution, peak),
         nodes=QTable(
             {
                 "x": nodes[:, 0],
@@ -313,21 +320,28 @@ def estimate_phase_errors(alias: Mapping[str, Any]) -> tuple[float, float]:
     """
     order = np.asarray(alias.get("order", ()))
     posterior = np.asarray(alias.get("posterior", ()), dtype=np.float64)
-    flux, position = (2.0 * (posterior[order == k] ** 2) for k in (0, 1))
-    if not posterior.size or not np.isfinite(flux).all() or not position.size:
+    # Where the posterior was not computed the frequencies are those of diagonals,
+    # of which a PSF has little.
+    known = np.isfinite(posterior)
+    if not known.any():
         return float("nan"), float("nan")
+    flux, position = (
+        2.0 * np.sum(posterior[known & (order == k)] ** 2) for k in (0, 1)
+    )
     # Those of order 1 are of two axes.
-    return float(np.sqrt(position.sum() / 2)), float(np.sqrt(flux.sum()))
+    return float(np.sqrt(position / 2)), float(np.sqrt(flux))
 
 
-def _core_error(solution: Solution) -> float:
-    """Tell the rms of the first plane's errors in the core, in units of the peak."""
+def _core_error(solution: Solution, peak: float) -> float:
+    """Tell the rms of the errors in the core, in units of the peak.
+
+    Of several planes it is the median's.
+    """
     if solution.error is None:
         return float("nan")
     ny, nx = solution.samples.shape[1:]
     over_y, over_x = solution.oversampling
     y, x = np.indices((ny, nx))
     radius = np.hypot((x - (nx - 1) / 2) / over_x, (y - (ny - 1) / 2) / over_y)
-    core = solution.error[:, radius < 2.5]  # noqa: PLR2004
-    peak = float(np.max(solution.samples[0]))
-    return float(np.sqrt(np.mean(core**2)) / peak)
+    core = solution.error[:, radius < _CORE]
+    return float(np.median(np.sqrt(np.mean(core**2, axis=1))) / peak)

@@ -41,6 +41,15 @@ pub struct AliasReport {
     pub posterior: f64,
 }
 
+/// How far a round has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoundReport {
+    /// Samples of the mean PSF after the round; of the deviation from a library's.
+    pub samples: Vec<f64>,
+    /// (x, y) of the star in each cutout, fitted before the PSF's step.
+    pub positions: Vec<(f64, f64)>,
+}
+
 /// A PSF solved for from cutouts of stars.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EpsfSolution {
@@ -58,6 +67,8 @@ pub struct EpsfSolution {
     pub has_converged: bool,
     /// Rounds of the joint fit.
     pub n_rounds: usize,
+    /// What each of them came to.
+    pub rounds: Vec<RoundReport>,
     /// Largest change in the last one, in units of the peak.
     pub last_change: f64,
     /// Steps of conjugate gradients in all.
@@ -93,7 +104,9 @@ pub(crate) fn report(solver: &Solver<'_, '_>, n_cutouts: usize) -> Result<EpsfSo
     let with_error = solver.settings.with_error;
     let inverse = with_error.then(|| solver.final_inverse()).transpose()?;
     let (planes, norms) = samples(solver);
-    let mut errors = inverse.as_ref().map(|inverse| posterior::errors(solver, inverse));
+    let mut errors = inverse
+        .as_ref()
+        .map(|inverse| posterior::errors(solver, inverse));
     for (errors, norm) in errors.iter_mut().flatten().zip(&norms) {
         errors.iter_mut().for_each(|e| *e /= norm);
     }
@@ -113,6 +126,7 @@ pub(crate) fn report(solver: &Solver<'_, '_>, n_cutouts: usize) -> Result<EpsfSo
         stars: stars(solver, n_cutouts, &norms),
         has_converged: solver.has_converged,
         n_rounds: solver.n_rounds,
+        rounds: solver.history.clone(),
         last_change: solver.last_change,
         n_steps: solver.n_steps,
         kappa: solver.smoothness.kappa,
@@ -200,7 +214,11 @@ fn star_report(
         x: exposure.x,
         y: exposure.y,
         flux: flux * norm,
-        chi2: if count > 3.0 { chi2 / (count - 3.0) } else { f64::NAN },
+        chi2: if count > 3.0 {
+            chi2 / (count - 3.0)
+        } else {
+            f64::NAN
+        },
         n_pixels,
         n_rejected,
         is_used: star.is_active,
@@ -224,7 +242,10 @@ fn n_stars(solver: &Solver<'_, '_>) -> Vec<f64> {
         let share = 1.0 / star.exposures.len() as f64;
         for exposure in &star.exposures {
             if is_node {
-                exposure.terms.iter().for_each(|(t, w)| counts[*t] += w * share);
+                exposure
+                    .terms
+                    .iter()
+                    .for_each(|(t, w)| counts[*t] += w * share);
             } else {
                 counts.iter_mut().for_each(|count| *count += share);
             }

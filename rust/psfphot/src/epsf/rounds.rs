@@ -12,7 +12,7 @@ use super::precondition::Preconditioner;
 use super::prior::{Prior, Smoothness};
 use super::profile::{Profile, fwhm_of};
 use super::refit::Refit;
-use super::result::{self, EpsfSolution};
+use super::result::{self, EpsfSolution, RoundReport};
 use super::settings::EpsfSettings;
 use super::star::Star;
 use super::stars::{for_each, stars_of};
@@ -66,6 +66,7 @@ pub(crate) struct Solver<'s, 'a> {
     inverse_noise: Noise,
     pub(crate) held_out: Vec<(f64, f64)>,
     pub(crate) n_rounds: usize,
+    pub(crate) history: Vec<RoundReport>,
     pub(crate) n_steps: usize,
     pub(crate) last_change: f64,
     pub(crate) has_converged: bool,
@@ -94,7 +95,13 @@ impl<'s, 'a> Solver<'s, 'a> {
         let slope = |x: f64, y: f64| {
             let radius = x.hypot(y);
             let by_radius = (profile.at(radius + 0.05) - profile.at(radius - 0.05)) / 0.1;
-            let along = |p: f64| if radius > 0.0 { by_radius * p / radius } else { 0.0 };
+            let along = |p: f64| {
+                if radius > 0.0 {
+                    by_radius * p / radius
+                } else {
+                    0.0
+                }
+            };
             (profile.at(radius), along(x), along(y))
         };
         let prior = Prior::new(&basis, settings.alias_deviations(), smoothness, slope);
@@ -130,6 +137,7 @@ impl<'s, 'a> Solver<'s, 'a> {
             inverse_noise: noise,
             held_out: Vec::new(),
             n_rounds: 0,
+            history: Vec::new(),
             n_steps: 0,
             last_change: f64::INFINITY,
             has_converged: false,
@@ -193,7 +201,9 @@ impl<'s, 'a> Solver<'s, 'a> {
         };
         let inverse = system.precondition()?.ok_or_else(undetermined)?;
         let right = system.right_side(&self.model.planes)?;
-        self.model.planes = system.solve(&right, &inverse, TOLERANCE, MOST_STEPS)?.planes;
+        self.model.planes = system
+            .solve(&right, &inverse, TOLERANCE, MOST_STEPS)?
+            .planes;
         self.normalise();
         self.centre();
         self.run.advance(1);
@@ -206,7 +216,10 @@ impl<'s, 'a> Solver<'s, 'a> {
         self.inverse = None;
         let field = &self.settings.field;
         let places = |star: &Star<'_>| -> Vec<Vec<TermWeight>> {
-            star.exposures.iter().map(|e| field.weights(e.place())).collect()
+            star.exposures
+                .iter()
+                .map(|e| field.weights(e.place()))
+                .collect()
         };
         let n = field.n_terms();
         if let Field::Polynomial { .. } = field {
@@ -282,7 +295,9 @@ impl<'s, 'a> Solver<'s, 'a> {
             star.eliminate(with_background);
             Ok(())
         };
-        self.run.map(chosen, Scratch::default, evaluate).map(|_: Vec<()>| ())
+        self.run
+            .map(chosen, Scratch::default, evaluate)
+            .map(|_: Vec<()>| ())
     }
 
     /// What the residuals say of the noise and of the model's error.
@@ -360,10 +375,26 @@ impl<'s, 'a> Solver<'s, 'a> {
         }
         self.step()?;
         self.n_rounds += 1;
+        self.history.push(self.report_round());
         self.run.advance(1);
         let is_final = self.is_varied && self.is_chosen && self.n_rounds > 2;
         self.has_converged = is_final && self.last_change < self.settings.accuracy;
         Ok(!self.has_converged && self.n_rounds < self.settings.max_rounds)
+    }
+
+    fn report_round(&self) -> RoundReport {
+        let (coefficients, _) = self.reference();
+        let (shape, oversampling) = (self.settings.shape, self.settings.oversampling);
+        let exposures = self.stars.iter().flat_map(|star| &star.exposures);
+        let mut places: Vec<_> = exposures.map(|e| (e.index, (e.x, e.y))).collect();
+        places.sort_by_key(|(index, _)| *index);
+        RoundReport {
+            samples: self
+                .model
+                .basis
+                .sample(&coefficients, shape, oversampling, (0.0, 0.0)),
+            positions: places.into_iter().map(|(_, place)| place).collect(),
+        }
     }
 
     /// The joint step of the PSF.
@@ -401,7 +432,10 @@ impl<'s, 'a> Solver<'s, 'a> {
     fn normalise(&mut self) {
         let (coefficients, _) = self.reference();
         let (shape, oversampling) = (self.settings.shape, self.settings.oversampling);
-        let samples = self.model.basis.sample(&coefficients, shape, oversampling, (0.0, 0.0));
+        let samples = self
+            .model
+            .basis
+            .sample(&coefficients, shape, oversampling, (0.0, 0.0));
         let norm = samples.iter().sum::<f64>() / (oversampling.0 * oversampling.1) as f64;
         if !(norm > 0.0 && norm.is_finite()) {
             return;
