@@ -76,7 +76,7 @@ def plot_psf(
     if residuals:
         left, right = parts[1, 0].subfigures(1, 2, width_ratios=[3, 2])
         _draw_montage(left, residuals)
-        _draw_phases(right, residuals, stars, float(middle.max()))
+        _draw_phases(right, residuals, stars)
     return figure
 
 
@@ -144,7 +144,7 @@ def _draw_montage(figure: FigureBase, residuals: Sequence[Vector]) -> None:
 
 
 def _draw_phases(
-    figure: FigureBase, residuals: Sequence[Vector], stars: Table | None, peak: float
+    figure: FigureBase, residuals: Sequence[Vector], stars: Table | None
 ) -> None:
     """Draw the light left in the core by the place in the pixel."""
     axes = figure.subplots()
@@ -162,7 +162,7 @@ def _draw_phases(
     axes.axhline(0.0, color="gray", linewidth=0.8)
     axes.set_xlabel("place in the pixel")
     axes.set_ylabel("light left in the core, % of the flux")
-    axes.set_title(f"by pixel phase (peak {peak:.3g})", fontsize=9)
+    axes.set_title("by pixel phase, and its medians", fontsize=9)
     axes.legend(fontsize=8)
 
 

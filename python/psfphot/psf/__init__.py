@@ -97,4 +97,4 @@ __all__ = [
     "webbpsf_reader",
 ]
 
-__getattr__ = absent_names("psf")
+__getattr__ = absent_names("psf", {"EPSFBuildResult": EPSFBuildResults})
