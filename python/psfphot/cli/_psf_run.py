@@ -56,6 +56,7 @@ def run_build(name: str, words: dict[str, Any]) -> None:
         If a file cannot be read or written, or no PSF can be built.
     """
     output, plot = words["output"], words["plot"]
+    options = _as_options(words)
     _check_outputs(output, plot, overwrite=words["overwrite"])
     say = partial(_say, quiet=words["quiet"])
     with usage():
@@ -69,7 +70,7 @@ def run_build(name: str, words: dict[str, Any]) -> None:
         image,
         Settings(n_threads=words["threads"]),
         psf=library,
-        **_as_options(words),
+        **options,
     )
     _say_report(built, say)
     built.model.write(output, overwrite=words["overwrite"])

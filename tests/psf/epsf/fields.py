@@ -22,15 +22,15 @@ def positions(n, seed=1, step=22):
     return 12 + step * x + shift[0], 12 + step * y + shift[1], 24 + step * (side - 1)
 
 
-def field(n=49, *, seed=1, width=lambda x, y: 2.6, sky=5.0, flux=(2e4, 2e5)):
-    """Make an image, its errors and the truth; widths may vary over it."""
+def field(n=49, *, seed=1, width=None, sky=5.0, flux=(2e4, 2e5)):
+    """Make an image, its errors and the truth; widths may vary along x."""
     rng = np.random.default_rng(seed + 100)
     x, y, side = positions(n, seed)
     fluxes = np.exp(rng.uniform(*np.log(flux), n))
     image = np.zeros((side, side))
     rows, columns = np.indices(image.shape)
     for x_0, y_0, light in zip(x, y, fluxes, strict=True):
-        psf = truth(width(x_0 / side, y_0 / side))
+        psf = truth(width(x_0 / side) if width else 2.6)
         i, j = round(x_0), round(y_0)
         box = slice(max(j - 12, 0), j + 13), slice(max(i - 12, 0), i + 13)
         image[box] += psf.evaluate(

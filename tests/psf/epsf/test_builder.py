@@ -62,8 +62,8 @@ def test_epsf_and_stars_are_those_of_the_truth(built):
     result, stars, table = built
     assert compare(result.epsf.data) < 4e-3
     assert result.epsf.data.sum() == pytest.approx(16)
-    assert np.std(result.fitted_stars.center_flat[:, 0] - table["x"]) < 6e-3
-    assert np.std(result.fitted_stars.flux / table["flux"]) < 6e-3
+    assert np.std(result.fitted_stars.center_flat[:, 0] - table["x"]) < 8e-3
+    assert np.std(result.fitted_stars.flux / table["flux"]) < 8e-3
     # What was given is as it was.
     assert np.abs(stars.center_flat[:, 0] - table["x"]).max() > 0.01
 

@@ -438,16 +438,24 @@ def _spread_out(found: _Found, at: NDArray[np.intp], most: int) -> NDArray[np.in
     at = at[np.argsort(-brightness, kind="stable")]
     if at.size <= most:
         return at
-    cell = np.zeros(at.size, dtype=int)
+    field, phase = np.zeros((2, at.size), dtype=int)
     for axis in (found.x[at], found.y[at]):
-        span = max(float(np.ptp(axis)), 1.0)
-        field = np.minimum((axis - axis.min()) / span * _FIELD_CELLS, _FIELD_CELLS - 1)
-        phase = ((axis + 0.5) % 1.0) * _PHASE_CELLS
-        cell = (cell * _FIELD_CELLS + field.astype(int)) * _PHASE_CELLS
-        cell += phase.astype(int)
+        part = (axis - axis.min()) / max(float(np.ptp(axis)), 1.0)
+        cell = np.minimum((part * _FIELD_CELLS).astype(int), _FIELD_CELLS - 1)
+        field = field * _FIELD_CELLS + cell
+        place = (axis + 0.5) % 1.0
+        phase = phase * _PHASE_CELLS + (place * _PHASE_CELLS).astype(int)
+    # In each part of the field the phases in turn, and of these parts in turn.
+    by_phase = np.argsort(_rank_within(field * _PHASE_CELLS**2 + phase), kind="stable")
+    by_field = np.argsort(_rank_within(field[by_phase]), kind="stable")
+    return at[np.sort(by_phase[by_field][:most])]
+
+
+def _rank_within(cells: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Tell how many before each are in the same cell."""
     seen: Counter[int] = Counter()
-    rank = np.empty(at.size, dtype=int)
-    for k, one in enumerate(cell.tolist()):
+    rank = np.empty(cells.size, dtype=int)
+    for k, one in enumerate(cells.tolist()):
         rank[k] = seen[one]
         seen[one] += 1
-    return at[np.sort(np.argsort(rank, kind="stable")[:most])]
+    return rank
