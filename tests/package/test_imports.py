@@ -28,6 +28,7 @@ FLOORS = (
         "psfphot._future_columns",
         "psfphot._matched_filter",
         "psfphot._meta",
+        "psfphot._output",
         "psfphot._progress",
         "psfphot._repr",
         "psfphot._residual",
@@ -43,7 +44,7 @@ FLOORS = (
     ("psfphot.psf",),
     ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),
-    ("psfphot.plotting",),
+    ("psfphot.plotting", "psfphot.report"),
     ("psfphot.cli",),
 )
 

@@ -51,6 +51,7 @@ _TEMPLATES = {
     "--residual": "residual",
     "--model": "model",
     "--plot": "plot",
+    "--report": "report",
     "--region": "region",
 }
 
@@ -198,6 +199,7 @@ def _with_outputs(jobs: list[Job], words: FitWords) -> list[tuple[Job, Outputs]]
         "--residual": words.residual,
         "--model": words.model,
         "--plot": words.plot,
+        "--report": words.report,
         "--region": words.region,
     }
     wanted = {option: text for option, text in given.items() if text is not None}

@@ -61,16 +61,16 @@ def usage() -> Iterator[None]:
         raise UsageFault(one_line(str(exc))) from exc
 
 
-def require_matplotlib(option: str) -> None:
-    """Fail now if a figure is wanted that could not be drawn later.
+def require_package(option: str, package: str, extra: str) -> None:
+    """Fail now if something is wanted that could not be drawn later.
 
     Raises
     ------
     click.ClickException
-        If matplotlib is not installed.
+        If the package is not installed; the message names the extra that has it.
     """
-    if find_spec("matplotlib") is None:
-        msg = f"{option} needs matplotlib: pip install 'psfphot[plot]'"
+    if find_spec(package) is None:
+        msg = f"{option} needs {package}: pip install 'psfphot[{extra}]'"
         raise click.ClickException(msg)
 
 

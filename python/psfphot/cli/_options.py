@@ -261,6 +261,11 @@ _OPTIONS = (
         help="Draw image, model and the residual in sigma.",
     ),
     _output(
+        "--report",
+        metavar="HTML",
+        help="Write a page to look at: what was done, images, diagrams, flags.",
+    ),
+    _output(
         "--region",
         metavar="REG",
         help="Write a DS9 region file; flagged stars are red.",

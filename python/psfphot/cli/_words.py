@@ -61,6 +61,7 @@ class FitWords:
     residual: str | None
     model: str | None
     plot: str | None
+    report: str | None
     region: str | None
     extra_columns: bool
     overwrite: bool
