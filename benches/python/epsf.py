@@ -39,13 +39,14 @@ def shape_errors(psf, truth, place):
     axis = np.arange(-32, 33) / 4
     radius = np.hypot(*np.meshgrid(axis, axis))
     true = value(truth, axis, axis, place)
-    shifted = [
-        psf.at(axis, axis), psf.at(axis, axis, dx=1), psf.at(axis, axis, dy=1)
-    ]
     inside = radius < 8
-    design = np.array([plane[inside] for plane in shifted]).T
-    solution, *_ = np.linalg.lstsq(design, true[inside], rcond=None)
-    error = sum(s * plane for s, plane in zip(solution, shifted, strict=True)) - true
+    dx = dy = 0.0
+    for _ in range(4):
+        planes = [psf.at(axis + dx, axis + dy, *by) for by in ((0, 0), (1, 0), (0, 1))]
+        design = np.array([plane[inside] for plane in planes]).T
+        solution, *_ = np.linalg.lstsq(design, true[inside], rcond=None)
+        dx, dy = dx + solution[1] / solution[0], dy + solution[2] / solution[0]
+    error = sum(s * plane for s, plane in zip(solution, planes, strict=True)) - true
     core, wing = radius < 2.5, inside & (radius >= 2.5)
     return [1e3 * np.sqrt(np.mean(error[of] ** 2)) / true.max() for of in (core, wing)]
 

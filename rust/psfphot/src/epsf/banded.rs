@@ -183,6 +183,10 @@ dispatch! {
     pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 = dot_kernel
 }
 dispatch! {
+    /// `y += a x`.
+    pub(crate) fn add_scaled(a: f64, x: &[f64], y: &mut [f64]) = axpy
+}
+dispatch! {
     fn factor(n: usize, width: usize, rows: &mut [f64]) -> bool = factor_kernel
 }
 dispatch! {

@@ -94,10 +94,10 @@ impl Basis {
         let mut taps = Vec::with_capacity(16);
         let window = PixelBox::new(0, 1, 0, 1);
         let n = self.n_coefficients();
-        self.geometry.stencils(self.stride(), at, window, |_, first, wx, wy| {
-            for (r, wy) in wy.iter().enumerate() {
-                for (c, wx) in wx.iter().enumerate() {
-                    let k = first + r * self.stride() + c;
+        self.geometry.stencil_rows(self.stride(), at, window, |row| {
+            for (r, wy) in row.wy.iter().enumerate() {
+                for (c, wx) in row.wx.iter().enumerate() {
+                    let k = row.first + r * self.stride() + c;
                     if k < n && wx * wy != 0.0 {
                         taps.push((k, wx * wy));
                     }

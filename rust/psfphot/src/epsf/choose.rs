@@ -9,7 +9,7 @@ use super::star::Star;
 use super::system::System;
 
 /// What is tried.
-const KAPPAS: [f64; 5] = [0.5, 1.0, 2.0, 4.0, 8.0];
+const KAPPAS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 /// Of this many stars, in the order of their fluxes, one is held out.
 const EVERY: usize = 5;
 /// Squared residuals of held-out stars beyond this many sigmas count as this many.
@@ -39,19 +39,59 @@ pub(crate) fn kappa(solver: &mut Solver<'_, '_>) -> Result<(), Error> {
     for &s in &held {
         solver.stars[s].is_active = true;
     }
-    solver.held_out = scores?;
+    let scores = scores?;
     // The last model tried is still in the held-out stars' pixels.
     solver.evaluate_again(&held)?;
-    let best = solver.held_out.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-    if let Some(&(kappa, _)) = best {
+    solver.held_out = scores.iter().map(|score| (score.kappa, score.mean())).collect();
+    if let Some(kappa) = smoothest(&scores) {
         solver.smoothness.kappa = kappa;
         solver.update_prior();
     }
     Ok(())
 }
 
+/// How well the PSF of one kappa fits the held-out stars.
+#[derive(Debug)]
+struct Score {
+    kappa: f64,
+    /// The sum of capped squared residuals of each star, and its pixels.
+    stars: Vec<(f64, usize)>,
+}
+
+impl Score {
+    /// Per pixel.
+    fn mean(&self) -> f64 {
+        let sum: f64 = self.stars.iter().map(|star| star.0).sum();
+        let pixels: usize = self.stars.iter().map(|star| star.1).sum();
+        sum / pixels.max(1) as f64
+    }
+
+    /// By how much it fits worse than another, and the standard error of that.
+    fn worse_than(&self, other: &Self) -> (f64, f64) {
+        let pairs = self.stars.iter().zip(&other.stars);
+        let differences: Vec<f64> = pairs.map(|(a, b)| a.0 - b.0).collect();
+        let sum: f64 = differences.iter().sum();
+        let mean = sum / differences.len() as f64;
+        let square: f64 = differences.iter().map(|d| (d - mean).powi(2)).sum();
+        (sum, square.sqrt())
+    }
+}
+
+/// The least kappa that does not fit worse than the best by more than a standard
+/// error: what the residuals do not tell apart, as the dependence on the pixel
+/// phase, is better known where the PSF is smooth. With the best itself, of 50
+/// undersampled stars 2 instead of 1, positions are biased by 2.4 instead of 1.4 mpx.
+fn smoothest(scores: &[Score]) -> Option<f64> {
+    let best = scores.iter().min_by(|a, b| a.mean().total_cmp(&b.mean()))?;
+    let is_as_good = |score: &&Score| {
+        let (worse, error) = score.worse_than(best);
+        worse <= error
+    };
+    scores.iter().find(is_as_good).map(|score| score.kappa)
+}
+
 /// The score of every kappa.
-fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<(f64, f64)>, Error> {
+fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<Score>, Error> {
     let curvatures = solver.system().curvatures()?;
     let current = solver.smoothness.kappa;
     let mut scores = Vec::with_capacity(KAPPAS.len());
@@ -71,14 +111,19 @@ fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<(f64, f64)>
         for (plane, step) in model.planes.iter_mut().zip(&solved.planes) {
             plane.iter_mut().zip(step).for_each(|(p, s)| *p += s);
         }
-        scores.push((kappa, score(solver, &model, held)?));
+        let stars = residuals(solver, &model, held)?;
+        scores.push(Score { kappa, stars });
     }
     Ok(scores)
 }
 
-/// The mean capped squared residual of the held-out stars, refitted; they are
-/// left as they were, but for what a round computes anew.
-fn score(solver: &mut Solver<'_, '_>, model: &Model<'_>, held: &[usize]) -> Result<f64, Error> {
+/// The sum of capped squared residuals of each held-out star, refitted, and its
+/// pixels; the stars are left where they were.
+fn residuals(
+    solver: &mut Solver<'_, '_>,
+    model: &Model<'_>,
+    held: &[usize],
+) -> Result<Vec<(f64, usize)>, Error> {
     let noise = solver.noise;
     let refit = Refit {
         reach: (solver.smoothness.fwhm.ceil() as i64).max(3),
@@ -92,12 +137,12 @@ fn score(solver: &mut Solver<'_, '_>, model: &Model<'_>, held: &[usize]) -> Resu
         .filter(|(s, _)| held.binary_search(s).is_ok())
         .map(|(_, star)| star)
         .collect();
-    let parts = solver.run.map(chosen, Default::default, |scratch, star| {
+    solver.run.map(chosen, Default::default, |scratch, star| {
         let before: Vec<_> = star.exposures.iter().map(|e| (e.x, e.y, e.background)).collect();
         let flux = star.flux;
         refit.fit(star, model, &noise, scratch);
         star.evaluate(model, scratch);
-        let (mut sum, mut count) = (0.0, 0);
+        let (mut sum, mut count) = (0.0, 0_usize);
         for exposure in &star.exposures {
             let flux = star.flux_in(exposure);
             for k in (0..exposure.psi.len()).filter(|&k| exposure.is_used(k)) {
@@ -113,9 +158,5 @@ fn score(solver: &mut Solver<'_, '_>, model: &Model<'_>, held: &[usize]) -> Resu
         }
         star.is_active = false;
         Ok((sum, count))
-    })?;
-    let (sum, count) = parts
-        .into_iter()
-        .fold((0.0, 0), |total, part| (total.0 + part.0, total.1 + part.1));
-    Ok(sum / f64::from(count.max(1)))
+    })
 }

@@ -1,55 +1,71 @@
 //! Symmetric matrices between neighbouring coefficients, and what makes them:
 //! the pixels' weights, and the smoothness of the spline.
 
-use super::banded::Banded;
+use crate::psf::StencilRow;
+
+use super::banded::{Banded, add_scaled};
 use super::basis::Basis;
 
 /// Columns that a coefficient is coupled to in one row: 3 to each side.
 const ACROSS: usize = 7;
-/// In its own row and the three before.
-const COUPLED: usize = 4 * ACROSS;
+/// Rows: its own and the three before.
+const ROWS: usize = 4;
 
 /// The lower triangle of a matrix that couples coefficients no more than three
-/// rows and three columns apart: for each coefficient those 0 to 3 rows before
-/// it, and in each row from 3 columns before it to 3 after it.
+/// rows and three columns apart.
+///
+/// For those in the same row, in the row before, and so on: for each coefficient
+/// its seven from 3 columns before it to 3 after it, of which in the same row only
+/// the first four are used.
 #[derive(Debug, Clone)]
 pub(crate) struct Neighbours {
     shape: (usize, usize),
+    /// Numbers of one row apart, padded as coefficients are.
+    plane: usize,
     values: Vec<f64>,
+    line: Vec<f64>,
 }
 
 impl Neighbours {
     /// Zeros.
     pub(crate) fn new(basis: &Basis) -> Self {
+        let plane = basis.len() * ACROSS;
         Self {
             shape: basis.shape,
-            // One row and one coefficient more, as coefficients are padded.
-            values: vec![0.0; basis.len() * COUPLED],
+            plane,
+            values: vec![0.0; ROWS * plane],
+            line: Vec::new(),
         }
     }
 
-    /// Adds what one pixel gives: `weight` times the products of the weights of
-    /// its stencil, which starts at the coefficient `first`.
-    pub(crate) fn add_stencil(
-        &mut self,
-        first: usize,
-        weight: f64,
-        wx: &[f64; 4],
-        wy: &[f64; 4],
-    ) {
-        for (j, wy_j) in wy.iter().enumerate() {
-            for (i, wx_i) in wx.iter().enumerate() {
-                let row = first + j * self.shape.1 + i;
-                let row = &mut self.values[row * COUPLED..(row + 1) * COUPLED];
-                let here = weight * wy_j * wx_i;
-                for (above, wy_l) in wy[..=j].iter().rev().enumerate() {
-                    let couple = here * wy_l;
-                    let start = above * ACROSS + 3 - i;
-                    let n = if above == 0 { i + 1 } else { 4 };
-                    for (value, wx_k) in row[start..start + n].iter_mut().zip(wx) {
-                        *value += couple * wx_k;
-                    }
+    /// Where the coupling to the coefficient `rows` before and `columns` after is.
+    fn index(&self, coefficient: usize, rows: usize, columns: i64) -> usize {
+        rows * self.plane + coefficient * ACROSS + (columns + 3) as usize
+    }
+
+    /// Adds what a row of pixels gives: `factor` times each one's weight times the
+    /// products of the weights of its stencil.
+    pub(crate) fn add_row(&mut self, row: &StencilRow, factor: f64, weights: &[f64]) {
+        // Summed over the pixels, for all rows of their stencils alike.
+        let n = row.step * weights.len().saturating_sub(1) + 4;
+        self.line.clear();
+        self.line.resize(n * ACROSS, 0.0);
+        let products = row.wx.map(|a| row.wx.map(|b| a * b));
+        for (k, weight) in weights.iter().enumerate() {
+            let weight = factor * weight;
+            for (i, products) in products.iter().enumerate() {
+                let start = (k * row.step + i) * ACROSS + 3 - i;
+                let couplings = &mut self.line[start..start + 4];
+                for (coupling, product) in couplings.iter_mut().zip(products) {
+                    *coupling += weight * product;
                 }
+            }
+        }
+        for (j, wy) in row.wy.iter().enumerate() {
+            for (rows, wy_before) in row.wy[..=j].iter().rev().enumerate() {
+                let start = rows * self.plane + (row.first + j * self.shape.1) * ACROSS;
+                let values = &mut self.values[start..start + self.line.len()];
+                add_scaled(wy * wy_before, &self.line, values);
             }
         }
     }
@@ -59,27 +75,27 @@ impl Neighbours {
     fn add_line(&mut self, first: usize, step: usize, weight: f64, d: &[f64; 4]) {
         for (a, d_a) in d.iter().enumerate() {
             for (b, d_b) in d[..=a].iter().enumerate() {
-                let row = (first + a * step) * COUPLED;
                 let at = if step == 1 {
-                    3 - (a - b)
+                    self.index(first + a, 0, b as i64 - a as i64)
                 } else {
-                    (a - b) * ACROSS + 3
+                    self.index(first + a * step, a - b, 0)
                 };
-                self.values[row + at] += weight * d_a * d_b;
+                self.values[at] += weight * d_a * d_b;
             }
         }
     }
 
     /// Adds to the diagonal.
     pub(crate) fn add_diagonal(&mut self, coefficient: usize, value: f64) {
-        self.values[coefficient * COUPLED + 3] += value;
+        let at = self.index(coefficient, 0, 0);
+        self.values[at] += value;
     }
 
     /// The matrix times a number.
     pub(crate) fn scaled(&self, factor: f64) -> Self {
         Self {
-            shape: self.shape,
             values: self.values.iter().map(|v| factor * v).collect(),
+            ..self.clone()
         }
     }
 
@@ -121,7 +137,7 @@ impl Neighbours {
             for above in 0..=3.min(j) {
                 let last = if above == 0 { i } else { (i + 3).min(nx - 1) };
                 for k in i.saturating_sub(3)..=last {
-                    let value = self.values[row * COUPLED + above * ACROSS + 3 + k - i];
+                    let value = self.values[self.index(row, above, k as i64 - i as i64)];
                     visit(row, (j - above) * nx + k, value);
                 }
             }
@@ -168,8 +184,8 @@ mod tests {
         let at = Placement { x: 4.2, y: 2.7, shape: &[] };
         let weights: Vec<f64> = (0..window.len()).map(|k| 1.0 + (k % 5) as f64).collect();
         let mut matrix = Neighbours::new(&basis);
-        basis.geometry.stencils(basis.stride(), at, window, |pixel, first, wx, wy| {
-            matrix.add_stencil(first, weights[pixel], wx, wy);
+        basis.geometry.stencil_rows(basis.stride(), at, window, |row| {
+            matrix.add_row(row, 1.0, &weights[row.pixels.0..row.pixels.0 + row.pixels.1]);
         });
         let mut v = vec![0.0; basis.len()];
         for (k, v) in v[..basis.n_coefficients()].iter_mut().enumerate() {

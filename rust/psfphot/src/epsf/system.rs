@@ -235,11 +235,9 @@ impl System<'_, '_> {
         let count = (star.flux_in(exposure)).powi(2) * self.count(exposure, term);
         let (at, window) = (placement(exposure), exposure.window());
         let geometry = &self.basis.geometry;
-        geometry.stencils(self.basis.stride(), at, window, |pixel, first, wx, wy| {
-            let weight = exposure.weight[pixel];
-            if weight > 0.0 {
-                sum.add_stencil(first, count * weight, wx, wy);
-            }
+        geometry.stencil_rows(self.basis.stride(), at, window, |row| {
+            let weights = &exposure.weight[row.pixels.0..row.pixels.0 + row.pixels.1];
+            sum.add_row(row, count, weights);
         });
     }
 

@@ -11,6 +11,8 @@ mod scatter;
 
 use std::ops::Range;
 
+pub(crate) use scatter::StencilRow;
+
 use crate::image::PixelBox;
 use crate::simd::{dispatch, mul_add};
 

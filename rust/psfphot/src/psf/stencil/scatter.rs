@@ -33,35 +33,55 @@ impl Geometry {
         }
     }
 
-    /// Calls `visit(pixel, coefficient)` for the pixels of `window` that are on
-    /// the samples, with the first coefficient of each one's stencil, and
-    /// returns the weights of a stencil's columns and rows; `None` where the
-    /// oversampling is not a whole number.
-    pub(crate) fn stencils(
+    /// Calls `visit` for each row of the pixels of `window` that are on the
+    /// samples.
+    pub(crate) fn stencil_rows(
         &self,
         stride: usize,
         at: Placement<'_>,
         window: PixelBox,
-        mut visit: impl FnMut(usize, usize, &[f64; 4], &[f64; 4]),
+        mut visit: impl FnMut(&StencilRow),
     ) {
         let Some(walk) = self.window_walk(stride, at, window) else {
             for (pixel, (px, py)) in points(window).enumerate() {
                 let (x, y) = (self.x.phase(px, at.x), self.y.phase(py, at.y));
                 if self.x.holds(x) && self.y.holds(y) {
-                    let first = y.sample as usize * stride + x.sample as usize;
-                    visit(pixel, first, &weights(x.offset), &weights(y.offset));
+                    visit(&StencilRow {
+                        pixels: (pixel, 1),
+                        first: y.sample as usize * stride + x.sample as usize,
+                        step: 0,
+                        wx: weights(x.offset),
+                        wy: weights(y.offset),
+                    });
                 }
             }
             return;
         };
         for y in 0..walk.ny {
-            for x in 0..walk.nx {
-                let pixel = walk.out.0 + y * walk.out.1 + x;
-                let first = walk.start + y * walk.step.1 + x * walk.step.0;
-                visit(pixel, first, &walk.wx, &walk.wy);
-            }
+            visit(&StencilRow {
+                pixels: (walk.out.0 + y * walk.out.1, walk.nx),
+                first: walk.start + y * walk.step.1,
+                step: walk.step.0,
+                wx: walk.wx,
+                wy: walk.wy,
+            });
         }
     }
+}
+
+/// Pixels next to each other, and the coefficients that they are made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StencilRow {
+    /// The first pixel in its window, and how many there are.
+    pub(crate) pixels: (usize, usize),
+    /// First coefficient of the first pixel's stencil.
+    pub(crate) first: usize,
+    /// Coefficients from one pixel to the next.
+    pub(crate) step: usize,
+    /// Weights of a stencil's columns.
+    pub(crate) wx: [f64; 4],
+    /// Weights of its rows.
+    pub(crate) wy: [f64; 4],
 }
 
 /// The pixels of a row are spread over x first, and the row then over y.
@@ -149,9 +169,13 @@ mod tests {
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             prop_assert!((dot(&values, &filled) - dot(&spread, &coefficients)).abs() < 1e-12);
             let mut stencils = vec![0.0; window.len()];
-            geometry.stencils(stride, at, window, |pixel, first, wx, wy| {
-                for (r, wy) in wy.iter().enumerate() {
-                    stencils[pixel] += wy * dot(wx, &coefficients[first + r * stride..]);
+            geometry.stencil_rows(stride, at, window, |row| {
+                for k in 0..row.pixels.1 {
+                    for (r, wy) in row.wy.iter().enumerate() {
+                        let first = row.first + k * row.step + r * stride;
+                        let taps = &coefficients[first..first + 4];
+                        stencils[row.pixels.0 + k] += wy * dot(&row.wx, taps);
+                    }
                 }
             });
             for (a, b) in stencils.iter().zip(&filled) {
