@@ -12,7 +12,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import QTable
 
-from psfphot.cli._errors import UsageFault, require_matplotlib, usage
+from psfphot.cli._errors import UsageFault, require_package, usage
 from psfphot.cli._report import describe_image
 from psfphot.io import (
     Psf,
@@ -100,7 +100,7 @@ def run_show(name: str, words: dict[str, Any]) -> None:
     from psfphot.plotting import plot_psf, save_figure  # noqa: PLC0415
 
     output = words["output"]
-    require_matplotlib("psfphot psf show")
+    require_package("psfphot psf show", "matplotlib", "plot")
     _check_writable(output, _PLOT_SUFFIXES, overwrite=words["overwrite"])
     with usage():
         psf = read_psf(name)
@@ -172,7 +172,7 @@ def _split(name: str, ext: str | None) -> tuple[Path, str | None]:
 def _check_outputs(output: Path, plot: Path | None, *, overwrite: bool) -> None:
     _check_writable(output, _SUFFIXES, overwrite=overwrite)
     if plot is not None:
-        require_matplotlib("--plot")
+        require_package("--plot", "matplotlib", "plot")
         _check_writable(plot, _PLOT_SUFFIXES, overwrite=overwrite)
 
 

@@ -282,7 +282,7 @@ def solve(
     ratio = _pair(oversampling)
     packed = [_pack(cutout) for cutout in cutouts]
     if shape is None:
-        largest = np.max([cutout.data.shape for cutout in packed], axis=0)
+        largest = np.max([np.shape(cutout.data) for cutout in packed], axis=0)
         shape = (int(largest[0]) * ratio[0] | 1, int(largest[1]) * ratio[1] | 1)
     settings = _Settings(
         oversampling=ratio,
@@ -346,7 +346,7 @@ def _pair(oversampling: int | tuple[int, int]) -> tuple[int, int]:
 def _pack(cutout: Cutout) -> Cutout:
     """Return the cutout with arrays as the core reads them."""
     data = np.ascontiguousarray(cutout.data, dtype=float)
-    if data.ndim != 2:
+    if data.ndim != 2:  # noqa: PLR2004
         msg = f"cutouts must hold 2-D data, got {data.ndim} dimensions"
         raise ValueError(msg)
     error = mask = None
@@ -405,7 +405,8 @@ def _judge(solution: Solution, cutouts: Sequence[Cutout], max_rounds: int) -> li
             f"{solution.n_rounds} of {max_rounds} rounds"
         )
     # Only a PSF with fine structure in the pixel needs stars at all phases of it.
-    if solution.knots_per_pixel > 2 and (solution.phase_counts == 0).any():
+    is_fine = solution.knots_per_pixel > 2  # noqa: PLR2004
+    if is_fine and (solution.phase_counts == 0).any():
         told.append(
             "the PSF is undersampled, and no star is at some positions in the pixel: "
             f"counts of {solution.phase_counts.tolist()}"
