@@ -10,8 +10,6 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from psfphot._warnings import PhotutilsDeprecationWarning
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -77,6 +75,8 @@ def absent_names(
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if renamed is not None and name in renamed:
+            from psfphot._warnings import PhotutilsDeprecationWarning  # noqa: PLC0415  (needs astropy)
+
             thing = renamed[name]
             msg = (
                 f"{name} is deprecated and will be removed in version 4.0. Use "

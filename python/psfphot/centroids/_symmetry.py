@@ -7,9 +7,6 @@ import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import RectBivariateSpline
-from scipy.ndimage import gaussian_filter, map_coordinates
-from scipy.optimize import minimize
 
 from psfphot._validate import as_image, split_mask
 from psfphot.centroids._pixels import split_pixels
@@ -118,6 +115,8 @@ class _Circle:
     """A circle that moves over an image, all of it on the image."""
 
     def __init__(self, image: Vector, bad: NDArray[np.bool_], radius: float) -> None:
+        from scipy.interpolate import RectBivariateSpline  # noqa: PLC0415  (slow to import)
+
         self.bad = bad
         self.image = _fill(image, bad) if bad.any() else image
         self.good = (~bad).astype(np.float64) if bad.any() else None
@@ -163,6 +162,8 @@ class _Circle:
         return values
 
     def _trust(self, at: Vector) -> Vector:
+        from scipy.ndimage import map_coordinates  # noqa: PLC0415  (slow to import)
+
         share = map_coordinates(self.good, at.T[::-1], order=1, mode="nearest")
         weights: Vector = np.clip(2.0 * share - 1.0, 0.0, 1.0)
         return weights
@@ -180,6 +181,8 @@ class _Circle:
 
     def _descend(self, start: Vector) -> Vector:
         """Walk a simplex down to the minimum next to a point."""
+        from scipy.optimize import minimize  # noqa: PLC0415  (slow to import)
+
         centre, step = start, 0.25
         while True:
             inward = np.where(centre <= self.middle, 1.0, -1.0)
@@ -225,6 +228,8 @@ class _Circle:
 
     def _climb(self, start: Vector) -> Vector:
         """Find where the circle holds the most light."""
+        from scipy.optimize import minimize  # noqa: PLC0415  (slow to import)
+
         scale = np.ptp(self.image)
 
         def darkness(centre: Vector) -> tuple[float, Vector]:
@@ -253,6 +258,8 @@ def _half_lattice(radius: float) -> Vector:
 
 def _fill(image: Vector, bad: NDArray[np.bool_]) -> Vector:
     """Put means of the neighbours, weighted by a Gaussian of 1 pixel, into holes."""
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415  (slow to import)
+
     light, weight = (
         gaussian_filter(values, 1.0, mode="constant")
         for values in (np.where(bad, 0.0, image), (~bad).astype(np.float64))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable, Table
-from scipy.spatial import KDTree
 
 from psfphot.psf._epsf.sample import cut_out
 from psfphot.psf._epsf.selection import read_column
@@ -99,6 +98,8 @@ def _whole_table(sample: Sample, catalog: Table) -> QTable:
 
 def _match(places: Vector, x: Vector, y: Vector, good: NDArray[np.bool_]) -> Any:
     """Tell which star is at each place; -1 where none is."""
+    from scipy.spatial import KDTree  # noqa: PLC0415  (slow to import)
+
     at = np.flatnonzero(good)
     if at.size == 0:
         return np.full(len(places), -1)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.table import QTable, Table
-from scipy.spatial import KDTree
 
 from psfphot import _core
 from psfphot._columns import find_column
@@ -416,6 +415,8 @@ def _concentration(values: Vector, radius: Vector, good: Mask) -> Vector:
 
 def _find_neighbours(found: _Found, radius: float, whole: Mask) -> Vector:
     """Tell the brightest neighbour's part of each star's flux within a radius."""
+    from scipy.spatial import KDTree  # noqa: PLC0415  (slow to import)
+
     part = np.zeros(found.x.size)
     at = np.flatnonzero(whole)
     if at.size < 2:  # noqa: PLR2004

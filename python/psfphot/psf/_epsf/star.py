@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 from astropy.utils.exceptions import AstropyUserWarning
-from scipy.interpolate import CloughTocher2DInterpolator, NearestNDInterpolator
-from scipy.spatial import QhullError
 
 from psfphot.aperture import BoundingBox
 
@@ -289,6 +287,12 @@ def _as_origin(origin: Any) -> NDArray[np.int_]:
 
 def _fill_holes(data: NDArray[Any], mask: NDArray[np.bool_]) -> Vector:
     """Fill in what is masked: cubic between pixels, else as the nearest one."""
+    from scipy.interpolate import (  # noqa: PLC0415  (slow to import)
+        CloughTocher2DInterpolator,
+        NearestNDInterpolator,
+    )
+    from scipy.spatial import QhullError  # noqa: PLC0415  (slow to import)
+
     filled = np.where(mask, np.nan, data).astype(np.float64)
     for surface in (CloughTocher2DInterpolator, NearestNDInterpolator):
         holes = np.isnan(filled)
