@@ -26,6 +26,7 @@ _ALWAYS = "always"
 _ITERATIVE = "IterativePSFPhotometry, psfphot fit"
 _EXTRA = "extra_columns=True, --extra-columns"
 _FIT = "psfphot fit, pipeline"
+_MANY = "psfphot fit --output-dir"
 _WCS = "psfphot fit, pipeline; with a WCS"
 _MAGNITUDES = "psfphot fit, pipeline; with a zero point"
 _PIXELS, _IMAGE = "pixels", "the image's"
@@ -33,7 +34,11 @@ _PIXELS, _IMAGE = "pixels", "the image's"
 #: The columns of `psfphot.psf.PSFPhotometry` and of all that is made of it, in
 #: their order. ``{shape}`` stands for a shape parameter that is free or given.
 COLUMNS = (
+    Entry("frame", "", _MANY, "the image's name, without its ending"),
     Entry("id", "", _ALWAYS, "the source's number, from 1, or that of `init_params`"),
+    Entry(
+        "source_id", "", _MANY, "the source's number among all frames: 64 bits, stable"
+    ),
     Entry("group_id", "", _ALWAYS, "the group in which it was fitted"),
     Entry("group_size", "", _ALWAYS, "how many sources that group has"),
     Entry("iter_detected", "", _ITERATIVE, "the round in which it was found, from 1"),
@@ -80,6 +85,12 @@ COLUMNS = (
     Entry("mag", "mag", _MAGNITUDES, "magnitude; NaN where the flux is not positive"),
     Entry("mag_err", "mag", _MAGNITUDES, "1-sigma error, to first order"),
     Entry("n_pixels_fit", "", _ALWAYS, "pixels of the source's own box that counted"),
+    Entry(
+        "n_rejected",
+        "",
+        "robust",
+        "pixels of the box that robust weights took away, as those of cosmic rays",
+    ),
     Entry("qfit", "", _ALWAYS, "sum of |residual| in the box over the flux"),
     Entry("cfit", "", _ALWAYS, "residual of the starting pixel over the flux"),
     Entry("reduced_chi2", "", _ALWAYS, "chi^2 per degree of freedom in the box"),

@@ -40,11 +40,13 @@ def fit(n_sources, *, n_threads=None, progress=None, grouped=False):
         "xy_bounds": (None, None),
         "max_iterations": 100,
         "step_tolerance": 1e-4,
+        "robust": None,
     }
     call = {
         "data": data,
         "error": None,
         "mask": None,
+        "noise": None,
         "psf": psf,
         "starts": starts,
         "settings": settings,

@@ -34,6 +34,7 @@ FLOORS = (
         "psfphot._residual",
         "psfphot._validate",
         "psfphot._warnings",
+        "psfphot._workers",
     ),
     ("psfphot.aperture", "psfphot.centroids", "psfphot.matching"),
     ("psfphot.utils",),
@@ -44,7 +45,7 @@ FLOORS = (
     ("psfphot.psf",),
     ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),
-    ("psfphot.plotting", "psfphot.report"),
+    ("psfphot.completeness", "psfphot.plotting", "psfphot.report"),
     ("psfphot.cli",),
 )
 

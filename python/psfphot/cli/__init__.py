@@ -1,9 +1,10 @@
-"""The command line: ``psfphot fit``, ``psfphot psf`` and ``psfphot demo``."""
+"""The command line: ``psfphot fit``, ``psf``, ``completeness`` and ``demo``."""
 
 import click
 
 from psfphot._core import __version__
 from psfphot.cli._command import OneLineGroup
+from psfphot.cli._completeness import completeness
 from psfphot.cli._demo import demo
 from psfphot.cli._fit import fit
 from psfphot.cli._psf import psf
@@ -23,11 +24,13 @@ def main() -> None:
     psfphot demo                                        a simulated field
     psfphot fit m31.fits --psf grid.fits -o m31.ecsv    an image of yours
     psfphot psf build m31.fits -o grid.fits             the PSF of its stars
+    psfphot completeness m31.fits --psf grid.fits --mag 20:27 -o ast.ecsv
 
     Each command explains itself: psfphot fit --help.
     """  # noqa: D301  (click wants the very character \b)
 
 
 main.add_command(fit)
+main.add_command(completeness)
 main.add_command(demo)
 main.add_command(psf)

@@ -11,8 +11,10 @@ import click
 from psfphot._defaults import (
     GROUPING,
     ITERATIONS,
+    RETRIES,
     SEPARATION,
     THRESHOLD,
+    TIMEOUT,
 )
 from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
 
@@ -29,6 +31,7 @@ _input = partial(option, "The image")
 _stars = partial(option, "Which stars")
 _fitting = partial(option, "The fit")
 _output = partial(option, "Output")
+_many = partial(option, "Many images")
 _running = partial(option, "The run")
 
 _OPTIONS = (
@@ -253,6 +256,26 @@ _OPTIONS = (
         show_default="AB, from the header",
         help="Magnitude of a flux of 1 in the image's unit.",
     ),
+    _fitting(
+        "--robust/--no-robust",
+        default=None,
+        show_default="where nothing tells cosmic rays: no DQ, none looked for",
+        help="Let pixels that no star explains lose their weight.",
+    ),
+    _fitting(
+        "--gain",
+        type=_ABOVE_0,
+        metavar="E",
+        show_default="the header's",
+        help="Electrons in one unit of the image.",
+    ),
+    _fitting(
+        "--read-noise",
+        type=_FROM_0,
+        metavar="E",
+        show_default="measured, with the sky's noise",
+        help="Read noise, electrons, for images without ERR; needs a gain.",
+    ),
     _output("--residual", metavar="FITS", help="Write the image without its stars."),
     _output("--model", metavar="FITS", help="Write the fitted stars, without sky."),
     _output(
@@ -276,6 +299,45 @@ _OPTIONS = (
         help="Add crowding, sharpness, chi, n_merged and blend_significance.",
     ),
     _output("--overwrite", is_flag=True, help="Replace files that are there."),
+    _many(
+        "--workers",
+        type=_FROM_1,
+        metavar="N",
+        show_default="none",
+        help="Measure images in so many processes at a time.",
+    ),
+    _many(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Measure them on the workers of this scheduler of Dask, as "
+        "tcp://host:8786; they read and write the files.",
+    ),
+    _many(
+        "--resume",
+        is_flag=True,
+        help="Leave out what --output-dir's run.jsonl says is done, if nothing has "
+        "changed since; what else is there may be replaced.",
+    ),
+    _many(
+        "--retries",
+        type=click.IntRange(min=0),
+        metavar="N",
+        show_default=str(RETRIES),
+        help="How often an image is tried again whose worker was lost.",
+    ),
+    _many(
+        "--timeout",
+        type=_ABOVE_0,
+        metavar="S",
+        show_default=f"{TIMEOUT:g}",
+        help="Seconds after which an image is given up, and its worker ended.",
+    ),
+    _many(
+        "--merge",
+        metavar="CATALOG",
+        help="Write one catalogue of all images too; rows without a position on the "
+        "sky go into CATALOG_without_sky.",
+    ),
     _running(
         "--threads",
         type=_FROM_1,

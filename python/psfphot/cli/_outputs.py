@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline import PhotometryRun
 
-_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
+PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Outputs:
             (self.catalog, CATALOG_SUFFIXES),
             (self.residual, IMAGE_SUFFIXES),
             (self.model, IMAGE_SUFFIXES),
-            (self.plot, _PLOT_SUFFIXES),
+            (self.plot, PLOT_SUFFIXES),
             (self.report, (".html",)),
             (self.region, (".reg",)),
         ]
@@ -105,9 +105,17 @@ class Outputs:
         if self.region is not None:
             write_regions(self.region, run.catalog, radius=radius)
         self._write_images(run)
+        return self.paths()
+
+    def paths(self) -> dict[str, Path]:
+        """Give the files that are wanted, by what they are."""
         kinds = ("catalog", "region", "model", "residual", "plot", "report")
         paths = {kind: getattr(self, kind) for kind in kinds}
         return {kind: path for kind, path in paths.items() if path is not None}
+
+    def from_root(self) -> Outputs:
+        """Name the files by their absolute paths."""
+        return Outputs(**{k: path.absolute() for k, path in self.paths().items()})
 
     def _write_images(self, run: PhotometryRun) -> None:
         image = run.image

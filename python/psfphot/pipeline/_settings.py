@@ -80,6 +80,15 @@ class Settings:
         Whether the positions are fixed.
     zero_point : float, optional
         The magnitude of a flux of 1; by default the header is asked.
+    robust : bool, float or "auto", optional
+        Whether pixels that no star explains lose their weight, see
+        `~psfphot.psf.PSFPhotometry`; by default where nothing tells cosmic rays: the
+        image has no DQ plane, and they were not looked for.
+    gain : float, optional
+        Electrons in one unit of the image; by default the header is asked.
+    read_noise : float, optional
+        Electrons. With a gain the errors of an image without any are those of the
+        photons and of the read noise; by default the sky's noise is measured.
     n_threads : int, optional
         Threads to use, all CPUs by default; no result depends on them.
 
@@ -103,6 +112,9 @@ class Settings:
     keep_all: bool = False
     extra_columns: bool = False
     zero_point: float | None = None
+    robust: bool | float | Auto = "auto"
+    gain: float | None = None
+    read_noise: float | None = None
     n_threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -113,6 +125,12 @@ class Settings:
         as_n_threads(self.n_threads)
         if self.zero_point is not None:
             as_finite(self.zero_point, "zero_point")
+        if self.gain is not None:
+            as_positive(self.gain, "gain")
+        if self.read_noise is not None:
+            _as_not_negative(self.read_noise, "read_noise")
+        if not isinstance(self.robust, bool) and not _is_auto(self.robust):
+            as_positive(self.robust, "robust")
         checks: dict[str, Callable[[Any, str], object]] = {
             "iterations": partial(as_count, least=1),
             "fwhm": as_positive,
@@ -168,6 +186,9 @@ class Settings:
             max_shift=None if self.forced else self._shift(shape),
             forced=self.forced,
             zero_point=self.zero_point,
+            robust=None if isinstance(self.robust, str) else self.robust,
+            gain=self.gain,
+            read_noise=self.read_noise,
             n_threads=self.n_threads,
             **auto,
         )
@@ -225,6 +246,10 @@ class ResolvedSettings:
         Whether the catalogue has columns of crowding and shape.
     zero_point : float or `None`
         The magnitude of a flux of 1; `None` asks the header.
+    robust : bool, float or `None`
+        Whether weights are robust; `None` leaves it to what the image tells.
+    gain, read_noise : float or `None`
+        Electrons per unit of the image, and electrons; `None` where nobody says.
     n_threads : int or `None`
         Threads to use; `None` takes all CPUs.
     """
@@ -244,6 +269,9 @@ class ResolvedSettings:
     keep_all: bool
     extra_columns: bool
     zero_point: float | None
+    robust: bool | float | None
+    gain: float | None
+    read_noise: float | None
     n_threads: int | None
 
     def rounds(self, *, are_given: bool) -> int:

@@ -122,6 +122,7 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
     psf, settings = exposure.psf, exposure.settings
     if psf.fwhm < _SAMPLED and psf.is_formula:
         return
+    exposure.knows_cosmic_rays = True
     found = detect_cosmic_rays(
         exposure.subtract_sky(),
         psf.model,

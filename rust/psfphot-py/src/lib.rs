@@ -11,6 +11,7 @@ mod epsf;
 mod errors;
 mod group;
 mod matching;
+mod noise;
 mod photometry;
 mod psf;
 mod render;

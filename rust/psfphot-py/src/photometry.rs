@@ -15,6 +15,7 @@ use pyo3::types::PyDict;
 use crate::arrays::{AnyFrame, AnyImage, Floats, frame, with_frame};
 use crate::door::{Options, enter_with_psf};
 use crate::errors::CallResult;
+use crate::noise::PyNoise;
 use crate::psf::PyPsf;
 
 /// The starting values of a fit.
@@ -68,6 +69,7 @@ pub(crate) struct PySettings {
     xy_bounds: (Option<f64>, Option<f64>),
     max_iterations: usize,
     step_tolerance: f64,
+    robust: Option<f64>,
 }
 
 impl PySettings {
@@ -75,11 +77,15 @@ impl PySettings {
         let settings = FitSettings::default()
             .with_max_iterations(self.max_iterations)?
             .with_step_tolerance(self.step_tolerance)?;
-        Photometry::new(self.fit_shape)?
+        let photometry = Photometry::new(self.fit_shape)?
             .with_settings(settings)
             .with_fixed(&self.is_fixed)?
             .with_bounds(&self.bounds)?
-            .with_position_bounds(self.xy_bounds)
+            .with_position_bounds(self.xy_bounds)?;
+        match self.robust {
+            Some(sigmas) => photometry.with_robust(sigmas),
+            None => Ok(photometry),
+        }
     }
 }
 
@@ -89,6 +95,7 @@ impl PySettings {
 pub(crate) struct FitCall<'py> {
     data: AnyImage<'py>,
     error: Option<AnyImage<'py>>,
+    noise: Option<PyNoise<'py>>,
     mask: Option<PyReadonlyArray2<'py, bool>>,
     psf: Py<PyPsf>,
     starts: PyStarts<'py>,
@@ -107,10 +114,14 @@ struct Prepared<'a> {
 impl FitCall<'_> {
     fn prepared(&self) -> CallResult<Prepared<'_>> {
         let psf = self.psf.get();
+        let frame = frame(&self.data, self.error.as_ref(), self.mask.as_ref())?;
         Ok(Prepared {
             photometry: self.settings.photometry()?,
             starts: self.starts.core(psf)?,
-            frame: frame(&self.data, self.error.as_ref(), self.mask.as_ref())?,
+            frame: match &self.noise {
+                Some(noise) => frame.with_noise(noise.core()?)?,
+                None => frame,
+            },
             psf,
             n_parameters: self.settings.is_fixed.len(),
         })
@@ -154,6 +165,7 @@ fn columns<'py>(
     };
     columns.set_item("n_pixels", integers(|s| s.n_pixels))?;
     columns.set_item("n_bad_errors", integers(|s| s.n_bad_errors))?;
+    columns.set_item("n_rejected", integers(|s| s.n_rejected))?;
     columns.set_item("qfit", floats(|s| s.qfit))?;
     columns.set_item("cfit", floats(|s| s.cfit))?;
     columns.set_item("reduced_chi2", floats(|s| s.reduced_chi2))?;

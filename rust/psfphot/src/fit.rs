@@ -22,6 +22,14 @@
 //! Where the PSF does not match, Gauss–Newton steps shrink only linearly; in a
 //! group they are accelerated (Anderson 1965).
 //!
+//! # Weights that depend on the model
+//!
+//! With a model of the noise, or robust weights, χ² is minimised with weights that
+//! stay; then these are made anew ([`crate::noise`]), and it is minimised again, until
+//! they change no more.
+//!
+//! # Groups that end early
+//!
 //! Where a group ends otherwise (the iterations run out, or the data do not
 //! determine all of it), a member whose own step is shorter than ten times the
 //! tolerance counts as converged, with the undetermined members held.
@@ -36,10 +44,12 @@ pub(crate) mod model;
 mod normal;
 mod overlaps;
 pub(crate) mod pixels;
+pub(crate) mod settle;
 pub(crate) mod source;
 pub(crate) mod system;
 mod tiles;
 
+use crate::noise::Weighting;
 use crate::psf::{Placement, Psf};
 use crate::{Error, Run};
 
@@ -109,6 +119,8 @@ pub(crate) struct Fitter<'a> {
     pub(crate) free: &'a [usize],
     /// Whether weights are 1/error², or 1 for want of errors.
     pub(crate) has_error: bool,
+    /// How weights are made where they are not the image's own.
+    pub(crate) weighting: Weighting<'a>,
     pub(crate) run: Run<'a>,
 }
 
@@ -210,6 +222,11 @@ impl Fitter<'_> {
             y: parameters[Y],
             shape: &parameters[SHAPE..SHAPE + self.psf.shape_names().len()],
         }
+    }
+
+    /// Whether fluxes are fitted.
+    pub(crate) fn has_free_flux(&self) -> bool {
+        self.free.contains(&FLUX)
     }
 
     /// Limits a parameter's step.

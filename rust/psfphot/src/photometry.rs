@@ -58,6 +58,8 @@ pub struct Photometry {
     bounds: Bounds,
     /// How far x and y may go from where they start, pixels.
     reach: [Option<f64>; 2],
+    /// Robust where so many sigma are too many.
+    robust: Option<f64>,
 }
 
 impl Photometry {
@@ -82,6 +84,7 @@ impl Photometry {
             is_fixed,
             bounds: Bounds::default(),
             reach: [None; 2],
+            robust: None,
         })
     }
 
@@ -136,6 +139,18 @@ impl Photometry {
             Error::check_positive("position_bounds", reach)?;
         }
         self.reach = [x, y];
+        Ok(self)
+    }
+
+    /// With robust weights: pixels with residuals of so many sigma count half, those
+    /// far beyond not at all. Sigma has 5 % of the model's light nearby, so that no PSF
+    /// that is a little off loses the cores of bright stars.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless it is positive and finite.
+    pub fn with_robust(mut self, sigmas: f64) -> Result<Self, Error> {
+        Error::check_positive("robust", sigmas)?;
+        self.robust = Some(sigmas);
         Ok(self)
     }
 

@@ -14,6 +14,11 @@ from astropy.utils.exceptions import AstropyUserWarning
 from psfphot.background import LocalBackground
 from psfphot.psf import CircularGaussianPRF, ImagePSF, PSFPhotometry, SourceGrouper
 
+# The errors are the seed notebook's, sqrt(abs(data)), of which users are warned.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::psfphot.utils.exceptions.DataErrorWarning"
+)
+
 NAMES = [
     "ungrouped",
     "grouped",

@@ -55,7 +55,7 @@ def extra_columns(
     fit = rounds.fit
     images = fit.images()
     left = images.residual_image(seen.data, psf_shape=None, include_local_bkg=False)
-    frame = quiet_frame(left, seen.mask, seen.error)
+    frame = quiet_frame(left, seen.mask, seen.search_errors(left))
     psf, fwhm = compiled(photometry.psf_model, seen.shape)
     residual = residual_for_core(
         frame,

@@ -118,7 +118,7 @@ class Manager:
                 rounds.stopped = "nothing found"
                 break
             new = StarList(found, number, is_given=False)
-            rest = Observation(left, self.seen.mask, self.seen.error)
+            rest = self.seen.beside(left)
             self._fit(rest, new)
             self._cull(rest, new, number)
             rounds.fits.append(without_image(self.photometry))
@@ -137,7 +137,7 @@ class Manager:
 
     def _find(self, stars: StarList, left: Any) -> QTable | None:
         """Find stars in a residual, and tell what their fit starts from."""
-        frame = quiet_frame(left, self.seen.mask, self.seen.error)
+        frame = quiet_frame(left, self.seen.mask, self.seen.search_errors(left))
         residual = residual_for_core(
             frame,
             stars.position(),

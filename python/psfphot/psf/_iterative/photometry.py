@@ -101,6 +101,8 @@ class IterativePSFPhotometry(FittedSources):
     keep_columns : bool or list of str, optional
         See `PSFPhotometry`; the rows of sources that were found are masked. Needs
         a managed list, in which ids are for life.
+    robust : bool or float, optional
+        See `PSFPhotometry`.
 
     Attributes
     ----------
@@ -137,6 +139,7 @@ class IterativePSFPhotometry(FittedSources):
         management: StarListManagement | bool | None = None,
         extra_columns: bool = False,
         keep_columns: bool | Sequence[str] = False,
+        robust: bool | float = False,
     ) -> None:
         self._photometry = PSFPhotometry(
             psf_model,
@@ -151,6 +154,7 @@ class IterativePSFPhotometry(FittedSources):
             group_warning_threshold=group_warning_threshold,
             n_threads=n_threads,
             progress_bar=progress_bar,
+            robust=robust,
         )
         self.maxiters = as_maxiters(maxiters)
         self.mode = as_mode(mode)
@@ -199,7 +203,8 @@ class IterativePSFPhotometry(FittedSources):
         Parameters
         ----------
         data, mask, error
-            See `PSFPhotometry`.
+            See `PSFPhotometry`. A `~psfphot.utils.NoiseModel` also tells the errors
+            with which the residuals are searched, from the stars subtracted.
         init_params : `~astropy.table.Table`, optional
             Sources to start with, instead of what the finder finds on the image;
             see `PSFPhotometry`.

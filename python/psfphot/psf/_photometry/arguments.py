@@ -8,6 +8,9 @@ import numpy as np
 
 from psfphot._validate import as_finite, as_odd_pair, as_positive
 
+# Of Gaussian noise 1 pixel in 370 is further off.
+_ROBUST = 3.0
+
 
 def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
     """Make an int or (ny, nx) into a pair of odd positive integers.
@@ -92,6 +95,27 @@ def as_keep_columns(keep: Any) -> bool | list[str]:
         msg = f"keep_columns must be True, False or a list of names, got {keep!r}"
         raise TypeError(msg)
     return names
+
+
+def as_robust(robust: Any) -> bool | float:
+    """Check whether weights are robust: `True`, `False` or from how many sigma on.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, nor a positive finite number.
+    """
+    if isinstance(robust, bool | np.bool_):
+        return bool(robust)
+    msg = f"robust must be True, False or a positive number, got {robust!r}"
+    return as_positive(robust, "robust", always=msg)
+
+
+def robust_sigmas(robust: bool | float) -> float | None:
+    """Tell where a pixel has half of its weight, sigma; `None` for nowhere."""
+    if robust is True:
+        return _ROBUST
+    return float(robust) if robust else None
 
 
 def _distance(value: Any, bounds: Any) -> float:

@@ -67,17 +67,28 @@ class FittedPixels:
         self._index = np.flatnonzero(is_used)
         self._data = frame.data[is_used]
         self._error = None if frame.error is None else frame.error[is_used]
+        self._noise = frame.noise and {
+            name: level[is_used] if isinstance(level, np.ndarray) else level
+            for name, level in frame.noise.items()
+        }
 
     def frame(self) -> Frame:
         """Make an image again, on which all other pixels are masked."""
         mask = np.ones(self._shape, dtype=bool)
         mask.flat[self._index] = False
         error = None if self._error is None else self._placed(self._error)
-        return Frame(self._placed(self._data), error, mask, self._unit)
+        noise = self._noise and {
+            # What other pixels have is nobody's, but it must be some noise.
+            name: self._placed(level, np.ones)
+            if isinstance(level, np.ndarray)
+            else level
+            for name, level in self._noise.items()
+        }
+        return Frame(self._placed(self._data), error, mask, self._unit, noise)
 
-    def _placed(self, values: NDArray[Any]) -> NDArray[Any]:
+    def _placed(self, values: NDArray[Any], make: Any = np.zeros) -> NDArray[Any]:
         # Pages of zeros that are never written take no memory.
-        image = np.zeros(self._shape, dtype=values.dtype)
+        image: NDArray[Any] = make(self._shape, dtype=values.dtype)
         image.flat[self._index] = values
         return image
 

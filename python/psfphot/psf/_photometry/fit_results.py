@@ -144,9 +144,12 @@ class FitResult:
     def table(self) -> QTable:
         """Make a table of the rows, in the columns of the results."""
         setup = self._setup
-        return results_table(
+        table = results_table(
             self._init, self._fit, setup.names.shape, self.own_shape(), self._unit
         )
+        if setup.robust is not None:
+            table["n_rejected"] = self._fit["n_rejected"]
+        return table
 
     def images(self) -> ModelImages:
         """Make what draws the sources."""

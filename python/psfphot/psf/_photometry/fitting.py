@@ -15,7 +15,10 @@ from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot._validate import Frame, as_frame, unpack_nddata, values_of
 from psfphot.psf._models.convert import parameter_value, to_core
+from psfphot.psf._photometry.data_errors import OF_DATA, is_root_of_data
+from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS
+from psfphot.utils import DataErrorWarning, NoiseModel
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -46,6 +49,8 @@ class FitSetup:
     max_iterations: int
     # Half-widths in x and y.
     xy_bounds: tuple[float | None, float | None]
+    # Of robust weights: where a pixel has half of its own, sigma.
+    robust: float | None
     n_threads: int | None
     progress_bar: bool
 
@@ -83,7 +88,7 @@ def check_constraints(setup: FitSetup) -> None:
     Raises
     ------
     ValueError
-        If no parameter is free.
+        If no parameter is free, or another's fitter is to be robust.
     NotImplementedError
         If a free parameter is tied to others.
     """
@@ -94,6 +99,8 @@ def check_constraints(setup: FitSetup) -> None:
             "parameter must not be fixed."
         )
         raise ValueError(msg)
+    if setup.robust is not None and not isinstance(setup.fitter, LevenbergMarquardt):
+        raise ValueError("robust needs the fitter LevenbergMarquardt")
     for parameter in parameters:
         if parameter.tied and not parameter.fixed:
             msg = (
@@ -134,6 +141,7 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
         "xy_bounds": setup.xy_bounds,
         "max_iterations": setup.max_iterations if most is None else most,
         "step_tolerance": setup.fitter.step_tolerance,
+        "robust": setup.robust,
     }
 
 
@@ -148,6 +156,7 @@ def core_call(
     return {
         "data": data,
         "error": error,
+        "noise": frame.noise,
         "mask": mask,
         "psf": setup.core_psf,
         "starts": starting_values(setup, init, bkg_variance),
@@ -195,7 +204,8 @@ def apart(data: Any, mask: Any, error: Any) -> tuple[Any, Any, Any]:
 def frame_of(data: Any, mask: Any, error: Any) -> Frame:
     """Make the arguments of photometry an image on which all that is bad is masked.
 
-    The caller of the calling function is warned of pixels that are not finite.
+    The caller of the calling function is warned of pixels that are not finite, and of
+    errors that are the square roots of the data.
 
     Raises
     ------
@@ -203,7 +213,14 @@ def frame_of(data: Any, mask: Any, error: Any) -> Frame:
         If an argument cannot be used; the message names it.
     """
     data, mask, error = apart(data, mask, error)
-    frame = as_frame(data, error, mask)
+    if isinstance(error, NoiseModel):
+        frame = as_frame(data, None, mask)
+        noise = error.levels(frame.data.shape, frame.unit)
+        frame = frame._replace(noise=noise)
+    else:
+        frame = as_frame(data, error, mask)
+    if is_root_of_data(frame):
+        warnings.warn(OF_DATA, DataErrorWarning, stacklevel=3)
     bad = ~np.isfinite(frame.data)
     if frame.mask is not None:
         bad &= ~frame.mask

@@ -13,6 +13,7 @@ from psfphot._deprecated import old_arguments
 from psfphot._output import put_columns_into_docstring
 from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.convert import parameter_names, to_core
+from psfphot.psf._photometry.arguments import robust_sigmas
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
 from psfphot.psf._photometry.fit_results import FitResult
 from psfphot.psf._photometry.fitted import FittedSources
@@ -99,6 +100,15 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         Columns of ``init_params`` that the results are to have too, as their
         last: names, or `True` for all that are no starting values and whose
         name is not one of the results'.
+    robust : bool or float, optional
+        Whether pixels that a settled model does not explain lose their weight, as
+        those that cosmic rays have hit: by 1 / (1 + (r / (c sigma))\ :sup:`6`)
+        with the residual r (Stetson 1987, PASP 99, 191). `True` stands for c = 3.
+        Sigma has the noise of the pixel and 5 % of the light of the stars nearby (or
+        the ``profile_error`` of a `~psfphot.utils.NoiseModel` if that is more), so
+        that no star loses its core because the PSF does not match. The results then
+        have the column ``n_rejected``: pixels of the fit box with less than half of
+        their weight.
 
     Attributes
     ----------
@@ -152,6 +162,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         n_threads: int | None = None,
         progress_bar: bool = False,
         keep_columns: bool | Sequence[str] = False,
+        robust: bool | float = False,
     ) -> None:
         self.psf_model = psf_model
         self.fit_shape = fit_shape
@@ -166,6 +177,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.n_threads = n_threads
         self.progress_bar = progress_bar
         self.keep_columns = keep_columns
+        self.robust = robust
         self.forget()
         check_constraints(self._setup())
 
@@ -200,9 +212,10 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         mask : (ny, nx) bool array, optional
             `True` where a pixel is to be ignored. Pixels that are not finite
             always are.
-        error : (ny, nx) array_like, optional
+        error : (ny, nx) array_like or `~psfphot.utils.NoiseModel`, optional
             1-sigma errors, in the unit of the data. Pixels whose error is not
-            positive and finite are left out.
+            positive and finite are left out. A model of the noise makes the weights
+            from the fitted stars, so that they do not follow the noise of the data.
         init_params : `~astropy.table.Table`, optional
             Starting values: columns of positions (``x_init``, ``x``,
             ``x_fit``, ``xcentroid``, ... and y alike), and optionally
@@ -234,6 +247,8 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         init, bkg_variance = started
         self.init_params = init
         is_ours = isinstance(setup.fitter, LevenbergMarquardt)
+        if not is_ours and frame.noise is not None:
+            raise ValueError("error can be a NoiseModel for LevenbergMarquardt only")
         fit = (fit_with_core if is_ours else fit_with_astropy)(
             setup, frame, init, bkg_variance
         )
@@ -259,6 +274,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
             fitter=self.fitter,
             max_iterations=self.fitter_maxiters,
             xy_bounds=self.xy_bounds or (None, None),
+            robust=robust_sigmas(self.robust),
             n_threads=self.n_threads,
             progress_bar=self.progress_bar,
         )

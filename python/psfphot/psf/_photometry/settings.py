@@ -15,6 +15,7 @@ from psfphot.psf._photometry.arguments import (
     as_fit_shape,
     as_keep_columns,
     as_radius,
+    as_robust,
     as_xy_bounds,
 )
 from psfphot.psf._photometry.fitter import as_fitter
@@ -89,6 +90,7 @@ class PhotometrySettings:
     n_threads = Checked(as_n_threads)
     progress_bar = Checked(bool)
     keep_columns = Checked(as_keep_columns)
+    robust = Checked(as_robust)
 
     def settings(self) -> dict[str, Any]:
         """Give all settings by their names."""

@@ -1,16 +1,19 @@
 //! A group of sources fitted jointly, every pixel once.
 
 mod covariance;
+mod weights;
 
 use crate::Error;
 use crate::image::{NO_LEVEL, Patch};
+use crate::noise::Loss;
 
 use super::anderson::Anderson;
 use super::exposure::Exposure;
-use super::minimise::{Problem, Report, minimise};
+use super::minimise::{Problem, Report};
 use super::model::Model;
 use super::normal::{BlockMatrix, add_outer, dot};
 use super::pixels::Pixels;
+use super::settle::settle;
 use super::source::{Solution, Source};
 use super::tiles::{Reach, Tile, fill_reach, gather, link};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, Termination, is_rounding};
@@ -19,6 +22,7 @@ pub(crate) use covariance::covariance;
 
 struct Group<'a> {
     fitter: &'a Fitter<'a>,
+    exposure: &'a Exposure,
     sources: &'a [Source],
     pixels: Pixels,
     tiles: Vec<Tile>,
@@ -44,13 +48,14 @@ pub(crate) fn fit(
     sources: &[Source],
 ) -> Result<(Vec<Solution>, Model), Error> {
     let mut group = Group::new(fitter, exposure, sources);
-    let report = minimise(&mut group, fitter)?;
+    let report = settle(&mut group, fitter)?;
     let (variances, is_settled) = group.outcome(&report);
     fitter.run.check()?;
     if !report.is_evaluated {
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
     }
+    let n_rejected = group.n_below(Loss::REJECTED);
     let solutions = (0..sources.len()).map(|i| Solution {
         parameters: group.current[i],
         variances: group.variances_of(i, &variances),
@@ -64,6 +69,7 @@ pub(crate) fn fit(
             other => other,
         },
         iterations: report.iterations,
+        n_rejected: n_rejected[i],
         flags: 0,
     });
     Ok((solutions.collect(), group.model()))
@@ -77,13 +83,13 @@ pub(crate) fn evaluate(
     parameters: Vec<Parameters>,
 ) -> Model {
     let mut group = Group::new(fitter, exposure, sources);
-    group.trial = parameters;
-    group.evaluate_trial();
+    group.current = parameters;
+    group.weigh_as_fitted();
     group.model()
 }
 
 impl<'a> Group<'a> {
-    fn new(fitter: &'a Fitter<'a>, exposure: &Exposure, sources: &'a [Source]) -> Self {
+    fn new(fitter: &'a Fitter<'a>, exposure: &'a Exposure, sources: &'a [Source]) -> Self {
         let (pixels, mut tiles) = gather(exposure, sources);
         let current: Vec<_> = sources.iter().map(|source| source.parameters).collect();
         let supports = current
@@ -102,6 +108,7 @@ impl<'a> Group<'a> {
         let n_parameters = sources.len() * width;
         Self {
             fitter,
+            exposure,
             sources,
             residual: vec![0.0; pixels.data.len()],
             jacobian: vec![0.0; length],
@@ -124,6 +131,7 @@ impl<'a> Group<'a> {
         Model::new(
             self.tiles.iter().map(|t| (t.window, t.first)).collect(),
             data.zip(&self.residual).map(|(d, r)| d - r).collect(),
+            self.pixels.weights.clone(),
         )
     }
 

@@ -1,11 +1,14 @@
 //! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
 
 use crate::Error;
+use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 use crate::simd::{dispatch, mul_add};
 
-use super::minimise::{Problem, minimise};
+use super::exposure::Exposure;
+use super::minimise::Problem;
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
+use super::settle::{Found, Weighed, settle, typical_flux};
 use super::source::{Solution, Source};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, is_rounding};
 
@@ -18,8 +21,9 @@ pub(crate) struct Buffers {
 
 struct Star<'a> {
     fitter: &'a Fitter<'a>,
+    exposure: &'a Exposure,
     source: &'a Source,
-    pixels: &'a Pixels,
+    pixels: &'a mut Pixels,
     profile: &'a mut [f64],
     gradient: &'a mut [f64],
     current: Parameters,
@@ -52,12 +56,13 @@ impl Normal {
     }
 }
 
-/// Fits one star to the `pixels` of its window. Its profile at the solution is
-/// left in the buffers.
+/// Fits one star to the `pixels` of its window, which `exposure` has. Its profile at the
+/// solution is left in the buffers, and its weights in the pixels.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
+    exposure: &Exposure,
     source: &Source,
-    pixels: &Pixels,
+    pixels: &mut Pixels,
     buffers: &mut Buffers,
 ) -> Result<Solution, Error> {
     // The padding of the last lanes has weight 0 and must hold numbers.
@@ -69,6 +74,7 @@ pub(crate) fn fit(
     buffers.gradient.resize(planes * n, 0.0);
     let mut star = Star {
         fitter,
+        exposure,
         source,
         pixels,
         profile: &mut buffers.profile,
@@ -80,18 +86,20 @@ pub(crate) fn fit(
         reduced: Normal::default(),
         trial_normal: Normal::default(),
     };
-    let report = minimise(&mut star, fitter)?;
+    let report = settle(&mut star, fitter)?;
     let variances = star.variances(report.chi2);
     let parameters = star.current;
     if !report.is_evaluated {
         let at = fitter.placement(&parameters);
-        fitter.psf.fill(at, source.window, &mut buffers.profile);
+        fitter.psf.fill(at, source.window, star.profile);
     }
+    let n_rejected = star.n_below(Loss::REJECTED);
     Ok(Solution {
         parameters,
         variances,
         termination: report.termination,
         iterations: report.iterations,
+        n_rejected,
         flags: 0,
     })
 }
@@ -118,6 +126,134 @@ impl Star<'_> {
             *variance = factor.solve(unit)[k] * scale;
         }
         Some(variances)
+    }
+
+    /// The star's light, pixel by pixel of its window.
+    fn light(&self) -> Vec<f64> {
+        let profile = &self.profile[..self.source.window.len()];
+        profile.iter().map(|p| self.current[FLUX] * p).collect()
+    }
+
+    /// The rows of its window: the first pixel's element of the image, that of the
+    /// window, and the weights by errors alone.
+    fn rows<'e>(
+        exposure: &'e Exposure,
+        source: &Source,
+    ) -> impl Iterator<Item = (usize, usize, &'e [f64])> + use<'e> {
+        let (window, width) = (source.window, exposure.image().width());
+        let rows = (window.y0 as usize..)
+            .zip(exposure.rows(window))
+            .enumerate();
+        rows.map(move |(k, (y, (_, given)))| {
+            (y * width + window.x0 as usize, k * window.width(), given)
+        })
+    }
+
+    /// How many pixels have less than a part of their weight.
+    fn n_below(&self, part: f64) -> usize {
+        let rule = &self.fitter.weighting;
+        if rule.robust.is_none() {
+            return 0;
+        }
+        let light = self.light();
+        let rows = Self::rows(self.exposure, self.source);
+        rows.map(|(first, k, given)| {
+            let weights = &self.pixels.weights[k..];
+            rule.n_below(part, first, given, &light[k..], weights)
+        })
+        .sum()
+    }
+}
+
+impl Weighed for Star<'_> {
+    fn evaluate_current(&mut self, is_evaluated: bool) {
+        self.trial = self.current;
+        if !is_evaluated {
+            self.evaluate_trial();
+        }
+    }
+
+    fn reweigh(&mut self, loss: Option<&Loss>) -> f64 {
+        let seen = Seen::new(self, loss.is_some());
+        let mut change: f64 = 0.0;
+        for (first, k, given) in Self::rows(self.exposure, self.source) {
+            let weights = &mut self.pixels.weights[k..k + given.len()];
+            let row = seen.row(first, k, given);
+            change = change.max(self.fitter.weighting.weigh(&row, loss, weights));
+        }
+        change
+    }
+
+    fn restart(&mut self, sigmas: f64) -> Found {
+        let (weights, loss) = (self.pixels.weights.clone(), self.settled_loss(sigmas));
+        self.reweigh(Some(&loss));
+        if self.n_below(Loss::REJECTED) == 0 {
+            self.pixels.weights = weights;
+            return Found::Nothing;
+        }
+        if self.n_below(Loss::ATTRACTIVE) == 0 {
+            return Found::Outliers;
+        }
+        self.current = self.source.parameters;
+        self.evaluate_current(false);
+        self.reweigh(None);
+        let pixels = self.pixels.data.iter().zip(&*self.profile);
+        let pixels = pixels.zip(&self.pixels.weights);
+        let flux = typical_flux(pixels.map(|((&d, &p), &w)| (d, p, w)));
+        if let Some(flux) = flux.filter(|_| self.fitter.has_free_flux()) {
+            self.current[FLUX] = self.source.bounds.clamp(FLUX, flux);
+        }
+        self.evaluate_current(false);
+        Found::Astray
+    }
+
+    fn settled_loss(&self, sigmas: f64) -> Loss {
+        let seen = Seen::new(self, true);
+        let rule = &self.fitter.weighting;
+        let unit = if self.fitter.has_error {
+            1.0
+        } else {
+            let pixels = seen.residual.iter().zip(&self.pixels.weights);
+            unit_variance(pixels.map(|(&r, &w)| (r, w)))
+        };
+        let mut pixels = Vec::with_capacity(seen.light.len());
+        for (first, k, given) in Self::rows(self.exposure, self.source) {
+            rule.push_known(&seen.row(first, k, given), unit, &mut pixels);
+        }
+        Loss::new(sigmas, unit).with_profile(typical_mismatch(pixels.into_iter()))
+    }
+}
+
+/// What a star's light and what is left look like, pixel by pixel of its window.
+struct Seen {
+    light: Vec<f64>,
+    residual: Vec<f64>,
+    near: Option<Vec<f64>>,
+}
+
+impl Seen {
+    /// At the current parameters, with the highest of neighbours if need be.
+    fn new(star: &Star<'_>, has_near: bool) -> Self {
+        let light = star.light();
+        let pixels = star.pixels.data.iter().zip(&light);
+        let width = star.source.window.width();
+        Self {
+            residual: pixels.map(|(data, light)| data - light).collect(),
+            near: has_near.then(|| highest_neighbours(&light, width)),
+            light,
+        }
+    }
+
+    /// The pixels of a row, from the k-th of the window on.
+    fn row<'s>(&'s self, first: usize, k: usize, given: &'s [f64]) -> Row<'s> {
+        let pixels = k..k + given.len();
+        Row {
+            first,
+            given,
+            model: &self.light[pixels.clone()],
+            residual: &self.residual[pixels.clone()],
+            near: &self.near.as_ref().unwrap_or(&self.light)[pixels],
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Solution {
     pub(crate) termination: Termination,
     /// Evaluations of the model.
     pub(crate) iterations: usize,
+    /// Pixels of its window that lost more than half of their weight for their residual.
+    pub(crate) n_rejected: usize,
     /// Flags that the fit gives it.
     pub(crate) flags: u32,
 }

@@ -15,9 +15,11 @@ mod plane;
 mod star;
 mod steps;
 mod sweep;
+mod weights;
 
 use crate::Error;
 use crate::image::PixelBox;
+use crate::noise::Loss;
 use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
 
@@ -118,8 +120,9 @@ fn fit_with<const P: usize>(
     care: Care,
 ) -> Result<(Vec<Solution>, Model), Error> {
     let mut system = System::<P>::new(fitter, exposure, sources, care)?;
-    system.minimise()?;
-    let solutions = system.solutions()?;
+    system.settle(exposure)?;
+    let n_rejected = system.n_below(Loss::REJECTED, exposure)?;
+    let solutions = system.solutions(&n_rejected)?;
     let plane = system.planes.swap_remove(0);
     let model = plane.into_model(exposure, sources, fitter.run)?;
     Ok((solutions, model))
@@ -207,16 +210,18 @@ impl<'a, const P: usize> System<'a, P> {
         Ok(chi2 / freedom as f64)
     }
 
-    /// Steps until the stars stand still, or it is time to end.
-    fn minimise(&mut self) -> Result<(), Error> {
-        let all: Vec<u32> = (0..self.sources.len() as u32).collect();
+    /// Steps until the stars stand still, or it is time to end; stars that stand still
+    /// are left out after `full_steps`.
+    fn minimise(&mut self, full_steps: usize) -> Result<(), Error> {
+        let all = 0..self.sources.len() as u32;
+        let all: Vec<u32> = all.filter(|&i| !self.stars[i as usize].has_ended).collect();
         let mut moving = self.moving(&all)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
-            if step < FULL_STEPS {
+            if step < full_steps {
                 continue;
             }
             if self.care.freezes && step == steps::LONGEST {

@@ -37,12 +37,17 @@ impl Profile {
         let at = plan.fitter.placement(parameters);
         plan.fitter.psf.fill(at, window, &mut self.values);
         self.weighted.clear();
-        let weights = plan
-            .exposure
-            .rows(window)
-            .flat_map(|(_, weights)| weights.iter());
-        self.weighted
-            .extend(weights.zip(&self.values).map(|(w, p)| w * p));
+        let (rule, width) = (&plan.fitter.weighting, plan.exposure.image().width());
+        let rows = (window.y0 as usize..).zip(plan.exposure.rows(window));
+        for ((y, (_, given)), values) in rows.zip(self.values.chunks(window.width().max(1))) {
+            let first = y * width + window.x0 as usize;
+            let pixels = given.iter().zip(values).enumerate();
+            self.weighted.extend(
+                pixels.map(|(k, (&given, p))| {
+                    rule.weight(first + k, given, parameters[FLUX] * p) * p
+                }),
+            );
+        }
         self.norm = self.flux_of_sum(&self.values);
     }
 

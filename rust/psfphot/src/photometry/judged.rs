@@ -73,6 +73,7 @@ impl Judged {
                 Termination::Stalled
             },
             iterations: 0,
+            n_rejected: 0,
             flags: 0,
         }
     }

@@ -6,6 +6,7 @@ use crate::fit::exposure::{Count, Exposure};
 use crate::fit::source::Source;
 use crate::fit::{FLUX, Fitter, X, Y};
 use crate::image::{Frame, Pixel, PixelBox};
+use crate::noise::Weighting;
 use crate::psf::Psf;
 use crate::{Error, Run, flags};
 
@@ -61,7 +62,7 @@ impl<'a> Plan<'a> {
         photometry: &'a Photometry,
         free: &'a [usize],
         psf: &'a dyn Psf,
-        frame: &Frame<'_, T>,
+        frame: &Frame<'a, T>,
         starts: &'a Starts<'a>,
         indices: impl Iterator<Item = usize>,
         run: Run<'a>,
@@ -77,6 +78,10 @@ impl<'a> Plan<'a> {
                 settings: photometry.settings,
                 free,
                 has_error: frame.has_error(),
+                weighting: Weighting {
+                    noise: frame.noise(),
+                    robust: photometry.robust,
+                },
                 run,
             },
             exposure: Exposure::new(frame, &windows, run)?,

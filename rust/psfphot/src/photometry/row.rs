@@ -23,6 +23,9 @@ pub struct FittedSource {
     pub n_pixels: usize,
     /// Pixels of its own box left out because of their error value alone.
     pub n_bad_errors: usize,
+    /// Pixels of its own box that a robust fit has rejected: that lost more than half
+    /// of their weight.
+    pub n_rejected: usize,
     /// Σ |data − model| / flux over its own pixels.
     pub qfit: f64,
     /// (data − model) / flux in the pixel of the starting position.
@@ -45,6 +48,7 @@ impl FittedSource {
             errors: [f64::NAN; MAX_PARAMETERS],
             n_pixels: 0,
             n_bad_errors: 0,
+            n_rejected: 0,
             qfit: f64::NAN,
             cfit: f64::NAN,
             reduced_chi2: f64::NAN,
@@ -92,6 +96,7 @@ impl Plan<'_> {
         row.parameters = solution.parameters;
         row.n_pixels = quality.n;
         row.n_bad_errors = source.n_bad_errors;
+        row.n_rejected = solution.n_rejected;
         row.iterations = solution.iterations;
         row.termination = solution.termination;
         if flux != 0.0 {

@@ -120,7 +120,13 @@ impl Plan<'_> {
             source.window,
             std::iter::repeat(source.background),
         );
-        let solution = isolated::fit(&self.fitter, source, pixels, &mut scratch.buffers)?;
+        let solution = isolated::fit(
+            &self.fitter,
+            &self.exposure,
+            source,
+            pixels,
+            &mut scratch.buffers,
+        )?;
         let flux = solution.parameters[FLUX];
         let residuals = pixels.data.iter().zip(scratch.buffers.profile());
         let residuals = residuals.map(|(data, profile)| data - flux * profile);

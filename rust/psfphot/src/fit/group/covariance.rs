@@ -18,7 +18,8 @@ pub(crate) fn covariance(
     parameters: Vec<Parameters>,
 ) -> Result<Vec<f64>, Error> {
     let mut group = Group::new(fitter, exposure, sources);
-    group.trial = parameters;
+    group.current = parameters;
+    group.weigh_as_fitted();
     let chi2 = group.evaluate_trial();
     group.accept();
     let (n, width) = (group.n_parameters(), fitter.free.len());

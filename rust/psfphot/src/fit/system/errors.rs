@@ -34,7 +34,9 @@ impl<const P: usize> System<'_, P> {
     ///
     /// A star has converged where its part of the undamped joint step is shorter than
     /// some step tolerances in units of its own errors.
-    pub(super) fn solutions(&self) -> Result<Vec<Solution>, Error> {
+    ///
+    /// `n_rejected` are the pixels that each has lost to robust weights.
+    pub(super) fn solutions(&self, n_rejected: &[usize]) -> Result<Vec<Solution>, Error> {
         let run = self.fitter.run;
         let all: Vec<u32> = (0..self.sources.len() as u32).collect();
         let mut whole = self.moving(&all)?;
@@ -77,6 +79,7 @@ impl<const P: usize> System<'_, P> {
                     .then(|| self.all_parameters(variances)),
                 termination,
                 iterations: self.stars[star].iterations,
+                n_rejected: n_rejected[star],
                 flags: if is_blended(&matrix.diagonal[k], &variances, unit_variance)
                     && self.is_vague(star, &variances)
                 {
