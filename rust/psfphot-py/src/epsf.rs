@@ -151,7 +151,9 @@ fn to_dict(
     let n_planes = solution.planes.len();
     let stack = |planes: Vec<Vec<f64>>| {
         let values: Vec<f64> = planes.into_iter().flatten().collect();
-        values.into_pyarray(py).reshape([n_planes, shape.0, shape.1])
+        values
+            .into_pyarray(py)
+            .reshape([n_planes, shape.0, shape.1])
     };
     dict.set_item("samples", stack(solution.planes)?)?;
     dict.set_item("error", solution.errors.map(stack).transpose()?)?;

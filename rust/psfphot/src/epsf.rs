@@ -36,8 +36,8 @@ mod refit;
 mod result;
 mod rounds;
 mod settings;
-mod stars;
 mod star;
+mod stars;
 mod system;
 
 pub use alias::Alias;

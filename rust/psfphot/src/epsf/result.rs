@@ -93,7 +93,9 @@ pub(crate) fn report(solver: &Solver<'_, '_>, n_cutouts: usize) -> Result<EpsfSo
     let with_error = solver.settings.with_error;
     let inverse = with_error.then(|| solver.final_inverse()).transpose()?;
     let (planes, norms) = samples(solver);
-    let mut errors = inverse.as_ref().map(|inverse| posterior::errors(solver, inverse));
+    let mut errors = inverse
+        .as_ref()
+        .map(|inverse| posterior::errors(solver, inverse));
     for (errors, norm) in errors.iter_mut().flatten().zip(&norms) {
         errors.iter_mut().for_each(|e| *e /= norm);
     }
@@ -200,7 +202,11 @@ fn star_report(
         x: exposure.x,
         y: exposure.y,
         flux: flux * norm,
-        chi2: if count > 3.0 { chi2 / (count - 3.0) } else { f64::NAN },
+        chi2: if count > 3.0 {
+            chi2 / (count - 3.0)
+        } else {
+            f64::NAN
+        },
         n_pixels,
         n_rejected,
         is_used: star.is_active,
@@ -224,7 +230,10 @@ fn n_stars(solver: &Solver<'_, '_>) -> Vec<f64> {
         let share = 1.0 / star.exposures.len() as f64;
         for exposure in &star.exposures {
             if is_node {
-                exposure.terms.iter().for_each(|(t, w)| counts[*t] += w * share);
+                exposure
+                    .terms
+                    .iter()
+                    .for_each(|(t, w)| counts[*t] += w * share);
             } else {
                 counts.iter_mut().for_each(|count| *count += share);
             }

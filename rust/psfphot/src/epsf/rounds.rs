@@ -82,9 +82,7 @@ impl<'s, 'a> Solver<'s, 'a> {
         let profile = Profile::of_stars(&stars, half.0.max(half.1));
         let fwhm = profile.fwhm();
         let is_linked = stars.iter().any(|star| star.exposures.len() > 1);
-        let knots = settings
-            .knots
-            .unwrap_or_else(|| knots_for(fwhm, is_linked));
+        let knots = settings.knots.unwrap_or_else(|| knots_for(fwhm, is_linked));
         let basis = Basis::new(half, knots);
         let smoothness = Smoothness {
             fwhm,
@@ -94,7 +92,13 @@ impl<'s, 'a> Solver<'s, 'a> {
         let slope = |x: f64, y: f64| {
             let radius = x.hypot(y);
             let by_radius = (profile.at(radius + 0.05) - profile.at(radius - 0.05)) / 0.1;
-            let along = |p: f64| if radius > 0.0 { by_radius * p / radius } else { 0.0 };
+            let along = |p: f64| {
+                if radius > 0.0 {
+                    by_radius * p / radius
+                } else {
+                    0.0
+                }
+            };
             (profile.at(radius), along(x), along(y))
         };
         let prior = Prior::new(&basis, settings.alias_deviations(), smoothness, slope);
@@ -193,7 +197,9 @@ impl<'s, 'a> Solver<'s, 'a> {
         };
         let inverse = system.precondition()?.ok_or_else(undetermined)?;
         let right = system.right_side(&self.model.planes)?;
-        self.model.planes = system.solve(&right, &inverse, TOLERANCE, MOST_STEPS)?.planes;
+        self.model.planes = system
+            .solve(&right, &inverse, TOLERANCE, MOST_STEPS)?
+            .planes;
         self.normalise();
         self.centre();
         self.run.advance(1);
@@ -206,7 +212,10 @@ impl<'s, 'a> Solver<'s, 'a> {
         self.inverse = None;
         let field = &self.settings.field;
         let places = |star: &Star<'_>| -> Vec<Vec<TermWeight>> {
-            star.exposures.iter().map(|e| field.weights(e.place())).collect()
+            star.exposures
+                .iter()
+                .map(|e| field.weights(e.place()))
+                .collect()
         };
         let n = field.n_terms();
         if let Field::Polynomial { .. } = field {
@@ -282,7 +291,9 @@ impl<'s, 'a> Solver<'s, 'a> {
             star.eliminate(with_background);
             Ok(())
         };
-        self.run.map(chosen, Scratch::default, evaluate).map(|_: Vec<()>| ())
+        self.run
+            .map(chosen, Scratch::default, evaluate)
+            .map(|_: Vec<()>| ())
     }
 
     /// What the residuals say of the noise and of the model's error.
@@ -347,8 +358,9 @@ impl<'s, 'a> Solver<'s, 'a> {
             self.vary()?;
             self.fit_stars()?;
         }
-        // Later it would only follow the noise.
-        if self.n_rounds <= 2 {
+        // Later it would only follow the noise; from the first to the second round
+        // it changes little.
+        if self.n_rounds == 0 || self.n_rounds == 2 {
             self.update_prior();
             self.inverse = None;
         }
@@ -401,7 +413,10 @@ impl<'s, 'a> Solver<'s, 'a> {
     fn normalise(&mut self) {
         let (coefficients, _) = self.reference();
         let (shape, oversampling) = (self.settings.shape, self.settings.oversampling);
-        let samples = self.model.basis.sample(&coefficients, shape, oversampling, (0.0, 0.0));
+        let samples = self
+            .model
+            .basis
+            .sample(&coefficients, shape, oversampling, (0.0, 0.0));
         let norm = samples.iter().sum::<f64>() / (oversampling.0 * oversampling.1) as f64;
         if !(norm > 0.0 && norm.is_finite()) {
             return;
