@@ -125,8 +125,10 @@ def with_psfphot(stars, **settings):
     told = (
         f"kappa {solution.kappa:g} eps {solution.model_error:.4f} knots "
         f"{solution.knots_per_pixel} fwhm {solution.fwhm:.2f} "
-        f"rounds {solution.n_rounds} cg {solution.n_cg} {'' if solution.converged else 'NOT CONVERGED'}"
+        f"rounds {solution.n_rounds} cg {solution.n_cg}"
     )
+    if not solution.converged:
+        told += " NOT CONVERGED"
     return Sampled(solution.samples[0]), seconds, told
 
 
