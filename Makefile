@@ -2,18 +2,25 @@
 # its own set-up, in the ignored .venv.
 
 PYTHON ?= python3
+# Two environments, so that neither command undoes the other's installation: the
+# developer's (editable) and the one of `make demo` (the wheel, as a user has it).
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi')
+DEMO := .venv-demo
+RUST := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs' -o -name '*.toml')
+SOURCES := $(RUST) $(shell find python -name '*.py' -o -name '*.pyi')
+
+# What `make quick` tests.
+TESTS ?= tests/psf tests/detection
 
 # How long each fuzz target runs by hand, in seconds.
 FUZZ_SECONDS ?= 120
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: demo test test-rust test-python build lint format bench instructions fuzz docs packages check clean
+.PHONY: demo test quick test-rust test-python build lint format bench instructions fuzz site docs packages check clean
 
-demo: $(VENV)/.installed
-	$(BIN)/psfphot demo --output-dir demo-output
+demo: $(DEMO)/.installed
+	$(DEMO)/bin/psfphot demo --output-dir demo-output
 
 test: test-rust test-python
 
@@ -59,31 +66,56 @@ fuzz:
 	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=600; \
 	done
 
-docs: $(VENV)/.developed
+# The site, in docs/_build/html. Without a network it has no links to other sites;
+# PSFPHOT_DOCS_OFFLINE= gives it those.
+site: export PSFPHOT_DOCS_OFFLINE ?= 1
+site: $(VENV)/.developed
+	$(BIN)/pip install --quiet --group docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+docs: site
 	cargo doc -p psfphot --no-deps
 	$(BIN)/pytest tests/documents/test_docs.py
 
 packages:
 	tests/packages.sh $(PYTHON)
 
-check: lint packages test
+check: lint site packages test
 
 clean:
-	rm -rf $(VENV) target dist demo-output
+	rm -rf $(VENV) $(DEMO) target dist demo-output docs/_build docs/api/generated
+
+# What an edit needs: the parts of the core that changed, and some tests.
+quick: $(BIN)/pytest
+	$(BIN)/maturin develop --skip-install --profile edit --features panic-test
+	$(BIN)/pytest -q $(TESTS)
+
+$(BIN)/pytest:
+	$(MAKE) build
 
 $(BIN)/python:
+	@echo "psfphot: making the environment $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --upgrade pip 'maturin>=1.9,<2'
 
-# What a user gets: the package built by pip, with what plots need.
-$(VENV)/.installed: $(BIN)/python $(SOURCES)
-	$(BIN)/pip install --quiet '.[plot]'
-	rm -f $(VENV)/.developed
+# What a developer gets: an editable install that a panic can be injected into. It
+# follows every edit of the Python files by itself.
+$(VENV)/.developed: $(BIN)/python $(RUST)
+	@echo "psfphot: compiling the Rust core and installing it, editable, into $(VENV)"
+	$(BIN)/maturin develop --profile quick --features panic-test --extras test,dev
 	touch $@
 
-# What a developer gets: an editable install that a panic can be injected into.
-$(VENV)/.developed: $(BIN)/python $(SOURCES)
-	$(BIN)/pip install --quiet 'maturin>=1.9,<2'
-	$(BIN)/maturin develop --quiet --profile quick --features panic-test --extras test,dev
-	rm -f $(VENV)/.installed
+$(DEMO)/bin/python:
+	@echo "psfphot: making the environment $(DEMO)"
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/pip install --quiet --upgrade pip 'maturin>=1.9,<2'
+
+# What a user gets: the wheel, with what plots need.
+$(DEMO)/.installed: $(DEMO)/bin/python $(SOURCES)
+	@echo "psfphot: compiling the Rust core, one to two minutes the first time"
+	rm -rf target/demo
+	$(DEMO)/bin/maturin build --profile quick --out target/demo
+	@echo "psfphot: installing it, with numpy, astropy and matplotlib, into $(DEMO)"
+	$(DEMO)/bin/pip uninstall --quiet --yes psfphot
+	$(DEMO)/bin/pip install --quiet "$$(echo target/demo/*.whl)[plot]"
 	touch $@

@@ -36,3 +36,9 @@ ANNULUS = (2.0, 4.0)
 #: with a flag, 2 leave their box, 1 does not converge and the residual is 31; at 1
 #: and at 3.5 px it is 31 too, at 5 px 44. Boxes of 1 pixel get this distance.
 SMALLEST_SHIFT = 0.5
+
+#: How often a task is tried again whose worker was lost.
+RETRIES = 2
+
+#: The seconds after which a worker is ended with its task.
+TIMEOUT = 600.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,3 +25,10 @@ def progress_callback(
 
     with tqdm(total=total, desc=description) as bar:
         yield lambda done: bar.update(done - bar.n) and None
+
+
+def write_above_bars(text: str) -> None:
+    """Write a line on stderr, above the bars that are shown there."""
+    from tqdm.auto import tqdm  # noqa: PLC0415  (slow to import, seldom needed)
+
+    tqdm.write(text, file=sys.stderr)

@@ -28,11 +28,13 @@ FLOORS = (
         "psfphot._future_columns",
         "psfphot._matched_filter",
         "psfphot._meta",
+        "psfphot._output",
         "psfphot._progress",
         "psfphot._repr",
         "psfphot._residual",
         "psfphot._validate",
         "psfphot._warnings",
+        "psfphot._workers",
     ),
     ("psfphot.aperture", "psfphot.matching"),
     ("psfphot.utils",),
@@ -43,7 +45,7 @@ FLOORS = (
     ("psfphot.psf",),
     ("psfphot._asdf", "psfphot.datasets", "psfphot.detection", "psfphot.io"),
     ("psfphot.pipeline",),
-    ("psfphot.plotting",),
+    ("psfphot.completeness", "psfphot.plotting", "psfphot.report"),
     ("psfphot.cli",),
 )
 

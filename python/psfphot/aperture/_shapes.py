@@ -108,13 +108,15 @@ class ShapeColumns(ABC):
     @per_aperture
     def moments(self) -> Any:
         """Moments to the third order: [i, j] is Σ value · y^i · x^j in the cutout."""
-        return np.array([_moments(cutout) for cutout in self._center])
+        moments = [_moments(cutout) for cutout in self._center]
+        return np.reshape(moments, (-1, 4, 4))
 
     @per_aperture
     def moments_central(self) -> Any:
         """The moments around the centroid."""
         pairs = zip(self._center, self.column("cutout_centroid"), strict=True)
-        return np.array([_moments(cutout, tuple(center)) for cutout, center in pairs])
+        moments = [_moments(cutout, tuple(center)) for cutout, center in pairs]
+        return np.reshape(moments, (-1, 4, 4))
 
     @per_aperture
     def cutout_centroid(self) -> Any:

@@ -1,9 +1,10 @@
-"""The command line: ``psfphot fit`` and ``psfphot demo``."""
+"""The command line: ``psfphot fit``, ``psfphot completeness``, ``psfphot demo``."""
 
 import click
 
 from psfphot._core import __version__
 from psfphot.cli._command import OneLineGroup
+from psfphot.cli._completeness import completeness
 from psfphot.cli._demo import demo
 from psfphot.cli._fit import fit
 
@@ -21,10 +22,12 @@ def main() -> None:
     \b
     psfphot demo                                        a simulated field
     psfphot fit m31.fits --psf grid.fits -o m31.ecsv    an image of yours
+    psfphot completeness m31.fits --psf grid.fits --mag 20:27 -o ast.ecsv
 
     Each command explains itself: psfphot fit --help.
     """  # noqa: D301  (click wants the very character \b)
 
 
 main.add_command(fit)
+main.add_command(completeness)
 main.add_command(demo)

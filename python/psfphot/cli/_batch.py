@@ -1,240 +1,139 @@
-"""All images of one call of ``psfphot fit``: checked, measured, reported."""
+"""Measuring an image of a call of ``psfphot fit``: what workers are sent, and do."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import click
 
-from psfphot.cli._errors import one_line_messages, usage
-from psfphot.cli._jobs import NAME, check_templates, make_jobs, outputs_of
-from psfphot.cli._report import (
-    describe_all,
-    describe_image,
-    describe_psf,
-    describe_run,
-)
-from psfphot.cli._summary import as_json, summarize, summarize_failure
-from psfphot.io import (
-    Detector,
-    FileFormatError,
-    check_bits,
-    check_error,
-    parse_mask,
-    read_detector,
-    read_image,
-    read_psf,
-    read_sources,
-    split_extension,
-)
-from psfphot.pipeline import NoStarsError, Settings, SourceList, measure
+from psfphot.cli._errors import one_line_messages
+from psfphot.cli._jobs import NAME
+from psfphot.cli._report import describe_image, describe_run
+from psfphot.cli._summary import summarize, summarize_failure
+from psfphot.io import FileFormatError, read_image, read_psf, read_sources
+from psfphot.pipeline import NoStarsError, Settings, SourceList
+from psfphot.pipeline._frames.mapping import measure_in_threads, raise_if_passing
+from psfphot.pipeline._frames.source_ids import add_source_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from psfphot.cli._jobs import Job
     from psfphot.cli._outputs import Outputs
     from psfphot.cli._words import FitWords
-    from psfphot.io import Psf
+    from psfphot.io import Detector, Psf
 
 T = TypeVar("T")
 
-#: Options that name files to write, and what `Outputs` calls them.
-_TEMPLATES = {
-    "--output": "catalog",
-    "--residual": "residual",
-    "--model": "model",
-    "--plot": "plot",
-    "--region": "region",
-}
+
+class Measured(NamedTuple):
+    """What came of an image.
+
+    Attributes
+    ----------
+    entry : dict
+        Its part of the summary.
+    warnings : list of str
+        What was warned of, if that has not been said yet.
+    """
+
+    entry: dict[str, Any]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What is the same for all images of a call.
+    """What is the same for all images of a call, and measures each.
 
     Attributes
     ----------
-    psf : callable
+    psf : `PsfReader`
         Gives the PSF of a detector.
     settings : `~psfphot.pipeline.Settings`
         How to measure.
     reading : dict
         Arguments of `psfphot.io.read_image`; strings may hold ``{name}``.
-    sources : callable
-        Gives the catalogue to measure at for a job, or `None`.
-    say : callable
-        Writes lines for people.
+    sources : `SourcesReader`
+        Gives the catalogue to measure at for a job.
+    has_source_ids : bool
+        Whether sources are told apart from those of other images.
+    say : callable or `None`
+        Writes lines for people; `None` where nobody listens, as in workers.
     progress : bool
         Whether to show a progress bar.
-    several : bool
-        Whether there is more than one image, so that messages must name it.
+    n_threads : int or `None`
+        Threads to use; `None` takes all CPUs.
     """
 
-    psf: Callable[[Detector], Psf]
+    psf: PsfReader
     settings: Settings
     reading: dict[str, str | None]
-    sources: Callable[[Job], SourceList | None]
-    say: Callable[[list[str]], None]
+    sources: SourcesReader
+    has_source_ids: bool
+    say: Callable[[list[str]], None] | None
     progress: bool
-    several: bool
+    n_threads: int | None
 
-    def measure(self, job: Job, outputs: Outputs) -> dict[str, Any]:
+    def for_workers(self, n_threads: int | None) -> Batch:
+        """Make the batch that workers are sent, who say nothing themselves."""
+        return replace(self, n_threads=n_threads, say=None, progress=False)
+
+    def __call__(self, work: tuple[Job, Outputs]) -> Measured:
         """Measure an image and write its files.
 
-        Returns
-        -------
-        entry : dict
-            Its part of the summary; where it could not be measured that is
-            said on stderr too.
+        What is wrong with them is told in the entry.
         """
+        job, outputs = work
+        warned: list[str] = []
         try:
-            with one_line_messages():
-                return self._measure(job, outputs)
+            with one_line_messages(warned.append if self.say is None else None):
+                return Measured(self._measure(job, outputs), warned)
         except click.ClickException as exc:
-            message = exc.format_message()
-            if self.several and job.path.name not in message:
-                message = f"{job.label}: {message}"
-            click.echo(f"Error: {message}", err=True)
-            return summarize_failure(job, message)
+            raise_if_passing(exc.__cause__)
+            return Measured(summarize_failure(job, exc.format_message()), warned)
 
     def _measure(self, job: Job, outputs: Outputs) -> dict[str, Any]:
         if job.fault:
             raise FileFormatError(job.fault)
+        say = _say_nothing if self.say is None else self.say
         reading = {
             option: None if text is None else job.named(text)
             for option, text in self.reading.items()
         }
         image = read_image(job.path, job.ext, **reading)
-        self.say(describe_image(image))
+        say(describe_image(image))
         sources = self.sources(job)
         try:
-            run = measure(
+            run = measure_in_threads(
                 image,
                 self.psf(image.detector),
                 self.settings,
+                self.n_threads,
                 sources=sources,
                 progress_bar=self.progress,
             )
         except NoStarsError as exc:
             msg = f"{exc.finding}; lower --threshold, or check --fwhm and --psf"
             raise FileFormatError(msg) from exc
+        if self.has_source_ids:
+            add_source_ids(run.catalog, job.name)
         written = outputs.write(run, radius=run.settings.fwhm)
-        self.say(describe_run(run))
+        say(describe_run(run))
         names = ", ".join(str(path) for path in written.values())
-        self.say([f"wrote       {names}"])
+        say([f"wrote       {names}"])
         return summarize(job, run, written)
 
 
-def run_batch(images: Sequence[str], words: FitWords) -> int:
-    """Measure all images of a call.
-
-    Parameters
-    ----------
-    images : sequence of str
-        What was typed for images.
-    words : `FitWords`
-        What else was typed.
-
-    Returns
-    -------
-    status : int
-        The exit status: 1 if an image could not be measured.
-
-    Raises
-    ------
-    UsageFault
-        If the words do not go together.
-    OSError, ValueError
-        If the PSF or the catalogue cannot be read, or an output not written.
-    """
-    words.check()
-    with usage():
-        if words.dq_bits is not None:
-            check_bits(words.dq_bits)
-        if words.error is not None:
-            check_error(words.error)
-        if words.mask is not None:
-            parse_mask(words.mask)
-    jobs = make_jobs(images, words.ext, all_extensions=words.all_ext)
-    work = _with_outputs(jobs, words)
-    several = len(work) > 1
-    batch = _batch(words, several=several)
-    first = next((job for job, _ in work if not job.fault), jobs[0])
-    with usage():
-        psf = batch.psf(
-            Detector() if first.fault else read_detector(first.path, first.ext)
-        )
-    batch.say(describe_psf(psf))
-    entries = []
-    for job, outputs in work:
-        if several:
-            batch.say([""])
-        entries.append(batch.measure(job, outputs))
-    failed = [entry for entry in entries if entry["status"] == "failed"]
-    if several:
-        n_stars = sum(entry.get("n_sources", 0) for entry in entries)
-        names = [entry["image"] for entry in failed]
-        batch.say(describe_all(len(work) - len(failed), n_stars, names))
-    if words.as_json:
-        click.echo(as_json(psf, entries))
-    return 1 if failed else 0
-
-
-def _with_outputs(jobs: list[Job], words: FitWords) -> list[tuple[Job, Outputs]]:
-    """Name each job's outputs, and find out whether they can be written.
-
-    Of several images one whose files cannot be written fails alone.
-    """
-    directory = words.output_dir
-    given = {
-        "--output": f"{NAME}.ecsv" if words.output is None else words.output,
-        "--residual": words.residual,
-        "--model": words.model,
-        "--plot": words.plot,
-        "--region": words.region,
-    }
-    wanted = {option: text for option, text in given.items() if text is not None}
-    check_templates(wanted, len(jobs))
-    if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
-    templates = {_TEMPLATES[option]: text for option, text in wanted.items()}
-    work = [(job, outputs_of(job, templates, directory)) for job in jobs]
-    taken = _inputs(jobs, words)
-    checked = []
-    for job, outputs in work:
-        fault = job.fault
-        try:
-            outputs.check(taken, overwrite=words.overwrite)
-        except OSError as exc:
-            if len(work) == 1:
-                raise
-            fault = fault or str(exc)
-        checked.append((replace(job, fault=fault), outputs))
-    return checked
-
-
-def _inputs(jobs: list[Job], words: FitWords) -> dict[Path, str]:
-    """List the files that are read, which no output may replace."""
-    inputs = {split_extension(words.psf)[0].resolve(): "the input"}
-    for job in jobs:
-        inputs[job.path.resolve()] = "the input"
-        for text in (words.error, words.mask, words.weight, words.catalog):
-            if text is not None:
-                path, _ = split_extension(job.named(text))
-                inputs[path.resolve()] = "the input"
-    return inputs
-
-
-def _batch(words: FitWords, *, several: bool) -> Batch:
+def make_batch(words: FitWords) -> Batch:
+    """Translate what was typed."""
     return Batch(
-        _psf_reader(words),
+        PsfReader(words),
         _settings(words),
         {
             "error": words.error,
@@ -244,10 +143,11 @@ def _batch(words: FitWords, *, several: bool) -> Batch:
             "weight": words.weight,
             "weight_type": words.weight_type,
         },
-        _sources(words.catalog, words.catalog_coords),
-        partial(_say, quiet=words.quiet, err=words.as_json),
+        SourcesReader(words.catalog, words.catalog_coords),
+        has_source_ids=words.output_dir is not None,
+        say=make_teller(words),
         progress=not words.quiet and sys.stderr.isatty(),
-        several=several,
+        n_threads=words.threads,
     )
 
 
@@ -280,21 +180,32 @@ def _or_auto(given: T | None) -> T | Literal["auto"]:
     return "auto" if given is None else given
 
 
-def _psf_reader(words: FitWords) -> Callable[[Detector], Psf]:
-    """Read a PSF once for each detector that the images are of."""
-    known: dict[int | None, Psf] = {}
-    correction: str | float | None = words.aperture_correction
-    if correction is not None:
-        with contextlib.suppress(ValueError):
-            correction = float(correction)
+@dataclass(frozen=True)
+class PsfReader:
+    """Reads the PSF once for each detector that the images are of.
 
-    def read(detector: Detector) -> Psf:
+    Parameters
+    ----------
+    words : `FitWords`
+        What was typed of the PSF.
+    known : dict
+        What was read, by the detectors' numbers.
+    """
+
+    words: FitWords
+    known: dict[int | None, Psf] = field(default_factory=dict, repr=False)
+
+    def __call__(self, detector: Detector) -> Psf:
+        """Give the PSF of a detector."""
+        words = self.words
+        correction: str | float | None = words.aperture_correction
+        if correction is not None:
+            with contextlib.suppress(ValueError):
+                correction = float(correction)
         key = None if words.detector_id is not None else detector.detector_id
-        if key not in known:
-            known[key] = _read_psf(words, detector, correction)
-        return known[key]
-
-    return read
+        if key not in self.known:
+            self.known[key] = _read_psf(words, detector, correction)
+        return self.known[key]
 
 
 def _read_psf(
@@ -323,23 +234,52 @@ def _with_options(text: str) -> str:
     return text
 
 
-def _sources(
-    template: str | None, coordinates: Literal["auto", "sky", "pixel"]
-) -> Callable[[Job], SourceList | None]:
-    """Read a catalogue that is the same for all images now, others later."""
+@dataclass(frozen=True)
+class SourcesReader:
+    """Reads a catalogue that is the same for all images once, others for each.
 
-    def read(text: str) -> SourceList:
+    Parameters
+    ----------
+    template : str or `None`
+        The file, with ``{name}`` or without; `None` where stars are found.
+    coordinates : str
+        Which of its columns to take.
+    known : list of `~psfphot.pipeline.SourceList`
+        The catalogue that is the same for all, once it is read.
+    """
+
+    template: str | None
+    coordinates: Literal["auto", "sky", "pixel"]
+    known: list[SourceList] = field(default_factory=list, repr=False)
+
+    def __call__(self, job: Job) -> SourceList | None:
+        """Give the catalogue to measure an image at, or `None`."""
+        if self.template is None:
+            return None
+        if NAME in self.template:
+            return self._read(job.named(self.template))
+        self.read_common()
+        return self.known[0]
+
+    def read_common(self) -> None:
+        """Read now the catalogue that is the same for all, if there is one."""
+        if self.template is not None and NAME not in self.template and not self.known:
+            self.known.append(self._read(self.template))
+
+    def _read(self, text: str) -> SourceList:
         path = Path(text)
-        return SourceList(read_sources(path), path.name, coordinates)
+        return SourceList(read_sources(path), path.name, self.coordinates)
 
-    if template is None:
-        return lambda _: None
-    if NAME in template:
-        return lambda job: read(job.named(template))
-    sources = read(template)
-    return lambda _: sources
+
+def _say_nothing(_: list[str]) -> None:
+    pass
+
+
+def make_teller(words: FitWords) -> Callable[[list[str]], None]:
+    """Make what writes lines for people, unless they want none."""
+    return partial(_say, quiet=words.quiet, err=words.as_json)
 
 
 def _say(lines: list[str], *, quiet: bool, err: bool) -> None:
-    if not quiet:
+    if lines and not quiet:
         click.echo("\n".join(lines), err=err)

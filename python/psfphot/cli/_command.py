@@ -114,6 +114,37 @@ class FiniteRange(click.FloatRange):
         return float(super().convert(Finite().convert(value, param, ctx), param, ctx))
 
 
+class ValueRange(ParamType):
+    """Two numbers, the smaller first: ``22:28``.
+
+    Parameters
+    ----------
+    least : float, optional
+        What both must be above.
+    """
+
+    name = "range"
+
+    def __init__(self, least: float = -math.inf) -> None:
+        self._least = least
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Read two numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(word) for word in str(value).split(":"))
+        except ValueError:
+            low = high = math.nan
+        if not self._least < low < high < math.inf:
+            above = "" if self._least == -math.inf else f" above {self._least:g}"
+            msg = f"give two numbers{above}, the smaller first: 22:28; got {value!r}"
+            self.fail(msg, param, ctx)
+        return low, high
+
+
 class Box(ParamType):
     """The sides of a box, odd: ``N`` or ``NY,NX``."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class UsageFault(click.ClickException):
@@ -20,11 +20,15 @@ class UsageFault(click.ClickException):
 
 
 @contextmanager
-def one_line_warnings() -> Iterator[None]:
-    """Write warnings on stderr, one line each."""
+def one_line_warnings(warn: Callable[[str], object] | None = None) -> Iterator[None]:
+    """Give warnings to ``warn``, one line each, or else write them on stderr."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        click.echo(f"Warning: {one_line(str(message))}", err=True)
+        text = one_line(str(message))
+        if warn is None:
+            click.echo(f"Warning: {text}", err=True)
+        else:
+            warn(text)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -33,18 +37,21 @@ def one_line_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def one_line_messages() -> Iterator[None]:
+def one_line_messages(warn: Callable[[str], object] | None = None) -> Iterator[None]:
     """Turn faults of files and data into one line, and warnings too.
+
+    Warnings are given to ``warn``, if there is one, or else written on stderr.
 
     A fault of the program itself keeps its traceback: nobody else can say
     what to do about it.
     """
+    from psfphot._workers import WorkersError  # noqa: PLC0415  (only for the work)
     from psfphot.io import MissingPackageError  # noqa: PLC0415  (loads astropy)
 
-    with one_line_warnings():
+    with one_line_warnings(warn):
         try:
             yield
-        except (OSError, ValueError, MissingPackageError) as exc:
+        except (OSError, ValueError, MissingPackageError, WorkersError) as exc:
             raise click.ClickException(one_line(_said(exc))) from exc
 
 
@@ -61,16 +68,16 @@ def usage() -> Iterator[None]:
         raise UsageFault(one_line(str(exc))) from exc
 
 
-def require_matplotlib(option: str) -> None:
-    """Fail now if a figure is wanted that could not be drawn later.
+def require_package(option: str, package: str, extra: str) -> None:
+    """Fail now if something is wanted that could not be drawn later.
 
     Raises
     ------
     click.ClickException
-        If matplotlib is not installed.
+        If the package is not installed; the message names the extra that has it.
     """
-    if find_spec("matplotlib") is None:
-        msg = f"{option} needs matplotlib: pip install 'psfphot[plot]'"
+    if find_spec(package) is None:
+        msg = f"{option} needs {package}: pip install 'psfphot[{extra}]'"
         raise click.ClickException(msg)
 
 

@@ -24,6 +24,9 @@ At the positions of another image's stars, and many images at once:
   psfphot fit *_nrca1_cal.fits --psf nrca1.fits --output-dir out \\
       -o '{name}.parquet' --residual '{name}_res.fits'
 
+Ten thousand frames, eight at a time, gone on with after a break:
+  psfphot fit @frames.txt --psf nrca1.fits --output-dir out --workers 8 --resume
+
 With several images each has its own files: {name} in the name of a file
 stands for the image's name, with the extension if a file has several. One
 that cannot be measured is reported, and the others are.
@@ -50,7 +53,7 @@ def fit(images: tuple[str, ...], **options: Any) -> None:
     An IMAGE is a file, or an extension of one: image.fits[SCI,2].
     """
     # Imported here, so that --help does not wait for astropy.
-    from psfphot.cli._batch import run_batch  # noqa: PLC0415
+    from psfphot.cli._run import run_batch  # noqa: PLC0415
 
     with one_line_messages():
         status = run_batch(images, FitWords(**options))

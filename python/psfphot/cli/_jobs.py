@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psfphot._files import check_readable
 from psfphot.cli._errors import UsageFault
 from psfphot.cli._outputs import Outputs
 from psfphot.io import FileFormatError, science_extensions, split_extension
@@ -35,12 +36,15 @@ class Job:
     fault : str
         What is known to be wrong with the file, or with those to be written for
         it, already; empty otherwise.
+    is_refused : bool
+        Whether the fault is that of the files to be written.
     """
 
     path: Path
     ext: str | None
     name: str
     fault: str = ""
+    is_refused: bool = False
 
     @property
     def label(self) -> str:
@@ -50,6 +54,42 @@ class Job:
     def named(self, template: str) -> str:
         """Put the image's name into the name of another file."""
         return template.replace(NAME, self.name)
+
+
+def read_lists(images: Sequence[str]) -> list[str]:
+    """Put the images that a list names, as ``@list.txt``, in its place.
+
+    Parameters
+    ----------
+    images : sequence of str
+        What was typed. Lists have an image a line; blank lines and those that begin
+        with ``#`` count for nothing.
+
+    Returns
+    -------
+    images : list of str
+
+    Raises
+    ------
+    OSError
+        If a list cannot be read.
+    UsageFault
+        If it names no image.
+    """
+    found: list[str] = []
+    for text in images:
+        if not text.startswith("@"):
+            found.append(text)
+            continue
+        path = Path(text[1:])
+        check_readable(path, "a list of images")
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        named = [line.strip() for line in lines]
+        named = [line for line in named if line and not line.startswith("#")]
+        if not named:
+            raise UsageFault(f"{text}: the list names no image")
+        found += named
+    return found
 
 
 def make_jobs(

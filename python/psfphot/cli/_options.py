@@ -11,8 +11,10 @@ import click
 from psfphot._defaults import (
     GROUPING,
     ITERATIONS,
+    RETRIES,
     SEPARATION,
     THRESHOLD,
+    TIMEOUT,
 )
 from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
 
@@ -29,6 +31,7 @@ _input = partial(option, "The image")
 _stars = partial(option, "Which stars")
 _fitting = partial(option, "The fit")
 _output = partial(option, "Output")
+_many = partial(option, "Many images")
 _running = partial(option, "The run")
 
 _OPTIONS = (
@@ -258,6 +261,11 @@ _OPTIONS = (
         help="Draw image, model and the residual in sigma.",
     ),
     _output(
+        "--report",
+        metavar="HTML",
+        help="Write a page to look at: what was done, images, diagrams, flags.",
+    ),
+    _output(
         "--region",
         metavar="REG",
         help="Write a DS9 region file; flagged stars are red.",
@@ -268,6 +276,45 @@ _OPTIONS = (
         help="Add crowding, sharpness, chi, n_merged and blend_significance.",
     ),
     _output("--overwrite", is_flag=True, help="Replace files that are there."),
+    _many(
+        "--workers",
+        type=_FROM_1,
+        metavar="N",
+        show_default="none",
+        help="Measure images in so many processes at a time.",
+    ),
+    _many(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Measure them on the workers of this scheduler of Dask, as "
+        "tcp://host:8786; they read and write the files.",
+    ),
+    _many(
+        "--resume",
+        is_flag=True,
+        help="Leave out what --output-dir's run.jsonl says is done, if nothing has "
+        "changed since; what else is there may be replaced.",
+    ),
+    _many(
+        "--retries",
+        type=click.IntRange(min=0),
+        metavar="N",
+        show_default=str(RETRIES),
+        help="How often an image is tried again whose worker was lost.",
+    ),
+    _many(
+        "--timeout",
+        type=_ABOVE_0,
+        metavar="S",
+        show_default=f"{TIMEOUT:g}",
+        help="Seconds after which an image is given up, and its worker ended.",
+    ),
+    _many(
+        "--merge",
+        metavar="CATALOG",
+        help="Write one catalogue of all images too; rows without a position on the "
+        "sky go into CATALOG_without_sky.",
+    ),
     _running(
         "--threads",
         type=_FROM_1,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psfphot._files import file_suffix
-from psfphot.cli._errors import UsageFault, require_matplotlib, usage
+from psfphot.cli._errors import UsageFault, require_package, usage
+from psfphot.cli._report import describe_run
 from psfphot.io import (
     CATALOG_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline import PhotometryRun
 
-_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
+PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Outputs:
     residual: Path | None = None
     model: Path | None = None
     plot: Path | None = None
+    report: Path | None = None
     region: Path | None = None
 
     def check(self, taken: dict[Path, str], *, overwrite: bool = False) -> None:
@@ -59,7 +61,8 @@ class Outputs:
             (self.catalog, CATALOG_SUFFIXES),
             (self.residual, IMAGE_SUFFIXES),
             (self.model, IMAGE_SUFFIXES),
-            (self.plot, _PLOT_SUFFIXES),
+            (self.plot, PLOT_SUFFIXES),
+            (self.report, (".html",)),
             (self.region, (".reg",)),
         ]
         for path, suffixes in wanted:
@@ -79,7 +82,9 @@ class Outputs:
         if file_suffix(self.catalog) == ".parquet":
             require_parquet(self.catalog)
         if self.plot is not None:
-            require_matplotlib("--plot")
+            require_package("--plot", "matplotlib", "plot")
+        if self.report is not None:
+            require_package("--report", "bokeh", "report")
 
     def write(self, run: PhotometryRun, *, radius: float) -> dict[str, Path]:
         """Write the files, the catalogue first.
@@ -100,9 +105,17 @@ class Outputs:
         if self.region is not None:
             write_regions(self.region, run.catalog, radius=radius)
         self._write_images(run)
-        kinds = ("catalog", "region", "model", "residual", "plot")
+        return self.paths()
+
+    def paths(self) -> dict[str, Path]:
+        """Give the files that are wanted, by what they are."""
+        kinds = ("catalog", "region", "model", "residual", "plot", "report")
         paths = {kind: getattr(self, kind) for kind in kinds}
         return {kind: path for kind, path in paths.items() if path is not None}
+
+    def from_root(self) -> Outputs:
+        """Name the files by their absolute paths."""
+        return Outputs(**{k: path.absolute() for k, path in self.paths().items()})
 
     def _write_images(self, run: PhotometryRun) -> None:
         image = run.image
@@ -121,3 +134,7 @@ class Outputs:
                 data, run.model, run.sky, error=run.exposure.error, unit=image.unit
             )
             save_figure(figure, self.plot)
+        if self.report is not None:
+            from psfphot.report import write_report  # noqa: PLC0415
+
+            write_report(run, self.report, notes=describe_run(run))

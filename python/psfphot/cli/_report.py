@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,15 +12,19 @@ if TYPE_CHECKING:
 
     from psfphot.io import FitsImage, Psf
     from psfphot.pipeline import PhotometryRun, PsfCheck
+    from psfphot.pipeline._frames.merging import MergedCatalogs
 
 #: Widths that differ by less are not what is wrong with a PSF.
 _SAME_WIDTH = 0.05
+
+#: So many images are named in one line.
+_MOST_NAMES = 5
 
 
 def describe_psf(psf: Psf) -> list[str]:
     """Describe the PSF in one line."""
     width = "" if psf.model is None else f"; FWHM {psf.fwhm:.2f} px in the image"
-    return [_line("PSF", f"{psf.description}{width}")]
+    return [make_line("PSF", f"{psf.description}{width}")]
 
 
 def describe_image(image: FitsImage) -> list[str]:
@@ -32,11 +37,13 @@ def describe_image(image: FitsImage) -> list[str]:
         else f"WCS from {image.wcs_source or 'the simulation'}"
     )
     masked = f"{np.count_nonzero(image.mask)} pixels masked"
-    lines = [_line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}")]
+    lines = [
+        make_line("image", f"{image.name}: {nx} x {ny}, {unit}, {frame}, {masked}")
+    ]
     counted = {what: n for what, n in image.n_masked.items() if n}
     if counted.keys() - {"not finite"}:
         counts = ", ".join(f"{n} {what}" for what, n in counted.items())
-        lines.append(_line("masked", f"{counts} (a pixel may count twice)"))
+        lines.append(make_line("masked", f"{counts} (a pixel may count twice)"))
     return lines
 
 
@@ -53,18 +60,18 @@ def describe_run(run: PhotometryRun) -> list[str]:
     levels = f"level {sky.level:.4g} ({lowest:.4g} to {highest:.4g})"
     return [
         *_describe_masks(run),
-        _line("sky", f"{levels}, noise {sky.noise:.4g} ({sky.method})"),
+        make_line("sky", f"{levels}, noise {sky.noise:.4g} ({sky.method})"),
         *_describe_local_sky(run),
         *_describe_psf_of(run),
         *_describe_stars(run),
         *_describe_rounds(run),
-        _line("groups", groups),
-        _line("fitted", _describe_fit(run)),
-        _line("errors", run.exposure.error_source),
-        _line("magnitudes", describe_zero_point(run)),
-        _line("quality", describe_quality(run)),
+        make_line("groups", groups),
+        make_line("fitted", _describe_fit(run)),
+        make_line("errors", run.exposure.error_source),
+        make_line("magnitudes", describe_zero_point(run)),
+        make_line("quality", describe_quality(run)),
         *describe_flags(run),
-        _line("seconds", ", ".join(f"{k} {s:.2f}" for k, s in run.seconds.items())),
+        make_line("seconds", ", ".join(f"{k} {s:.2f}" for k, s in run.seconds.items())),
     ]
 
 
@@ -90,18 +97,48 @@ def describe_quality(run: PhotometryRun) -> str:
 
 def describe_flags(run: PhotometryRun) -> list[str]:
     """List the flagged stars by the flags' names."""
-    lines = [_line("flagged", f"{run.n_flagged} stars")]
-    lines += [_line("", f"{n:6d} {name}") for name, n in run.flag_counts.items()]
+    lines = [make_line("flagged", f"{run.n_flagged} stars")]
+    lines += [make_line("", f"{n:6d} {name}") for name, n in run.flag_counts.items()]
     return lines
 
 
-def describe_all(n_measured: int, n_stars: int, failed: Sequence[str]) -> list[str]:
-    """Sum up a run of several images."""
-    said = (
-        f"{n_measured} of {n_measured + len(failed)} images measured, {n_stars} stars"
-    )
-    lines = ["", _line("in all", said)]
-    return lines + [_line("failed", name) for name in failed]
+def describe_all(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Sum up a run of several images by the entries of the summary."""
+    n_of = Counter(entry["status"] for entry in entries)
+    n_stars = sum(entry.get("n_sources", 0) for entry in entries)
+    done = n_of["measured"] + n_of["skipped"]
+    said = f"{done} of {len(entries)} images measured, {n_stars} stars"
+    if n_of["skipped"]:
+        said += f"; {n_of['skipped']} of them before"
+    failed = [entry["image"] for entry in entries if entry["status"] == "failed"]
+    return [
+        "",
+        make_line("in all", said),
+        *(make_line("failed", name) for name in failed),
+    ]
+
+
+def describe_again(n_done: int, reasons: dict[str, list[str]]) -> list[str]:
+    """Tell what a resumed run leaves out, and what it does again and why."""
+    lines = [make_line("resume", f"{n_done} images are done and unchanged")]
+    for reason, names in reasons.items():
+        shown = ", ".join(names[:_MOST_NAMES])
+        more = f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else ""
+        lines.append(make_line("again", f"{len(names)}, {reason}: {shown}{more}"))
+    return lines
+
+
+def describe_merged(merged: MergedCatalogs | None) -> list[str]:
+    """Tell what was written of the catalogues of all images."""
+    if merged is None:
+        return [make_line("merged", "nothing: no image was measured")]
+    lines = []
+    if merged.path is not None:
+        lines.append(make_line("merged", f"{merged.n_rows} rows: {merged.path}"))
+    if merged.path_without_sky is not None:
+        said = f"{merged.n_without_sky} rows without a position on the sky"
+        lines.append(make_line("merged", f"{said}: {merged.path_without_sky}"))
+    return lines
 
 
 def _describe_masks(run: PhotometryRun) -> list[str]:
@@ -111,7 +148,7 @@ def _describe_masks(run: PhotometryRun) -> list[str]:
     if not added:
         return []
     n = np.count_nonzero(run.exposure.mask)
-    return [_line("masked too", f"{', '.join(added)}; {n} pixels in all")]
+    return [make_line("masked too", f"{', '.join(added)}; {n} pixels in all")]
 
 
 def _describe_local_sky(run: PhotometryRun) -> list[str]:
@@ -119,7 +156,7 @@ def _describe_local_sky(run: PhotometryRun) -> list[str]:
         return []
     inner, outer = run.settings.local_bkg
     said = f"of each star too, median between {inner:g} and {outer:g} px"
-    return [_line("background", said)]
+    return [make_line("background", said)]
 
 
 def _describe_psf_of(run: PhotometryRun) -> list[str]:
@@ -129,9 +166,9 @@ def _describe_psf_of(run: PhotometryRun) -> list[str]:
     if check is None or check.mismatch is None:
         return lines
     said = f"the PSF is off the bright stars by {100 * check.mismatch:.2g} % or less"
-    lines.append(_line("mismatch", said))
+    lines.append(make_line("mismatch", said))
     if check.is_off:
-        lines.append(_line("WARNING", _describe_mismatch(psf, check)))
+        lines.append(make_line("WARNING", _describe_mismatch(psf, check)))
     return lines
 
 
@@ -153,9 +190,9 @@ def _describe_stars(run: PhotometryRun) -> list[str]:
     n, settings, passes = len(run.catalog), run.settings, run.passes
     if passes is None:
         off = f", {run.n_off_image} of them off the image" if run.n_off_image else ""
-        return [_line("catalogue", f"{n} sources at {run.positions}{off}")]
+        return [make_line("catalogue", f"{n} sources at {run.positions}{off}")]
     lines = [
-        _line(
+        make_line(
             "found",
             f"{n} stars above {settings.threshold:g} sigma, FWHM "
             f"{settings.fwhm:.2f} px, finder {settings.finder}; "
@@ -163,14 +200,16 @@ def _describe_stars(run: PhotometryRun) -> list[str]:
         )
     ]
     if run.n_saturated:
-        lines.append(_line("saturated", f"{run.n_saturated} stars, from their wings"))
+        lines.append(
+            make_line("saturated", f"{run.n_saturated} stars, from their wings")
+        )
     dropped = {rule: rows for rule, rows in passes.dropped.items() if rows}
     if dropped:
         rules = ", ".join(f"{rows} {rule}" for rule, rows in dropped.items())
         n_dropped = sum(dropped.values())
         hint = "--keep-all keeps them"
         lines.append(
-            _line("dropped", f"{n_dropped} that are no stars: {rules} ({hint})")
+            make_line("dropped", f"{n_dropped} that are no stars: {rules} ({hint})")
         )
     return lines
 
@@ -193,7 +232,7 @@ def _describe_rounds(run: PhotometryRun) -> list[str]:
     said = f"{history.n}; new stars in those after the first: {counts}{beside}"
     gone = {"insignificant": history.n_dropped, "merged": history.n_merged}
     said += "".join(f", {n} {what}" for what, n in gone.items() if n)
-    return [_line("rounds", f"{said}; {_STOPPED[history.stopped]}")]
+    return [make_line("rounds", f"{said}; {_STOPPED[history.stopped]}")]
 
 
 def _describe_fit(run: PhotometryRun) -> str:
@@ -209,5 +248,5 @@ def _describe_fit(run: PhotometryRun) -> str:
     return f"{said}, up to {shift} px from their starts"
 
 
-def _line(subject: str, text: str) -> str:
+def make_line(subject: str, text: str) -> str:
     return f"{subject:<12}{text}"

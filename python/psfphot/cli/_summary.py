@@ -37,6 +37,14 @@ def summarize_failure(job: Job, message: str) -> dict[str, Any]:
     return {**_head(job, "failed"), "error": message}
 
 
+def summarize_skipped(
+    job: Job, n_sources: int, files: dict[str, Path]
+) -> dict[str, Any]:
+    """Say that an image was measured in a run before."""
+    outputs = {kind: str(path) for kind, path in files.items()}
+    return {**_head(job, "skipped"), "n_sources": n_sources, "outputs": outputs}
+
+
 def as_json(psf: Psf, entries: list[dict[str, Any]]) -> str:
     """Write the document: what is not finite becomes null.
 

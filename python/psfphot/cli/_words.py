@@ -12,6 +12,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompletenessWords:
+    """What was typed after ``psfphot completeness`` of the artificial stars.
+
+    The fields are named as click names the options.
+    """
+
+    image: str
+    mag: tuple[float, float] | None
+    flux: tuple[float, float] | None
+    output: Path
+    n_stars: int | None
+    positions: str
+    spacing: float | None
+    per_image: int | None
+    gain: float | None
+    pilot: int
+    noise_images: int
+    seed: int
+    match_radius: float | None
+    flux_tolerance: float
+    cut: tuple[str, ...]
+    plot: Path | None
+    resume: Path | None
+
+    def check(self) -> None:
+        """Check what click cannot: words that do not go together.
+
+        Raises
+        ------
+        UsageFault
+            If some do not.
+        """
+        if self.mag is not None and self.flux is not None:
+            raise UsageFault("--mag and --flux exclude each other; give one")
+        has_own = self.positions not in {"lattice", "uniform", "density"}
+        if self.mag is None and self.flux is None and not has_own:
+            raise UsageFault("how bright are the stars? give --mag BRIGHT:FAINT")
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitWords:
     """All that was typed after ``psfphot fit`` but the images.
 
@@ -61,9 +101,17 @@ class FitWords:
     residual: str | None
     model: str | None
     plot: str | None
+    report: str | None
     region: str | None
     extra_columns: bool
     overwrite: bool
+    # Many images
+    workers: int | None
+    scheduler: str | None
+    resume: bool
+    retries: int | None
+    timeout: float | None
+    merge: str | None
     # The run
     threads: int | None
     as_json: bool
@@ -101,4 +149,24 @@ class FitWords:
             msg = (
                 "nothing says where the catalogue goes: give -o CATALOG or --output-dir"
             )
+            raise UsageFault(msg)
+        self._check_many()
+
+    def _check_many(self) -> None:
+        """Check what is typed for many images."""
+        if self.workers is not None and self.scheduler is not None:
+            msg = "--workers and --scheduler exclude each other; give one"
+            raise UsageFault(msg)
+        if self.workers is None and self.scheduler is None:
+            for name in ("retries", "timeout"):
+                if getattr(self, name) is not None:
+                    msg = f"--{name} is of workers: give --workers or --scheduler"
+                    raise UsageFault(msg)
+        if self.output_dir is None:
+            for name in ("resume", "merge"):
+                if getattr(self, name):
+                    msg = f"--{name} needs the directory of a run: give --output-dir"
+                    raise UsageFault(msg)
+        if self.resume and self.overwrite:
+            msg = "--resume and --overwrite exclude each other; give one"
             raise UsageFault(msg)

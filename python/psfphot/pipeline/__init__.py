@@ -14,6 +14,7 @@ this order or in another:
 `make_catalog`              units, sky coordinates, magnitudes, provenance
 ==========================  ====================================================
 
+`map_frames` measures many files, in processes or on a cluster.
 `simulate_star_field` and `compare_with_truth` tell how right the result is.
 """
 
@@ -21,6 +22,7 @@ from psfphot.pipeline._catalog import make_catalog
 from psfphot.pipeline._detection import NoStarsError, find_stars
 from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
+from psfphot.pipeline._frames import map_frames
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._measure import measure, measure_exposure
@@ -53,6 +55,7 @@ __all__ = [
     "fit_stars",
     "group_stars",
     "make_catalog",
+    "map_frames",
     "measure",
     "measure_exposure",
     "measure_sky",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from astropy.table import QTable
 
+from psfphot._output import describe_columns
 from psfphot.io import (
     add_magnitudes,
     add_sky_coordinates,
@@ -81,6 +82,7 @@ def make_catalog(
         }
     if zero_point.value is not None:
         add_magnitudes(catalog, zero_point)
+    describe_columns(catalog)
     return catalog
 
 

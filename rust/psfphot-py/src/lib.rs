@@ -18,7 +18,8 @@ mod score;
 
 use pyo3::prelude::*;
 
-#[pymodule]
+// No state is shared but behind locks: it needs no interpreter lock.
+#[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
     use crate::aperture::{aperture_photometry, aperture_sums, aperture_weights};

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import QTable, Table
 
 from psfphot._deprecated import old_arguments
+from psfphot._output import put_columns_into_docstring
 from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.convert import parameter_names, to_core
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
@@ -123,6 +124,12 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
     Levenberg-Marquardt with analytic derivatives. Errors come from the joint
     covariance of a group. Without ``error`` all weights are 1 and the
     covariance is scaled by chi\ :sup:`2` per degree of freedom.
+
+    A call returns a table with one row for each source, sorted by id. Its columns:
+
+    {columns}
+
+    The bits of ``flags`` are told by `decode_psf_flags`.
     """
 
     # What the user is told of fits that did not converge.
@@ -341,3 +348,6 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
             If the fitter was not our own.
         """
         return self.last_fit().group_covariance(group_id)
+
+
+put_columns_into_docstring(PSFPhotometry)
