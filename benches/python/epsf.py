@@ -51,16 +51,23 @@ def shape_errors(psf, truth, place):
     return [1e3 * np.sqrt(np.mean(error[of] ** 2)) / true.max() for of in (core, wing)]
 
 
-def fit_star(psf, data, variance, x, y, flux):
-    """Flux and position in 5 x 5 pixels, by Gauss-Newton."""
+def fit_star(psf, data, variance, *start):
+    """Flux and position in 5 x 5 pixels, by Gauss-Newton from x, y and flux."""
+    x, y, flux = start
     for _ in range(12):
         i, j = round(y) - 2, round(x) - 2
         px, py = np.arange(j, j + 5) - x, np.arange(i, i + 5) - y
-        planes = [psf.at(px, py), -flux * psf.at(px, py, dx=1), -flux * psf.at(px, py, dy=1)]
+        planes = [
+            psf.at(px, py),
+            -flux * psf.at(px, py, dx=1),
+            -flux * psf.at(px, py, dy=1),
+        ]
         design = np.array([plane.ravel() for plane in planes]).T
         weight = 1 / np.sqrt(variance[i : i + 5, j : j + 5].ravel())
         residual = (data[i : i + 5, j : j + 5] - flux * planes[0]).ravel()
-        step, *_ = np.linalg.lstsq(design * weight[:, None], residual * weight, rcond=None)
+        step, *_ = np.linalg.lstsq(
+            design * weight[:, None], residual * weight, rcond=None
+        )
         flux, x, y = flux + step[0], x + step[1], y + step[2]
         if max(abs(step[1]), abs(step[2])) < 1e-6:
             break
@@ -117,9 +124,11 @@ def with_psfphot(stars, **settings):
     seconds = time.process_time() - begin
     told = (
         f"kappa {solution.kappa:g} eps {solution.model_error:.4f} knots "
-        f"{solution.knots_per_pixel} fwhm {solution.fwhm:.2f} rounds {solution.n_rounds} "
-        f"cg {solution.n_cg} {'' if solution.converged else 'NOT CONVERGED'}"
+        f"{solution.knots_per_pixel} fwhm {solution.fwhm:.2f} "
+        f"rounds {solution.n_rounds} cg {solution.n_cg}"
     )
+    if not solution.converged:
+        told += " NOT CONVERGED"
     return Sampled(solution.samples[0]), seconds, told
 
 
@@ -176,7 +185,10 @@ def main():
                     )
                     psf, seconds, told = build(stars)
                     place = (0.0, 0.0)
-                    row = [*shape_errors(psf, truth, place), *phase_errors(psf, truth, place)]
+                    row = [
+                        *shape_errors(psf, truth, place),
+                        *phase_errors(psf, truth, place),
+                    ]
                     rows.append([*row, seconds])
                     if options.pulls:
                         pulls, chi2 = held_out(psf, truth, seed)

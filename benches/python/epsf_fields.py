@@ -46,7 +46,9 @@ class Diffraction:
         v, u = np.mgrid[: n + 1, : n + 1] / n * 2 - 1
         radius, angle = np.hypot(u, v), np.arctan2(v, u)
         if self.is_segmented:
-            sides = [abs(u * np.cos(a) + v * np.sin(a)) for a in np.radians([0, 60, 120])]
+            sides = [
+                abs(u * np.cos(a) + v * np.sin(a)) for a in np.radians([0, 60, 120])
+            ]
             pupil = (np.max(sides, axis=0) <= 0.87) & (np.max(sides, axis=0) > 0.2)
             for a in np.radians([90, 215, 325]):
                 along = u * np.cos(a) + v * np.sin(a)
@@ -63,8 +65,12 @@ class Diffraction:
             radius**3 * np.cos(3 * angle),
         ]
         weights = np.array([0.5, 0.6, -0.4, 0.4, -0.3, 0.3])
-        weights = weights + self.drift[0] * place[0] * np.array([0.7, -0.8, 0.4, 0.3, 0.5, 0])
-        weights = weights + self.drift[1] * place[1] * np.array([-0.4, 0.5, 0.9, -0.4, 0.2, 0.1])
+        weights = weights + self.drift[0] * place[0] * np.array(
+            [0.7, -0.8, 0.4, 0.3, 0.5, 0]
+        )
+        weights = weights + self.drift[1] * place[1] * np.array(
+            [-0.4, 0.5, 0.9, -0.4, 0.2, 0.1]
+        )
         wavefront = self.waves * sum(w * m for w, m in zip(weights, modes, strict=True))
         field = pupil * np.exp(2j * np.pi * wavefront)
         padded = np.zeros((2 * size, 2 * size), complex)
@@ -135,7 +141,16 @@ class Stars:
 
 
 def make_stars(
-    truth, n, seed, *, size=25, faint=1e4, bright=2e5, offset=0.05, defect=None, varies=False
+    truth,
+    n,
+    seed,
+    *,
+    size=25,
+    faint=1e4,
+    bright=2e5,
+    offset=0.05,
+    defect=None,
+    varies=False,
 ):
     """Stars around the middles of their cutouts, at all phases of the pixel."""
     rng = np.random.default_rng(seed)
@@ -154,7 +169,9 @@ def make_stars(
             radius, angle = rng.uniform(3, 11), rng.uniform(0, 2 * np.pi)
             dx, dy = radius * np.cos(angle), radius * np.sin(angle)
             data[k] += part * flux[k] * value(truth, x - dx, y - dy, place)
-    noisy = rng.poisson(np.maximum(data + SKY, 0)) + rng.normal(0, READ_NOISE, data.shape)
+    noisy = rng.poisson(np.maximum(data + SKY, 0)) + rng.normal(
+        0, READ_NOISE, data.shape
+    )
     if defect == "cosmic":
         for k in range(n):
             i, j = rng.integers(0, size, 2)
@@ -162,7 +179,14 @@ def make_stars(
     error = np.sqrt(np.maximum(noisy, SKY) + READ_NOISE**2)
     start = rng.normal(0, offset, (2, n))
     return Stars(
-        noisy - SKY, error, true_x + start[0], true_y + start[1], flux, true_x, true_y, places
+        noisy - SKY,
+        error,
+        true_x + start[0],
+        true_y + start[1],
+        flux,
+        true_x,
+        true_y,
+        places,
     )
 
 

@@ -346,9 +346,11 @@ def _pair(oversampling: int | tuple[int, int]) -> tuple[int, int]:
 def _pack(cutout: Cutout) -> Cutout:
     """Return the cutout with arrays as the core reads them."""
     data = np.ascontiguousarray(cutout.data, dtype=float)
-    if data.ndim != 2:  # noqa: PLR2004
+    try:
+        _, _ = data.shape
+    except ValueError:
         msg = f"cutouts must hold 2-D data, got {data.ndim} dimensions"
-        raise ValueError(msg)
+        raise ValueError(msg) from None
     error = mask = None
     if cutout.error is not None:
         error = np.ascontiguousarray(cutout.error, dtype=float)
@@ -384,6 +386,9 @@ def _pack_field(field: PolynomialField | GridField | None) -> tuple[Any, ...] | 
 
 # With fewer stars a PSF, or a plane of one, is hardly determined.
 _FEWEST_STARS = 3
+# Only a PSF with fine structure in the pixel, which takes more knots than this,
+# needs stars at all phases of it.
+_WELL_SAMPLED = 2
 
 
 def _judge(solution: Solution, cutouts: Sequence[Cutout], max_rounds: int) -> list[str]:
@@ -404,9 +409,7 @@ def _judge(solution: Solution, cutouts: Sequence[Cutout], max_rounds: int) -> li
             f"the PSF still changed by {solution.last_change:.2g} of its peak after "
             f"{solution.n_rounds} of {max_rounds} rounds"
         )
-    # Only a PSF with fine structure in the pixel needs stars at all phases of it.
-    is_fine = solution.knots_per_pixel > 2  # noqa: PLR2004
-    if is_fine and (solution.phase_counts == 0).any():
+    if solution.knots_per_pixel > _WELL_SAMPLED and (solution.phase_counts == 0).any():
         told.append(
             "the PSF is undersampled, and no star is at some positions in the pixel: "
             f"counts of {solution.phase_counts.tolist()}"

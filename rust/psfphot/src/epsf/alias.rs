@@ -146,7 +146,11 @@ mod tests {
     use crate::psf::{CircularGaussianPrf, Placement, Psf};
 
     fn spline_of(psf: &dyn Psf, basis: &Basis, factor: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-        let at = Placement { x: 0.0, y: 0.0, shape: &[] };
+        let at = Placement {
+            x: 0.0,
+            y: 0.0,
+            shape: &[],
+        };
         let shape = (basis.shape.0 - 2, basis.shape.1 - 2);
         let values: Vec<f64> = grid(shape, (basis.knots, basis.knots))
             .map(|(x, y)| psf.value(at, x, y) * factor(x, y))

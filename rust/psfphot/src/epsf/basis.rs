@@ -90,20 +90,25 @@ impl Basis {
             p.clamp(first, last)
         };
         let (x, y) = (clamp(x, &self.geometry.x), clamp(y, &self.geometry.y));
-        let at = Placement { x: -x, y: -y, shape: &[] };
+        let at = Placement {
+            x: -x,
+            y: -y,
+            shape: &[],
+        };
         let mut taps = Vec::with_capacity(16);
         let window = PixelBox::new(0, 1, 0, 1);
         let n = self.n_coefficients();
-        self.geometry.stencil_rows(self.stride(), at, window, |row| {
-            for (r, wy) in row.wy.iter().enumerate() {
-                for (c, wx) in row.wx.iter().enumerate() {
-                    let k = row.first + r * self.stride() + c;
-                    if k < n && wx * wy != 0.0 {
-                        taps.push((k, wx * wy));
+        self.geometry
+            .stencil_rows(self.stride(), at, window, |row| {
+                for (r, wy) in row.wy.iter().enumerate() {
+                    for (c, wx) in row.wx.iter().enumerate() {
+                        let k = row.first + r * self.stride() + c;
+                        if k < n && wx * wy != 0.0 {
+                            taps.push((k, wx * wy));
+                        }
                     }
                 }
-            }
-        });
+            });
         taps
     }
 
@@ -173,9 +178,7 @@ const CORE: f64 = 1.5;
 /// The offset around which the PSF is most like its mirror image, found from the
 /// values and slopes that `psf(x, y)` gives: the centre of Anderson & King
 /// (2000, PASP 112, 1360), by least squares. `None` without slopes.
-pub(crate) fn symmetry_centre(
-    psf: impl Fn(f64, f64) -> (f64, f64, f64),
-) -> Option<(f64, f64)> {
+pub(crate) fn symmetry_centre(psf: impl Fn(f64, f64) -> (f64, f64, f64)) -> Option<(f64, f64)> {
     const STEP: f64 = 0.125;
     let n = (CORE / STEP) as i32;
     let points: Vec<_> = (0..=n)
@@ -225,7 +228,9 @@ mod tests {
     fn a_spline_through_values_has_them_and_moves() {
         let basis = Basis::new((4.0, 5.5), 2);
         assert_eq!(basis.shape, (19, 25));
-        let values: Vec<f64> = grid((17, 23), (2, 2)).map(|(x, y)| gaussian(x, y)).collect();
+        let values: Vec<f64> = grid((17, 23), (2, 2))
+            .map(|(x, y)| gaussian(x, y))
+            .collect();
         let c = basis.through(&values);
         assert_eq!(c.len(), basis.len());
         assert!((basis.value(&c, (0.5, -1.0)).0 - gaussian(0.5, -1.0)).abs() < 1e-14);

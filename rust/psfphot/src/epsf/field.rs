@@ -200,7 +200,9 @@ impl Orthonormal {
             .map(|old| {
                 let mut sum = vec![0.0; planes[old].len()];
                 for (row, plane) in self.rows.iter().zip(planes) {
-                    sum.iter_mut().zip(plane).for_each(|(s, p)| *s += row[old] * p);
+                    sum.iter_mut()
+                        .zip(plane)
+                        .for_each(|(s, p)| *s += row[old] * p);
                 }
                 sum
             })
@@ -210,8 +212,14 @@ impl Orthonormal {
     /// Variances of the old terms' planes from those of the new, if these are
     /// independent.
     pub(crate) fn variances(&self, planes: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        let squared = self.rows.iter().map(|row| row.iter().map(|r| r * r).collect());
-        Self { rows: squared.collect() }.planes(planes)
+        let squared = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|r| r * r).collect());
+        Self {
+            rows: squared.collect(),
+        }
+        .planes(planes)
     }
 }
 
@@ -221,18 +229,42 @@ mod tests {
 
     #[test]
     fn nodes_blend_and_polynomials_have_their_powers() {
-        let nodes = Field::Nodes { x: vec![0.0, 10.0], y: vec![0.0, 4.0, 8.0] };
-        assert_eq!(nodes.weights((2.5, 6.0)), [(2, 0.375), (3, 0.125), (4, 0.375), (5, 0.125)]);
+        let nodes = Field::Nodes {
+            x: vec![0.0, 10.0],
+            y: vec![0.0, 4.0, 8.0],
+        };
+        assert_eq!(
+            nodes.weights((2.5, 6.0)),
+            [(2, 0.375), (3, 0.125), (4, 0.375), (5, 0.125)]
+        );
         assert_eq!(nodes.weights((-3.0, 99.0)), [(4, 1.0)]);
         let centre = (5.0, 5.0);
-        let field = Field::Polynomial { degree: 2, centre, scale: (10.0, 5.0) };
+        let field = Field::Polynomial {
+            degree: 2,
+            centre,
+            scale: (10.0, 5.0),
+        };
         let weights: Vec<f64> = field.weights((10.0, 6.0)).iter().map(|t| t.1).collect();
         assert_eq!(weights, [1.0, 0.5, 0.25, 0.2, 0.1, 0.2 * 0.2]);
         for bad in [
-            Field::Nodes { x: vec![1.0, 1.0], y: vec![0.0] },
-            Field::Nodes { x: vec![1.0], y: vec![] },
-            Field::Polynomial { degree: 3, centre, scale: (1.0, 1.0) },
-            Field::Polynomial { degree: 1, centre, scale: (1.0, 0.0) },
+            Field::Nodes {
+                x: vec![1.0, 1.0],
+                y: vec![0.0],
+            },
+            Field::Nodes {
+                x: vec![1.0],
+                y: vec![],
+            },
+            Field::Polynomial {
+                degree: 3,
+                centre,
+                scale: (1.0, 1.0),
+            },
+            Field::Polynomial {
+                degree: 1,
+                centre,
+                scale: (1.0, 0.0),
+            },
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
         }
@@ -240,10 +272,17 @@ mod tests {
 
     #[test]
     fn orthonormal_terms_are_that_and_lead_back() {
-        let field = Field::Polynomial { degree: 2, centre: (0.0, 0.0), scale: (1.0, 1.0) };
+        let field = Field::Polynomial {
+            degree: 2,
+            centre: (0.0, 0.0),
+            scale: (1.0, 1.0),
+        };
         let stars: Vec<_> = (0..40)
             .map(|k| {
-                let at = (f64::from(k * 17 % 40) / 20.0 - 1.0, f64::from(k) / 30.0 - 0.5);
+                let at = (
+                    f64::from(k * 17 % 40) / 20.0 - 1.0,
+                    f64::from(k) / 30.0 - 0.5,
+                );
                 (field.weights(at), 1.0 + f64::from(k % 3))
             })
             .collect();

@@ -39,7 +39,10 @@ pub(crate) fn blended<'a>(
     buffer.resize(planes[0].len(), 0.0);
     for (term, weight) in terms {
         let plane = &planes[*term];
-        buffer.iter_mut().zip(plane).for_each(|(b, p)| *b += weight * p);
+        buffer
+            .iter_mut()
+            .zip(plane)
+            .for_each(|(b, p)| *b += weight * p);
     }
     buffer
 }
@@ -67,7 +70,9 @@ impl Model<'_> {
         let n = window.len();
         scratch.values.resize(n, 0.0);
         // A base may have shape parameters; only the position is fitted.
-        scratch.gradient.resize(n * (2 + base.shape_names().len()), 0.0);
+        scratch
+            .gradient
+            .resize(n * (2 + base.shape_names().len()), 0.0);
         let shift = (origin.0.round() as i64, origin.1.round() as i64);
         let window = PixelBox::new(
             window.x0 + shift.0,

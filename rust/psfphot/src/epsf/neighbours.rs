@@ -181,21 +181,35 @@ mod tests {
     fn pixels_give_the_product_of_scatter_and_fill() {
         let basis = Basis::new((3.0, 4.0), 2);
         let window = PixelBox::new(0, 9, 0, 7);
-        let at = Placement { x: 4.2, y: 2.7, shape: &[] };
+        let at = Placement {
+            x: 4.2,
+            y: 2.7,
+            shape: &[],
+        };
         let weights: Vec<f64> = (0..window.len()).map(|k| 1.0 + (k % 5) as f64).collect();
         let mut matrix = Neighbours::new(&basis);
-        basis.geometry.stencil_rows(basis.stride(), at, window, |row| {
-            matrix.add_row(row, 1.0, &weights[row.pixels.0..row.pixels.0 + row.pixels.1]);
-        });
+        basis
+            .geometry
+            .stencil_rows(basis.stride(), at, window, |row| {
+                matrix.add_row(
+                    row,
+                    1.0,
+                    &weights[row.pixels.0..row.pixels.0 + row.pixels.1],
+                );
+            });
         let mut v = vec![0.0; basis.len()];
         for (k, v) in v[..basis.n_coefficients()].iter_mut().enumerate() {
             *v = ((k * 37) % 17) as f64 - 8.0;
         }
         let mut filled = vec![0.0; window.len()];
-        basis.geometry.fill(&basis.blend(&v), at, window, &mut filled);
+        basis
+            .geometry
+            .fill(&basis.blend(&v), at, window, &mut filled);
         filled.iter_mut().zip(&weights).for_each(|(f, w)| *f *= w);
         let mut expected = vec![0.0; basis.len()];
-        basis.geometry.scatter(basis.stride(), at, window, &filled, &mut expected);
+        basis
+            .geometry
+            .scatter(basis.stride(), at, window, &filled, &mut expected);
         let mut product = vec![0.0; basis.len()];
         matrix.multiply_into(&v, &mut product);
         for (a, b) in product.iter().zip(&expected) {

@@ -70,9 +70,10 @@ pub(crate) fn data_slope(stars: &[Star<'_>]) -> Option<f64> {
         }
         let factor = star.flux_in(exposure);
         let mean = |value: &dyn Fn(usize) -> f64| used().map(value).sum::<f64>() / n;
-        let (variance, model) = (|k: usize| error[k] * error[k], |k: usize| {
-            factor * exposure.psi[k]
-        });
+        let (variance, model) = (
+            |k: usize| error[k] * error[k],
+            |k: usize| factor * exposure.psi[k],
+        );
         let (v0, d0, m0) = (mean(&variance), mean(&|k| data[k]), mean(&model));
         for k in used() {
             let (v, d, m) = (variance(k) - v0, data[k] - d0, model(k) - m0);
@@ -243,7 +244,10 @@ fn least_squares(bins: &[(f64, f64)], subset: u8) -> Option<[f64; 3]> {
     // Columns of like size.
     let top = bins.last().map_or(1.0, |bin| bin.0).max(f64::MIN_POSITIVE);
     for &(m, v) in bins {
-        let terms: Vec<f64> = chosen.iter().map(|&t| (m / top).powi(t as i32) / v).collect();
+        let terms: Vec<f64> = chosen
+            .iter()
+            .map(|&t| (m / top).powi(t as i32) / v)
+            .collect();
         for i in 0..n {
             right[i] += terms[i];
             for j in 0..=i {

@@ -62,6 +62,8 @@ fn deviation(
 ) -> Result<f64, Error> {
     let mut right = vec![vec![0.0; solver.model.basis.len()]; solver.model.planes.len()];
     right[0][..functional.vector.len()].copy_from_slice(&functional.vector);
-    let solved = solver.system().solve(&right, inverse, TOLERANCE, MOST_STEPS)?;
+    let solved = solver
+        .system()
+        .solve(&right, inverse, TOLERANCE, MOST_STEPS)?;
     Ok(functional.value(&solved.planes[0]).max(0.0).sqrt())
 }

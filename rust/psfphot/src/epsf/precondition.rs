@@ -49,7 +49,12 @@ impl Preconditioner {
             return None;
         }
         let n = matrix.n();
-        Some(Self { factor, n, low, small })
+        Some(Self {
+            factor,
+            n,
+            low,
+            small,
+        })
     }
 
     /// Replaces b by the solution.

@@ -72,7 +72,10 @@ impl Prior {
             })
             .collect();
         let size = Profile::rms(
-            values.iter().enumerate().map(|(k, v)| (basis.offset(k), v.0)),
+            values
+                .iter()
+                .enumerate()
+                .map(|(k, v)| (basis.offset(k), v.0)),
         );
         let (aliases, alias) = functionals(basis, alias_deviations).into_iter().unzip();
         Self {

@@ -43,8 +43,7 @@ impl Profile {
             .iter_mut()
             .map(|bin| {
                 let middle = bin.len() / 2;
-                (!bin.is_empty())
-                    .then(|| *bin.select_nth_unstable_by(middle, f64::total_cmp).1)
+                (!bin.is_empty()).then(|| *bin.select_nth_unstable_by(middle, f64::total_cmp).1)
             })
             .collect();
         // The core may be in no bin of few stars: it is as what is next.

@@ -96,7 +96,11 @@ impl Refit {
         for exposure in &star.exposures {
             let window = self.window(exposure);
             let size = window.len();
-            for buffer in [&mut patch.psi, &mut patch.weight, &mut patch.weighted_residual] {
+            for buffer in [
+                &mut patch.psi,
+                &mut patch.weight,
+                &mut patch.weighted_residual,
+            ] {
                 buffer.clear();
                 buffer.resize(size, 0.0);
             }
@@ -123,7 +127,11 @@ impl Refit {
             }
             let directions = star.directions(exposure.number, self.with_background);
             let slopes = &patch.slopes[..2 * size];
-            add_moments(&mut matrix, &moments(&patch.psi, slopes, &patch.weight), &directions);
+            add_moments(
+                &mut matrix,
+                &moments(&patch.psi, slopes, &patch.weight),
+                &directions,
+            );
             // The sums of weighted residuals are moments of theirs with ψ and 1.
             let sums = moments(&patch.psi, slopes, &patch.weighted_residual)[3];
             for (right, direction) in right.iter_mut().zip(&directions) {

@@ -83,9 +83,7 @@ impl<'s, 'a> Solver<'s, 'a> {
         let profile = Profile::of_stars(&stars, half.0.max(half.1));
         let fwhm = profile.fwhm();
         let is_linked = stars.iter().any(|star| star.exposures.len() > 1);
-        let knots = settings
-            .knots
-            .unwrap_or_else(|| knots_for(fwhm, is_linked));
+        let knots = settings.knots.unwrap_or_else(|| knots_for(fwhm, is_linked));
         let basis = Basis::new(half, knots);
         let smoothness = Smoothness {
             fwhm,
@@ -362,8 +360,9 @@ impl<'s, 'a> Solver<'s, 'a> {
             self.vary()?;
             self.fit_stars()?;
         }
-        // Later it would only follow the noise.
-        if self.n_rounds <= 2 {
+        // Later it would only follow the noise; from the first to the second round
+        // it changes little.
+        if self.n_rounds == 0 || self.n_rounds == 2 {
             self.update_prior();
             self.inverse = None;
         }

@@ -67,7 +67,11 @@ impl EpsfSettings<'_> {
         let is_usable = |n: usize, s: usize| n % 2 == 1 && n > 4 * s && n <= MOST_SAMPLES;
         if !(is_usable(self.shape.0, sy) && is_usable(self.shape.1, sx)) {
             let expected = "be odd, more than 4 times the oversampling and at most 4096";
-            return Err(Error::invalid("shape", expected, format!("{:?}", self.shape)));
+            return Err(Error::invalid(
+                "shape",
+                expected,
+                format!("{:?}", self.shape),
+            ));
         }
         for (name, value) in [("kappa", self.kappa), ("cutoff", self.cutoff)] {
             if let Some(value) = value {

@@ -91,8 +91,7 @@ impl<'a> Exposure<'a> {
                 if self.valid[k] {
                     let variance = self.variance(k, noise, flux);
                     let model = flux * self.psi[k];
-                    let z2 = self.residual(k, flux).powi(2)
-                        / (variance + (judged * model).powi(2));
+                    let z2 = self.residual(k, flux).powi(2) / (variance + (judged * model).powi(2));
                     let total = variance + (noise.model_error * model).powi(2);
                     self.weight[k] = robust(z2) / total;
                 }
@@ -222,8 +221,7 @@ impl<'a> Star<'a> {
             return;
         };
         let mut t = vec![0.0; directions[0].len()];
-        for ((exposure, values), directions) in
-            self.exposures.iter().zip(&*values).zip(directions)
+        for ((exposure, values), directions) in self.exposures.iter().zip(&*values).zip(directions)
         {
             let sums = sums(&exposure.psi, &exposure.slopes, values);
             for (t, direction) in t.iter_mut().zip(directions) {
@@ -237,7 +235,13 @@ impl<'a> Star<'a> {
             for (t, direction) in t.iter().zip(directions) {
                 (0..4).for_each(|k| change[k] += t * direction[k]);
             }
-            subtract(&exposure.psi, &exposure.slopes, &exposure.weight, change, values);
+            subtract(
+                &exposure.psi,
+                &exposure.slopes,
+                &exposure.weight,
+                change,
+                values,
+            );
         }
     }
 
@@ -259,7 +263,12 @@ impl<'a> Star<'a> {
         }
         let n = exposure.psi.len();
         move |k| {
-            let row = [exposure.psi[k], exposure.slopes[k], exposure.slopes[n + k], 1.0];
+            let row = [
+                exposure.psi[k],
+                exposure.slopes[k],
+                exposure.slopes[n + k],
+                1.0,
+            ];
             let mut sum = 0.0;
             for (a, inner) in row.iter().zip(&inner) {
                 for (b, inner) in row.iter().zip(inner) {
@@ -293,7 +302,18 @@ pub(crate) fn moments(psi: &[f64], slopes: &[f64], weight: &[f64]) -> Moments {
     for k in 0..psi.len() {
         let (w, p, x, y) = (weight[k], psi[k], by_x[k], by_y[k]);
         let (wp, wx, wy) = (w * p, w * x, w * y);
-        let products = [wp * p, wp * x, wp * y, wp, wx * x, wx * y, wx, wy * y, wy, w];
+        let products = [
+            wp * p,
+            wp * x,
+            wp * y,
+            wp,
+            wx * x,
+            wx * y,
+            wx,
+            wy * y,
+            wy,
+            w,
+        ];
         m.iter_mut().zip(products).for_each(|(m, p)| *m += p);
     }
     [
@@ -328,7 +348,11 @@ fn subtract_kernel<const FMA: bool>(
     let (by_x, by_y) = slopes.split_at(psi.len());
     let terms = psi.iter().zip(by_x).zip(by_y).zip(weight);
     for (value, (((psi, by_x), by_y), w)) in values.iter_mut().zip(terms) {
-        let change = mul_add::<FMA>(p, *psi, mul_add::<FMA>(x, *by_x, mul_add::<FMA>(y, *by_y, one)));
+        let change = mul_add::<FMA>(
+            p,
+            *psi,
+            mul_add::<FMA>(x, *by_x, mul_add::<FMA>(y, *by_y, one)),
+        );
         *value = mul_add::<FMA>(-w, change, *value);
     }
 }

@@ -22,13 +22,18 @@ pub(crate) fn stars_of<'a>(cutouts: &'a [Cutout<'a>]) -> Result<Vec<Star<'a>>, E
     for (index, cutout) in cutouts.iter().enumerate() {
         cutout.check()?;
         let new = members.len();
-        let star = cutout.link.map_or(new, |link| *linked.entry(link).or_insert(new));
+        let star = cutout
+            .link
+            .map_or(new, |link| *linked.entry(link).or_insert(new));
         if star == new {
             members.push(Vec::new());
         }
         members[star].push(index);
     }
-    Ok(members.into_iter().map(|of| star_of(cutouts, &of)).collect())
+    Ok(members
+        .into_iter()
+        .map(|of| star_of(cutouts, &of))
+        .collect())
 }
 
 fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize]) -> Star<'a> {

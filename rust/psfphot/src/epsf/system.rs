@@ -159,7 +159,10 @@ impl System<'_, '_> {
             geometry.scatter(stride, at, window, values, &mut buffers.spread);
             for &(term, weight) in &exposure.terms {
                 let spread = buffers.spread.iter();
-                sum[term].iter_mut().zip(spread).for_each(|(s, v)| *s += weight * v);
+                sum[term]
+                    .iter_mut()
+                    .zip(spread)
+                    .for_each(|(s, v)| *s += weight * v);
             }
         }
     }

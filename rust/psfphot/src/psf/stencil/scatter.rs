@@ -135,7 +135,9 @@ mod tests {
     fn numbers(seed: u64, n: usize) -> Vec<f64> {
         let mut state = seed;
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
         };
         (0..n).map(|_| next()).collect()
