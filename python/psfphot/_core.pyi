@@ -280,6 +280,13 @@ def residual_background(
     int,
     NDArray[np.bool_] | None,
 ]: ...
+def solve_epsf(
+    cutouts: Sequence[Any],
+    settings: Any,
+    *,
+    n_threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]: ...
 def zoom_nodes(
     nodes: NDArray[np.float64],
     box_shape: tuple[int, int],

@@ -37,11 +37,14 @@ _running = partial(option, "The run")
 _OPTIONS = (
     _needed(
         "--psf",
-        required=True,
-        metavar="FILE|FORMULA",
+        default="image",
+        show_default="image",
+        metavar="FILE|FORMULA|image",
         help="A grid of ePSFs (STPSF or STDPSF), a PSF of PSFEx, one ePSF image (2D "
         "FITS, with the pixel's response in it), or gaussian:FWHM, moffat:FWHM[,BETA] "
-        "or airy:FWHM in pixels; gaussian or moffat alone measures the width.",
+        "or airy:FWHM in pixels; gaussian or moffat alone measures the width. image "
+        "builds the PSF of the image's own stars; of fewer than 25 it measures a "
+        "Moffat.",
     ),
     _needed(
         "-o",

@@ -48,6 +48,8 @@ class Exposure:
         Whether the PSF's width was measured on the image.
     settings : `ResolvedSettings`
         The settings in pixels.
+    given_settings : `Settings`
+        The same as they were given.
     masks : `PixelMasks`
         The pixels that are left out and why; steps and users may add some.
 
@@ -80,6 +82,7 @@ class Exposure:
         self.has_measured_psf = given.measured_as is not None
         known = measure_image_psf(image, given, settings.n_threads)
         self.psf = _placed(known, image)
+        self.given_settings = settings
         self.settings: ResolvedSettings = settings.resolve(self.psf.fwhm)
         self.masks = PixelMasks(image.mask, image.n_masked)
         self._sky: SkyMaps | None = None

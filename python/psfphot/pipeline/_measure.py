@@ -11,6 +11,7 @@ from psfphot.pipeline._clock import Clock
 from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._image_psf import with_own_psf
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._passes import find_and_fit, with_neighbours
 from psfphot.pipeline._psf_check import check_psf
@@ -76,7 +77,7 @@ def measure(
     >>> run.residual.shape
     (128, 128)
     """
-    exposure = Exposure(image, psf, settings)
+    exposure = with_own_psf(Exposure(image, psf, settings), psf)
     return measure_exposure(exposure, sources=sources, progress_bar=progress_bar)
 
 

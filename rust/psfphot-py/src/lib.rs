@@ -7,6 +7,7 @@ mod background;
 mod callback;
 mod detect;
 mod door;
+mod epsf;
 mod errors;
 mod group;
 mod matching;
@@ -35,6 +36,8 @@ mod _core {
         detect_cosmic_rays, find_dao_stars, find_iraf_stars, find_kernel_stars, find_matched_stars,
         find_peaks, gaussian_kernel, matched_maps,
     };
+    #[pymodule_export]
+    use crate::epsf::solve_epsf;
     #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error and mask |
 //! | [`detect`] | finding stars: the kernel, the convolution, the peaks, the statistics of IRAF's starfind |
+//! | [`epsf`] | PSFs from stars, solved for with their fluxes and positions |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
 //! | [`group`] | friends-of-friends groups of sources |
 //! | [`aperture`] | sums over circles and annuli, with exact overlaps |
@@ -37,6 +38,7 @@ pub mod aperture;
 pub mod background;
 mod bands;
 pub mod detect;
+pub mod epsf;
 pub mod error;
 pub mod fit;
 pub mod flags;

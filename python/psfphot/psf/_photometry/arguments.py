@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from psfphot._validate import MAX_INT, as_finite, as_positive
+from psfphot._validate import as_finite, as_odd_pair, as_positive
 
 # Of Gaussian noise 1 pixel in 370 is further off.
 _ROBUST = 3.0
@@ -14,7 +14,7 @@ _ROBUST = 3.0
 CovarianceKind = Literal["formal", "sandwich", "unit"]
 
 
-def as_fit_shape(fit_shape: Any, name: str = "fit_shape") -> tuple[int, int]:
+def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
     """Make an int or (ny, nx) into a pair of odd positive integers.
 
     Raises
@@ -22,23 +22,7 @@ def as_fit_shape(fit_shape: Any, name: str = "fit_shape") -> tuple[int, int]:
     ValueError
         If it is not one.
     """
-    values = np.atleast_1d(np.asarray(fit_shape))
-    if values.ndim != 1 or values.size not in (1, 2):
-        raise ValueError(f"{name} must have 1 or 2 elements, got {fit_shape!r}")
-    if values.dtype.kind == "O" and all(isinstance(v, int) for v in values):
-        msg = f"{name} must be <= {MAX_INT}, got {fit_shape!r}"
-        raise ValueError(msg)
-    if values.dtype.kind not in "iu":
-        raise ValueError(f"{name} must have integer values, got {fit_shape!r}")
-    if np.any(values < 1):
-        raise ValueError(f"{name} must be >= 1, got {fit_shape!r}")
-    if np.any(values % 2 == 0):
-        msg = f"{name} must have an odd value for both axes, got {fit_shape!r}"
-        raise ValueError(msg)
-    if np.any(values > MAX_INT):
-        raise ValueError(f"{name} must be <= {MAX_INT}, got {fit_shape!r}")
-    ny, nx = np.broadcast_to(values, 2)
-    return int(ny), int(nx)
+    return as_odd_pair(fit_shape, "fit_shape")
 
 
 def as_covariance(value: Any) -> CovarianceKind | None:
