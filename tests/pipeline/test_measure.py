@@ -85,6 +85,7 @@ def test_the_run_has_all_on_the_way(image, psf):
         "group",
         "fit",
         "rounds",
+        "confusion",
         "check",
     ]
     np.testing.assert_array_equal(run.image.data - run.model, run.residual)

@@ -163,6 +163,7 @@ def _settings(words: FitWords) -> Settings:
         fwhm=_or_auto(words.fwhm),
         iterations=_or_auto(words.iterations),
         keep_all=words.keep_all,
+        confusion="auto" if words.confusion is None else words.confusion,
         extra_columns=words.extra_columns,
         min_separation=_or_auto(words.min_separation),
         fit_shape=_or_auto(words.fit_shape),
@@ -172,6 +173,9 @@ def _settings(words: FitWords) -> Settings:
         max_shift=max_shift,
         forced=words.forced,
         zero_point=words.zero_point,
+        robust=_or_auto(words.robust),
+        gain=words.gain,
+        read_noise=words.read_noise,
         n_threads=words.threads,
     )
 

@@ -96,7 +96,11 @@ class FitWords:
     no_group: bool
     local_bkg: tuple[float, float] | None
     keep_all: bool
+    confusion: bool | None
     zero_point: float | None
+    robust: bool | None
+    gain: float | None
+    read_noise: float | None
     # Output
     residual: str | None
     model: str | None

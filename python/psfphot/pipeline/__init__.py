@@ -24,6 +24,7 @@ from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._frames import map_frames
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._image_psf import ImagePSF, build_image_psf
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._measure import measure, measure_exposure
 from psfphot.pipeline._psf_check import PsfCheck
@@ -41,6 +42,7 @@ from psfphot.pipeline._starts import (
 
 __all__ = [
     "Exposure",
+    "ImagePSF",
     "NoStarsError",
     "PhotometryRun",
     "PixelMasks",
@@ -50,6 +52,7 @@ __all__ = [
     "Settings",
     "SkyMaps",
     "SourceList",
+    "build_image_psf",
     "compare_with_truth",
     "find_stars",
     "fit_stars",

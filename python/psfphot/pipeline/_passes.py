@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 
 from psfphot._core import near_pairs
+from psfphot.pipeline._confusion import Confusion, add_confusion
 from psfphot.pipeline._cuts import (
     find_no_stars,
     flag_low,
@@ -24,16 +25,19 @@ from psfphot.pipeline._detection import (
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._light import LightImages
+from psfphot.pipeline._mismatch import (
+    LEAST_MISMATCH,
+    Surroundings,
+    measure_mismatch,
+)
 from psfphot.pipeline._noise import pixel_errors, search_noise
 from psfphot.pipeline._rounds import (
     HISTORY,
-    Surroundings,
     add_extra_columns,
     iterate,
 )
 from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._trails import Trails, find_trails, flag_on_trails, mask_trails
-from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +52,6 @@ if TYPE_CHECKING:
 
 #: S/N of the stars of the first pass.
 BRIGHT = 30.0
-
-#: The least mismatch of the PSF, as a part of its value: no PSF is better known.
-#: What is measured is this part of the bright stars' median qfit. With a fixed 2 %
-#: on a frame of elongated stars their residuals become partners of the stars.
-LEAST_MISMATCH, _PART_OF_QFIT, _BRIGHTER = 0.02, 0.7, 60
-
 
 #: After so many fits without what is no star, only rows are dropped that no star
 #: can be; they become fewer each time.
@@ -86,6 +84,9 @@ class Passes:
         The trails that were masked; `None` without.
     history : `History` or `None`
         What the rounds after these passes have come to; `None` without any.
+    confusion : `Confusion` or `None`
+        By how much the errors were made larger for what is left; `None` where they
+        were not.
     """
 
     table: QTable
@@ -97,6 +98,7 @@ class Passes:
     dropped: dict[str, int] = field(default_factory=dict)
     trails: Trails | None = None
     history: History | None = None
+    confusion: Confusion | None = None
 
 
 def find_and_fit(
@@ -151,11 +153,16 @@ def find_and_fit(
         closed = closed | trails.pixels
     if saturated is not None:
         closed = closed | saturated.is_near
+    around = Surroundings(known, closed, passes.mismatch)
     if exposure.settings.rounds(are_given=False) > 1:
-        around = Surroundings(known, closed, passes.mismatch)
-        passes = _iterated(
+        passes, data = _iterated(
             exposure, data, passes, around, clock, progress_bar=progress_bar
         )
+    if exposure.settings.has_confusion(are_given=False):
+        with clock.step("confusion"):
+            passes.confusion = add_confusion(
+                passes.table, exposure, data, passes.photometry, around
+            )
     if exposure.settings.extra_columns:
         add_extra_columns(
             passes.table, exposure, data, passes.photometry, passes.mismatch
@@ -225,15 +232,18 @@ def _iterated(
     clock: Clock,
     *,
     progress_bar: bool,
-) -> Passes:
-    """Look for more stars in what the passes have left, and drop what is none."""
+) -> tuple[Passes, NDArray[Any]]:
+    """Look for more stars in what the passes have left, and drop what is none.
+
+    Returns the image without the sky that is left, too.
+    """
     with clock.step("rounds"):
         again = iterate(exposure, data, passes.photometry, around)
     if again is None:
         raise NoStarsError.above(exposure.settings.threshold, exposure)
-    passes.table, passes.history = again
+    passes.table, passes.history, data = again
     refit = partial(_fit, exposure, data, clock=clock, progress_bar=progress_bar)
-    return without_no_stars(exposure, passes, refit)
+    return without_no_stars(exposure, passes, refit), data
 
 
 def with_neighbours(
@@ -242,7 +252,7 @@ def with_neighbours(
     table: QTable,
     photometry: PSFPhotometry,
     clock: Clock,
-) -> tuple[QTable, History | None]:
+) -> tuple[QTable, History | None, Confusion | None]:
     """Fit the sources of a catalogue with the stars that show in what they leave.
 
     Parameters
@@ -264,23 +274,28 @@ def with_neighbours(
         The same sources, with the same columns of the user's.
     history : `History` or `None`
         `None` where the settings want one round.
+    confusion : `Confusion` or `None`
+        `None` where the errors are those of the fit.
     """
     settings, mismatch = exposure.settings, measure_mismatch(table)
-    fitted, history = table, None
+    fitted, history, confusion = table, None, None
+    nothing = np.zeros((1, 1), data.dtype)
+    around = Surroundings(nothing, exposure.mask, mismatch)
     if settings.rounds(are_given=True) > 1:
-        nothing = np.zeros((1, 1), data.dtype)
-        around = Surroundings(nothing, exposure.mask, mismatch)
         with clock.step("rounds"):
             again = iterate(exposure, data, photometry, around, are_given=True)
         if again is not None:
-            fitted, history = again
+            fitted, history, data = again
             fitted.remove_column("iter_detected")
+    if settings.has_confusion(are_given=True):
+        with clock.step("confusion"):
+            confusion = add_confusion(fitted, exposure, data, photometry, around)
     if settings.extra_columns:
         add_extra_columns(fitted, exposure, data, photometry, mismatch)
     for name in fitted.colnames:
         # The ids of neighbours are larger than all others.
         table[name] = fitted[name][: len(table)]
-    return table, history
+    return table, history, confusion
 
 
 def _find(
@@ -349,19 +364,6 @@ def _bright_pass(
     is_known = np.isfinite(fitted["x_init"]) & np.isfinite(fitted["y_init"])
     first = _BrightPass(fitted[is_known], light, measure_mismatch(passes.table))
     return first, trails
-
-
-def measure_mismatch(table: QTable) -> float:
-    """Measure how far the PSF is off, on the brighter of the stars."""
-    flux, qfit, flags = (np.asarray(table[n]) for n in ("flux_fit", "qfit", "flags"))
-    harmless = PSF_FLAGS.N_PIXELS_FIT_PARTIAL | PSF_FLAGS.NEIGHBOUR_IN_BOX
-    good = np.isfinite(flux) & (flux > 0) & np.isfinite(qfit)
-    good &= flags & ~harmless == 0
-    if not good.any():
-        return LEAST_MISMATCH
-    limit = np.percentile(flux[good], _BRIGHTER)
-    typical = float(np.median(qfit[good & (flux >= limit)]))
-    return max(LEAST_MISMATCH, _PART_OF_QFIT * typical)
 
 
 def _fit(

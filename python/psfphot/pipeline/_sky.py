@@ -23,7 +23,12 @@ ROUNDING = 1e-5
 MANY = 65_536
 
 
-def measure_sky(exposure: Exposure, also: NDArray[np.bool_] | None = None) -> SkyMaps:
+def measure_sky(
+    exposure: Exposure,
+    also: NDArray[np.bool_] | None = None,
+    *,
+    light: NDArray[Any] | None = None,
+) -> SkyMaps:
     """Measure the background and the noise of its pixels, each as a map.
 
     Parameters
@@ -32,6 +37,9 @@ def measure_sky(exposure: Exposure, also: NDArray[np.bool_] | None = None) -> Sk
         The image; its masked pixels are left out, and so are stars.
     also : 2D bool array, optional
         Pixels to be left out that are not masked yet.
+    light : 2D array, optional
+        The light of known stars, which is taken off first: in a crowded image there
+        is no sky between them.
 
     Returns
     -------
@@ -48,22 +56,26 @@ def measure_sky(exposure: Exposure, also: NDArray[np.bool_] | None = None) -> Sk
     """
     settings = exposure.settings
     mask = exposure.mask if also is None else exposure.mask | also
+    data = exposure.data
+    if light is not None:
+        data = data - light.astype(data.dtype, copy=False)
     maps = ResidualBackground2D(
-        exposure.data, mask=mask, fwhm=settings.fwhm, n_threads=settings.n_threads
+        data, mask=mask, fwhm=settings.fwhm, n_threads=settings.n_threads
     )
     background, rms = np.asarray(maps.background), np.asarray(maps.background_rms)
     good = ~mask
     if rms.min() <= ROUNDING * np.abs(background).max():
         rms = _with_known_noise(exposure, rms, good)
-    method = method_of(maps.box_size)
+    stars = "masked" if light is None else "subtracted"
+    method = method_of(maps.box_size, stars)
     level, noise = (_median(of, good) for of in (background, rms))
     return SkyMaps(level, noise, method, background, rms)
 
 
-def method_of(box_size: Any) -> str:
+def method_of(box_size: Any, stars: str = "masked") -> str:
     """Tell people how the sky was measured, in boxes of (ny, nx) pixels."""
     box = " x ".join(str(int(side)) for side in box_size[::-1])
-    return f"surface and meshes of its residuals, boxes of {box} px, stars masked"
+    return f"surface and meshes of its residuals, boxes of {box} px, stars {stars}"
 
 
 def _with_known_noise(

@@ -8,6 +8,7 @@ import numpy as np
 
 from psfphot.background import coverage_mask
 from psfphot.detection import detect_cosmic_rays
+from psfphot.pipeline._cuts import is_sharpness_known
 from psfphot.pipeline._masks import COSMIC_RAYS
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._saturation import (
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.pipeline._exposure import Exposure
-
-#: Below this FWHM, pixels, stars look like cosmic rays unless the PSF is a real
-#: one, which knows how sharp they are.
-_SAMPLED = 2.0
 
 #: What a cause of `coverage_mask` is called in the report.
 CAUSES = {
@@ -120,7 +117,10 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
         The image with its sky.
     """
     found = find_cosmic_rays(exposure)
-    if found is not None and found.any():
+    if found is None:
+        return
+    exposure.knows_cosmic_rays = True
+    if found.any():
         exposure.masks.add(COSMIC_RAYS, found)
 
 
@@ -133,7 +133,7 @@ def find_cosmic_rays(exposure: Exposure) -> NDArray[np.bool_] | None:
         The image with its sky.
     """
     psf, settings = exposure.psf, exposure.settings
-    if psf.fwhm < _SAMPLED and psf.is_formula:
+    if not is_sharpness_known(psf):
         return None
     return detect_cosmic_rays(
         exposure.subtract_sky(),

@@ -7,9 +7,11 @@ mod background;
 mod callback;
 mod detect;
 mod door;
+mod epsf;
 mod errors;
 mod group;
 mod matching;
+mod noise;
 mod photometry;
 mod psf;
 mod render;
@@ -35,6 +37,8 @@ mod _core {
         find_peaks, gaussian_kernel, matched_maps,
     };
     #[pymodule_export]
+    use crate::epsf::solve_epsf;
+    #[pymodule_export]
     use crate::errors::InternalError;
     #[pymodule_export]
     use crate::group::{group_overlapping, group_sources, thin_sources};
@@ -42,7 +46,7 @@ mod _core {
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariances, judge_sources, known_backgrounds,
+        PyCovariances, fit_sources, flag_definitions, judge_sources, known_backgrounds,
         terminations,
     };
     #[pymodule_export]
@@ -50,7 +54,9 @@ mod _core {
     #[pymodule_export]
     use crate::render::{profile_sources, render_sources};
     #[pymodule_export]
-    use crate::score::{psf_fwhm, score_maps, scores_at, search_score};
+    use crate::score::{
+        companion_scores, measure_confusion, psf_fwhm, score_maps, scores_at, search_score,
+    };
 
     #[cfg(feature = "panic-test")]
     #[pymodule_export]

@@ -7,11 +7,13 @@
 //! | --- | --- |
 //! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error and mask |
 //! | [`detect`] | finding stars: the kernel, the convolution, the peaks, the statistics of IRAF's starfind |
+//! | [`epsf`] | PSFs from stars, solved for with their fluxes and positions |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
 //! | [`group`] | friends-of-friends groups of sources |
 //! | [`aperture`] | sums over circles and annuli, with exact overlaps |
 //! | [`background`] | the local background in an annulus, the background of a whole image |
 //! | [`matching`] | which source of one catalogue is which of another |
+//! | [`noise`] | the weight of a pixel, from data, error and model |
 //! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
 //! | [`photometry`] | from starting values to fitted sources with errors and flags |
 //! | [`flags`] | the flag bits and what they mean |
@@ -36,6 +38,7 @@ pub mod aperture;
 pub mod background;
 mod bands;
 pub mod detect;
+pub mod epsf;
 pub mod error;
 pub mod fit;
 pub mod flags;
@@ -43,6 +46,7 @@ pub mod group;
 pub mod image;
 pub mod matching;
 mod near;
+pub mod noise;
 pub mod photometry;
 mod positions;
 pub mod psf;

@@ -28,7 +28,9 @@ pub use moffat::{MoffatPrf, MoffatPsf};
 pub use points::{PerPoint, PointSource, evaluate_points, gradient_points};
 pub use polynomial::{Domain, PolynomialPsf};
 pub use sampled::{SampledPsf, Sampling};
+pub(crate) use spline::SplineImage;
 pub(crate) use spline::weights as cubic_weights;
+pub(crate) use stencil::{Blend, Geometry, SampleAxis, StencilRow};
 
 /// Where, and with which shape parameters, a PSF is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq)]

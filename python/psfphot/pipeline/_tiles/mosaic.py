@@ -99,6 +99,7 @@ class Mosaic:
             psf = measure_image_psf(middle, psf, settings.n_threads)
         self.whole = Exposure(image, psf, settings)
         self.whole.has_measured_psf = is_measured
+        self.whole.knows_cosmic_rays = any("DQ" in name for name in image.n_masked)
         self.masks = MasksOnDisk(image.mask, image.n_masked)
         self.whole.masks = self.masks
         self.tiles = cut_tiles(self.shape, side, halo_of(self.whole.settings))
@@ -150,6 +151,7 @@ class Mosaic:
             self.given,
         )
         part.has_measured_psf = self.whole.has_measured_psf
+        part.knows_cosmic_rays = self.whole.knows_cosmic_rays
         if self._sky is not None:
             part.sky = self._sky.window(window)
         return part

@@ -12,13 +12,12 @@ from psfphot.pipeline._cuts import sharper_than_stars
 from psfphot.pipeline._detection import NoStarsError, excess_noise, find_stars
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._mismatch import LEAST_MISMATCH, measure_mismatch
 from psfphot.pipeline._noise import pixel_errors, search_noise
 from psfphot.pipeline._passes import (
     BRIGHT,
-    LEAST_MISMATCH,
     Passes,
     close_to,
-    measure_mismatch,
     without_no_stars,
 )
 from psfphot.pipeline._pixels import nearest_pixels

@@ -191,6 +191,7 @@ def mask_cosmic_ray_tiles(mosaic: Mosaic) -> None:
             return
         found[tile.rows, tile.columns] = rays[tile.inner]
         release(found)
+    mosaic.whole.knows_cosmic_rays = True
     for window in mosaic.bands():
         mosaic.masks.add_in(window, COSMIC_RAYS, np.array(found[window]))
     release(found)

@@ -7,7 +7,11 @@
 //! over the coefficients. All spline images of a PSF are blended in the same
 //! pass.
 
+mod scatter;
+
 use std::ops::Range;
+
+pub(crate) use scatter::StencilRow;
 
 use crate::image::PixelBox;
 use crate::simd::{dispatch, mul_add};

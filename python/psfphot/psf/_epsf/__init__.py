@@ -1,0 +1,1 @@
+"""Building effective PSFs from stars."""

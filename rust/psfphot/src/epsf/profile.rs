@@ -1,0 +1,138 @@
+//! The radial profile of a PSF: of the stars before there is one, and of the
+//! model, for its width and how large it is at each distance.
+
+use super::star::Star;
+
+/// Width of a bin, pixels.
+const BIN: f64 = 0.25;
+
+/// A function of the distance from the star.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Profile {
+    /// At the middles of bins.
+    values: Vec<f64>,
+}
+
+impl Profile {
+    /// By linear interpolation; constant beyond the first and the last bin.
+    pub(crate) fn at(&self, radius: f64) -> f64 {
+        let position = (radius / BIN - 0.5).clamp(0.0, (self.values.len() - 1) as f64);
+        let below = (position as usize).min(self.values.len().saturating_sub(2));
+        let above = (below + 1).min(self.values.len() - 1);
+        let fraction = position - below as f64;
+        self.values[below] * (1.0 - fraction) + self.values[above] * fraction
+    }
+
+    /// The medians of the stars' pixels over their fluxes, around where the stars
+    /// are now; made to fall outwards, for what rises is a neighbour.
+    pub(crate) fn of_stars(stars: &[Star<'_>], reach: f64) -> Self {
+        let n = (reach / BIN).ceil().max(2.0) as usize;
+        let mut bins: Vec<Vec<f64>> = vec![Vec::new(); n];
+        for (star, exposure) in stars.iter().flat_map(Star::active_exposures) {
+            let flux = star.flux_in(exposure);
+            for (k, (x, y)) in exposure.window().pixels().enumerate() {
+                let radius = (x as f64 - exposure.x).hypot(y as f64 - exposure.y);
+                if exposure.valid[k]
+                    && let Some(bin) = bins.get_mut((radius / BIN) as usize)
+                {
+                    bin.push(exposure.data()[k] / flux);
+                }
+            }
+        }
+        let mut values: Vec<Option<f64>> = bins
+            .iter_mut()
+            .map(|bin| {
+                let middle = bin.len() / 2;
+                (!bin.is_empty()).then(|| *bin.select_nth_unstable_by(middle, f64::total_cmp).1)
+            })
+            .collect();
+        // The core may be in no bin of few stars: it is as what is next.
+        let mut last = values.iter().flatten().copied().next().unwrap_or(0.0);
+        for value in &mut values {
+            last = value.unwrap_or(last).clamp(0.0, last.max(0.0));
+            *value = Some(last);
+        }
+        Self {
+            values: values.into_iter().flatten().collect(),
+        }
+    }
+
+    /// The rms, within half a pixel of each distance, of values at offsets (x, y).
+    pub(crate) fn rms(points: impl Iterator<Item = ((f64, f64), f64)>) -> Self {
+        let mut sums: Vec<(f64, f64)> = Vec::new();
+        for ((x, y), value) in points {
+            let bin = (x.hypot(y) / BIN) as usize;
+            if sums.len() <= bin {
+                sums.resize(bin + 1, (0.0, 0.0));
+            }
+            sums[bin].0 += value * value;
+            sums[bin].1 += 1.0;
+        }
+        let near = (0.5 / BIN) as usize;
+        let values = (0..sums.len().max(2))
+            .map(|bin| {
+                let range = bin.saturating_sub(near)..(bin + near + 1).min(sums.len());
+                let (square, count) = sums[range]
+                    .iter()
+                    .fold((0.0, 0.0_f64), |sum, s| (sum.0 + s.0, sum.1 + s.1));
+                (square / count.max(1.0)).sqrt()
+            })
+            .collect();
+        Self { values }
+    }
+
+    /// Twice the distance at which the profile has fallen to half of its start.
+    pub(crate) fn fwhm(&self) -> f64 {
+        fwhm(|radius| self.at(radius), self.values.len() as f64 * BIN)
+    }
+}
+
+/// Twice the distance, no more than `reach`, at which a function of the distance
+/// falls to half of its start.
+fn fwhm(at: impl Fn(f64) -> f64, reach: f64) -> f64 {
+    const STEP: f64 = 0.02;
+    let half = at(0.0) / 2.0;
+    let mut radius = 0.0;
+    while radius < reach && at(radius) > half {
+        radius += STEP;
+    }
+    // Between the last two steps.
+    let (above, below) = (at((radius - STEP).max(0.0)), at(radius));
+    let back = if above > below {
+        (half - below) / (above - below)
+    } else {
+        0.0
+    };
+    2.0 * (radius - STEP * back.clamp(0.0, 1.0)).max(STEP)
+}
+
+/// The FWHM of a PSF given at offsets (x, y), from its mean around the star.
+pub(crate) fn fwhm_of(psf: impl Fn(f64, f64) -> f64, reach: f64) -> f64 {
+    const DIRECTIONS: usize = 16;
+    let mean = |radius: f64| {
+        let sum: f64 = (0..DIRECTIONS)
+            .map(|k| {
+                let (sin, cos) = (std::f64::consts::TAU * k as f64 / DIRECTIONS as f64).sin_cos();
+                psf(radius * cos, radius * sin)
+            })
+            .sum();
+        sum / DIRECTIONS as f64
+    };
+    fwhm(mean, reach)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epsf::basis::grid;
+
+    #[test]
+    fn widths_and_sizes_are_those_of_a_gaussian() {
+        let gaussian = |x: f64, y: f64| (-(x * x + y * y) / (2.0 * 1.3 * 1.3)).exp();
+        assert!((fwhm_of(gaussian, 8.0) - 1.3 * 2.354_82).abs() < 1e-3);
+        let points = grid((41, 41), (4, 4)).map(|(x, y)| ((x, y), gaussian(x, y)));
+        let profile = Profile::rms(points);
+        assert!((profile.at(2.0) - gaussian(2.0, 0.0)).abs() < 0.03);
+        assert!((profile.at(99.0) - profile.at(7.0)).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,93 @@
+//! Making stars of cutouts, and working on all of them.
+
+use std::collections::BTreeMap;
+
+use crate::{Error, Run};
+
+use super::cutout::Cutout;
+use super::model::Scratch;
+use super::star::{Exposure, Star};
+
+/// The stars of the cutouts: those that are linked are one, in the order in
+/// which they first come.
+///
+/// # Errors
+/// [`Error`] naming what of a cutout cannot be used; none at all.
+pub(crate) fn stars_of<'a>(cutouts: &'a [Cutout<'a>]) -> Result<Vec<Star<'a>>, Error> {
+    if cutouts.is_empty() {
+        return Err(Error::invalid("cutouts", "hold at least one star", "none"));
+    }
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    let mut linked: BTreeMap<usize, usize> = BTreeMap::new();
+    for (index, cutout) in cutouts.iter().enumerate() {
+        cutout.check()?;
+        let new = members.len();
+        let star = cutout
+            .link
+            .map_or(new, |link| *linked.entry(link).or_insert(new));
+        if star == new {
+            members.push(Vec::new());
+        }
+        members[star].push(index);
+    }
+    Ok(members
+        .into_iter()
+        .map(|of| star_of(cutouts, &of))
+        .collect())
+}
+
+fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize]) -> Star<'a> {
+    let mut fluxes = Vec::with_capacity(members.len());
+    let mut exposures = Vec::with_capacity(members.len());
+    for (number, &index) in members.iter().enumerate() {
+        let cutout = &cutouts[index];
+        let valid = cutout.valid();
+        let data = cutout.data.as_slice();
+        let used = data.iter().zip(&valid).filter(|(_, valid)| **valid);
+        let sum = || used.map(|(d, _)| d).sum::<f64>();
+        let flux = cutout.flux.unwrap_or_else(sum) / cutout.scale;
+        if flux > 0.0 && flux.is_finite() {
+            fluxes.push(flux);
+        }
+        exposures.push(Exposure {
+            index,
+            number,
+            cutout,
+            valid,
+            terms: vec![(0, 1.0)],
+            x: cutout.x,
+            y: cutout.y,
+            background: 0.0,
+            psi: Vec::new(),
+            slopes: Vec::new(),
+            weight: Vec::new(),
+        });
+    }
+    let n = fluxes.len();
+    let mut star = Star::new(exposures, fluxes.iter().sum::<f64>() / n.max(1) as f64);
+    star.is_active = n > 0;
+    star
+}
+
+/// Works on every star that takes part, in parallel.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub(crate) fn for_each(
+    stars: &mut [Star<'_>],
+    run: Run<'_>,
+    work: impl Fn(&mut Star<'_>, &mut Scratch) + Sync + Send,
+) -> Result<(), Error> {
+    const TOGETHER: usize = 8;
+    run.map(
+        stars.chunks_mut(TOGETHER).collect(),
+        Scratch::default,
+        |scratch, stars| {
+            for star in stars.iter_mut().filter(|star| star.is_active) {
+                work(star, scratch);
+            }
+            Ok(())
+        },
+    )
+    .map(|_: Vec<()>| ())
+}
