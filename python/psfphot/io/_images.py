@@ -215,10 +215,7 @@ def write_image(
         Errors for an ERR extension; then the image goes into SCI.
     """
     path = as_path(path)
-    header = like.header.copy()
-    for key in _STORAGE_KEYS:
-        header.remove(key, ignore_missing=True)
-    header.add_history(history)
+    header = image_header(like, history)
     with warnings.catch_warnings(), replacing(path) as part:
         # Keywords that bend the standard were in the input already.
         warnings.simplefilter("ignore", fits.verify.VerifyWarning)
@@ -234,6 +231,15 @@ def write_image(
             )
         hdus.extend(table.copy() for table in like.tables)
         hdus.writeto(part, output_verify="silentfix+ignore", overwrite=True)
+
+
+def image_header(like: FitsImage, history: str) -> fits.Header:
+    """Make the header of an image that is made from another."""
+    header = like.header.copy()
+    for key in _STORAGE_KEYS:
+        header.remove(key, ignore_missing=True)
+    header.add_history(history)
+    return header
 
 
 def _pixels(plane: Plane | None) -> NDArray[Any] | None:

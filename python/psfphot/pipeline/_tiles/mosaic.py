@@ -10,10 +10,11 @@ import numpy as np
 from psfphot.io import Detector, place_psf
 from psfphot.io._on_disk import bands_of, release
 from psfphot.pipeline._exposure import Exposure
+from psfphot.pipeline._image_psf import with_own_psf
 from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._masks import PixelMasks
-from psfphot.pipeline._psf_width import measure_image_psf
 from psfphot.pipeline._tiles.tiling import Tile, cut_tiles, halo_of
+from psfphot.psf import PolynomialPSFModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,9 +96,15 @@ class Mosaic:
         self.image, self.given, self.directory = image, settings, directory
         is_measured = getattr(psf, "measured_as", None) is not None
         if is_measured:
-            middle = self._cut(self.middle(MIDDLE))
-            psf = measure_image_psf(middle, psf, settings.n_threads)
+            middle = Exposure(self._cut(self.middle(MIDDLE)), psf, settings)
+            psf = with_own_psf(middle, psf).psf
         self.whole = Exposure(image, psf, settings)
+        if isinstance(self.whole.psf.model, PolynomialPSFModel):
+            msg = (
+                f"{image.name}: a PSF that varies as a polynomial is not known in tiles; "
+                "give a grid of PSFs or one that is constant, or measure the image whole"
+            )
+            raise ValueError(msg)
         self.whole.has_measured_psf = is_measured
         self.whole.knows_cosmic_rays = any("DQ" in name for name in image.n_masked)
         self.masks = MasksOnDisk(image.mask, image.n_masked)
@@ -145,26 +152,26 @@ class Mosaic:
 
     def exposure(self, window: Window) -> Exposure:
         """Copy a window of the image, with the whole image's sky."""
-        part = Exposure(
-            self._cut(window),
-            place_psf(self.whole.psf, (window[1].start, window[0].start)),
-            self.given,
-        )
+        part = Exposure(self._cut(window), self.psf_in(window), self.given)
         part.has_measured_psf = self.whole.has_measured_psf
         part.knows_cosmic_rays = self.whole.knows_cosmic_rays
         if self._sky is not None:
             part.sky = self._sky.window(window)
         return part
 
+    def psf_in(self, window: Window) -> Psf:
+        """Give the PSF as a window has it, whose first pixel is at (0, 0)."""
+        return place_psf(self.whole.psf, (window[1].start, window[0].start))
+
     def light(
-        self, part: Exposure, window: Window, stars: QTable, *, is_wide: bool = False
+        self, psf: Psf, window: Window, stars: QTable, *, is_wide: bool = False
     ) -> NDArray[Any]:
         """Render fitted stars in a window, each as far as it is above the noise.
 
         Parameters
         ----------
-        part : `Exposure`
-            The window's.
+        psf : `~psfphot.io.Psf`
+            The window's, see `psf_in`.
         window : tuple of slice
             The window.
         stars : `~astropy.table.QTable`
@@ -173,10 +180,9 @@ class Mosaic:
             Whether their light may go beyond the PSF's own box, to the whole support
             of a formula.
         """
-        noise = np.broadcast_to(self.sky.light_noise, part.shape)
-        render = LightImages(
-            part.psf.model, noise, self.given.n_threads, is_wide=is_wide
-        )
+        shape = tuple(side.stop - side.start for side in window)
+        noise = np.broadcast_to(self.sky.light_noise, shape)
+        render = LightImages(psf.model, noise, self.given.n_threads, is_wide=is_wide)
         x, y, flux = (
             np.asarray(stars[f"{name}_fit"], dtype=float) for name in ("x", "y", "flux")
         )

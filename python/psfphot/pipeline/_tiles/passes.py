@@ -117,9 +117,11 @@ class TiledPasses:
         """Render the saturated stars of a window, and others."""
         light: NDArray[Any] | float = 0.0
         if self.saturated is not None:
-            light = self.mosaic.light(part, window, self.saturated, is_wide=True)
+            light = self.mosaic.light(
+                part.psf, window, self.saturated, is_wide=True
+            )
         if stars is not None:
-            light = light + self.mosaic.light(part, window, stars)
+            light = light + self.mosaic.light(part.psf, window, stars)
         return light
 
     def _measure_saturated(self, level: float | None) -> None:
