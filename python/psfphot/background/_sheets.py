@@ -49,11 +49,11 @@ class BackgroundSheets:
     _n_threads: int | None
 
     def background(self, window: tuple[slice, slice]) -> NDArray[Any]:
-        """The background in a window, 2D, of the image's type."""
+        """Tell the background in a window, 2D, of the image's type."""
         return self._in(self._level, window, (-np.inf, np.inf))
 
     def background_rms(self, window: tuple[slice, slice]) -> NDArray[Any]:
-        """The noise (1 sigma) of the pixels of a window, 2D, of the image's type."""
+        """Tell the noise (1 sigma) in a window, 2D, of the image's type."""
         return self._in(self._noise, window, self.limits)
 
     def _in(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._defaults import SMALLEST_TILE, TILE
 from psfphot._validate import as_count
 from psfphot.io import find_zero_point
 from psfphot.io._found import PlaneWords
@@ -41,12 +42,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.io import Psf, ZeroPoint
-
-#: The side of a tile, pixels: 2,000 are 17 MB in single precision.
-TILE = 2048
-
-#: Tiles have at least so many pixels on a side: halos are as large.
-_SMALLEST = 128
 
 
 @dataclass(eq=False)
@@ -214,18 +209,19 @@ def measure_tiled(
     ...     run.write_residual("residual.fits")
     """
     settings = Settings() if settings is None else settings
-    _check(settings, as_count(tile, "tile", least=_SMALLEST))
+    _check(settings)
+    side = as_count(tile, "tile", least=SMALLEST_TILE)
     words = PlaneWords(error, mask, dq, dq_bits, weight, weight_type)
     with tempfile.TemporaryDirectory(prefix="psfphot-") as place:
         clock = Clock()
         with clock.step("read"):
             image = read_image_to_disk(path, Path(place), ext, words)
         with clock.step("psf"):
-            mosaic = Mosaic(image, psf, settings, tile, Path(place))
+            mosaic = Mosaic(image, psf, settings, side, Path(place))
         yield _measure(mosaic, clock)
 
 
-def _check(settings: Settings, _: int) -> None:
+def _check(settings: Settings) -> None:
     """Refuse what is not done by tiles.
 
     Raises

@@ -101,10 +101,11 @@ class Mosaic:
         self.whole = Exposure(image, psf, settings)
         if isinstance(self.whole.psf.model, PolynomialPSFModel):
             msg = (
-                f"{image.name}: a PSF that varies as a polynomial is not known in tiles; "
-                "give a grid of PSFs or one that is constant, or measure the image whole"
+                f"{image.name}: a PSF that varies as a polynomial is not known in "
+                "tiles; give a grid of PSFs or one that is constant, or measure the "
+                "image whole"
             )
-            raise ValueError(msg)
+            raise ValueError(msg)  # noqa: TRY004  (the model is right elsewhere)
         self.whole.has_measured_psf = is_measured
         self.whole.knows_cosmic_rays = any("DQ" in name for name in image.n_masked)
         self.masks = MasksOnDisk(image.mask, image.n_masked)

@@ -117,9 +117,7 @@ class TiledPasses:
         """Render the saturated stars of a window, and others."""
         light: NDArray[Any] | float = 0.0
         if self.saturated is not None:
-            light = self.mosaic.light(
-                part.psf, window, self.saturated, is_wide=True
-            )
+            light = self.mosaic.light(part.psf, window, self.saturated, is_wide=True)
         if stars is not None:
             light = light + self.mosaic.light(part.psf, window, stars)
         return light
@@ -141,7 +139,7 @@ class TiledPasses:
                 y = np.where(np.isfinite(y), y, table["y_init"])
                 found.append(table[tile.owns(x, y)])
         if sum(map(len, found)):
-            self.saturated = vstack(found, metadata_conflicts="silent")
+            self.saturated = _stacked(found)
 
     def _parts(self) -> Any:
         """Yield each tile with what is to be measured in its window."""
@@ -185,7 +183,7 @@ class TiledPasses:
             tables.append(_moved(table[owned], tile))
         if not sum(map(len, tables)):
             return None
-        return vstack(tables, metadata_conflicts="silent")
+        return _stacked(tables)
 
     def _rest(self, part: Exposure, window: Window, mismatch: float) -> tuple[Any, Any]:
         """Tell what the bright stars leave of a window, and its noise."""
@@ -251,7 +249,7 @@ class TiledPasses:
             raise NoStarsError.above(
                 self.mosaic.whole.settings.threshold, self.mosaic.whole
             )
-        table = vstack(tables, metadata_conflicts="silent")
+        table = _stacked(tables)
         table.sort("id")
         _set_groups(table, start)
         return Passes(table, self.photometry, start)
@@ -280,6 +278,14 @@ class TiledPasses:
             x0, y0 = tile.origin
             row, column, _ = nearest_pixels(x[owned] - x0, y[owned] - y0, part.shape)
             table["flags"][owned[is_near[row, column]]] |= PSF_FLAGS.NEAR_SATURATED
+
+
+def _stacked(tables: list[QTable]) -> QTable:
+    """Join the rows of tiles, whose meta is the same."""
+    table = vstack(tables, metadata_conflicts="silent")
+    # Lists in them would be joined, too.
+    table.meta = dict(tables[0].meta)
+    return table
 
 
 def _moved(table: QTable, tile: Tile) -> QTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,9 @@ class Tile:
         """Tell which positions lie in the window, or so many pixels beyond it."""
         rows, columns = self.window
         with np.errstate(invalid="ignore"):
-            seen = (x >= columns.start - 0.5 - beyond) & (y >= rows.start - 0.5 - beyond)
+            seen = (x >= columns.start - 0.5 - beyond) & (
+                y >= rows.start - 0.5 - beyond
+            )
             seen &= (x < columns.stop - 0.5 + beyond) & (y < rows.stop - 0.5 + beyond)
         return np.asarray(seen)
 
@@ -102,7 +105,7 @@ def cut_tiles(shape: tuple[int, int], side: int, halo: int) -> list[Tile]:
         edges = [n * k // number for k in range(number + 1)]
         return [
             (slice(a, b), slice(max(0, a - halo), min(n, b + halo)))
-            for a, b in zip(edges, edges[1:], strict=False)
+            for a, b in pairwise(edges)
         ]
 
     return [

@@ -127,9 +127,7 @@ def saturation_in(
     )
 
 
-def _likely_saturated(
-    mosaic: Mosaic, given: float | None
-) -> NDArray[np.bool_] | None:
+def _likely_saturated(mosaic: Mosaic, given: float | None) -> NDArray[np.bool_] | None:
     """Tell the pixels that may be saturated, as `likely_saturated` does."""
     image = mosaic.image
     level: float | None = None
