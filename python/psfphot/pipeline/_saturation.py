@@ -123,7 +123,8 @@ def find_saturation(
         given_mask = as_mask(quality_saturated, image.shape, "quality_saturated")
         pixels = np.array(given_mask, bool)
         return Saturation(pixels, grow(pixels), given, "quality", 0)
-    full, cause = given, "none" if given is None else "level"
+    full: float | None = given
+    cause: Literal["level", "pile-up", "none"] = "none" if given is None else "level"
     if may_pile_up:
         full, cause = _level(image, bad, above, given)
     pixels = np.zeros(image.shape, bool)

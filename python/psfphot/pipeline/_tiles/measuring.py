@@ -130,9 +130,8 @@ class TiledRun(PhotometryRun):
         if self.saturated is None:
             return image
         psf = self.mosaic.psf_in(window)
-        return image + self.mosaic.light(
-            psf, window, self.saturated.table, is_wide=True
-        )
+        image += self.mosaic.light(psf, window, self.saturated.table, is_wide=True)
+        return image
 
     @property
     def _fitted(self) -> QTable:

@@ -77,13 +77,17 @@ class Tile:
     def sees(
         self, x: NDArray[Any], y: NDArray[Any], beyond: float = 0.0
     ) -> NDArray[np.bool_]:
-        """Tell which positions lie in the window, or so many pixels beyond it."""
-        rows, columns = self.window
-        with np.errstate(invalid="ignore"):
-            seen = (x >= columns.start - 0.5 - beyond) & (
-                y >= rows.start - 0.5 - beyond
-            )
-            seen &= (x < columns.stop - 0.5 + beyond) & (y < rows.stop - 0.5 + beyond)
+        """Tell which positions lie in the window, or so many pixels beyond it.
+
+        A window at an edge of the image sees what lies off the image there, too.
+        """
+        seen = np.isfinite(x) & np.isfinite(y)
+        places = ((x, self.window[1], 1), (y, self.window[0], 0))
+        for position, pixels, axis in places:
+            if pixels.start > 0:
+                seen &= position >= pixels.start - 0.5 - beyond
+            if pixels.stop < self.shape[axis]:
+                seen &= position < pixels.stop - 0.5 + beyond
         return np.asarray(seen)
 
 

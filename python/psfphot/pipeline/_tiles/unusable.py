@@ -57,7 +57,8 @@ def _sample(mosaic: Mosaic) -> NDArray[Any]:
 
     def values(window: Window) -> NDArray[Any]:
         data = np.array(mosaic.image.data[window])
-        return data[~(np.array(mosaic.image.mask[window]) | (data == 0))]
+        known: NDArray[Any] = data[~(mosaic.image.mask[window] | (data == 0))]
+        return known
 
     size = sum(values(window).size for window in mosaic.bands())
     step, seen, parts = max(1, size // SAMPLE), 0, []
