@@ -37,6 +37,10 @@ const FLOOR: f64 = 3e-5;
 /// the same with 400.
 const DEVIATION: f64 = 0.1;
 
+/// The PSF itself is no more than so many times what it is: without stars, as at
+/// the edge of a frame, smoothness alone does not determine it.
+const WIDE: f64 = 100.0;
+
 impl Smoothness {
     /// The penalty for a PSF of the rms `size` at each distance.
     pub(crate) fn penalty(&self, basis: &Basis, size: &Profile) -> Neighbours {
@@ -52,7 +56,7 @@ impl Smoothness {
             smoothness(basis, &scaled(part * (2.0 / sigma).powi(3)), Some(&ridge))
         } else {
             let deviation = scaled(self.kappa * 1.4 / sigma.powi(3));
-            smoothness(basis, &deviation, None)
+            smoothness(basis, &deviation, Some(&scaled(WIDE)))
         }
     }
 }
@@ -101,7 +105,9 @@ fn gauge(values: &[(f64, f64, f64)]) -> Vec<Functional> {
         .into_iter()
         .filter_map(|mut vector| {
             let square = dot(&vector, &vector);
-            vector.iter_mut().for_each(|v| *v /= square);
+            for v in &mut vector {
+                *v /= square;
+            }
             let deviation = DEVIATION;
             (square > 0.0).then_some(Functional { vector, deviation })
         })
