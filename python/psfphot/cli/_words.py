@@ -26,7 +26,6 @@ class CompletenessWords:
     positions: str
     spacing: float | None
     per_image: int | None
-    gain: float | None
     pilot: int
     noise_images: int
     seed: int
