@@ -3,8 +3,7 @@
 use numpy::ndarray::Array2;
 use numpy::{Element, IntoPyArray, PyArray2, PyReadonlyArray2};
 use psfphot::background::mesh::{
-    self, BoxSettings, BoxStatistics, DistanceWeights, ResidualBackground, ResidualSettings,
-    Sheet,
+    self, BoxSettings, BoxStatistics, DistanceWeights, ResidualBackground, ResidualSettings, Sheet,
 };
 use psfphot::image::Pixel;
 use pyo3::prelude::*;

@@ -425,6 +425,24 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_a_part_of_the_whole() -> Result<(), Error> {
+        let (shape, run) = ((37, 53), Run::new());
+        let values = nodes(12);
+        let sheet = Sheet::continued(Image::new(&values, (3, 4))?);
+        let whole: Vec<f64> = sheet.over(shape).image((1.0, 90.0), run)?;
+        let (coefficients, of) = sheet.into_coefficients();
+        let again = Sheet::of_coefficients(Image::new(&coefficients, of)?)?;
+        let part: Vec<f64> = again.window(shape, (5..30, 20..53), (1.0, 90.0), run)?;
+        for (row, line) in part.chunks_exact(33).enumerate() {
+            assert_eq!(line, &whole[(row + 5) * 53 + 20..(row + 6) * 53]);
+        }
+        let beyond = again.window::<f64>(shape, (0..38, 0..2), EVERYTHING, run);
+        assert!(beyond.is_err());
+        assert!(Sheet::of_coefficients(Image::new(&values, (3, 4))?).is_err());
+        Ok(())
+    }
+
+    #[test]
     fn polynomials_and_parabolas_are_kept() -> Result<(), Error> {
         let quintic = |v: f64, u: f64| v - u.powi(5) / 40.0 + (u * v).powi(2) / 9.0;
         let parabolic = |v: f64, u: f64| 3.0 * v - 2.0 * u + 1.0 + v * v - 0.3 * (u * v).powi(2);
