@@ -24,7 +24,7 @@ from psfphot.pipeline._psf_check import check_psf
 from psfphot.pipeline._run import PhotometryRun
 from psfphot.pipeline._saturated_stars import SaturatedStars
 from psfphot.pipeline._settings import Settings
-from psfphot.pipeline._tiles.mosaic import MIDDLE, Mosaic
+from psfphot.pipeline._tiles.mosaic import CHECKED, Mosaic
 from psfphot.pipeline._tiles.passes import TiledPasses
 from psfphot.pipeline._tiles.unusable import (
     mask_cosmic_ray_tiles,
@@ -271,7 +271,7 @@ def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
     catalog = make_catalog(table, whole, passes.start, zero_point)
     catalog.meta["n_tiles"] = len(mosaic.tiles)
     with clock.step("check"):
-        middle = mosaic.exposure(mosaic.middle(MIDDLE))
+        middle = mosaic.exposure(mosaic.middle(CHECKED))
         middle.error = pixel_errors(middle)
         psf_check = check_psf(middle, passes.mismatch)
     return TiledRun(

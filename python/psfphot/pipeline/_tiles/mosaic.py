@@ -31,7 +31,7 @@ Window = tuple[slice, slice]
 
 #: The PSF is measured, or held against the stars, in the middle of the image: so many
 #: pixels on a side.
-MIDDLE = 2048
+MIDDLE, CHECKED = 2048, 1024
 
 
 class MasksOnDisk(PixelMasks):
@@ -94,6 +94,7 @@ class Mosaic:
         directory: Path,
     ) -> None:
         self.image, self.given, self.directory = image, settings, directory
+        self.no_data: NDArray[np.bool_] = image.mask
         is_measured = getattr(psf, "measured_as", None) is not None
         if is_measured:
             middle = Exposure(self._cut(self.middle(MIDDLE)), psf, settings)
@@ -112,7 +113,6 @@ class Mosaic:
         self.whole.masks = self.masks
         self.tiles = cut_tiles(self.shape, side, halo_of(self.whole.settings))
         self._sky: SkySheets | None = None
-        self.no_data: NDArray[np.bool_] = image.mask
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -150,6 +150,7 @@ class Mosaic:
         image = self.image
         for array in (image.data, image.error, image.mask, image.saturated):
             release(array)
+        release(self.no_data)
 
     def exposure(self, window: Window) -> Exposure:
         """Copy a window of the image, with the whole image's sky."""

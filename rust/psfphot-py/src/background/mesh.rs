@@ -17,6 +17,9 @@ type Plane<'py, T> = Bound<'py, PyArray2<T>>;
 /// Level, scatter and number of pixels in each box.
 type Meshes<'py> = (Plane<'py, f64>, Plane<'py, f64>, Plane<'py, i64>);
 
+/// Coefficients of level and scatter, the limits of the scatter, and the meshes.
+type Sheets<'py> = (Plane<'py, f64>, Plane<'py, f64>, (f64, f64), Meshes<'py>);
+
 /// Of distance weights: `n_neighbors`, `power`, `regularization`, `leafsize`.
 type NamedWeights = (usize, f64, f64, usize);
 
@@ -217,7 +220,7 @@ pub(crate) fn residual_sheets<'py>(
     fwhm: Option<f64>,
     threshold: f64,
     n_threads: Option<usize>,
-) -> PyResult<(Plane<'py, f64>, Plane<'py, f64>, (f64, f64), Meshes<'py>)> {
+) -> PyResult<Sheets<'py>> {
     let frame = frame(&data, None, mask.as_ref())?;
     let settings = ResidualSettings {
         box_shape,
