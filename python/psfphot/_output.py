@@ -99,7 +99,7 @@ COLUMNS = (
         "robust",
         "pixels of the box that robust weights took away, as those of cosmic rays",
     ),
-    Entry("qfit", "", _ALWAYS, "sum of |residual| in the box over the flux"),
+    Entry("qfit", "", _ALWAYS, "sum of the absolute residuals in the box over the flux"),
     Entry("cfit", "", _ALWAYS, "residual of the starting pixel over the flux"),
     Entry("reduced_chi2", "", _ALWAYS, "chi^2 per degree of freedom in the box"),
     Entry("flags", "", _ALWAYS, "bits that tell what is unusual"),
