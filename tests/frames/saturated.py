@@ -150,5 +150,7 @@ def _stamp(x, y, kind, ripple):
     )
     if kind == "blobs":
         at = [np.round(4 * (v - c)).astype(int) for v, c in ((rows, y), (columns, x))]
-        stamp = stamp * (1 + 0.02 * ripple[at[0] + 4 * REACH + 4, at[1] + 4 * REACH + 4])
+        stamp = stamp * (
+            1 + 0.02 * ripple[at[0] + 4 * REACH + 4, at[1] + 4 * REACH + 4]
+        )
     return np.ix_(*sides), stamp
