@@ -31,8 +31,8 @@ NEEDED = 1.5
 # A star in a saturated blob has at least this part of the blob's level at its peak.
 PEAK = 0.5
 
-# A blob is of others' light, as a speckle of a ring is, where that comes to this part of
-# the brightest pixel beside it.
+# A blob is of others' light, as a speckle of a ring is, where that comes to this part
+# of the brightest pixel beside it.
 EXPLAINED = 0.7
 
 # Most stars that the wings may add to a blob, and most places where they may be.
