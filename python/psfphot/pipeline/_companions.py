@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot.pipeline._core_stars import StarList
+from psfphot.pipeline._noise import highest_neighbour
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,9 @@ def find_companions(
         reach = stars.radius[k] + 2 * wings.fwhm
         rows, columns = window = wings.window(stars.x[k], stars.y[k], reach)
         rest = wings.data[window] - model[window]
-        above = np.where(wings.excluded[window], 0.0, rest / wings.errors_in(window))
+        off = wings.mismatch * highest_neighbour(model[window])
+        errors = np.hypot(wings.errors_in(window), off)
+        above = np.where(wings.excluded[window], 0.0, rest / errors)
         peaks = _peaks(above)
         if not peaks[0].size:
             continue

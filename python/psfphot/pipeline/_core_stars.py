@@ -31,6 +31,10 @@ NEEDED = 1.5
 # A star in a saturated blob has at least this part of the blob's level at its peak.
 PEAK = 0.5
 
+# A blob is of others' light, as a speckle of a ring is, where that comes to this part
+# of the brightest pixel beside it.
+EXPLAINED = 0.7
+
 # Most stars that the wings may add to a blob, and most places where they may be.
 MOST_ADDED = 3
 MOST_PLACES = 300
@@ -92,6 +96,8 @@ class StarList:
 def start_stars(wings: Wings, cores: Cores) -> StarList:
     """Place a star on each core, those with the largest cores first.
 
+    A blob that is as bright by the light of those before has none.
+
     Parameters
     ----------
     wings : Wings
@@ -102,16 +108,21 @@ def start_stars(wings: Wings, cores: Cores) -> StarList:
     Returns
     -------
     StarList
-        One star for each core; the flux of one that finds no place is NaN.
+        One star for each other core; the flux of one that finds no place is NaN.
     """
     x, y, flux = cores.x.copy(), cores.y.copy(), np.full(cores.x.size, np.nan)
     image = wings.data.copy()
     order = np.argsort(-cores.radius, kind="stable")
     crowded = _have_neighbours(cores, wings.fwhm)
+    is_star = np.ones(len(flux), bool)
     for again in range(ROUNDS):
         for k in order[crowded[order]] if again else order:
             reach = 2 * (cores.radius[k] + 2 * wings.fwhm)
             window = wings.window(cores.x[k], cores.y[k], reach)
+            if not again:
+                is_star[k] = not _is_explained(wings, image, cores.blobs[cores.blob[k]])
+            if not is_star[k]:
+                continue
             if again and np.isfinite(flux[k]):
                 image[window] += flux[k] * wings.stamp(x[k], y[k], window)
             x[k], y[k], flux[k] = wings.place(
@@ -119,7 +130,17 @@ def start_stars(wings: Wings, cores: Cores) -> StarList:
             )
             if np.isfinite(flux[k]):
                 image[window] -= flux[k] * wings.stamp(x[k], y[k], window)
-    return StarList(x, y, flux, cores.radius, cores.blob)
+    return StarList(x, y, flux, cores.radius, cores.blob).select(is_star)
+
+
+def _is_explained(wings: Wings, image: NDArray[np.float64], pixels: Pixels) -> bool:
+    """Tell whether a blob is as bright by the light that was subtracted."""
+    y, x = pixels
+    light = np.median(wings.data[y, x] - image[y, x])
+    window = wings.window(x, y, wings.fwhm)
+    beside = np.where(wings.excluded[window], 0.0, wings.data[window])
+    highest = float(beside.max())
+    return bool(highest > 0 and light > EXPLAINED * highest)
 
 
 def _have_neighbours(cores: Cores, fwhm: float) -> NDArray[np.bool_]:

@@ -107,7 +107,7 @@ def fit_saturated_stars(
         `True` for pixels without data. Saturated ones need not be among them.
     mismatch : float, optional
         By which part of its value the PSF may be wrong: an error that is added
-        to those of the pixels.
+        to those of the pixels, and to the fluxes' as if all wings were off alike.
     n_threads : int or None, optional
         How many threads to use; `None` for all processors. The result does not
         depend on it.
@@ -157,10 +157,23 @@ def fit_saturated_stars(
     stars, table = fitter.fit(stars)
     stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
     table["id"] = np.arange(len(table)) + 1
+    _hold_mismatch(table, mismatch)
     model = fitter.image(stars.select(is_fitted(table)))
     with np.errstate(invalid="ignore"):
         is_near = 2 * mismatch * model > noise
     return SaturatedStars(table, model, is_near)
+
+
+def _hold_mismatch(table: QTable, mismatch: float) -> None:
+    """Make errors larger where the PSF does not fit the wings.
+
+    They are multiplied by the root of the reduced chi-squared where that is above 1;
+    the wings' own level, which all of a star's pixels share, may be off besides.
+    """
+    chi2 = np.nan_to_num(np.asarray(table["reduced_chi2"], float), nan=1.0)
+    for name in ("x", "y", "flux"):
+        table[f"{name}_err"] = table[f"{name}_err"] * np.sqrt(np.maximum(chi2, 1.0))
+    table["flux_err"] = np.hypot(table["flux_err"], mismatch * table["flux_fit"])
 
 
 class _Fitter:
