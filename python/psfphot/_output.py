@@ -25,6 +25,7 @@ class Entry(NamedTuple):
 _ALWAYS = "always"
 _ITERATIVE = "IterativePSFPhotometry, psfphot fit"
 _FITTED_SKY = "fit_background=True"
+_CONFUSION = "confusion=True, psfphot fit"
 _EXTRA = "extra_columns=True, --extra-columns"
 _FIT = "psfphot fit, pipeline"
 _MANY = "psfphot fit --output-dir"
@@ -94,12 +95,20 @@ COLUMNS = (
     Entry("bkg_err", _IMAGE, _FITTED_SKY, "1-sigma error of bkg_fit"),
     Entry("n_pixels_fit", "", _ALWAYS, "pixels of the source's own box that counted"),
     Entry(
+        "confusion_factor",
+        "",
+        _CONFUSION,
+        "by what all errors of the row were multiplied, for stars that were not found",
+    ),
+    Entry(
         "n_rejected",
         "",
-        "robust",
+        "robust=True, --robust",
         "pixels of the box that robust weights took away, as those of cosmic rays",
     ),
-    Entry("qfit", "", _ALWAYS, "sum of |residual| in the box over the flux"),
+    Entry(
+        "qfit", "", _ALWAYS, "sum of the absolute residuals in the box over the flux"
+    ),
     Entry("cfit", "", _ALWAYS, "residual of the starting pixel over the flux"),
     Entry("reduced_chi2", "", _ALWAYS, "chi^2 per degree of freedom in the box"),
     Entry("flags", "", _ALWAYS, "bits that tell what is unusual"),
@@ -121,8 +130,8 @@ COLUMNS = (
     Entry(
         "blend_significance",
         "",
-        _EXTRA,
-        "largest score of another star within a pixel; above 3 it is suspect",
+        f"{_CONFUSION}; {_EXTRA}",
+        "largest score of another star beside it; above 3 it is suspect",
     ),
 )
 
@@ -165,6 +174,10 @@ META = (
     Entry("threshold_sigma", "sigma", _FIT, "the finder's threshold"),
     Entry("finder_fwhm", _PIXELS, _FIT, "the finder's width of a star"),
     Entry("finder_min_separation", _PIXELS, _FIT, "least distance of two peaks"),
+    Entry("confusion_factor", "", _CONFUSION, "confusion_factor of the median block"),
+    Entry("largest_confusion_factor", "", _FIT, "that of the largest"),
+    Entry("profile_error", "", _FIT, "part of each flux that the PSF may be off by"),
+    Entry("n_tiles", "", "psfphot fit --tile", "how many tiles there were"),
     Entry("mag_system", "", _MAGNITUDES, "AB, or given"),
     Entry("mag_zero_point", "mag", _MAGNITUDES, "magnitude of a flux of 1"),
     Entry("mag_source", "", _MAGNITUDES, "what told the zero point"),
