@@ -9,7 +9,6 @@ import numpy as np
 
 from psfphot._validate import as_count, as_finite, as_positive
 
-
 # So many times the least score is no chance.
 _CERTAIN = 2.0
 
