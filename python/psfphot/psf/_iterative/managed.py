@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from astropy.table import QTable
 
 from psfphot.psf._iterative.rounds import (
@@ -67,6 +68,7 @@ class Manager:
 
     def __post_init__(self) -> None:
         self._n_new: list[int] = []
+        self._highest = 0.0
         self.psf, self.fwhm = compiled(self.photometry.psf_model, self.seen.shape)
 
     def fit_all(self, rounds: Rounds, is_given: bool) -> Rounds | None:
@@ -102,7 +104,7 @@ class Manager:
             self._fit(self.seen, stars)
             self._cull(self.seen, stars, number)
             rounds.fits.append(without_image(self.photometry))
-            if self.rules.is_few(len(new), len(stars)):
+            if self.rules.is_few(len(new), len(stars), self._highest):
                 rounds.stopped = "few found"
                 break
         return self._end(rounds, stars, self.photometry.last_fit())
@@ -131,7 +133,9 @@ class Manager:
             stars.append(new)
             if len(new) > 0:
                 fit = fit.followed_by(self.photometry.last_fit())
-            if len(new) == 0 or self.rules.is_few(len(found), len(stars)):
+            if len(new) == 0 or self.rules.is_few(
+                len(found), len(stars), self._highest
+            ):
                 rounds.stopped = "few found"
                 break
         return self._end(rounds, stars, fit)
@@ -168,6 +172,7 @@ class Manager:
         if finding is None:
             return None
         self._n_new.append(len(finding.x))
+        self._highest = float(np.max(finding.score))
         flux, taken = starting_flux(finding, stars, self.fwhm)
         is_beside = finding.nearest >= 0
         stars.take_light(finding.nearest[is_beside], taken[is_beside])

@@ -9,6 +9,9 @@ import numpy as np
 
 from psfphot._validate import as_count, as_finite, as_positive
 
+# So many times the least score is no chance.
+_CERTAIN = 2.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class StarListManagement:
@@ -89,9 +92,15 @@ class StarListManagement:
             return -np.inf
         return float(self.drop_below[min(number, len(self.drop_below)) - 1])
 
-    def is_few(self, n_new: int, n_stars: int) -> bool:
-        """Tell whether so few new stars end the rounds."""
-        return n_new < max(self.min_new, self.min_new_fraction * n_stars)
+    def is_few(self, n_new: int, n_stars: int, highest: float = 0.0) -> bool:
+        """Tell whether so few new stars end the rounds.
+
+        Not where one has so high a score that it hid others: a clump gives one star
+        a round.
+        """
+        return highest < _CERTAIN * self.n_sigma and n_new < max(
+            self.min_new, self.min_new_fraction * n_stars
+        )
 
 
 def _not_negative(value: Any, name: str) -> None:

@@ -38,6 +38,7 @@ class Finding(NamedTuple):
     flux: NDArray[np.float64]
     nearest: NDArray[np.int64]
     distance: NDArray[np.float64]
+    score: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,10 @@ def find_new(
     if not is_new.any():
         return None
     return Finding(
-        *(found[name][is_new] for name in ("x", "y", "flux", "nearest", "distance"))
+        *(
+            found[name][is_new]
+            for name in ("x", "y", "flux", "nearest", "distance", "z")
+        )
     )
 
 

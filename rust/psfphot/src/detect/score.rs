@@ -225,7 +225,8 @@ impl<'a> ProjectedScore<'a> {
         run: Run<'_>,
     ) -> Result<Vec<Score>, Error> {
         let field = self.field(frame, run)?;
-        let maps = self.maps_in(&field, frame, run)?;
+        let mut maps = self.maps_in(&field, frame, run)?;
+        leave_out(&mut maps, accept.min_q);
         let places = peaks(&maps, frame.data().shape(), accept, run)?;
         let width = if accept.is_scaled {
             Some(ScoreWidth::measure(&maps, frame, field.fwhm, run)?)
@@ -358,6 +359,17 @@ impl Field<'_> {
     }
 }
 
+/// Takes the pixels out of which a star of the list leaves too little. The score of
+/// an unresolved pair is highest on the star that stands for both: such a pixel can be
+/// no new star, and must not keep those beside it from being one.
+fn leave_out(maps: &mut ScoreMaps, min_q: f64) {
+    for (z, q) in maps.z.iter_mut().zip(&maps.q) {
+        if f64::from(*q) < min_q {
+            *z = f32::NAN;
+        }
+    }
+}
+
 /// The local maxima of the score that are high enough, to parts of a pixel.
 fn peaks(
     maps: &ScoreMaps,
@@ -365,10 +377,9 @@ fn peaks(
     accept: &Acceptance,
     run: Run<'_>,
 ) -> Result<Vec<(f64, f64)>, Error> {
-    let (z, q) = (Image::new(&maps.z, shape)?, Image::new(&maps.q, shape)?);
+    let z = Image::new(&maps.z, shape)?;
     let adjacent = Selection::new().with_min_separation(Some(0.0));
-    let mut found = adjacent.peaks(z, accept.n_sigma, 0.0, 0, run)?;
-    found.retain(|peak| f64::from(q.row(peak.y)[peak.x]) >= accept.min_q);
+    let found = adjacent.peaks(z, accept.n_sigma, 0.0, 0, run)?;
     let vertex = |peak: &Peak| vertex_at(z, (peak.x, peak.y));
     Ok(found.iter().map(vertex).collect())
 }

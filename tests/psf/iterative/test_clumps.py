@@ -1,0 +1,35 @@
+"""Stars closer than the PSF is wide, which the first search sees as one."""
+
+import numpy as np
+import pytest
+
+from psfphot import _core
+from psfphot.detection import MatchedFilterFinder
+from psfphot.psf import CircularGaussianPRF, IterativePSFPhotometry, OverlapGrouper
+from psfphot.psf._models.convert import to_core
+
+PSF = CircularGaussianPRF(fwhm=1.8)
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5])
+def test_few_new_stars_end_no_rounds_that_a_clump_still_needs(phase):
+    x = np.array([19.15, 20.66, 20.12]) + phase
+    y = np.array([19.4, 19.0, 20.8])
+    flux = np.array([24510.0, 13370.0, 42961.0])
+    image = np.zeros((41, 41))
+    _core.render_sources(image, to_core(PSF), x, y, flux)
+    error = np.sqrt(image + 125.0)
+    data = image + error * np.random.default_rng(2).normal(size=image.shape)
+    photometry = IterativePSFPhotometry(
+        PSF,
+        (7, 7),
+        MatchedFilterFinder(PSF, 5.0),
+        grouper=OverlapGrouper(),
+        aperture_radius=3,
+        mode="all",
+        maxiters=5,
+    )
+    table = photometry(data, error=error)
+    assert len(table) == 3
+    left = (data - photometry.make_model_image(data.shape)) / error
+    assert np.abs(left).max() < 5
