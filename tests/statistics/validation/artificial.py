@@ -20,6 +20,5 @@ def rows(n_seeds):
         "magnitude",
         np.asarray(offsets),
         errors,
-        None,
-        f"{100 * rate:.2g} % of 20,000 on 2048 x 2048 by chance",
+        note=f"{100 * rate:.2g} % of 20,000 on 2048 x 2048 by chance",
     )

@@ -125,7 +125,7 @@ def found(name, frame, table):
         f"{100 * np.mean(distance < MATCH):.1f} % have a row, "
         f"{100 * np.mean(~has):.1f} % of the rows no star"
     )
-    return compare(name, "flux", flux[has] - truth, error[has], None, note)
+    return compare(name, "flux", flux[has] - truth, error[has], note=note)
 
 
 def on_a_floor(side):

@@ -21,7 +21,10 @@ def information(psf, truth, starts, variance, box, *, reach=8, has_sky=False):
     """
     n, shape = len(truth), variance.shape
     is_fitted = np.zeros(shape, dtype=bool)
-    x, y = (np.clip(c, 0, m - 1) for c, m in zip(box_pixels(starts, box), shape[::-1]))
+    x, y = (
+        np.clip(c, 0, m - 1)
+        for c, m in zip(box_pixels(starts, box), shape[::-1], strict=True)
+    )
     is_fitted[y, x] = True
     wide_x, wide_y = box_pixels(truth, 2 * reach + 1)
     inside = (wide_x >= 0) & (wide_y >= 0) & (wide_x < shape[1]) & (wide_y < shape[0])

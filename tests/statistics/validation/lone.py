@@ -44,5 +44,10 @@ def of_flux(name, psf, flux, n_side):
             )
         )
         yield compare(
-            name, what, offsets, quoted, np.concatenate([least[n] for n in names]), note
+            name,
+            what,
+            offsets,
+            quoted,
+            np.concatenate([least[n] for n in names]),
+            note=note,
         )

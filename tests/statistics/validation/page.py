@@ -1,6 +1,6 @@
 """The page of the documentation."""
 
-import datetime
+import datetime as dt
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,9 +25,9 @@ true parameters with the true variances and the pixels of the fits.
 """
 
 ABOUT = {
-    "lone": "Stars alone, with the true errors, 7 × 7 pixels.",
+    "lone": "Stars alone, with the true errors, 7 x 7 pixels.",
     "pairs": (
-        "Pairs, a Gaussian of FWHM 3, the brighter with 50,000, 7 × 7 pixels, sky 100. "
+        "Pairs, a Gaussian of FWHM 3, the brighter with 50,000, 7 x 7 pixels, sky 100. "
         "Where the data cannot tell the separation to 5 %, no error is Gaussian: such "
         "rows are *not resolved*, and reported as they are."
     ),
@@ -36,9 +36,9 @@ ABOUT = {
         "the errors of the data are `sqrt(abs(data))`."
     ),
     "crowds": (
-        "Whole frames of the density of 20,000 stars on 2048 × 2048. Given: all "
-        "stars start within 0.1 px of the truth. Found: by the iterative photometry and "
-        "the pipeline, against the brightest star within 0.7 px, blends included."
+        "Whole frames of the density of 20,000 stars on 2048 x 2048. Given: all "
+        "stars start within 0.1 px of the truth. Found: by the iterative photometry "
+        "and the pipeline, against the brightest star within 0.7 px, blends included."
     ),
     "artificial": "Artificial stars.",
 }
@@ -86,7 +86,7 @@ def table(rows):
 
 def page(parts, seconds):
     """Write the whole page."""
-    today = datetime.datetime.now(tz=datetime.UTC).date()
+    today = dt.datetime.now(tz=dt.UTC).date()
     text = [TITLE.format(far=FAR), f"{today}, {machine()}; {seconds:.0f} s.\n"]
     for name, rows in parts.items():
         text += [f"## {name.capitalize()}\n\n{ABOUT[name]}\n", table(rows) + "\n"]

@@ -53,7 +53,12 @@ def of_kind(separation, ratio, n_side):
         offsets = np.stack([table[f"{n}_fit"] - scene.truth[n] for n in names], axis=-1)
         quoted = np.stack([table[f"{n}_err"] for n in names], axis=-1)
         yield compare(
-            name, what, offsets, quoted, least[..., columns].reshape(quoted.shape), note
+            name,
+            what,
+            offsets,
+            quoted,
+            least[..., columns].reshape(quoted.shape),
+            note=note,
         )
 
 

@@ -27,7 +27,7 @@ class Row:
     note: str = ""
 
 
-def compare(scene, what, offsets, quoted, least=None, note=""):
+def compare(scene, what, offsets, quoted, least=None, *, note=""):
     """Make a row of fit - truth, the quoted errors, and the least ones if known."""
     offsets, quoted = (np.asarray(v, dtype=float).ravel() for v in (offsets, quoted))
     with np.errstate(invalid="ignore", divide="ignore"):
