@@ -26,7 +26,8 @@ TASKS = {
     "rendering": {},
     "stages": {},
     "crowded": {"names": ("sizes", "undersampled", "group")},
-    "star_lists": {"names": ("crowded", "undersampled")},
+    "star_lists": {"names": ("crowded",)},
+    "iraf": {},
 }
 PACKAGES = ("psfphot", "numpy", "astropy", "photutils", "sep")
 PROGRAMS = ("irafcl", "source-extractor", "psfex")
@@ -94,9 +95,10 @@ def table(rows):
     ]
     for row, ratio in zip(rows, ratios(rows), strict=True):
         rate = f"{row.n / row.seconds:,.0f}" if row.n > 1 else ""
+        times = "" if ratio is None else f"{ratio:.3g}"
         lines.append(
             f"| {row.task} | {row.tool} | {row.n_threads} "
-            f"| {1e3 * row.seconds:,.1f} ms | {rate} | {'' if ratio is None else f'{ratio:.3g}'} | {row.accuracy} |"
+            f"| {1e3 * row.seconds:,.1f} ms | {rate} | {times} | {row.accuracy} |"
         )
     return "\n".join(lines)
 
