@@ -280,6 +280,34 @@ def residual_background(
     int,
     NDArray[np.bool_] | None,
 ]: ...
+def residual_sheets(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    box_shape: tuple[int, int],
+    level: tuple[str, list[float]],
+    scatter: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
+    *,
+    highest_degree: int,
+    rounds: int,
+    fwhm: float | None,
+    threshold: float,
+    n_threads: int | None = None,
+) -> tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    tuple[float, float],
+    tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]],
+]: ...
+def sheet_window(
+    coefficients: NDArray[np.float64],
+    shape: tuple[int, int],
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+    limits: tuple[float, float],
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]: ...
 def solve_epsf(
     cutouts: Sequence[Any],
     settings: Any,

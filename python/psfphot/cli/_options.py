@@ -13,6 +13,7 @@ from psfphot._defaults import (
     ITERATIONS,
     RETRIES,
     SEPARATION,
+    SMALLEST_TILE,
     THRESHOLD,
     TIMEOUT,
 )
@@ -344,6 +345,14 @@ _OPTIONS = (
         metavar="CATALOG",
         help="Write one catalogue of all images too; rows without a position on the "
         "sky go into CATALOG_without_sky.",
+    ),
+    _running(
+        "--tile",
+        type=click.IntRange(min=SMALLEST_TILE),
+        metavar="N",
+        show_default="the whole image",
+        help="Measure images larger than memory in tiles of N pixels on a side, as "
+        "2048; with --iterations 1.",
     ),
     _running(
         "--threads",

@@ -145,7 +145,7 @@ def describe_merged(merged: MergedCatalogs | None) -> list[str]:
 def _describe_masks(run: PhotometryRun) -> list[str]:
     """Tell what the measurement masked beyond what the file says."""
     masks = run.exposure.masks
-    added = [f"{masks.counts[cause]} {cause}" for cause in masks.planes]
+    added = [f"{masks.counts[cause]} {cause}" for cause in masks.added]
     if not added:
         return []
     n = np.count_nonzero(run.exposure.mask)

@@ -14,7 +14,8 @@ this order or in another:
 `make_catalog`              units, sky coordinates, magnitudes, provenance
 ==========================  ====================================================
 
-`map_frames` measures many files, in processes or on a cluster.
+`measure_tiled` measures an image that need not fit into memory, and `map_frames`
+measures many files, in processes or on a cluster.
 `simulate_star_field` and `compare_with_truth` tell how right the result is.
 """
 
@@ -39,6 +40,7 @@ from psfphot.pipeline._starts import (
     start_from_catalog,
     start_from_detections,
 )
+from psfphot.pipeline._tiles.measuring import TiledRun, measure_tiled
 
 __all__ = [
     "Exposure",
@@ -52,6 +54,7 @@ __all__ = [
     "Settings",
     "SkyMaps",
     "SourceList",
+    "TiledRun",
     "build_image_psf",
     "compare_with_truth",
     "find_stars",
@@ -62,6 +65,7 @@ __all__ = [
     "measure",
     "measure_exposure",
     "measure_sky",
+    "measure_tiled",
     "simulate_star_field",
     "start_from_catalog",
     "start_from_detections",

@@ -54,7 +54,12 @@ def is_sharpness_known(psf: Psf) -> bool:
 
 
 def find_no_stars(
-    table: QTable, exposure: Exposure, noise_area: float, *, are_tested: bool = False
+    table: QTable,
+    exposure: Exposure,
+    noise_area: float,
+    *,
+    are_tested: bool = False,
+    noise: NDArray[Any] | None = None,
 ) -> dict[str, NDArray[np.bool_]]:
     """Tell which rows are no stars, by what shows it.
 
@@ -68,20 +73,22 @@ def find_no_stars(
         The PSF's noise-equivalent area, pixels.
     are_tested : bool, optional
         Whether the list is one of rounds, in which close pairs were tested.
+    noise : 1D array, optional
+        The sky's noise at each row; by default that of the exposure's map.
 
     Returns
     -------
     rows : dict of bool array
         The rows that each rule speaks against; a row may be in several.
     """
-    settings, rms = exposure.settings, exposure.sky.rms
+    settings = exposure.settings
     x, y, flux, error, qfit = (
         np.asarray(table[name], dtype=float)
         for name in ("x_fit", "y_fit", "flux_fit", "flux_err", "qfit")
     )
     ny, nx = exposure.shape
     row, column, inside = nearest_pixels(x, y, exposure.shape)
-    noise = rms[row, column]
+    noise = exposure.sky.rms[row, column] if noise is None else noise
     n_pixels = np.asarray(table["n_pixels_fit"])
     positive = np.isfinite(flux) & (flux > 0) & np.isfinite(x) & np.isfinite(y)
     off = ~inside | (x < -0.5) | (y < -0.5) | (x > nx - 0.5) | (y > ny - 0.5)  # noqa: PLR2004

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,8 @@ from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._trails import Trails, find_trails, flag_on_trails, mask_trails
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from psfphot.pipeline._clock import Clock
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
     from psfphot.psf import PSFPhotometry
 
 #: S/N of the stars of the first pass.
-_BRIGHT = 30.0
+BRIGHT = 30.0
 
 #: After so many fits without what is no star, only rows are dropped that no star
 #: can be; they become fewer each time.
@@ -192,7 +195,7 @@ def _two_passes(
         noise = search_noise(exposure, light, mismatch)
         threshold = exposure.settings.threshold
         # Above that the bright stars themselves are still there, and noise.
-        if threshold < _BRIGHT:
+        if threshold < BRIGHT:
             excess = excess_noise(exposure, rest, noise)
             threshold *= excess
         bright = 0.0 if first is None else first.light
@@ -203,7 +206,7 @@ def _two_passes(
         if stars is not None:
             is_sharp = sharper_than_stars(stars, exposure.psf)
             more = start_from_detections(stars[~is_sharp])
-            is_close = _close_to(more, found, exposure.settings.min_separation)
+            is_close = close_to(more, found, exposure.settings.min_separation)
             found.append(more[~is_close])
         if not sum(map(len, found)):
             raise NoStarsError.above(threshold, exposure)
@@ -211,13 +214,14 @@ def _two_passes(
         data = data - trails.light
     start = vstack(found, metadata_conflicts="silent")
     start["id"] = np.arange(1, len(start) + 1)
-    passes = _fit(exposure, data, start, clock, progress_bar=progress_bar)
+    passes = _fit(exposure, data, start, clock=clock, progress_bar=progress_bar)
     passes.n_bright = 0 if first is None else len(first.start)
     passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
     passes.dropped["too close to a bright star"] = int(np.count_nonzero(is_close))
     passes.trails = trails
-    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+    refit = partial(_fit, exposure, data, clock=clock, progress_bar=progress_bar)
+    return without_no_stars(exposure, passes, refit)
 
 
 def _iterated(
@@ -238,8 +242,8 @@ def _iterated(
     if again is None:
         raise NoStarsError.above(exposure.settings.threshold, exposure)
     passes.table, passes.history, data = again
-    passes = _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
-    return passes, data
+    refit = partial(_fit, exposure, data, clock=clock, progress_bar=progress_bar)
+    return without_no_stars(exposure, passes, refit), data
 
 
 def with_neighbours(
@@ -317,7 +321,7 @@ def _find(
     return stars, trails
 
 
-def _close_to(
+def close_to(
     start: QTable, known: list[QTable], separation: float
 ) -> NDArray[np.bool_]:
     """Tell which detections are nearer to a known star than any two may be."""
@@ -341,7 +345,7 @@ def _bright_pass(
 ) -> tuple[_BrightPass | None, Trails | None]:
     """Fit the bright stars; `None` where there are none."""
     with clock.step("find"):
-        threshold = max(_BRIGHT, exposure.settings.threshold)
+        threshold = max(BRIGHT, exposure.settings.threshold)
         stars, trails = _find(exposure, data, pixel_errors(exposure), threshold)
     if stars is None:
         return None, trails
@@ -349,7 +353,7 @@ def _bright_pass(
         data = data - trails.light
     start = start_from_detections(stars)
     start["id"] = np.arange(1, len(start) + 1)
-    passes = _fit(exposure, data, start, clock)
+    passes = _fit(exposure, data, start, clock=clock)
     with clock.step("fit"):
         render = LightImages(
             exposure.psf.model, exposure.sky.rms, exposure.settings.n_threads
@@ -366,10 +370,11 @@ def _fit(
     exposure: Exposure,
     data: NDArray[Any],
     start: QTable,
-    clock: Clock,
     *,
+    clock: Clock,
     progress_bar: bool = False,
 ) -> Passes:
+    """Group and fit stars."""
     with clock.step("group"):
         group_stars(start, exposure)
     with clock.step("fit"):
@@ -379,19 +384,33 @@ def _fit(
     return Passes(table, photometry, start)
 
 
-def _without_no_stars(
+def without_no_stars(
     exposure: Exposure,
-    data: NDArray[Any],
     passes: Passes,
-    clock: Clock,
-    *,
-    progress_bar: bool,
+    refit: Callable[[QTable], Passes],
+    noise_at: Callable[[QTable], NDArray[Any]] | None = None,
 ) -> Passes:
-    """Drop what is no star and fit the rest again; or flag it."""
+    """Drop what is no star and fit the rest again; or flag it.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky and settings.
+    passes : `Passes`
+        The fits.
+    refit : callable
+        Fits stars that are known, from where they are.
+    noise_at : callable, optional
+        Tells the sky's noise at each row; by default the exposure's map does.
+    """
     area = noise_area(exposure.psf)
     for repeat in range(_MOST_REPEATS):
         against = find_no_stars(
-            passes.table, exposure, area, are_tested=passes.history is not None
+            passes.table,
+            exposure,
+            area,
+            are_tested=passes.history is not None,
+            noise=None if noise_at is None else noise_at(passes.table),
         )
         if repeat >= _REPEATS:
             against = {rule: against[rule] for rule in _NEVER_KEPT}
@@ -419,7 +438,7 @@ def _without_no_stars(
         for name in set(HISTORY) & set(kept.colnames):
             start[name] = kept[name]
         start["id"] = np.arange(1, len(start) + 1)
-        again = _fit(exposure, data, start, clock, progress_bar=progress_bar)
+        again = refit(start)
         told = {"table": again.table, "photometry": again.photometry, "start": start}
         passes = replace(passes, **told)
     return passes

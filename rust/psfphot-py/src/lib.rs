@@ -27,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use crate::background::mesh::{
         box_statistics, fill_nodes, flat_blocks, interpolate_nodes, median_filter,
-        residual_background, zoom_nodes,
+        residual_background, residual_sheets, sheet_window, zoom_nodes,
     };
     #[pymodule_export]
     use crate::background::{annulus_values, estimate_level, local_background};

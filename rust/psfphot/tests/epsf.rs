@@ -151,7 +151,9 @@ fn stars_give_back_the_psf_that_made_them() {
 fn without_errors_the_noise_is_estimated() {
     let stars = make(&|_, _| Box::new(moffat()), 60, 3);
     let mut cutouts = cutouts(&stars);
-    cutouts.iter_mut().for_each(|cutout| cutout.error = None);
+    for cutout in &mut cutouts {
+        cutout.error = None;
+    }
     let found = solve(&cutouts, &settings());
     let (constant, slope) = found.noise.unwrap_or_default();
     assert!((constant / SKY - 1.0).abs() < 0.15, "{constant}");
@@ -239,10 +241,14 @@ fn a_wrong_library_is_mended() {
         .collect();
     let norm = |values: &[f64]| values.iter().sum::<f64>() / 16.0;
     let by = norm(&sum);
-    sum.iter_mut().for_each(|s| *s /= by);
+    for s in &mut sum {
+        *s /= by;
+    }
     let mut before = known;
     let by = norm(&before);
-    before.iter_mut().for_each(|s| *s /= by);
+    for s in &mut before {
+        *s /= by;
+    }
     let (before, after) = (core_error(&before, &moffat()), core_error(&sum, &moffat()));
     assert!(before > 0.02 && after < 4e-3, "{before} {after}");
 }

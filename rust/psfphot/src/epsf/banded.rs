@@ -117,7 +117,8 @@ fn factor_kernel<const FMA: bool>(n: usize, width: usize, rows: &mut [f64]) -> b
             row[width + j - i] = sum / other[width];
         }
         let pivot = row[width] - dot_kernel::<FMA>(&row[..width], &row[..width]);
-        if !(pivot > 1e-14 * row[width]) {
+        let is_positive = pivot > 1e-14 * row[width];
+        if !is_positive {
             return false;
         }
         row[width] = pivot.sqrt();

@@ -199,7 +199,8 @@ pub(crate) fn symmetry_centre(psf: impl Fn(f64, f64) -> (f64, f64, f64)) -> Opti
             y += dy * r;
         }
         let determinant = xx * yy - xy * xy;
-        if !(determinant > 1e-12 * xx * yy) {
+        let has_slopes = determinant > 1e-12 * xx * yy;
+        if !has_slopes {
             return None;
         }
         let step = (

@@ -133,6 +133,10 @@ fn between(nodes: &[f64], position: f64) -> [(usize, f64); 2] {
     [(lower, 1.0 - fraction), (upper, fraction)]
 }
 
+/// Terms that vary by less than this over the stars, of the 1 that the variables
+/// reach at the edges of the frame, are not determined by them.
+const LEAST_SPREAD: f64 = 0.05;
+
 /// Polynomials that are orthonormal over the stars: in them the solver's matrix
 /// is nearly one block for each term. The identity for other fields.
 #[derive(Debug, Clone)]
@@ -171,8 +175,10 @@ impl Orthonormal {
                 row.iter_mut().zip(other).for_each(|(r, o)| *r -= along * o);
             }
             let norm = product(&row, &row).sqrt();
-            if norm > 1e-3 {
-                row.iter_mut().for_each(|r| *r /= norm);
+            if norm > LEAST_SPREAD {
+                for r in &mut row {
+                    *r /= norm;
+                }
             }
             rows.push(row);
         }

@@ -105,6 +105,8 @@ struct Sample {
 /// large as they should be (the maximum likelihood of a normal error, with large
 /// residuals capped).
 pub(crate) fn model_error(stars: &[Star<'_>], noise: &Noise) -> f64 {
+    /// A square that is none.
+    const LEAST: f64 = 1e-8;
     let samples = core_samples(stars, noise);
     let excess = |e2: f64| -> f64 {
         samples
@@ -116,7 +118,6 @@ pub(crate) fn model_error(stars: &[Star<'_>], noise: &Noise) -> f64 {
             })
             .sum()
     };
-    const LEAST: f64 = 1e-8;
     if samples.is_empty() || excess(LEAST) <= 0.0 {
         return 0.0;
     }

@@ -15,7 +15,7 @@ pub(crate) struct Preconditioner {
     n: usize,
     /// L⁻¹ a / s for each functional.
     low: Vec<Vec<f64>>,
-    /// Factor of 1 + VᵀV.
+    /// Factor of 1 + `VᵀV`.
     small: Banded,
 }
 

@@ -37,6 +37,10 @@ const FLOOR: f64 = 3e-5;
 /// the same with 400.
 const DEVIATION: f64 = 0.1;
 
+/// The PSF itself is no more than so many times what it is: without stars, as at
+/// the edge of a frame, smoothness alone does not determine it.
+const WIDE: f64 = 100.0;
+
 impl Smoothness {
     /// The penalty for a PSF of the rms `size` at each distance.
     pub(crate) fn penalty(&self, basis: &Basis, size: &Profile) -> Neighbours {
@@ -52,7 +56,7 @@ impl Smoothness {
             smoothness(basis, &scaled(part * (2.0 / sigma).powi(3)), Some(&ridge))
         } else {
             let deviation = scaled(self.kappa * 1.4 / sigma.powi(3));
-            smoothness(basis, &deviation, None)
+            smoothness(basis, &deviation, Some(&scaled(WIDE)))
         }
     }
 }
@@ -82,28 +86,48 @@ impl Prior {
             smooth: smoothness.penalty(basis, &size),
             alias,
             aliases,
-            gauge: gauge(&values),
+            gauge: gauge(basis, &values),
         }
     }
 }
 
-/// Scale and shift of a PSF with these values and slopes at the knots: each is 1
-/// where the PSF is scaled by 1, or shifted by one pixel.
-fn gauge(values: &[(f64, f64, f64)]) -> Vec<Functional> {
+/// Flux and shift of a PSF with these values and slopes at the knots: each is 1
+/// where the PSF is scaled by 1, or shifted by one pixel. The flux is the integral,
+/// so that a PSF that varies has the same everywhere.
+fn gauge(basis: &Basis, values: &[(f64, f64, f64)]) -> Vec<Functional> {
     /// So little of it may be in a step.
     const DEVIATION: f64 = 1e-5;
-    let columns: [Vec<f64>; 3] = [
-        values.iter().map(|v| v.0).collect(),
-        values.iter().map(|v| v.1).collect(),
-        values.iter().map(|v| v.2).collect(),
+    let by_x: Vec<f64> = values.iter().map(|v| v.1).collect();
+    let by_y: Vec<f64> = values.iter().map(|v| v.2).collect();
+    let psf: Vec<f64> = values.iter().map(|v| v.0).collect();
+    let pairs = [
+        (integral(basis), psf),
+        (by_x.clone(), by_x),
+        (by_y.clone(), by_y),
     ];
-    columns
+    pairs
         .into_iter()
-        .filter_map(|mut vector| {
-            let square = dot(&vector, &vector);
-            vector.iter_mut().for_each(|v| *v /= square);
+        .filter_map(|(mut vector, change)| {
+            let unit = dot(&vector, &change);
+            for v in &mut vector {
+                *v /= unit;
+            }
             let deviation = DEVIATION;
-            (square > 0.0).then_some(Functional { vector, deviation })
+            (unit > 0.0).then_some(Functional { vector, deviation })
         })
+        .collect()
+}
+
+/// The parts of the B-splines' integrals that are on the samples.
+fn integral(basis: &Basis) -> Vec<f64> {
+    let part = |i: usize, n: usize| match i.min(n - 1 - i) {
+        0 => 1.0 / 24.0,
+        1 => 0.5,
+        2 => 23.0 / 24.0,
+        _ => 1.0,
+    };
+    let (ny, nx) = basis.shape;
+    (0..ny * nx)
+        .map(|k| part(k / nx, ny) * part(k % nx, nx))
         .collect()
 }

@@ -132,7 +132,7 @@ mod tests {
         assert!((fwhm_of(gaussian, 8.0) - 1.3 * 2.354_82).abs() < 1e-3);
         let points = grid((41, 41), (4, 4)).map(|(x, y)| ((x, y), gaussian(x, y)));
         let profile = Profile::rms(points);
-        assert!((profile.at(2.0) - gaussian(2.0, 0.0)).abs() < 0.03);
-        assert!((profile.at(99.0) - profile.at(7.0)).abs() < 1e-6);
+        assert!((profile.at(2.0) - gaussian(2.0, 0.0)).abs() < 0.06);
+        assert!((profile.at(99.0) - profile.at(7.0)).abs() < 1e-5);
     }
 }

@@ -65,7 +65,7 @@ impl Refit {
                 }
                 let moved = (exposure.x - exposure.cutout.x).hypot(exposure.y - exposure.cutout.y);
                 // Not a number is lost too.
-                is_lost |= !(moved < LOST);
+                is_lost |= moved.is_nan() || moved >= LOST;
             }
             if is_lost || !star.flux.is_finite() {
                 for exposure in &mut star.exposures {

@@ -108,7 +108,9 @@ pub(crate) fn report(solver: &Solver<'_, '_>, n_cutouts: usize) -> Result<EpsfSo
         .as_ref()
         .map(|inverse| posterior::errors(solver, inverse));
     for (errors, norm) in errors.iter_mut().flatten().zip(&norms) {
-        errors.iter_mut().for_each(|e| *e /= norm);
+        for e in errors.iter_mut() {
+            *e /= norm;
+        }
     }
     let aliases = posterior::alias(solver, inverse.as_deref())?;
     let data_slope = match solver.noise.variance {
@@ -166,7 +168,9 @@ fn samples(solver: &Solver<'_, '_>) -> (Vec<Vec<f64>>, Vec<f64>) {
             if is_whole && (number == 0 || is_node) && sum > 0.0 {
                 norm = sum;
             }
-            samples.iter_mut().for_each(|s| *s /= norm);
+            for s in &mut samples {
+                *s /= norm;
+            }
             norms.push(norm);
             samples
         })
@@ -247,7 +251,9 @@ fn n_stars(solver: &Solver<'_, '_>) -> Vec<f64> {
                     .iter()
                     .for_each(|(t, w)| counts[*t] += w * share);
             } else {
-                counts.iter_mut().for_each(|count| *count += share);
+                for count in &mut counts {
+                    *count += share;
+                }
             }
         }
     }

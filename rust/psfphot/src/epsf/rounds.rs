@@ -334,7 +334,9 @@ impl<'s, 'a> Solver<'s, 'a> {
             y += star.flux * place.1;
             total += star.flux;
         }
-        weights.iter_mut().for_each(|w| *w /= total);
+        for w in &mut weights {
+            *w /= total;
+        }
         let mut coefficients = vec![0.0; self.model.basis.len()];
         for (plane, weight) in self.model.planes.iter().zip(&weights) {
             let sum = coefficients.iter_mut().zip(plane);
@@ -402,12 +404,11 @@ impl<'s, 'a> Solver<'s, 'a> {
         if !is_near(self.noise.model_error, self.inverse_noise.model_error) {
             self.inverse = None;
         }
-        let inverse = match self.inverse.take() {
-            Some(inverse) => inverse,
-            None => {
-                self.inverse_noise = self.noise;
-                self.system().precondition()?.ok_or_else(undetermined)?
-            }
+        let inverse = if let Some(inverse) = self.inverse.take() {
+            inverse
+        } else {
+            self.inverse_noise = self.noise;
+            self.system().precondition()?.ok_or_else(undetermined)?
         };
         let system = self.system();
         let right = system.right_side(&self.model.planes)?;

@@ -119,7 +119,7 @@ pub(crate) type Direction = [f64; 4];
 /// The parameters of a star, solved for whatever the PSF's change is.
 #[derive(Debug)]
 struct Elimination {
-    /// Factor of JᵀWJ.
+    /// Factor of `JᵀWJ`.
     factor: Banded,
     /// For each exposure, for each parameter.
     directions: Vec<Vec<Direction>>,
@@ -215,7 +215,7 @@ impl<'a> Star<'a> {
     }
 
     /// Takes out of weighted values (one buffer for each exposure) what a change
-    /// of the star's parameters could make: y − WJ (JᵀWJ)⁻¹ Jᵀ y.
+    /// of the star's parameters could make: `y − WJ (JᵀWJ)⁻¹ Jᵀ y`.
     pub(crate) fn project(&self, values: &mut [Vec<f64>]) {
         let Some(Elimination { factor, directions }) = &self.elimination else {
             return;

@@ -20,7 +20,7 @@ pub(crate) type Planes = Vec<Vec<f64>>;
 /// has its own sums, which are added in order.
 const PARTS: usize = 16;
 
-/// Σ f² AᵀWPA + R and what belongs to it: A spreads coefficients over a star's
+/// `Σ f² AᵀWPA + R` and what belongs to it: A spreads coefficients over a star's
 /// pixels, P takes out what the star's own parameters can do, R is the prior.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct System<'s, 'a> {
@@ -84,7 +84,7 @@ impl System<'_, '_> {
     }
 
     /// The gradient of what is minimised, with the sign that leads down:
-    /// Σ f AᵀWP r − R c − Σ alias.
+    /// `Σ f AᵀWP r − R c − Σ alias`.
     pub(crate) fn right_side(&self, planes: &Planes) -> Result<Planes, Error> {
         let mut right = self.sum_over_stars(|buffers, star, sum| {
             buffers.pixels.resize_with(star.exposures.len(), Vec::new);
@@ -144,7 +144,9 @@ impl System<'_, '_> {
         star.project(&mut buffers.pixels[..n]);
         for (exposure, values) in star.exposures.iter().zip(&mut buffers.pixels) {
             let flux = star.flux_in(exposure);
-            values.iter_mut().for_each(|v| *v *= flux);
+            for v in values.iter_mut() {
+                *v *= flux;
+            }
             let (at, window) = (placement(exposure), exposure.window());
             let geometry = &self.basis.geometry;
             let stride = self.basis.stride();
@@ -188,7 +190,7 @@ impl System<'_, '_> {
         (0..self.n_terms).map(|term| self.curvature(term)).collect()
     }
 
-    /// Σ f² q² AᵀWA for one term with the weights q.
+    /// `Σ f² q² AᵀWA` for one term with the weights q.
     fn curvature(&self, term: usize) -> Result<Neighbours, Error> {
         let touching: Vec<&Star<'_>> = self
             .stars
@@ -272,7 +274,7 @@ impl System<'_, '_> {
             let hp = self.multiply(&p)?;
             let curvature = product(&p, &hp);
             // Rounding, or a system that has no minimum.
-            if !(curvature > 0.0) {
+            if curvature.is_nan() || curvature <= 0.0 {
                 break;
             }
             let step = rz / curvature;
