@@ -45,11 +45,13 @@ daopars.proferr = 0
 daopars.maxnstar = 50000
 """
 PREPARE = """phot lone.fits coords=lone.coo output=lone.mag interactive- verify- verbose-
-psf lone.fits photfile=lone.mag pstfile=lone.mag psfimage=psf.fits opstfile=out.pst \
+psf lone.fits photfile=lone.mag pstfile=lone.mag psfimage=psf.fits \
+opstfile=out.pst \
 groupfile=out.psg interactive- verify- verbose- showplots-
 phot field.fits coords=field.coo output=field.mag interactive- verify- verbose-
 """
-ALLSTAR = """allstar field.fits photfile=field.mag psfimage=psf.fits allstarfile=field.als \
+ALLSTAR = """allstar field.fits photfile=field.mag psfimage=psf.fits \
+allstarfile=field.als \
 rejfile=field.arj subimage=field.sub.fits verify- verbose-
 """
 DUMP = "txdump field.als ID,XCENTER,YCENTER,MAG,MERR yes > field.txt\n"
