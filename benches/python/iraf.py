@@ -44,7 +44,8 @@ daopars.flaterr = 0
 daopars.proferr = 0
 daopars.maxnstar = 50000
 """
-PREPARE = """phot lone.fits coords=lone.coo output=lone.mag interactive- verify- verbose-
+PREPARE = """phot lone.fits coords=lone.coo output=lone.mag \
+interactive- verify- verbose-
 psf lone.fits photfile=lone.mag pstfile=lone.mag psfimage=psf.fits \
 opstfile=out.pst \
 groupfile=out.psg interactive- verify- verbose- showplots-

@@ -11,8 +11,8 @@ from .rows import FAR
 
 TITLE = """# Validation
 
-What `make validate` wrote: every scene is simulated from seeds by code that is not the
-package's, so every star is known. The least errors (Cramér-Rao) are J^T W J at the
+What `make validate` wrote: every scene is simulated from seeds, so every star
+is known. The least errors (Cramér-Rao) are J^T W J at the
 true parameters with the true variances and the pixels of the fits.
 
 * *bias*: the median of fit minus truth, in least errors (where there are none: quoted).
