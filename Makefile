@@ -17,7 +17,7 @@ TESTS ?= tests/psf tests/detection
 FUZZ_SECONDS ?= 120
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: demo test quick test-rust test-python build lint format bench instructions fuzz site docs packages check clean
+.PHONY: demo test quick test-rust test-python build lint format bench bench-rust validate instructions fuzz site docs packages check clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/psfphot demo --output-dir demo-output
@@ -49,9 +49,18 @@ format: $(VENV)/.developed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+# The same arrays through every tool that is installed here; a page and its plot.
 bench: $(VENV)/.developed
+	$(BIN)/python benches/python/run.py \
+	  --output docs/benchmarks_measured.md --plot docs/images/benchmarks.png
+
+bench-rust:
 	cargo bench -p psfphot-benches
-	for bench in benches/python/[a-z]*.py; do $(BIN)/python $$bench; done
+
+# What the errors promise, measured in minutes; the page of the documentation.
+validate: export PYTHONPATH := tests:tests/statistics
+validate: $(VENV)/.developed
+	$(BIN)/python -m validation --output docs/validation.md
 
 instructions:
 	benches/instructions.sh

@@ -4,10 +4,39 @@ import importlib
 import platform
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy.nddata import NDData
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a tool took for a task, and how good what it made is."""
+
+    task: str
+    tool: str
+    seconds: float
+    n_threads: int = 1
+    #: What was done in that time: stars, where tools did different numbers.
+    n: int = 1
+    accuracy: str = ""
+
+
+def print_rows(rows):
+    """Print rows as they come, with ratios to psfphot's first of the task."""
+    ours = {}
+    for row in rows:
+        each = row.seconds / row.n
+        if row.tool == "psfphot":
+            ours.setdefault(row.task, each)
+        line = f"{row.task:52s} {row.tool:17s} {row.n_threads} thread(s) "
+        line += f"{1e3 * row.seconds:9.1f} ms"
+        line += f" ({row.n / row.seconds:,.0f} a second)" if row.n > 1 else ""
+        if row.task in ours:
+            line += f", ratio {each / ours[row.task]:.3g}"
+        print(line, row.accuracy, flush=True)
 
 
 def print_machine(what):

@@ -9,7 +9,6 @@ Usage: python benches/python/confusion.py [WFPC2 FRAME]
 """
 
 import sys
-import tempfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,12 +17,11 @@ from astropy.io import fits
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from frames.floor import FWHM, crowd
+from frames.floor import FWHM, crowd, measured
 from frames.score import nearest, values
 
 from psfphot import _core
-from psfphot.io import Psf, measure_fwhm, read_image, read_psf
-from psfphot.pipeline import measure
+from psfphot.io import Psf, measure_fwhm, read_psf
 from psfphot.psf import PSF_FLAGS, ImagePSF
 from psfphot.psf._models.convert import to_core
 
@@ -36,19 +34,6 @@ LATTICE = 30.0
 
 def width(pulls):
     return 1.4826 * np.median(np.abs(pulls - np.median(pulls)))
-
-
-def run(data, error, psf):
-    """Measure an image from a file, as it would be."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "image.fits"
-        planes = [fits.PrimaryHDU()]
-        planes += [
-            fits.ImageHDU(plane.astype("f4"), name=name)
-            for name, plane in (("SCI", data), ("ERR", error))
-        ]
-        fits.HDUList(planes).writeto(path)
-        return measure(read_image(str(path)), psf)
 
 
 def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
@@ -91,7 +76,7 @@ def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
 def crowds():
     for label, has_floor in (("9,000 stars", False), ("with 35,000 below", True)):
         scene = crowd(has_floor=has_floor)
-        found = run(scene.data, scene.error, read_psf(f"gaussian:{FWHM}"))
+        found = measured(scene.data, scene.error, read_psf(f"gaussian:{FWHM}"))
         print(f"{label}: {found.confusion}, sky {found.sky.level:.4f}")
         grade(found.catalog, np.column_stack([scene.x, scene.y]), scene.flux)
 
@@ -114,7 +99,7 @@ def injected(path, stretch, seed=1):
     _core.render_sources(stars, to_core(ImagePSF(wide, oversampling=4)), x, y, flux)
     data = light + rng.poisson(np.maximum(stars, 0) * GAIN) / GAIN
     error = np.sqrt(NOISE**2 + np.maximum(data, 0) / GAIN)
-    found = run(data, error, Psf(model, "EPSFBuilder", measure_fwhm(model)))
+    found = measured(data, error, Psf(model, "EPSFBuilder", measure_fwhm(model)))
     print(f"injected, stretched by {stretch}: {found.confusion}")
     grade(found.catalog, np.column_stack([x, y]), flux, (20, 60, 200, 1000, np.inf))
 

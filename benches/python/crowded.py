@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 import scenes
-from _timing import median_seconds, memory, print_machine
+from _timing import Row, median_seconds, memory, print_rows
 from astropy.table import QTable
 
 from psfphot.datasets import make_nircam_psf_grid
@@ -22,7 +22,7 @@ THREADS = (2, 1)
 
 
 def fit(name, scene):
-    """Fit a scene and print a line for each number of threads."""
+    """Fit a scene: a row for each number of threads."""
     for n_threads in THREADS:
         photometry = PSFPhotometry(
             scene.psf_model,
@@ -37,35 +37,36 @@ def fit(name, scene):
         used = memory("VmHWM") - before
         _, pull = scenes.pulls(table, scene.truth)
         flags = np.asarray(table["flags"])
-        print(
-            f"{name:28s} {n_threads} thread(s) {seconds:7.3f} s, +{used:5.0f} MB; "
+        accuracy = (
             f"pulls {pull['width']:.3f}, std {pull['std']:.3f}, "
             f"median {pull['median']:+.3f}, {pull['beyond_5']} beyond 5; "
             f"{np.mean(flags & 8 > 0):.2%} not converged, "
-            f"{np.mean(flags & 16 > 0):.2%} without errors",
-            flush=True,
+            f"{np.mean(flags & 16 > 0):.2%} without errors; +{used:.0f} MB"
+        )
+        yield Row(
+            f"joint fit, {name}", "psfphot", seconds, n_threads, accuracy=accuracy
         )
 
 
 def sizes():
     for n_stars in (500, 5000, 20_000, 100_000):
-        fit(f"{n_stars} on 2048^2", scenes.crowded(n_stars))
+        yield from fit(f"{n_stars} on 2048^2", scenes.crowded(n_stars))
 
 
 def density():
     for n_stars, side in ((5000, 1024), (20_000, 2048), (80_000, 4096)):
-        fit(f"{n_stars} on {side}^2", scenes.crowded(n_stars, side))
+        yield from fit(f"{n_stars} on {side}^2", scenes.crowded(n_stars, side))
 
 
 def undersampled():
     for n_stars in (5000, 20_000):
         scene = scenes.crowded(n_stars, undersampled=True)
-        fit(f"{n_stars}, undersampled", scene)
+        yield from fit(f"{n_stars}, undersampled", scene)
 
 
 def wide():
     grid = make_nircam_psf_grid(16, fov_pixels=101, seed=0)
-    fit("20000, PSF of 101 pixels", scenes.crowded(20_000, psf_model=grid))
+    yield from fit("20000, PSF of 101 pixels", scenes.crowded(20_000, psf_model=grid))
 
 
 def group():
@@ -83,22 +84,25 @@ def group():
         photometry(scene.data, error=scene.error, init_params=scene.starts)
 
     once()
-    print(f"a group of 25, 4 px apart, mismatched: {median_seconds(once, 9):.4f} s")
+    yield Row(
+        "a group of 25, 4 px apart, mismatched", "psfphot", median_seconds(once, 9)
+    )
 
 
-def main():
-    print_machine("joint fits")
-    for name in sys.argv[1:] or ["sizes"]:
-        {
-            "sizes": sizes,
-            "density": density,
-            "wide": wide,
-            "undersampled": undersampled,
-            "group": group,
-        }[name]()
+SCENES = {
+    "sizes": sizes,
+    "density": density,
+    "wide": wide,
+    "undersampled": undersampled,
+    "group": group,
+}
+
+
+def rows(names=("sizes",)):
+    for name in names:
+        yield from SCENES[name]()
 
 
 if __name__ == "__main__":
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        main()
+    warnings.simplefilter("ignore")
+    print_rows(rows(sys.argv[1:] or ["sizes"]))

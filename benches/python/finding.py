@@ -8,12 +8,14 @@ Usage: python benches/python/finding.py
 
 import numpy as np
 from _timing import (
+    Row,
     forget_peak,
     median_seconds,
     megabytes,
     memory,
     photutils,
     print_machine,
+    print_rows,
 )
 
 from psfphot import detection
@@ -69,6 +71,25 @@ def working_memory(finder, data):
     return (memory("VmHWM") - before) / megabytes(data) * data.itemsize
 
 
+def rows():
+    theirs, version = photutils("detection")
+    for n_stars in (500, 20_000):
+        image = scene(n_stars)
+        for dtype in ("float64", "float32"):
+            data = image.astype(dtype)
+            others = cases(theirs) if theirs is not None else {}
+            for name, find in cases(detection, n_threads=N_THREADS).items():
+                task = f"{name}, {n_stars:,} stars, {dtype}"
+                found = f"{len(find(data))} found"
+                seconds = median_seconds(lambda: find(data), 9)  # noqa: B023
+                yield Row(task, "psfphot", seconds, N_THREADS, accuracy=found)
+                if name in others:
+                    find = others[name]  # noqa: PLW2901
+                    found = f"{len(find(data))} found"
+                    seconds = median_seconds(lambda: find(data), 1)  # noqa: B023
+                    yield Row(task, f"photutils {version}", seconds, accuracy=found)
+
+
 def main():
     print_machine(SHAPE)
     # First, while the process has no free memory to use again.
@@ -76,20 +97,7 @@ def main():
         finder = detection.DAOStarFinder(5 * NOISE, FWHM, n_threads=N_THREADS)
         used = working_memory(finder, scene(20_000).astype(dtype))
         print(f"DAOStarFinder, {dtype}: {used:.1f} bytes of memory per pixel")
-    theirs, version = photutils("detection")
-    for n_stars in (500, 20_000):
-        image = scene(n_stars)
-        for dtype in ("float64", "float32"):
-            data = image.astype(dtype)
-            for name, find in cases(detection, n_threads=N_THREADS).items():
-                n_found = len(find(data))
-                ours = 1e3 * median_seconds(lambda: find(data), 9)  # noqa: B023
-                line = f"{n_stars:6d} stars, {dtype}, {name}: {ours:6.1f} ms"
-                if theirs is not None:
-                    find = cases(theirs)[name]  # noqa: PLW2901
-                    other = 1e3 * median_seconds(lambda: find(data), 1)  # noqa: B023
-                    line += f"; photutils {version} {other:7.1f} ms"
-                print(f"{line}; {n_found} found")
+    print_rows(rows())
 
 
 if __name__ == "__main__":

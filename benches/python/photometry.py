@@ -8,8 +8,9 @@ import sys
 import warnings
 
 import numpy as np
-from _timing import grid_as_nddata, median_seconds, photutils, print_machine
+from _timing import Row, grid_as_nddata, median_seconds, photutils, print_rows
 from astropy.table import QTable
+from scenes import pulls
 
 from psfphot.datasets import make_nircam_psf_grid, make_noise_image
 from psfphot.psf import PSFPhotometry, make_psf_model_image
@@ -30,44 +31,44 @@ def scene(n_stars):
     starts["x"] = truth["x_0"] + rng.normal(0, 0.1, len(truth))
     starts["y"] = truth["y_0"] + rng.normal(0, 0.1, len(truth))
     starts["flux"] = truth["flux"] * rng.uniform(0.8, 1.2, len(truth))
-    return grid, data, error, starts
+    return grid, data, error, starts, truth
 
 
-def main():
-    n_stars = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
-    grid, data, error, starts = scene(n_stars)
-    print_machine(f"{n_stars} stars")
-    ours = {}
+def quality(table, truth):
+    """The pulls of the fluxes."""
+    _, pull = pulls(table, truth)
+    return f"pulls {pull['width']:.3f}, {pull['beyond_5']} beyond 5"
+
+
+def rows(n_stars=5000):
+    grid, data, error, starts, truth = scene(n_stars)
+    theirs, version = photutils("psf")
     for size in (5, 11):
+        task = f"fits {size} x {size}, {n_stars:,} stars"
         for n_threads in (1, 2):
             fit = PSFPhotometry(grid, size, n_threads=n_threads)
-            fit(data, error=error, init_params=starts)
+            table = fit(data, error=error, init_params=starts)
             seconds = median_seconds(
                 lambda fit=fit: fit(data, error=error, init_params=starts), 7
             )
-            ours[size, n_threads] = n_stars / seconds
-            print(
-                f"psfphot    {size:2d} x {size:2d}, {n_threads} thread(s): "
-                f"{ours[size, n_threads]:10,.0f} stars/s"
-            )
-    theirs, version = photutils("psf")
-    if theirs is None:
-        return
-    few = starts[:: max(1, n_stars // 300)]
-    model = theirs.GriddedPSFModel(grid_as_nddata(grid))
-    for size in (5, 11):
-        fit = theirs.PSFPhotometry(model, size)
+            accuracy = quality(table, truth)
+            yield Row(task, "psfphot", seconds, n_threads, n_stars, accuracy)
+        if theirs is None:
+            continue
+        step = max(1, n_stars // 300)
+        few = starts[::step]
+        fit = theirs.PSFPhotometry(theirs.GriddedPSFModel(grid_as_nddata(grid)), size)
+        made = []
         seconds = median_seconds(
-            lambda fit=fit: fit(data, error=error, init_params=few), 1
+            lambda fit=fit, made=made, few=few: made.append(
+                fit(data, error=error, init_params=few)
+            ),
+            1,
         )
-        rate = len(few) / seconds
-        print(
-            f"photutils {version} {size:2d} x {size:2d}: {rate:10,.0f} stars/s; "
-            f"psfphot, 1 thread, is {ours[size, 1] / rate:,.0f} times as fast"
-        )
+        accuracy = quality(made[0], truth[::step])
+        yield Row(task, f"photutils {version}", seconds, 1, len(few), accuracy)
 
 
 if __name__ == "__main__":
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        main()
+    warnings.simplefilter("ignore")
+    print_rows(rows(int(sys.argv[1]) if len(sys.argv) > 1 else 5000))

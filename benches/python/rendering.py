@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from _timing import (
+    Row,
     forget_peak,
     grid_as_nddata,
     median_seconds,
@@ -26,6 +27,7 @@ from _timing import (
     memory,
     photutils,
     print_machine,
+    print_rows,
 )
 from astropy.nddata import NDData
 
@@ -58,33 +60,25 @@ def cases(simulate, render, model, many):
     }
 
 
-def times(model, many):
-    ours = {}
-    for name, call in cases(
-        make_psf_model_image, make_model_image, model, many
-    ).items():
+def rows(model=None):
+    model = read(None) if model is None else model
+    many = make_model_params(SHAPE, **MANY)
+    psf, version = photutils("psf")
+    others = {}
+    if psf is not None:
+        datasets, _ = photutils("datasets")
+        theirs = psf.GriddedPSFModel(grid_as_nddata(model))
+        others = cases(
+            psf.make_psf_model_image, datasets.make_model_image, theirs, many
+        )
+    ours = cases(make_psf_model_image, make_model_image, model, many)
+    for name, call in ours.items():
         call()
         for n_threads in (1, 2):
             seconds = median_seconds(partial(call, n_threads=n_threads), 9)
-            ours[name, n_threads] = seconds
-            print(f"psfphot   {name}, {n_threads} thread(s): {seconds * 1e3:.1f} ms")
-    return ours
-
-
-def compare(model, many, ours):
-    psf, version = photutils("psf")
-    if psf is None:
-        return
-    datasets, _ = photutils("datasets")
-    theirs = psf.GriddedPSFModel(grid_as_nddata(model))
-    calls = cases(psf.make_psf_model_image, datasets.make_model_image, theirs, many)
-    for name, call in calls.items():
-        seconds = median_seconds(call, 3)
-        ratios = [seconds / ours[name, n_threads] for n_threads in (1, 2)]
-        print(
-            f"photutils {version} {name}: {seconds * 1e3:,.0f} ms; psfphot is "
-            f"{ratios[0]:.0f} (1 thread) and {ratios[1]:.0f} (2 threads) times as fast"
-        )
+            yield Row(name, "psfphot", seconds, n_threads)
+        if name in others:
+            yield Row(name, f"photutils {version}", median_seconds(others[name], 1))
 
 
 def measure_memory(path):
@@ -114,8 +108,7 @@ def main():
         return
     model = read(sys.argv[1] if len(sys.argv) > 1 else None)
     print_machine(f"{model.data.shape} ePSFs of {model.data.dtype}")
-    many = make_model_params(SHAPE, **MANY)
-    ours = times(model, many)
+    print_rows(rows(model))
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "grid.npz"
         np.savez(
@@ -128,7 +121,6 @@ def main():
         # Freed memory goes back to the system at once: glibc would keep some.
         own = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
         subprocess.run(command, check=True, env=own)  # noqa: S603  (this file)
-    compare(model, many, ours)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ one run; medians. Usage: python benches/python/stages.py [n_threads]
 """
 
 import importlib
-import platform
 import sys
 import warnings
 
 import numpy as np
-from _timing import median_seconds
+from _timing import Row, median_seconds, print_rows
 
 from psfphot.aperture import CircularAperture
 from psfphot.background import LocalBackground, MMMBackground
@@ -35,14 +34,11 @@ def theirs(module, name, *arguments, **settings):
     return kind(*arguments, **settings)
 
 
-def compare(title, ours, other=None):
-    """Print the medians of two calls and their ratio."""
-    seconds = seconds_of(ours)
-    line = f"{title:58s} {1e3 * seconds:9.2f} ms"
+def compare(task, ours, other=None, n_threads=1):
+    """Make a row of each of two calls."""
+    yield Row(task, "psfphot", seconds_of(ours), n_threads)
     if other is not None:
-        reference = seconds_of(other)
-        line += f"   photutils {1e3 * reference:9.2f} ms: {reference / seconds:.1f} x"
-    print(line, flush=True)
+        yield Row(task, "photutils", seconds_of(other))
 
 
 def groups(rng):
@@ -57,7 +53,7 @@ def groups(rng):
         # photutils lists all pairs: of these there are billions.
         if separation * separation * n > size * size * 5:
             other = None
-        compare(
+        yield from compare(
             f"group: {title}",
             lambda x=x, y=y, s=separation: SourceGrouper(s)(x, y),
             other and (lambda x=x, y=y, f=other: f(x, y)),
@@ -68,10 +64,11 @@ def apertures(data, positions, n_threads):
     for radius in (2, 3, 5, 10):
         ours = CircularAperture(positions, radius)
         other = theirs("aperture", "CircularAperture", positions, radius)
-        compare(
+        yield from compare(
             f"aperture: 10,000 exact sums, radius {radius}",
             lambda a=ours: a.do_photometry(data, n_threads=n_threads),
             other and (lambda a=other: a.do_photometry(data)),
+            n_threads,
         )
 
 
@@ -81,10 +78,11 @@ def backgrounds(data, positions, n_threads):
         ours = LocalBackground(10, 20, bkg_estimator=estimator, n_threads=n_threads)
         mode = estimator and theirs("background", "MMMBackground")
         other = theirs("background", "LocalBackground", 10, 20, bkg_estimator=mode)
-        compare(
+        yield from compare(
             f"background: 10,000 annuli of 10 to 20 pixels, {name}",
             lambda f=ours: f(data, x, y),
             other and (lambda f=other: f(data, x, y)),
+            n_threads,
         )
 
 
@@ -92,30 +90,27 @@ def matches(rng, n_threads):
     for n in (10_000, 1_000_000):
         first = rng.uniform(0, 8192, (2, n))
         second = (first + rng.normal(0, 0.3, (2, n)))[:, rng.permutation(n)]
-        compare(
+        yield from compare(
             f"match: {n:,} sources",
             lambda a=first, b=second: match_positions(
                 tuple(a), tuple(b), 1, n_threads=n_threads
             ),
+            None,
+            n_threads,
         )
 
 
-def main():
-    n_threads = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-    print(
-        f"{platform.machine()}, Python {platform.python_version()}, {n_threads} threads"
-    )
+def rows(n_threads=2):
     rng = np.random.default_rng(0)
     data = rng.normal(100, 3, (2048, 2048))
     data[rng.random(data.shape) < 0.02] += 300
     positions = rng.uniform(20, 2028, (10_000, 2))
-    groups(rng)
-    apertures(data, positions, n_threads)
-    backgrounds(data, positions, n_threads)
-    matches(rng, n_threads)
+    yield from groups(rng)
+    yield from apertures(data, positions, n_threads)
+    yield from backgrounds(data, positions, n_threads)
+    yield from matches(rng, n_threads)
 
 
 if __name__ == "__main__":
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        main()
+    warnings.simplefilter("ignore")
+    print_rows(rows(int(sys.argv[1]) if len(sys.argv) > 1 else 2))

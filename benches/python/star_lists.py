@@ -13,7 +13,7 @@ import warnings
 
 import numpy as np
 import scenes
-from _timing import forget_peak, memory, print_machine
+from _timing import Row, forget_peak, memory, print_rows
 
 from psfphot.detection import MatchedFilterFinder
 from psfphot.psf import CircularGaussianPRF, IterativePSFPhotometry, OverlapGrouper
@@ -63,7 +63,7 @@ def nearest(points, others):
 
 
 def run(name, scene, psf_model, *, n_threads=2):
-    """Photometer a scene, and print a line for each number of rounds."""
+    """Photometer a scene: a row for each number of rounds."""
     for rounds in ROUNDS:
         photometry = IterativePSFPhotometry(
             psf_model,
@@ -80,30 +80,34 @@ def run(name, scene, psf_model, *, n_threads=2):
         begin, cpu = time.perf_counter(), time.process_time()
         table = photometry(scene.data, error=scene.error)
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-        print(
-            f"{name:22s} {rounds} rounds {seconds:6.2f} s ({cpu:6.2f} s CPU), "
-            f"+{memory('VmHWM') - before:4.0f} MB; {grade(table, scene.truth)}; "
-            f"{table.meta['stopped']}",
-            flush=True,
+        more = f"{cpu:.2f} s CPU, +{memory('VmHWM') - before:.0f} MB"
+        yield Row(
+            f"finder to catalogue, {name}, {rounds} rounds",
+            "psfphot",
+            seconds,
+            n_threads,
+            accuracy=f"{grade(table, scene.truth)}; {table.meta['stopped']}; {more}",
         )
 
 
 def crowded():
     scene = scenes.crowded(20_000)
-    run("20,000", scene, scene.psf_model)
+    yield from run("20,000", scene, scene.psf_model)
 
 
 def bright():
     scene = scenes.crowded(20_000, n_bright=25)
-    run("20,000 + 25 of 1e6", scene, scene.psf_model)
+    yield from run("20,000 + 25 of 1e6", scene, scene.psf_model)
 
 
 def wide():
-    run("20,000, PSF 1 % wide", scenes.crowded(20_000), CircularGaussianPRF(fwhm=3.03))
+    yield from run(
+        "20,000, PSF 1 % wide", scenes.crowded(20_000), CircularGaussianPRF(fwhm=3.03)
+    )
 
 
 def narrow():
-    run(
+    yield from run(
         "20,000, PSF 1 % narrow", scenes.crowded(20_000), CircularGaussianPRF(fwhm=2.97)
     )
 
@@ -111,7 +115,7 @@ def narrow():
 def undersampled():
     for n_stars in (5000, 20_000):
         scene = scenes.crowded(n_stars, undersampled=True)
-        run(f"{n_stars} undersampled", scene, scene.psf_model)
+        yield from run(f"{n_stars} undersampled", scene, scene.psf_model)
 
 
 SCENES = {
@@ -123,12 +127,11 @@ SCENES = {
 }
 
 
-def main():
-    print_machine("iterative photometry, 2 threads")
-    warnings.simplefilter("ignore")
-    for name in sys.argv[1:] or ["crowded"]:
-        SCENES[name]()
+def rows(names=("crowded",)):
+    for name in names:
+        yield from SCENES[name]()
 
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore")
+    print_rows(rows(sys.argv[1:] or ["crowded"]))

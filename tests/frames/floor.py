@@ -1,10 +1,15 @@
 """Crowded fields on a floor of stars that are too faint to be found."""
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 
 from frames.renderer import Gaussians, render
+from psfphot.io import read_image
+from psfphot.pipeline import measure
 
 #: Electrons in a unit of the image, and its read noise.
 GAIN, READ_NOISE = 14.0, 0.55
@@ -47,3 +52,16 @@ def crowd(side=600, *, has_floor=False, density=0.025, seed=7, width=1.0):
     data = rng.poisson(clean * GAIN) / GAIN + rng.normal(0, READ_NOISE, clean.shape)
     error = np.sqrt(READ_NOISE**2 + np.maximum(data, 0) / GAIN)
     return Crowd(data, error, x, y, flux)
+
+
+def measured(data, error, psf):
+    """Measure an image from a file, as it would be."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "image.fits"
+        planes = [fits.PrimaryHDU()]
+        planes += [
+            fits.ImageHDU(plane.astype("f4"), name=name)
+            for name, plane in (("SCI", data), ("ERR", error))
+        ]
+        fits.HDUList(planes).writeto(path)
+        return measure(read_image(str(path)), psf)

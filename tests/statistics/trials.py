@@ -28,7 +28,8 @@ class Scene(NamedTuple):
 def make_scene(psf, flux, sky, *, n_side=50, offset=None, seed=0):
     """Put ``n_side**2`` stars, or pairs, at random phases, far from one another.
 
-    The second star of a pair is ``offset`` pixels away at a random angle.
+    The second star of a pair is ``offset`` pixels away at a random angle; its flux
+    may be another than the first's.
     """
     rng = np.random.default_rng(seed)
     spacing, n = 26, n_side**2
@@ -40,12 +41,12 @@ def make_scene(psf, flux, sky, *, n_side=50, offset=None, seed=0):
         angle = rng.uniform(0, 2 * np.pi, n)
         stars.append(first + offset * np.array([np.cos(angle), np.sin(angle)]))
     tables = [
-        QTable({"x": x, "y": y, "flux": np.full(n, float(flux)), "group_id": k})
-        for x, y in stars
+        QTable({"x": x, "y": y, "flux": np.full(n, float(light)), "group_id": k})
+        for (x, y), light in zip(stars, np.broadcast_to(flux, len(stars)), strict=True)
         for k in [np.arange(n) + 1]
     ]
     truth = vstack(tables)
-    truth.sort("group_id")
+    truth.sort("group_id", kind="stable")
     starts = truth.copy()
     starts["x"] += rng.uniform(-0.2, 0.2, len(truth))
     starts["y"] += rng.uniform(-0.2, 0.2, len(truth))
