@@ -61,6 +61,7 @@ def draw(data, error, photometry, found):
 
 
 def main():
+    """Simulate, fit and draw."""
     path = sys.argv[1] if len(sys.argv) > 1 else HERE.parent / "images" / "crowded.png"
     psf_model, data, error, _ = observe()
     photometry = IterativePSFPhotometry(
