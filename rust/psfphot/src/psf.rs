@@ -15,6 +15,7 @@ mod rectangle;
 mod sampled;
 mod spline;
 mod stencil;
+mod strips;
 
 use crate::Error;
 use crate::image::PixelBox;

@@ -6,7 +6,7 @@ use crate::image::PixelBox;
 use super::ellipse::Ellipse;
 use super::gaussian::{PixelValue, limit_width_step};
 use super::rectangle::{BLOCK, Block, Rotated};
-use super::{Placement, Psf, offset};
+use super::{Placement, Psf, offset, strips};
 
 /// An elliptical Gaussian at the pixel centres.
 ///
@@ -118,7 +118,13 @@ impl Psf for GaussianPsf {
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            PixelValue::Density.fill(at, ellipse.marginal_sigmas(), window, values);
+            strips::fill(
+                PixelValue::Density,
+                at,
+                ellipse.marginal_sigmas(),
+                window,
+                values,
+            );
             return;
         }
         for (value, (x, y)) in values.iter_mut().zip(window.pixels()) {
@@ -138,7 +144,7 @@ impl Psf for GaussianPsf {
             let sigmas = ellipse.marginal_sigmas();
             let by_shape = |x, y| ellipse.by_shape_of_strips(x, y);
             let planes = (values, gradient);
-            PixelValue::Density.fill_with_gradient(at, sigmas, window, planes, by_shape);
+            strips::fill_with_gradient(PixelValue::Density, at, sigmas, window, planes, by_shape);
             return;
         }
         let n = window.len();
@@ -201,7 +207,13 @@ impl Psf for GaussianPrf {
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let ellipse = Ellipse::new(&self.shape, at);
         if ellipse.is_aligned() {
-            PixelValue::Integral.fill(at, ellipse.marginal_sigmas(), window, values);
+            strips::fill(
+                PixelValue::Integral,
+                at,
+                ellipse.marginal_sigmas(),
+                window,
+                values,
+            );
             return;
         }
         let rotated = Rotated::new(&ellipse);
@@ -225,7 +237,7 @@ impl Psf for GaussianPrf {
             let sigmas = ellipse.marginal_sigmas();
             let by_shape = |x, y| ellipse.by_shape_of_strips(x, y);
             let planes = (values, gradient);
-            PixelValue::Integral.fill_with_gradient(at, sigmas, window, planes, by_shape);
+            strips::fill_with_gradient(PixelValue::Integral, at, sigmas, window, planes, by_shape);
             return;
         }
         let (rotated, n) = (Rotated::new(&ellipse), window.len());

@@ -5,7 +5,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 use crate::Error;
 use crate::image::PixelBox;
 
-use super::{Placement, Psf, delegate_psf, offset, positive};
+use super::{Placement, Psf, delegate_psf, offset, positive, strips};
 
 /// σ of a Gaussian per FWHM, 1/(2 √(2 ln 2)). To the last bit what numpy and
 /// astropy have: the star finder's kernel depends on it.
@@ -163,78 +163,6 @@ impl PixelValue {
             }
         }
     }
-
-    /// The product of the two axes at the pixels of `window`.
-    pub(super) fn fill(
-        self,
-        at: Placement<'_>,
-        (sigma_x, sigma_y): (f64, f64),
-        window: PixelBox,
-        values: &mut [f64],
-    ) {
-        if window.is_empty() {
-            return;
-        }
-        // The first row holds the factors along x until it is filled itself,
-        // after all others.
-        for (value, x) in values.iter_mut().zip(window.x0..window.x1) {
-            *value = self.value(offset(x as f64, at.x), sigma_x);
-        }
-        let along_y = |y: i64| self.value(offset(y as f64, at.y), sigma_y);
-        let (factors, rest) = values[..window.len()].split_at_mut(window.width());
-        for (row, y) in rest.chunks_exact_mut(factors.len()).zip(window.y0 + 1..) {
-            let factor = along_y(y);
-            for (value, x) in row.iter_mut().zip(&*factors) {
-                *value = factor * x;
-            }
-        }
-        let factor = along_y(window.y0);
-        for value in factors {
-            *value *= factor;
-        }
-    }
-
-    /// As [`PixelValue::fill`], with the planes of the derivatives by x, y and the N
-    /// shape parameters, which `by_shape` makes of the two strips.
-    pub(super) fn fill_with_gradient<const N: usize>(
-        self,
-        at: Placement<'_>,
-        (sigma_x, sigma_y): (f64, f64),
-        window: PixelBox,
-        (values, gradient): (&mut [f64], &mut [f64]),
-        by_shape: impl Fn(Strip, Strip) -> [f64; N],
-    ) {
-        const { assert!(N > 0, "the first shape plane is needed below") };
-        if window.is_empty() {
-            return;
-        }
-        let (width, n) = (window.width(), window.len());
-        // As in `fill`, the first rows hold the strips along x.
-        for (i, x) in (window.x0..window.x1).enumerate() {
-            let strip = self.strip(offset(x as f64, at.x), sigma_x);
-            values[i] = strip.value;
-            gradient[i] = strip.by_position;
-            gradient[2 * n + i] = strip.by_sigma;
-        }
-        for j in (0..window.height()).rev() {
-            let y = window.y0 + j as i64;
-            let row = self.strip(offset(y as f64, at.y), sigma_y);
-            for i in 0..width {
-                let k = j * width + i;
-                let column = Strip {
-                    value: values[i],
-                    by_position: gradient[i],
-                    by_sigma: gradient[2 * n + i],
-                };
-                values[k] = column.value * row.value;
-                gradient[k] = column.by_position * row.value;
-                gradient[n + k] = column.value * row.by_position;
-                for (plane, derivative) in by_shape(column, row).into_iter().enumerate() {
-                    gradient[(2 + plane) * n + k] = derivative;
-                }
-            }
-        }
-    }
 }
 
 /// A circular Gaussian of any parametrisation.
@@ -321,7 +249,7 @@ impl Psf for Circular {
 
     fn fill(&self, at: Placement<'_>, window: PixelBox, values: &mut [f64]) {
         let sigma = self.sigma(at);
-        self.per_pixel.fill(at, (sigma, sigma), window, values);
+        strips::fill(self.per_pixel, at, (sigma, sigma), window, values);
     }
 
     fn fill_with_gradient(
@@ -333,7 +261,7 @@ impl Psf for Circular {
     ) {
         let sigma = self.sigma(at);
         let by_shape = |x, y| [self.by_width(x, y)];
-        self.per_pixel
-            .fill_with_gradient(at, (sigma, sigma), window, (values, gradient), by_shape);
+        let planes = (values, gradient);
+        strips::fill_with_gradient(self.per_pixel, at, (sigma, sigma), window, planes, by_shape);
     }
 }
