@@ -4,7 +4,7 @@ use psfphot::Error;
 use psfphot::fit::{FLUX, FitSettings, MAX_PARAMETERS, SHAPE, Termination, X, Y};
 use psfphot::flags::{FLAGS, NON_FINITE_FLUX, NON_FINITE_POSITION};
 use psfphot::image::{Frame, Pixel};
-use psfphot::photometry::{FittedSource, Judged, Photometry, Starts};
+use psfphot::photometry::{Covariances, FittedSource, Judged, Photometry, Starts};
 use psfphot::psf::Psf;
 
 use crate::bytes::Bytes;
@@ -68,10 +68,10 @@ fn fit_in<T: Pixel>(bytes: &mut Bytes<'_>) {
         return;
     };
     let frame = field.frame();
-    let rows = call(bytes, Some(n), |run| {
-        photometry.fit(&*psf, &frame, &starts, run)
+    let fit = call(bytes, Some(n), |run| {
+        photometry.fit_and_keep(&*psf, &frame, &starts, run)
     });
-    let Ok(rows) = rows else {
+    let Ok((rows, kept)) = fit else {
         return;
     };
     assert_eq!(rows.len(), n, "a row for each source");
@@ -79,7 +79,7 @@ fn fit_in<T: Pixel>(bytes: &mut Bytes<'_>) {
         check_row(row, fit_shape, &bounds);
     }
     check_judged(bytes, &photometry, &*psf, &frame, &starts, &rows);
-    check_covariance(bytes, &photometry, &*psf, &frame, &starts, &rows);
+    check_covariance(bytes, &kept, rows.len());
 }
 
 fn fit_shape(bytes: &mut Bytes<'_>) -> (usize, usize) {
@@ -190,19 +190,11 @@ fn check_judged<T: Pixel>(
     }
 }
 
-fn check_covariance<T: Pixel>(
-    bytes: &mut Bytes<'_>,
-    photometry: &Photometry,
-    psf: &dyn Psf,
-    frame: &Frame<'_, T>,
-    starts: &Starts<'_>,
-    rows: &[FittedSource],
-) {
-    let members: Vec<usize> = (0..rows.len()).filter(|_| !bytes.one_in(3)).collect();
-    let fitted: Vec<_> = members.iter().map(|&i| rows[i].parameters).collect();
-    let matrix = call(bytes, None, |run| {
-        photometry.covariance(psf, frame, starts, &members, &fitted, run)
-    });
+fn check_covariance(bytes: &mut Bytes<'_>, kept: &Covariances, n: usize) {
+    let members: Vec<usize> = (0..n).filter(|_| !bytes.one_in(3)).collect();
+    let again = Covariances::from_bytes(&kept.to_bytes());
+    let kept = again.expect("its own bytes");
+    let matrix = call(bytes, None, |run| kept.of(&members, run));
     let matrix = matrix.expect("the arguments of a fit");
     let order = matrix.len().isqrt();
     assert_eq!(order * order, matrix.len(), "a square matrix");

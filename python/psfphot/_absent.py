@@ -7,23 +7,11 @@ these names get an answer of their own: all others are ordinary errors.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NoReturn
+import warnings
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_COMING = {
-    "psf": (
-        "EPSFBuildResults",
-        "EPSFBuilder",
-        "EPSFFitter",
-        "EPSFStar",
-        "EPSFStars",
-        "LinkedEPSFStar",
-        "extract_stars",
-    ),
-    "": ("centroids",),
-}
+    from collections.abc import Callable, Mapping
 
 _THEIRS = {
     "": (
@@ -70,21 +58,32 @@ _THEIRS = {
 }
 
 
-def absent_names(package: str) -> Callable[[str], NoReturn]:
-    """Make the ``__getattr__`` of a front page; ``""`` is the package's own."""
+def absent_names(
+    package: str, renamed: Mapping[str, Any] | None = None
+) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a front page; ``""`` is the package's own.
+
+    Names that photutils has given up, ``renamed``, give what they stand for, with a
+    `~psfphot.utils.exceptions.PhotutilsDeprecationWarning`.
+    """
     ours = ".".join(filter(None, ["psfphot", package]))
     theirs = ".".join(filter(None, ["photutils", package]))
     answers = dict.fromkeys(
-        _COMING.get(package, ()),
-        "psfphot does not have it yet: it is coming, and until then photutils' own "
-        "works beside psfphot",
-    )
-    answers |= dict.fromkeys(
         _THEIRS.get(package, ()),
         "psfphot does not have it, and photutils' own works beside psfphot",
     )
 
-    def __getattr__(name: str) -> NoReturn:  # noqa: N807
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        if renamed is not None and name in renamed:
+            from psfphot._warnings import PhotutilsDeprecationWarning  # noqa: PLC0415  (needs astropy)
+
+            thing = renamed[name]
+            msg = (
+                f"{name} is deprecated and will be removed in version 4.0. Use "
+                f"{thing.__name__} instead."
+            )
+            warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=2)
+            return thing
         msg = f"module {ours!r} has no attribute {name!r}"
         if name not in answers:
             raise AttributeError(msg, name=name, obj=sys.modules[ours])

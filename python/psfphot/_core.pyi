@@ -62,12 +62,15 @@ def fit_sources(
     *,
     n_threads: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> dict[str, NDArray[Any]]: ...
-def joint_covariances(
-    call: dict[str, Any],
-    groups: list[list[int]],
-    fitted: NDArray[np.float64],
-) -> NDArray[np.float64]: ...
+) -> dict[str, Any]: ...
+
+@final
+class Covariances:
+    """The covariances of the sources of a fit; immutable."""
+
+    def __new__(cls, state: bytes) -> Covariances: ...
+    def of(self, rows: list[int]) -> NDArray[np.float64]: ...
+
 def judge_sources(
     call: dict[str, Any],
     fitted: NDArray[np.float64],
@@ -158,7 +161,12 @@ def search_score(
     min_q: float,
     min_distance: float,
     min_separation: float,
+    is_scaled: bool,
 ) -> dict[str, NDArray[Any]]: ...
+def measure_confusion(
+    residual: Any,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
+def companion_scores(residual: Any) -> NDArray[np.float64]: ...
 def find_peaks(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
@@ -272,6 +280,34 @@ def residual_background(
     int,
     NDArray[np.bool_] | None,
 ]: ...
+def residual_sheets(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    box_shape: tuple[int, int],
+    level: tuple[str, list[float]],
+    scatter: tuple[str, list[float]],
+    clip: tuple[float, float, int | None, str, str] | None,
+    *,
+    highest_degree: int,
+    rounds: int,
+    fwhm: float | None,
+    threshold: float,
+    n_threads: int | None = None,
+) -> tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    tuple[float, float],
+    tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]],
+]: ...
+def sheet_window(
+    coefficients: NDArray[np.float64],
+    shape: tuple[int, int],
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+    limits: tuple[float, float],
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]: ...
 def solve_epsf(
     cutouts: Sequence[Any],
     settings: Any,

@@ -42,3 +42,7 @@ RETRIES = 2
 
 #: The seconds after which a worker is ended with its task.
 TIMEOUT = 600.0
+
+#: The side of a tile of an image larger than memory, pixels; the least is as large as
+#: halos are.
+TILE, SMALLEST_TILE = 2048, 128

@@ -24,6 +24,7 @@ class Entry(NamedTuple):
 
 _ALWAYS = "always"
 _ITERATIVE = "IterativePSFPhotometry, psfphot fit"
+_FITTED_SKY = "fit_background=True"
 _EXTRA = "extra_columns=True, --extra-columns"
 _FIT = "psfphot fit, pipeline"
 _MANY = "psfphot fit --output-dir"
@@ -84,7 +85,20 @@ COLUMNS = (
     ),
     Entry("mag", "mag", _MAGNITUDES, "magnitude; NaN where the flux is not positive"),
     Entry("mag_err", "mag", _MAGNITUDES, "1-sigma error, to first order"),
+    Entry(
+        "bkg_fit",
+        _IMAGE,
+        _FITTED_SKY,
+        "the constant that was fitted to its group, per pixel, beyond `local_bkg`",
+    ),
+    Entry("bkg_err", _IMAGE, _FITTED_SKY, "1-sigma error of bkg_fit"),
     Entry("n_pixels_fit", "", _ALWAYS, "pixels of the source's own box that counted"),
+    Entry(
+        "n_rejected",
+        "",
+        "robust",
+        "pixels of the box that robust weights took away, as those of cosmic rays",
+    ),
     Entry("qfit", "", _ALWAYS, "sum of |residual| in the box over the flux"),
     Entry("cfit", "", _ALWAYS, "residual of the starting pixel over the flux"),
     Entry("reduced_chi2", "", _ALWAYS, "chi^2 per degree of freedom in the box"),

@@ -1,9 +1,17 @@
 """Warnings of their own kind, which `psfphot.utils.exceptions` has for users."""
 
-from astropy.utils.exceptions import AstropyDeprecationWarning, AstropyWarning
+from astropy.utils.exceptions import (
+    AstropyDeprecationWarning,
+    AstropyUserWarning,
+    AstropyWarning,
+)
 
 
-class NoDetectionsWarning(AstropyWarning):  # type: ignore[misc]  # astropy has no types
+class DataErrorWarning(AstropyUserWarning):  # type: ignore[misc]  # astropy has no types
+    """The errors of an image are the square roots of its own noisy pixels."""
+
+
+class NoDetectionsWarning(AstropyWarning):  # type: ignore[misc]
     """Nothing was found."""
 
 
@@ -12,5 +20,5 @@ class PhotutilsDeprecationWarning(AstropyDeprecationWarning):  # type: ignore[mi
 
 
 # Users know them by this address.
-for _warning in (NoDetectionsWarning, PhotutilsDeprecationWarning):
+for _warning in (DataErrorWarning, NoDetectionsWarning, PhotutilsDeprecationWarning):
     _warning.__module__ = "psfphot.utils.exceptions"

@@ -8,9 +8,8 @@ import psfphot
 from psfphot import _absent
 
 ABSENT = [
-    (package, name, said)
-    for table, said in ((_absent._COMING, "coming"), (_absent._THEIRS, "photutils'"))
-    for package, names in table.items()
+    (package, name, "photutils'")
+    for package, names in _absent._THEIRS.items()
     for name in names
 ]
 

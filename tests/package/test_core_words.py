@@ -15,6 +15,7 @@ def fit(starts=None, settings=None):
         "data": np.ones((20, 20)),
         "error": None,
         "mask": None,
+        "noise": None,
         "psf": PSF,
         "starts": {
             "x": np.array([5.0, 12.0]),
@@ -33,6 +34,9 @@ def fit(starts=None, settings=None):
             "xy_bounds": (None, None),
             "max_iterations": 100,
             "step_tolerance": 1e-4,
+            "robust": None,
+            "covariance": None,
+            "fit_background": False,
             **(settings or {}),
         },
     }

@@ -8,7 +8,15 @@ import pytest
 pytest.importorskip("photutils")
 pytestmark = [pytest.mark.parity, pytest.mark.usefixtures("photutils_31")]
 
-MODULES = ("aperture", "background", "datasets", "detection", "psf", "utils")
+MODULES = (
+    "aperture",
+    "background",
+    "centroids",
+    "datasets",
+    "detection",
+    "psf",
+    "utils",
+)
 
 # Old arguments are taken by a decorator, and are in no signature.
 OLD = {"sharplo", "sharphi", "roundlo", "roundhi", "minsep_fwhm"}
@@ -46,6 +54,8 @@ def check(ours, theirs):
     assert set(yours) - set(mine) <= OLD | ABSENT
     for name in set(mine) & set(yours) - OLD - OTHER_DEFAULTS:
         mine_, yours_ = mine[name].default, yours[name].default
+        if inspect.isfunction(yours_):
+            mine_, yours_ = mine_.__name__, yours_.__name__
         assert mine_ == yours_ or mine_ is yours_, name  # NaN is not itself
     positional = [k for k, p in yours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
     required = [k for k in positional if yours[k].default is inspect.Parameter.empty]

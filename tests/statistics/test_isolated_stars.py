@@ -92,7 +92,7 @@ def test_errors_from_the_residuals_alone(psf):
     known = scene._replace(variance=np.full_like(scene.image, sigma**2))
     least = cramer_rao(known, 9)
     rng = np.random.default_rng(2)
-    fit = PSFPhotometry(psf, 9)
+    fit = PSFPhotometry(psf, 9, covariance="unit")
     for _ in range(N_DRAWS):
         image = scene.image + rng.normal(0, sigma, scene.image.shape)
         table = fit(image, init_params=scene.starts["x", "y", "flux"])

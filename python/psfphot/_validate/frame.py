@@ -23,6 +23,8 @@ class Frame(NamedTuple):
     error: Image | None
     mask: NDArray[np.bool_] | None
     unit: u.UnitBase | None
+    # The terms of a model of the noise, instead of errors: see `utils.NoiseModel`.
+    noise: dict[str, Any] | None = None
 
     @property
     def arrays(self) -> tuple[Image, Image | None, NDArray[np.bool_] | None]:

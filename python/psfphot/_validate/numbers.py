@@ -276,3 +276,29 @@ def as_pair(value: Any, name: str, *, lower: int) -> tuple[int, int]:
         msg = f"{name} must be <= {MAX_INT}, got {value}"
         raise ValueError(msg)
     return int(array[0]), int(array[-1])
+
+
+def as_odd_pair(value: Any, name: str) -> tuple[int, int]:
+    """Make an int or (ny, nx) into a pair of odd positive integers.
+
+    Raises
+    ------
+    ValueError
+        If it is not one.
+    """
+    values = np.atleast_1d(np.asarray(value))
+    if values.ndim != 1 or values.size not in (1, 2):
+        raise ValueError(f"{name} must have 1 or 2 elements, got {value!r}")
+    if values.dtype.kind == "O" and all(isinstance(v, int) for v in values):
+        raise ValueError(f"{name} must be <= {MAX_INT}, got {value!r}")
+    if values.dtype.kind not in "iu":
+        raise ValueError(f"{name} must have integer values, got {value!r}")
+    if np.any(values < 1):
+        raise ValueError(f"{name} must be >= 1, got {value!r}")
+    if np.any(values % 2 == 0):
+        msg = f"{name} must have an odd value for both axes, got {value!r}"
+        raise ValueError(msg)
+    if np.any(values > MAX_INT):
+        raise ValueError(f"{name} must be <= {MAX_INT}, got {value!r}")
+    ny, nx = np.broadcast_to(values, 2)
+    return int(ny), int(nx)

@@ -91,7 +91,7 @@ def footprint_flags(
     n_threads: int | None,
 ) -> NDArray[np.int_]:
     """Flag each aperture for what is in the way of measuring it."""
-    data, error, mask, _ = scene.frame
+    data, error, mask = scene.frame.arrays
 
     def measure(image: Any, mask: Any = None) -> tuple[Any, Any]:
         frame = Frame(image, None, mask, None)

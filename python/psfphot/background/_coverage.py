@@ -143,13 +143,29 @@ def _fillings(
     image: NDArray[Any], known: NDArray[np.bool_], n_threads: int | None
 ) -> dict[str, NDArray[np.bool_]]:
     """Find the pixels whose values no detector gives."""
-    zero = image == 0
-    values = image[~(known | zero)]
+    values = image[~(known | (image == 0))]
     sample = values[:: max(1, values.size // SAMPLE)]
+    return find_fillings(image, sample, n_threads)
+
+
+def find_fillings(
+    image: NDArray[Any], sample: NDArray[Any], n_threads: int | None
+) -> dict[str, NDArray[np.bool_]]:
+    """Find the pixels whose values no detector gives.
+
+    Parameters
+    ----------
+    image : 2D array
+        An image, or a window of one.
+    sample : 1D array
+        Values of pixels of the whole image that have data, and are not 0.
+    n_threads : int or None
+        Number of threads.
+    """
     if sample.size == 0:
         return {}
     many = bool(np.unique(sample).size > MANY_VALUES * sample.size)
     flat = _core.flat_blocks(
         image, SIDES[many], float(np.median(sample)), n_threads=n_threads
     )
-    return {"zero": zero, "flat": flat} if many else {"flat": flat}
+    return {"zero": image == 0, "flat": flat} if many else {"flat": flat}

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 BOX_PER_FWHM = 12
 SMALLEST_BOX = 16
 
+# The defaults.
+SOURCE_THRESHOLD = 4.0
+HIGHEST_DEGREE = 5
+ROUNDS = 2
+
 
 class ResidualBackground2D(BackgroundMaps):
     """The background of an image and its noise, from meshes of residuals.
@@ -123,9 +128,9 @@ class ResidualBackground2D(BackgroundMaps):
         coverage_mask: ArrayLike | None = None,
         fill_value: float = 0.0,
         fwhm: float | None = None,
-        source_threshold: float = 4.0,
-        highest_degree: int = 5,
-        rounds: int = 2,
+        source_threshold: float = SOURCE_THRESHOLD,
+        highest_degree: int = HIGHEST_DEGREE,
+        rounds: int = ROUNDS,
         bkg_estimator: BackgroundBase | None = None,
         n_threads: int | None = None,
     ) -> None:
@@ -210,4 +215,9 @@ def _as_box_size(box_size: Any, fwhm: float | None) -> tuple[int, int]:
     if fwhm is None:
         msg = "box_size or fwhm must be given, got None for both"
         raise ValueError(msg)
+    return box_of_fwhm(fwhm)
+
+
+def box_of_fwhm(fwhm: float) -> tuple[int, int]:
+    """Tell the size of the boxes that holds enough sky between stars of a width."""
     return as_pair(max(SMALLEST_BOX, round(BOX_PER_FWHM * fwhm)), "box_size", lower=1)

@@ -1,4 +1,4 @@
-"""The command line: ``psfphot fit``, ``psfphot completeness``, ``psfphot demo``."""
+"""The command line: ``psfphot fit``, ``psf``, ``completeness`` and ``demo``."""
 
 import click
 
@@ -7,6 +7,7 @@ from psfphot.cli._command import OneLineGroup
 from psfphot.cli._completeness import completeness
 from psfphot.cli._demo import demo
 from psfphot.cli._fit import fit
+from psfphot.cli._psf import psf
 
 __all__ = ["main"]
 
@@ -22,6 +23,7 @@ def main() -> None:
     \b
     psfphot demo                                        a simulated field
     psfphot fit m31.fits --psf grid.fits -o m31.ecsv    an image of yours
+    psfphot psf build m31.fits -o grid.fits             the PSF of its stars
     psfphot completeness m31.fits --psf grid.fits --mag 20:27 -o ast.ecsv
 
     Each command explains itself: psfphot fit --help.
@@ -31,3 +33,4 @@ def main() -> None:
 main.add_command(fit)
 main.add_command(completeness)
 main.add_command(demo)
+main.add_command(psf)

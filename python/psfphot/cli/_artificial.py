@@ -76,7 +76,7 @@ def run_completeness(words: CompletenessWords, how: FitWords) -> None:
         test = ArtificialStarTest(
             batch.settings,
             psf=psf,
-            gain=words.gain,
+            gain=how.gain,
             positions=positions,
             spacing=words.spacing,
             stars_per_image=words.per_image,

@@ -16,18 +16,25 @@ from psfphot.cli._errors import one_line_messages
 from psfphot.cli._jobs import NAME
 from psfphot.cli._report import describe_image, describe_run
 from psfphot.cli._summary import summarize, summarize_failure
-from psfphot.io import FileFormatError, read_image, read_psf, read_sources
-from psfphot.pipeline import NoStarsError, Settings, SourceList
+from psfphot.io import (
+    FileFormatError,
+    read_detector,
+    read_image,
+    read_psf,
+    read_sources,
+)
+from psfphot.pipeline import NoStarsError, Settings, SourceList, measure_tiled
 from psfphot.pipeline._frames.mapping import measure_in_threads, raise_if_passing
 from psfphot.pipeline._frames.source_ids import add_source_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from psfphot.cli._jobs import Job
     from psfphot.cli._outputs import Outputs
     from psfphot.cli._words import FitWords
     from psfphot.io import Detector, Psf
+    from psfphot.pipeline import PhotometryRun
 
 T = TypeVar("T")
 
@@ -69,6 +76,8 @@ class Batch:
         Whether to show a progress bar.
     n_threads : int or `None`
         Threads to use; `None` takes all CPUs.
+    tile : int or `None`
+        The side of the tiles of images larger than memory; `None` measures them whole.
     """
 
     psf: PsfReader
@@ -79,6 +88,7 @@ class Batch:
     say: Callable[[list[str]], None] | None
     progress: bool
     n_threads: int | None
+    tile: int | None = None
 
     def for_workers(self, n_threads: int | None) -> Batch:
         """Make the batch that workers are sent, who say nothing themselves."""
@@ -106,28 +116,47 @@ class Batch:
             option: None if text is None else job.named(text)
             for option, text in self.reading.items()
         }
-        image = read_image(job.path, job.ext, **reading)
-        say(describe_image(image))
-        sources = self.sources(job)
         try:
-            run = measure_in_threads(
+            with self._runs(job, reading, say) as run:
+                if self.has_source_ids:
+                    add_source_ids(run.catalog, job.name)
+                written = outputs.write(run, radius=run.settings.fwhm)
+                say(describe_run(run))
+                names = ", ".join(str(path) for path in written.values())
+                say([f"wrote       {names}"])
+                return summarize(job, run, written)
+        except NoStarsError as exc:
+            msg = f"{exc.finding}; lower --threshold, or check --fwhm and --psf"
+            raise FileFormatError(msg) from exc
+
+    @contextlib.contextmanager
+    def _runs(
+        self,
+        job: Job,
+        reading: dict[str, str | None],
+        say: Callable[[list[str]], None],
+    ) -> Iterator[PhotometryRun]:
+        """Measure an image, whole or by tiles, whose arrays go afterwards."""
+        if self.tile is None:
+            image = read_image(job.path, job.ext, **reading)
+            say(describe_image(image))
+            yield measure_in_threads(
                 image,
                 self.psf(image.detector),
                 self.settings,
                 self.n_threads,
-                sources=sources,
+                sources=self.sources(job),
                 progress_bar=self.progress,
             )
-        except NoStarsError as exc:
-            msg = f"{exc.finding}; lower --threshold, or check --fwhm and --psf"
-            raise FileFormatError(msg) from exc
-        if self.has_source_ids:
-            add_source_ids(run.catalog, job.name)
-        written = outputs.write(run, radius=run.settings.fwhm)
-        say(describe_run(run))
-        names = ", ".join(str(path) for path in written.values())
-        say([f"wrote       {names}"])
-        return summarize(job, run, written)
+            return
+        psf = self.psf(read_detector(job.path, job.ext))
+        settings = replace(self.settings, n_threads=self.n_threads)
+        with measure_tiled(
+            job.path, psf, settings, ext=job.ext, tile=self.tile, **reading
+        ) as run:
+            run.catalog.meta["n_threads"] = self.settings.n_threads
+            say(describe_image(run.image))
+            yield run
 
 
 def make_batch(words: FitWords) -> Batch:
@@ -148,6 +177,7 @@ def make_batch(words: FitWords) -> Batch:
         say=make_teller(words),
         progress=not words.quiet and sys.stderr.isatty(),
         n_threads=words.threads,
+        tile=words.tile,
     )
 
 
@@ -163,6 +193,7 @@ def _settings(words: FitWords) -> Settings:
         fwhm=_or_auto(words.fwhm),
         iterations=_or_auto(words.iterations),
         keep_all=words.keep_all,
+        confusion="auto" if words.confusion is None else words.confusion,
         extra_columns=words.extra_columns,
         min_separation=_or_auto(words.min_separation),
         fit_shape=_or_auto(words.fit_shape),
@@ -172,6 +203,9 @@ def _settings(words: FitWords) -> Settings:
         max_shift=max_shift,
         forced=words.forced,
         zero_point=words.zero_point,
+        robust=_or_auto(words.robust),
+        gain=words.gain,
+        read_noise=words.read_noise,
         n_threads=words.threads,
     )
 

@@ -116,13 +116,6 @@ _PARAMETERS = [
         help="Most stars in one image.",
     ),
     _stars(
-        ["--gain"],
-        type=_ABOVE_0,
-        metavar="E",
-        show_default="from the header",
-        help="Electrons in one unit of the image, for the stars' photon noise.",
-    ),
-    _stars(
         ["--pilot"],
         type=_FROM_0,
         default=300,

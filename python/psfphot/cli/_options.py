@@ -13,6 +13,7 @@ from psfphot._defaults import (
     ITERATIONS,
     RETRIES,
     SEPARATION,
+    SMALLEST_TILE,
     THRESHOLD,
     TIMEOUT,
 )
@@ -37,11 +38,14 @@ _running = partial(option, "The run")
 _OPTIONS = (
     _needed(
         "--psf",
-        required=True,
-        metavar="FILE|FORMULA",
+        default="image",
+        show_default="image",
+        metavar="FILE|FORMULA|image",
         help="A grid of ePSFs (STPSF or STDPSF), a PSF of PSFEx, one ePSF image (2D "
         "FITS, with the pixel's response in it), or gaussian:FWHM, moffat:FWHM[,BETA] "
-        "or airy:FWHM in pixels; gaussian or moffat alone measures the width.",
+        "or airy:FWHM in pixels; gaussian or moffat alone measures the width. image "
+        "builds the PSF of the image's own stars; of fewer than 25 it measures a "
+        "Moffat.",
     ),
     _needed(
         "-o",
@@ -246,12 +250,39 @@ _OPTIONS = (
         "beyond the map of the sky.",
     ),
     _fitting(
+        "--confusion/--no-confusion",
+        default=None,
+        show_default="with more than one round",
+        help="Make errors larger for stars that are too faint or too close to be found "
+        "and for what the PSF does not match.",
+    ),
+    _fitting(
         "--zeropoint",
         "zero_point",
         type=Finite(),
         metavar="MAG",
         show_default="AB, from the header",
         help="Magnitude of a flux of 1 in the image's unit.",
+    ),
+    _fitting(
+        "--robust/--no-robust",
+        default=None,
+        show_default="where nothing tells cosmic rays: no DQ, none looked for",
+        help="Let pixels that no star explains lose their weight.",
+    ),
+    _fitting(
+        "--gain",
+        type=_ABOVE_0,
+        metavar="E",
+        show_default="the header's",
+        help="Electrons in one unit of the image.",
+    ),
+    _fitting(
+        "--read-noise",
+        type=_FROM_0,
+        metavar="E",
+        show_default="measured, with the sky's noise",
+        help="Read noise, electrons, for images without ERR; needs a gain.",
     ),
     _output("--residual", metavar="FITS", help="Write the image without its stars."),
     _output("--model", metavar="FITS", help="Write the fitted stars, without sky."),
@@ -314,6 +345,14 @@ _OPTIONS = (
         metavar="CATALOG",
         help="Write one catalogue of all images too; rows without a position on the "
         "sky go into CATALOG_without_sky.",
+    ),
+    _running(
+        "--tile",
+        type=click.IntRange(min=SMALLEST_TILE),
+        metavar="N",
+        show_default="the whole image",
+        help="Measure images larger than memory in tiles of N pixels on a side, as "
+        "2048; with --iterations 1.",
     ),
     _running(
         "--threads",

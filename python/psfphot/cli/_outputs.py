@@ -19,6 +19,7 @@ from psfphot.io import (
     write_image,
     write_regions,
 )
+from psfphot.pipeline import TiledRun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +119,12 @@ class Outputs:
         return Outputs(**{k: path.absolute() for k, path in self.paths().items()})
 
     def _write_images(self, run: PhotometryRun) -> None:
+        if isinstance(run, TiledRun):
+            if self.model is not None:
+                run.write_model(self.model)
+            if self.residual is not None:
+                run.write_residual(self.residual)
+            return
         image = run.image
         if self.model is not None:
             made = "psfphot: fitted stars, without sky"

@@ -68,6 +68,7 @@ def describe_run(run: PhotometryRun) -> list[str]:
         make_line("groups", groups),
         make_line("fitted", _describe_fit(run)),
         make_line("errors", run.exposure.error_source),
+        *_describe_confusion(run),
         make_line("magnitudes", describe_zero_point(run)),
         make_line("quality", describe_quality(run)),
         *describe_flags(run),
@@ -144,7 +145,7 @@ def describe_merged(merged: MergedCatalogs | None) -> list[str]:
 def _describe_masks(run: PhotometryRun) -> list[str]:
     """Tell what the measurement masked beyond what the file says."""
     masks = run.exposure.masks
-    added = [f"{masks.counts[cause]} {cause}" for cause in masks.planes]
+    added = [f"{masks.counts[cause]} {cause}" for cause in masks.added]
     if not added:
         return []
     n = np.count_nonzero(run.exposure.mask)
@@ -233,6 +234,18 @@ def _describe_rounds(run: PhotometryRun) -> list[str]:
     gone = {"insignificant": history.n_dropped, "merged": history.n_merged}
     said += "".join(f", {n} {what}" for what, n in gone.items() if n)
     return [make_line("rounds", f"{said}; {_STOPPED[history.stopped]}")]
+
+
+def _describe_confusion(run: PhotometryRun) -> list[str]:
+    """Tell by how much errors were made larger."""
+    found = run.confusion
+    if found is None:
+        return []
+    said = f"errors times {found.factor:.3g} (up to {found.largest:.3g}), for stars "
+    said += "that were not found"
+    if found.profile_error > 0:
+        said += f", and {100 * found.profile_error:.2g} % of the flux for the PSF"
+    return [make_line("confusion", said)]
 
 
 def _describe_fit(run: PhotometryRun) -> str:

@@ -26,7 +26,6 @@ class CompletenessWords:
     positions: str
     spacing: float | None
     per_image: int | None
-    gain: float | None
     pilot: int
     noise_images: int
     seed: int
@@ -96,7 +95,11 @@ class FitWords:
     no_group: bool
     local_bkg: tuple[float, float] | None
     keep_all: bool
+    confusion: bool | None
     zero_point: float | None
+    robust: bool | None
+    gain: float | None
+    read_noise: float | None
     # Output
     residual: str | None
     model: str | None
@@ -113,6 +116,7 @@ class FitWords:
     timeout: float | None
     merge: str | None
     # The run
+    tile: int | None
     threads: int | None
     as_json: bool
     quiet: bool
@@ -151,6 +155,19 @@ class FitWords:
             )
             raise UsageFault(msg)
         self._check_many()
+        if self.tile is not None:
+            self._check_tiles()
+
+    def _check_tiles(self) -> None:
+        """Check what is typed for an image that is measured by tiles."""
+        if self.iterations != 1:
+            msg = "--tile measures in one round: give --iterations 1 with it"
+            raise UsageFault(msg)
+        for name in ("catalog", "plot", "report", "extra_columns"):
+            if getattr(self, name):
+                option = name.replace("_", "-")
+                msg = f"--tile and --{option} exclude each other: that needs the whole"
+                raise UsageFault(f"{msg} image in memory")
 
     def _check_many(self) -> None:
         """Check what is typed for many images."""

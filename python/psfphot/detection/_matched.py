@@ -370,6 +370,7 @@ class MatchedFilterFinder(StarFinderBase):
             min_q=check.not_negative(min_information, "min_information"),
             min_distance=check.not_negative(min_distance, "min_distance"),
             min_separation=check.not_negative(min_separation, "min_separation"),
+            is_scaled=False,
         )
         names = {
             "x": "x_centroid",

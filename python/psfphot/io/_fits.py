@@ -7,7 +7,7 @@ import re
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -243,12 +243,31 @@ def _listing(hdus: fits.HDUList) -> str:
     return ", ".join(entries)
 
 
-def read_plane(hdu: Any, name: str, plane: tuple[int, ...] = ()) -> NDArray[Any]:
+class Band(NamedTuple):
+    """Some rows of the images of one shape.
+
+    Attributes
+    ----------
+    rows : slice
+        Which.
+    shape : (ny, nx)
+        The shape of the whole image.
+    """
+
+    rows: slice
+    shape: tuple[int, ...]
+
+
+def read_plane(
+    hdu: Any, name: str, plane: tuple[int, ...] = (), band: Band | None = None
+) -> NDArray[Any]:
     """Return the data as a two-dimensional float array in native byte order."""
-    return as_float_array(read_pixels(hdu, name, plane), name)
+    return as_float_array(read_pixels(hdu, name, plane, band), name)
 
 
-def read_pixels(hdu: Any, name: str, plane: tuple[int, ...] = ()) -> NDArray[Any]:
+def read_pixels(
+    hdu: Any, name: str, plane: tuple[int, ...] = (), band: Band | None = None
+) -> NDArray[Any]:
     """Return the data as they are stored, two-dimensional.
 
     Parameters
@@ -259,13 +278,15 @@ def read_pixels(hdu: Any, name: str, plane: tuple[int, ...] = ()) -> NDArray[Any
         What it is called in messages.
     plane : tuple of int, optional
         Which plane of a cube, see `split_plane`.
+    band : `Band`, optional
+        The rows to read; by default all.
 
     Raises
     ------
     FileFormatError
         If the data are broken, or not one plane.
     """
-    data = read_array(hdu, name)
+    data = read_array(hdu, name, band)
     if plane:
         data = _plane_of(data, plane, name)
     if data.ndim > 2:  # noqa: PLR2004
@@ -275,14 +296,23 @@ def read_pixels(hdu: Any, name: str, plane: tuple[int, ...] = ()) -> NDArray[Any
     return np.asarray(data)
 
 
-def read_array(hdu: Any, name: str) -> NDArray[Any]:
-    """Return all data of an extension, whatever their dimensions."""
+def read_array(hdu: Any, name: str, band: Band | None = None) -> NDArray[Any]:
+    """Return the data of an extension, whatever their dimensions: all, or a band."""
+    if band is not None:
+        shape = tuple(hdu.shape[-2:])
+        if shape != band.shape:
+            msg = f"{name}: its shape is {shape}, the image's {band.shape}"
+            raise FileFormatError(msg)
+    else:
+        try:
+            check_memory(hdu_bytes(hdu), name)
+        except ValueError as exc:
+            raise FileFormatError(str(exc)) from exc
     try:
-        check_memory(hdu_bytes(hdu), name)
-    except ValueError as exc:
-        raise FileFormatError(str(exc)) from exc
-    try:
-        return np.asarray(hdu.data)
+        if band is None:
+            return np.asarray(hdu.data)
+        leading = (slice(None),) * (len(hdu.shape) - 2)
+        return np.asarray(hdu.section[(*leading, band.rows, slice(None))])
     except Exception as exc:  # (those of decompression have many types)
         msg = f"{name}: the data are cut off or broken"
         raise FileFormatError(msg) from exc

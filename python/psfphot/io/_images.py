@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._files import replacing
-from psfphot.io._area import find_pixel_area
 from psfphot.io._detector import Detector, find_detector
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
@@ -19,29 +17,20 @@ from psfphot.io._fits import (
     extension_label,
     keyword_value,
     open_fits,
-    parse_unit,
     read_plane,
     refuse_time_series,
     split_extension,
 )
 from psfphot.io._fits_image import FitsImage, joined_masks
-from psfphot.io._levels import find_gain, find_read_noise, find_saturation
-from psfphot.io._masks import find_mask
-from psfphot.io._planes import Owner, Plane, find_error, find_quality
+from psfphot.io._found import PlaneWords, find_facts, find_planes, find_unit, is_none
+from psfphot.io._levels import find_saturation
+from psfphot.io._planes import Owner, Plane
 from psfphot.io._roman import read_roman
-from psfphot.io._wcs import find_coordinates, lookup_tables
-from psfphot.io._weights import (
-    check_weight_type,
-    error_of_weight,
-    find_unexposed,
-    find_weight,
-    no_weight,
-)
+from psfphot.io._weights import error_of_weight
 
 if TYPE_CHECKING:
     import os
 
-    from astropy import units as u
     from numpy.typing import NDArray
 
 IMAGE_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
@@ -125,13 +114,8 @@ def read_image(
         If an argument cannot be understood, or both ``error`` and ``weight``
         are to give the errors.
     """
-    check_weight_type(weight_type)
-    if not _is_none(weight) and not _is_none(error):
-        msg = (
-            "error and weight exclude each other: both give the errors of the "
-            f"pixels, got {error!r} and {weight!r}"
-        )
-        raise ValueError(msg)
+    words = PlaneWords(error, mask, dq, dq_bits, weight, weight_type)
+    words.check()
     path = as_path(path)
     if ext is None:
         path, ext = split_extension(path)
@@ -147,34 +131,18 @@ def read_image(
         refuse_time_series(hdus, hdu, plane, name)
         data = read_plane(hdu, name, plane)
         header, primary = hdu.header.copy(), hdus[0].header.copy()
-        unit = _unit(keyword_value((header,), "BUNIT", name), name)
+        unit = find_unit(header, name)
         owner = Owner(hdus, hdu, path, name, data.shape, unit, plane)
-        weights = find_weight(owner, weight)
-        errors = find_error(owner, error) if _is_none(weight) else None
-        quality = find_quality(owner, dq, dq_bits)
-        planes = [
-            quality and quality.bad,
-            None if mask is None else find_mask(owner, mask),
-            weights
-            and Plane(no_weight(weights.pixels), f"no weight in {weights.source}"),
-            None if weights else find_unexposed(owner),
-        ]
-        # A copy: astropy makes text of what it cannot read there, and says nothing.
-        coordinates = find_coordinates(header.copy(), hdus, name)
-        tables = lookup_tables(header, hdus)
-
-        def keyword(key: str) -> Any:
-            return keyword_value((header, primary), key, name)
-
-        detector = find_detector(keyword, coordinates.cutout)
-        area = find_pixel_area(owner, detector, coordinates.wcs, keyword("IDCSCALE"))
+        planes = find_planes(owner, words)
+        facts = find_facts(owner, header, primary)
+    weights, errors, quality = planes.weight, planes.error, planes.quality
     bad = {"not finite": ~np.isfinite(data)}
     if bad["not finite"].all():
         msg = f"{name}: has no pixel with a finite value"
         raise FileFormatError(msg)
-    bad |= {plane.source: plane.pixels for plane in planes if plane is not None}
+    bad |= {plane.source: plane.pixels for plane in planes.bad}
     mask_of_all = joined_masks(bad, name)
-    if weights is not None and not _is_none(weight):
+    if weights is not None and not is_none(weight):
         errors = error_of_weight(data, weights, weight_type, mask_of_all)
     if errors is not None:
         usable = np.isfinite(errors.pixels) & (errors.pixels > 0)
@@ -185,7 +153,7 @@ def read_image(
         None if errors is None else errors.pixels,
         mask_of_all,
         unit,
-        coordinates.wcs,
+        facts.coordinates.wcs,
         header,
         name,
         error_source="" if errors is None else errors.source,
@@ -194,13 +162,8 @@ def read_image(
         masks=bad,
         weight=None if weights is None else weights.pixels,
         saturated=_pixels(quality and quality.saturated),
-        saturation=find_saturation(keyword, data),
-        gain=find_gain(keyword),
-        read_noise=find_read_noise(keyword),
-        detector=detector,
-        area=area,
-        wcs_source=coordinates.source,
-        tables=tuple(tables),
+        saturation=find_saturation(facts.keyword, data),
+        **facts.fields(),
     )
 
 
@@ -252,10 +215,7 @@ def write_image(
         Errors for an ERR extension; then the image goes into SCI.
     """
     path = as_path(path)
-    header = like.header.copy()
-    for key in _STORAGE_KEYS:
-        header.remove(key, ignore_missing=True)
-    header.add_history(history)
+    header = image_header(like, history)
     with warnings.catch_warnings(), replacing(path) as part:
         # Keywords that bend the standard were in the input already.
         warnings.simplefilter("ignore", fits.verify.VerifyWarning)
@@ -273,8 +233,13 @@ def write_image(
         hdus.writeto(part, output_verify="silentfix+ignore", overwrite=True)
 
 
-def _is_none(spec: str | None) -> bool:
-    return spec is None or spec.lower() == "none"
+def image_header(like: FitsImage, history: str) -> fits.Header:
+    """Make the header of an image that is made from another."""
+    header = like.header.copy()
+    for key in _STORAGE_KEYS:
+        header.remove(key, ignore_missing=True)
+    header.add_history(history)
+    return header
 
 
 def _pixels(plane: Plane | None) -> NDArray[Any] | None:
@@ -288,15 +253,3 @@ def _refuse_for_asdf(**given: str | None) -> None:
                 f"{option} is for FITS files, an ASDF file has all in it; got {text!r}"
             )
             raise ValueError(msg)
-
-
-def _unit(text: Any, name: str) -> u.UnitBase | None:
-    unit = parse_unit(text)
-    if unit is None and isinstance(text, str) and text.strip():
-        warnings.warn(
-            f"{name}: BUNIT {text!r} is not a unit astropy knows; "
-            "going on without a unit",
-            AstropyUserWarning,
-            stacklevel=3,
-        )
-    return unit

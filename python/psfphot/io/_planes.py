@@ -12,6 +12,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
+    Band,
     choose_image,
     extension_label,
     is_image,
@@ -84,6 +85,8 @@ class Owner(NamedTuple):
     shape: tuple[int, ...]
     unit: u.UnitBase | None
     plane: tuple[int, ...] = ()
+    #: The rows that are read, of which alone ``shape`` is; `None` for all.
+    band: Band | None = None
 
     @property
     def telescope(self) -> str:
@@ -214,7 +217,9 @@ def find_quality(owner: Owner, ext: str | None, bits: str | None) -> Quality | N
     if found is None:
         return None
     label = extension_label(owner.hdus, found)
-    flags = read_pixels(found, f"{owner.name}'s {label}", owner.plane_of(found))
+    flags = read_pixels(
+        found, f"{owner.name}'s {label}", owner.plane_of(found), owner.band
+    )
     problem = shape_problem(flags.shape, owner)
     if flags.dtype.kind not in "biu" and not np.array_equal(flags, np.trunc(flags)):
         problem = "its pixels must be integers"
@@ -252,7 +257,9 @@ def _own_error(owner: Owner) -> Plane | None:
     )
     if found is None:
         return None
-    pixels = read_plane(found, f"{owner.name}'s {label}", owner.plane_of(found))
+    pixels = read_plane(
+        found, f"{owner.name}'s {label}", owner.plane_of(found), owner.band
+    )
     plane = _to_sigma(owner, pixels, found.header, f"the {label} extension")
     problem = _error_problem(plane.pixels, owner)
     if problem is not None:
@@ -299,7 +306,7 @@ def _to_sigma(
 
 
 def pixels_of(
-    owner: Owner, spec: str, read: Callable[[Any, str, tuple[int, ...]], NDArray[Any]]
+    owner: Owner, spec: str, read: Callable[..., NDArray[Any]]
 ) -> tuple[NDArray[Any], str, fits.Header]:
     """Read an extension of the image's file or of another.
 
@@ -324,11 +331,12 @@ def pixels_of(
     if spec.startswith("["):
         hdu, plane = choose_image(owner.hdus, ext, owner.path)
         name = f"{owner.path.name}[{extension_label(owner.hdus, hdu)}]"
-        return read(hdu, name, plane or owner.plane_of(hdu)), name, hdu.header
+        pixels = read(hdu, name, plane or owner.plane_of(hdu), owner.band)
+        return pixels, name, hdu.header
     with open_fits(path) as hdus:
         hdu, plane = choose_image(hdus, ext, path)
         name = f"{path.name}[{extension_label(hdus, hdu)}]"
-        pixels = read(hdu, name, plane or owner.plane_of(hdu))
+        pixels = read(hdu, name, plane or owner.plane_of(hdu), owner.band)
         return pixels, name, hdu.header.copy()
 
 
@@ -340,7 +348,8 @@ def shape_problem(shape: tuple[int, ...], owner: Owner) -> str | None:
 
 
 def _error_problem(error: NDArray[Any], owner: Owner) -> str | None:
-    positive = np.any(error > 0)
+    # Of a band all may be bad.
+    positive = owner.band is not None or np.any(error > 0)
     return shape_problem(error.shape, owner) or (
         None if positive else "no value in it is above 0"
     )

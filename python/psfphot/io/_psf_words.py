@@ -45,8 +45,8 @@ _FORMULAS: dict[str, tuple[Callable[..., tuple[Any, str]], str, int]] = {
 #: of a pixel tells no position within it, and no star that can be found is wider.
 _WIDTHS = (0.1, 100.0)
 
-#: Words that stand alone: the width is measured on the image.
-MEASURED = ("gaussian", "moffat")
+#: Words that stand alone: the width is measured on the image, or all of the PSF.
+MEASURED = ("gaussian", "moffat", "image")
 
 
 def as_formula(spec: str) -> tuple[Any, str] | None:

@@ -80,7 +80,8 @@ class Psf:
         Whether it is a formula, and no PSF of a file.
     measured_as : str or `None`
         ``"gaussian"`` or ``"moffat"`` where the width is to be measured on the
-        image; then ``model`` is `None` and ``fwhm`` NaN.
+        image, ``"image"`` where all of it is; then ``model`` is `None` and ``fwhm``
+        NaN.
     """
 
     model: Any
@@ -108,7 +109,8 @@ def read_psf(
     spec : str or path-like
         ``gaussian:FWHM``, ``moffat:FWHM[,BETA]`` or ``airy:FWHM`` (in pixels,
         before it is integrated over the pixel); ``gaussian`` or ``moffat`` alone,
-        whose width is to be measured on the image; or a FITS file: a grid of
+        whose width is to be measured on the image, or ``image``, the PSF of its own
+        stars; or a FITS file: a grid of
         ePSFs of any format that `psfphot.psf.GriddedPSFModel.read` recognises
         (STPSF, STDPSF), a PSF of PSFEx, or one ePSF image (2D). The file's
         extension may follow in brackets, and a plane of a cube, which is then
@@ -177,6 +179,8 @@ def read_psf(
         )
         kind = spec.lower()
         described = f"{kind.capitalize()}, its width measured on the image"
+        if kind == "image":
+            described = "built from the image's own stars"
         return Psf(None, described, math.nan, is_formula=True, measured_as=kind)
     formula = as_formula(spec)
     if formula is not None:

@@ -67,13 +67,15 @@ def find_weight(owner: Owner, spec: str | None) -> Plane | None:
         if found is None:
             return None
         name = f"the {_WEIGHT} extension"
-        pixels = read_plane(found, f"{owner.name}'s {_WEIGHT}", owner.plane_of(found))
+        pixels = read_plane(
+            found, f"{owner.name}'s {_WEIGHT}", owner.plane_of(found), owner.band
+        )
     else:
         in_file = spec in owner.hdus and not spec.isdigit()
         what = f"[{spec}]" if in_file else spec
         pixels, name, _ = pixels_of(owner, what, read_plane)
     problem = shape_problem(pixels.shape, owner)
-    if problem is None and not np.any(pixels > 0):
+    if problem is None and owner.band is None and not np.any(pixels > 0):
         problem = "no value in it is above 0"
     if problem is not None:
         what = f"{owner.name}: {name}" if spec is None else f"--weight {name}"
@@ -88,13 +90,14 @@ def find_unexposed(owner: Owner) -> Plane | None:
         found = owner.sibling(label)
         if found is None:
             continue
-        context = read_array(found, f"{owner.name}'s {label}")
+        context = read_array(found, f"{owner.name}'s {label}", owner.band)
         if context.ndim < 2 or context.shape[-2:] != owner.shape:  # noqa: PLR2004
             continue
         context = context.reshape(-1, *owner.shape)
         empty = ~np.any(context != 0, axis=0)
         # One of zeros was not filled in.
-        return None if empty.all() else Plane(empty, f"{label} (no exposure)")
+        is_unused = owner.band is None and empty.all()
+        return None if is_unused else Plane(empty, f"{label} (no exposure)")
     return None
 
 

@@ -14,7 +14,8 @@ this order or in another:
 `make_catalog`              units, sky coordinates, magnitudes, provenance
 ==========================  ====================================================
 
-`map_frames` measures many files, in processes or on a cluster.
+`measure_tiled` measures an image that need not fit into memory, and `map_frames`
+measures many files, in processes or on a cluster.
 `simulate_star_field` and `compare_with_truth` tell how right the result is.
 """
 
@@ -24,6 +25,7 @@ from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._frames import map_frames
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._image_psf import ImagePSF, build_image_psf
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._measure import measure, measure_exposure
 from psfphot.pipeline._psf_check import PsfCheck
@@ -38,9 +40,11 @@ from psfphot.pipeline._starts import (
     start_from_catalog,
     start_from_detections,
 )
+from psfphot.pipeline._tiles.measuring import TiledRun, measure_tiled
 
 __all__ = [
     "Exposure",
+    "ImagePSF",
     "NoStarsError",
     "PhotometryRun",
     "PixelMasks",
@@ -50,6 +54,8 @@ __all__ = [
     "Settings",
     "SkyMaps",
     "SourceList",
+    "TiledRun",
+    "build_image_psf",
     "compare_with_truth",
     "find_stars",
     "fit_stars",
@@ -59,6 +65,7 @@ __all__ = [
     "measure",
     "measure_exposure",
     "measure_sky",
+    "measure_tiled",
     "simulate_star_field",
     "start_from_catalog",
     "start_from_detections",

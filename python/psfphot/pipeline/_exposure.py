@@ -48,6 +48,8 @@ class Exposure:
         Whether the PSF's width was measured on the image.
     settings : `ResolvedSettings`
         The settings in pixels.
+    given_settings : `Settings`
+        The same as they were given.
     masks : `PixelMasks`
         The pixels that are left out and why; steps and users may add some.
 
@@ -80,10 +82,13 @@ class Exposure:
         self.has_measured_psf = given.measured_as is not None
         known = measure_image_psf(image, given, settings.n_threads)
         self.psf = _placed(known, image)
+        self.given_settings = settings
         self.settings: ResolvedSettings = settings.resolve(self.psf.fwhm)
         self.masks = PixelMasks(image.mask, image.n_masked)
         self._sky: SkyMaps | None = None
         self._error: NDArray[Any] | None = image.error
+        #: Whether cosmic rays were looked for, or the file flags them.
+        self.knows_cosmic_rays = any("DQ" in name for name in image.masks)
 
     @property
     def sky(self) -> SkyMaps:
@@ -127,12 +132,20 @@ class Exposure:
 
         A header's gain is that of counts: of no use for calibrated images.
         """
+        if self.settings.gain is not None:
+            return self.settings.gain
         unit = self.image.unit
         if unit == u.electron:
             return 1.0
         found = self.image.gain
         is_count = unit is None or unit in _COUNTS
         return found.value if found is not None and is_count else None
+
+    @property
+    def robust(self) -> bool | float:
+        """Whether the weights of fits are robust: as was set, or where need be."""
+        robust = self.settings.robust
+        return not self.knows_cosmic_rays if robust is None else robust
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -164,8 +177,14 @@ class Exposure:
             return "from the scatter of each fit's own residuals (no ERR is used)"
         if self.gain is None:
             return "from the sky's noise; the stars' photons are left out (no gain)"
-        source = "of electrons" if self.image.gain is None else str(self.image.gain)
-        return f"from the sky's noise and the stars' photons, gain {source}"
+        if self.settings.gain is not None:
+            source = f"{self.settings.gain:g}"
+        else:
+            source = "of electrons" if self.image.gain is None else str(self.image.gain)
+        sky = "the sky's noise"
+        if self.settings.read_noise is not None:
+            sky = f"the sky's photons, a read noise of {self.settings.read_noise:g}"
+        return f"from {sky} and the stars' photons, gain {source}"
 
     def __repr__(self) -> str:
         ny, nx = self.shape

@@ -59,6 +59,7 @@ def fit_stars(
         progress_bar=progress_bar,
         n_threads=n_threads,
         keep_columns=True,
+        robust=exposure.robust,
     )
     data = exposure.subtract_sky() if data is None else data
     with warnings.catch_warnings():

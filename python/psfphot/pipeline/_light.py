@@ -55,6 +55,11 @@ class LightImages:
         self._noise = float(np.nanmedian(noise[::SPARSE, ::SPARSE]))
         self._boxes, self._edges = self._supports(rendering_box(psf_model), is_wide)
 
+    @property
+    def reach(self) -> float:
+        """How many pixels from its centre a star may have light."""
+        return float(self._boxes[-1].max()) / 2 + 1
+
     def __call__(self, x: Any, y: Any, flux: Any, boxes: Any = None) -> NDArray[Any]:
         """Render stars, each in its own box if boxes (ny, nx) are given.
 

@@ -49,6 +49,11 @@ class PixelMasks:
         """The pixels of each cause that was added, as 2D bool arrays."""
         return dict(self._planes)
 
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The causes that were added."""
+        return tuple(self._planes)
+
     def add(self, cause: str, pixels: Any) -> None:
         """Leave out pixels more.
 

@@ -11,6 +11,7 @@ from psfphot.pipeline._clock import Clock
 from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
+from psfphot.pipeline._image_psf import with_own_psf
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._passes import find_and_fit, with_neighbours
 from psfphot.pipeline._psf_check import check_psf
@@ -76,7 +77,7 @@ def measure(
     >>> run.residual.shape
     (128, 128)
     """
-    exposure = Exposure(image, psf, settings)
+    exposure = with_own_psf(Exposure(image, psf, settings), psf)
     return measure_exposure(exposure, sources=sources, progress_bar=progress_bar)
 
 
@@ -129,6 +130,8 @@ def measure_exposure(
     catalog = make_catalog(table, exposure, passes.start, zero_point)
     if passes.history is not None:
         catalog.meta |= passes.history.summary()
+    if passes.confusion is not None:
+        catalog.meta |= passes.confusion.summary()
     with clock.step("check"):
         psf_check = check_psf(exposure, passes.mismatch)
     return PhotometryRun(
@@ -139,6 +142,7 @@ def measure_exposure(
         group_separation=passes.start.meta["group_separation"],
         clock=clock,
         history=passes.history,
+        confusion=passes.confusion,
         passes=passes,
         saturated=saturated,
         psf_check=psf_check,
@@ -163,10 +167,14 @@ def _measure_known(
         table, photometry = fit_stars(
             exposure, start, data=data, progress_bar=progress_bar
         )
-    table, history = with_neighbours(exposure, data, table, photometry, clock)
+    table, history, confusion = with_neighbours(
+        exposure, data, table, photometry, clock
+    )
     catalog = make_catalog(table, exposure, start, zero_point)
     if history is not None:
         catalog.meta |= history.summary()
+    if confusion is not None:
+        catalog.meta |= confusion.summary()
     return PhotometryRun(
         exposure,
         catalog,
@@ -177,4 +185,5 @@ def _measure_known(
         group_separation=start.meta["group_separation"],
         clock=clock,
         history=history,
+        confusion=confusion,
     )

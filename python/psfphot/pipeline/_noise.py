@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot.utils import NoiseModel
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -37,7 +39,16 @@ def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
         return rms
     if light is None:
         light = _mean_of_neighbours(np.where(exposure.mask, 0, exposure.subtract_sky()))
-    return np.sqrt(rms**2 + np.maximum(light, 0) / gain)
+    read_noise = exposure.settings.read_noise
+    if read_noise is None:
+        # What is measured is read noise and the sky's photons together.
+        noise = NoiseModel(read_noise=rms * gain, effective_gain=gain, background=0.0)
+    else:
+        sky = np.maximum(exposure.sky.background, 0)
+        if read_noise == 0 and not np.all(sky > 0):
+            sky = np.maximum(sky, rms**2 * gain)
+        noise = NoiseModel(read_noise=read_noise, effective_gain=gain, background=sky)
+    return np.sqrt(noise.variance(np.maximum(light, 0)))
 
 
 def search_noise(exposure: Exposure, light: NDArray[Any], mismatch: float) -> Any:

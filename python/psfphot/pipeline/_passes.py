@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable, vstack
 
 from psfphot._core import near_pairs
+from psfphot.pipeline._confusion import Confusion, add_confusion
 from psfphot.pipeline._cuts import (
     find_no_stars,
     flag_low,
@@ -23,18 +25,23 @@ from psfphot.pipeline._detection import (
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._light import LightImages
+from psfphot.pipeline._mismatch import (
+    LEAST_MISMATCH,
+    Surroundings,
+    measure_mismatch,
+)
 from psfphot.pipeline._noise import pixel_errors, search_noise
 from psfphot.pipeline._rounds import (
     HISTORY,
-    Surroundings,
     add_extra_columns,
     iterate,
 )
 from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._trails import Trails, find_trails, flag_on_trails, mask_trails
-from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from psfphot.pipeline._clock import Clock
@@ -44,13 +51,7 @@ if TYPE_CHECKING:
     from psfphot.psf import PSFPhotometry
 
 #: S/N of the stars of the first pass.
-_BRIGHT = 30.0
-
-#: The least mismatch of the PSF, as a part of its value: no PSF is better known.
-#: What is measured is this part of the bright stars' median qfit. With a fixed 2 %
-#: on a frame of elongated stars their residuals become partners of the stars.
-_LEAST_MISMATCH, _PART_OF_QFIT, _BRIGHTER = 0.02, 0.7, 60
-
+BRIGHT = 30.0
 
 #: After so many fits without what is no star, only rows are dropped that no star
 #: can be; they become fewer each time.
@@ -83,17 +84,21 @@ class Passes:
         The trails that were masked; `None` without.
     history : `History` or `None`
         What the rounds after these passes have come to; `None` without any.
+    confusion : `Confusion` or `None`
+        By how much the errors were made larger for what is left; `None` where they
+        were not.
     """
 
     table: QTable
     photometry: PSFPhotometry
     start: QTable
     n_bright: int = 0
-    mismatch: float = _LEAST_MISMATCH
+    mismatch: float = LEAST_MISMATCH
     excess_noise: float = 1.0
     dropped: dict[str, int] = field(default_factory=dict)
     trails: Trails | None = None
     history: History | None = None
+    confusion: Confusion | None = None
 
 
 def find_and_fit(
@@ -148,11 +153,16 @@ def find_and_fit(
         closed = closed | trails.pixels
     if saturated is not None:
         closed = closed | saturated.is_near
+    around = Surroundings(known, closed, passes.mismatch)
     if exposure.settings.rounds(are_given=False) > 1:
-        around = Surroundings(known, closed, passes.mismatch)
-        passes = _iterated(
+        passes, data = _iterated(
             exposure, data, passes, around, clock, progress_bar=progress_bar
         )
+    if exposure.settings.has_confusion(are_given=False):
+        with clock.step("confusion"):
+            passes.confusion = add_confusion(
+                passes.table, exposure, data, passes.photometry, around
+            )
     if exposure.settings.extra_columns:
         add_extra_columns(
             passes.table, exposure, data, passes.photometry, passes.mismatch
@@ -172,7 +182,7 @@ def _two_passes(
     """Find the bright stars, then all others in what they leave; ``known`` is light."""
     exposure.error = pixel_errors(exposure)
     first, trails = _bright_pass(exposure, data, clock)
-    mismatch = _LEAST_MISMATCH if first is None else first.mismatch
+    mismatch = LEAST_MISMATCH if first is None else first.mismatch
     found = [] if first is None else [first.start]
     light = known if trails is None else known + trails.light
     light = light if first is None else light + first.light
@@ -185,7 +195,7 @@ def _two_passes(
         noise = search_noise(exposure, light, mismatch)
         threshold = exposure.settings.threshold
         # Above that the bright stars themselves are still there, and noise.
-        if threshold < _BRIGHT:
+        if threshold < BRIGHT:
             excess = excess_noise(exposure, rest, noise)
             threshold *= excess
         bright = 0.0 if first is None else first.light
@@ -196,7 +206,7 @@ def _two_passes(
         if stars is not None:
             is_sharp = sharper_than_stars(stars, exposure.psf)
             more = start_from_detections(stars[~is_sharp])
-            is_close = _close_to(more, found, exposure.settings.min_separation)
+            is_close = close_to(more, found, exposure.settings.min_separation)
             found.append(more[~is_close])
         if not sum(map(len, found)):
             raise NoStarsError.above(threshold, exposure)
@@ -204,13 +214,14 @@ def _two_passes(
         data = data - trails.light
     start = vstack(found, metadata_conflicts="silent")
     start["id"] = np.arange(1, len(start) + 1)
-    passes = _fit(exposure, data, start, clock, progress_bar=progress_bar)
+    passes = _fit(exposure, data, start, clock=clock, progress_bar=progress_bar)
     passes.n_bright = 0 if first is None else len(first.start)
     passes.mismatch, passes.excess_noise = mismatch, excess
     passes.dropped["sharper than the PSF"] = int(np.count_nonzero(is_sharp))
     passes.dropped["too close to a bright star"] = int(np.count_nonzero(is_close))
     passes.trails = trails
-    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+    refit = partial(_fit, exposure, data, clock=clock, progress_bar=progress_bar)
+    return without_no_stars(exposure, passes, refit)
 
 
 def _iterated(
@@ -221,14 +232,18 @@ def _iterated(
     clock: Clock,
     *,
     progress_bar: bool,
-) -> Passes:
-    """Look for more stars in what the passes have left, and drop what is none."""
+) -> tuple[Passes, NDArray[Any]]:
+    """Look for more stars in what the passes have left, and drop what is none.
+
+    Returns the image without the sky that is left, too.
+    """
     with clock.step("rounds"):
         again = iterate(exposure, data, passes.photometry, around)
     if again is None:
         raise NoStarsError.above(exposure.settings.threshold, exposure)
-    passes.table, passes.history = again
-    return _without_no_stars(exposure, data, passes, clock, progress_bar=progress_bar)
+    passes.table, passes.history, data = again
+    refit = partial(_fit, exposure, data, clock=clock, progress_bar=progress_bar)
+    return without_no_stars(exposure, passes, refit), data
 
 
 def with_neighbours(
@@ -237,7 +252,7 @@ def with_neighbours(
     table: QTable,
     photometry: PSFPhotometry,
     clock: Clock,
-) -> tuple[QTable, History | None]:
+) -> tuple[QTable, History | None, Confusion | None]:
     """Fit the sources of a catalogue with the stars that show in what they leave.
 
     Parameters
@@ -259,23 +274,28 @@ def with_neighbours(
         The same sources, with the same columns of the user's.
     history : `History` or `None`
         `None` where the settings want one round.
+    confusion : `Confusion` or `None`
+        `None` where the errors are those of the fit.
     """
-    settings, mismatch = exposure.settings, _mismatch(table)
-    fitted, history = table, None
+    settings, mismatch = exposure.settings, measure_mismatch(table)
+    fitted, history, confusion = table, None, None
+    nothing = np.zeros((1, 1), data.dtype)
+    around = Surroundings(nothing, exposure.mask, mismatch)
     if settings.rounds(are_given=True) > 1:
-        nothing = np.zeros((1, 1), data.dtype)
-        around = Surroundings(nothing, exposure.mask, mismatch)
         with clock.step("rounds"):
             again = iterate(exposure, data, photometry, around, are_given=True)
         if again is not None:
-            fitted, history = again
+            fitted, history, data = again
             fitted.remove_column("iter_detected")
+    if settings.has_confusion(are_given=True):
+        with clock.step("confusion"):
+            confusion = add_confusion(fitted, exposure, data, photometry, around)
     if settings.extra_columns:
         add_extra_columns(fitted, exposure, data, photometry, mismatch)
     for name in fitted.colnames:
         # The ids of neighbours are larger than all others.
         table[name] = fitted[name][: len(table)]
-    return table, history
+    return table, history, confusion
 
 
 def _find(
@@ -301,7 +321,7 @@ def _find(
     return stars, trails
 
 
-def _close_to(
+def close_to(
     start: QTable, known: list[QTable], separation: float
 ) -> NDArray[np.bool_]:
     """Tell which detections are nearer to a known star than any two may be."""
@@ -325,7 +345,7 @@ def _bright_pass(
 ) -> tuple[_BrightPass | None, Trails | None]:
     """Fit the bright stars; `None` where there are none."""
     with clock.step("find"):
-        threshold = max(_BRIGHT, exposure.settings.threshold)
+        threshold = max(BRIGHT, exposure.settings.threshold)
         stars, trails = _find(exposure, data, pixel_errors(exposure), threshold)
     if stars is None:
         return None, trails
@@ -333,7 +353,7 @@ def _bright_pass(
         data = data - trails.light
     start = start_from_detections(stars)
     start["id"] = np.arange(1, len(start) + 1)
-    passes = _fit(exposure, data, start, clock)
+    passes = _fit(exposure, data, start, clock=clock)
     with clock.step("fit"):
         render = LightImages(
             exposure.psf.model, exposure.sky.rms, exposure.settings.n_threads
@@ -342,31 +362,19 @@ def _bright_pass(
         light = render(*columns).astype(data.dtype, copy=False)
     fitted = QTable({"x_init": passes.table["x_fit"], "y_init": passes.table["y_fit"]})
     is_known = np.isfinite(fitted["x_init"]) & np.isfinite(fitted["y_init"])
-    first = _BrightPass(fitted[is_known], light, _mismatch(passes.table))
+    first = _BrightPass(fitted[is_known], light, measure_mismatch(passes.table))
     return first, trails
-
-
-def _mismatch(table: QTable) -> float:
-    """Measure how far the PSF is off, on the brighter of the stars."""
-    flux, qfit, flags = (np.asarray(table[n]) for n in ("flux_fit", "qfit", "flags"))
-    harmless = PSF_FLAGS.N_PIXELS_FIT_PARTIAL | PSF_FLAGS.NEIGHBOUR_IN_BOX
-    good = np.isfinite(flux) & (flux > 0) & np.isfinite(qfit)
-    good &= flags & ~harmless == 0
-    if not good.any():
-        return _LEAST_MISMATCH
-    limit = np.percentile(flux[good], _BRIGHTER)
-    typical = float(np.median(qfit[good & (flux >= limit)]))
-    return max(_LEAST_MISMATCH, _PART_OF_QFIT * typical)
 
 
 def _fit(
     exposure: Exposure,
     data: NDArray[Any],
     start: QTable,
-    clock: Clock,
     *,
+    clock: Clock,
     progress_bar: bool = False,
 ) -> Passes:
+    """Group and fit stars."""
     with clock.step("group"):
         group_stars(start, exposure)
     with clock.step("fit"):
@@ -376,19 +384,33 @@ def _fit(
     return Passes(table, photometry, start)
 
 
-def _without_no_stars(
+def without_no_stars(
     exposure: Exposure,
-    data: NDArray[Any],
     passes: Passes,
-    clock: Clock,
-    *,
-    progress_bar: bool,
+    refit: Callable[[QTable], Passes],
+    noise_at: Callable[[QTable], NDArray[Any]] | None = None,
 ) -> Passes:
-    """Drop what is no star and fit the rest again; or flag it."""
+    """Drop what is no star and fit the rest again; or flag it.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky and settings.
+    passes : `Passes`
+        The fits.
+    refit : callable
+        Fits stars that are known, from where they are.
+    noise_at : callable, optional
+        Tells the sky's noise at each row; by default the exposure's map does.
+    """
     area = noise_area(exposure.psf)
     for repeat in range(_MOST_REPEATS):
         against = find_no_stars(
-            passes.table, exposure, area, are_tested=passes.history is not None
+            passes.table,
+            exposure,
+            area,
+            are_tested=passes.history is not None,
+            noise=None if noise_at is None else noise_at(passes.table),
         )
         if repeat >= _REPEATS:
             against = {rule: against[rule] for rule in _NEVER_KEPT}
@@ -416,7 +438,7 @@ def _without_no_stars(
         for name in set(HISTORY) & set(kept.colnames):
             start[name] = kept[name]
         start["id"] = np.arange(1, len(start) + 1)
-        again = _fit(exposure, data, start, clock, progress_bar=progress_bar)
+        again = refit(start)
         told = {"table": again.table, "photometry": again.photometry, "start": start}
         passes = replace(passes, **told)
     return passes

@@ -48,7 +48,9 @@ def measure_image_psf(image: FitsImage, psf: Psf, n_threads: int | None = None) 
     """
     if psf.measured_as is None:
         return psf
-    kind = cast("Literal['gaussian', 'moffat']", psf.measured_as)
+    # A PSF of the image's own begins with a Moffat.
+    name = "moffat" if psf.measured_as == "image" else psf.measured_as
+    kind = cast("Literal['gaussian', 'moffat']", name)
     mask = image.mask | _full(image)
     # Hot pixels are the sharpest, and often the brightest, of all.
     sharp = detect_cosmic_rays(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from psfphot.detection import MatchedFilterFinder
 from psfphot.matching import match_positions
 from psfphot.pipeline._cuts import central_pixels, noise_area, sharper_than_stars
-from psfphot.pipeline._detection import excess_noise, make_finder
+from psfphot.pipeline._detection import make_finder
 from psfphot.pipeline._groups import make_grouper
+from psfphot.pipeline._mismatch import Surroundings, known_mismatch
 from psfphot.pipeline._noise import search_noise
 from psfphot.pipeline._pixels import nearest_pixels
+from psfphot.pipeline._remade_sky import RemadeSky
 from psfphot.psf import StarListManagement
 from psfphot.psf._iterative.extra import extra_columns
 from psfphot.psf._iterative.managed import Manager
@@ -84,24 +86,6 @@ class History:
         }
 
 
-class Surroundings(NamedTuple):
-    """What is known of an image when it is searched again.
-
-    Attributes
-    ----------
-    light : 2D array
-        The light that was subtracted of what is not fitted: saturated stars, trails.
-    closed : 2D bool array
-        Pixels in which there is no new star.
-    mismatch : float
-        By what part of its value the PSF may be off.
-    """
-
-    light: NDArray[Any]
-    closed: NDArray[np.bool_]
-    mismatch: float
-
-
 def iterate(
     exposure: Exposure,
     data: NDArray[Any],
@@ -109,7 +93,7 @@ def iterate(
     around: Surroundings,
     *,
     are_given: bool = False,
-) -> tuple[QTable, History] | None:
+) -> tuple[QTable, History, NDArray[Any]] | None:
     """Find more stars in what a fit has left, and fit all together, round by round.
 
     The list is managed as that of `~psfphot.psf.IterativePSFPhotometry`; new stars
@@ -133,14 +117,18 @@ def iterate(
     table : `~astropy.table.QTable`
         The last fit's table, with the columns of `HISTORY`.
     history : `History`
+    data : 2D array
+        The image without the sky of what the stars have left, which is the exposure's
+        now.
     """
-    threshold = _threshold(exposure, data, photometry, around)
+    threshold = exposure.settings.threshold
     photometry.finder = make_finder(exposure, threshold)
     # In groups, not as one system: that of 945 stars of the demo takes forty times as
     # long, and its fluxes and the stars found are the same.
     photometry.grouper = make_grouper(exposure)
     seen = Observation(data, exposure.mask, exposure.error)
     most = exposure.settings.rounds(are_given=are_given)
+    sky = RemadeSky(exposure, data, around.light)
     manager = Manager(
         photometry,
         seen,
@@ -149,9 +137,14 @@ def iterate(
         sub_shape=None,
         knowledge=Knowledge(
             errors=lambda light: search_noise(
-                exposure, light + around.light, around.mismatch
+                exposure,
+                light + around.light,
+                known_mismatch(photometry.results, exposure, around),
             ),
-            accepts=_Tests(exposure, data, around, threshold),
+            accepts=_Tests(exposure, photometry, sky, around, threshold),
+            sky=sky,
+            # Other finders know of no correlated noise.
+            is_scaled=exposure.settings.finder == "matched",
         ),
     )
     first = Rounds(
@@ -175,7 +168,7 @@ def iterate(
         told["n_merged"],
         rounds.stopped,
     )
-    return table, history
+    return table, history, sky.data
 
 
 def add_extra_columns(
@@ -205,6 +198,8 @@ def add_extra_columns(
         StarListManagement(profile_error=mismatch),
     )
     del more["snr"]  # which the catalogue has anyway
+    if "blend_significance" in table.colnames:
+        del more["blend_significance"]
     for name, column in more.items():
         # Last, also where the rounds have put it among the others.
         if name in table.colnames:
@@ -220,16 +215,19 @@ class _Tests:
     ----------
     exposure : `Exposure`
         The image with its masks and settings.
-    data : 2D array
-        The image that is fitted.
+    photometry : `~psfphot.psf.PSFPhotometry`
+        What fits it.
+    sky : `RemadeSky`
+        Knows the image that is fitted.
     around : `Surroundings`
         What else there is in it.
     threshold : float
-        The least S/N of a detection.
+        The least S/N of a detection, in units of the width of the score.
     """
 
     exposure: Exposure
-    data: NDArray[Any]
+    photometry: PSFPhotometry
+    sky: RemadeSky
     around: Surroundings
     threshold: float
 
@@ -254,10 +252,12 @@ class _Tests:
         brightest = np.zeros(len(row))
         for dy, dx in np.ndindex(3, 3):
             at = np.clip(row + dy - 1, 0, ny - 1), np.clip(column + dx - 1, 0, nx - 1)
-            light = np.where(self.exposure.mask[at], 0, self.data[at] - left.data[at])
+            light = self.sky.data[at] - left.data[at]
+            light = np.where(self.exposure.mask[at], 0, light)
             brightest = np.fmax(brightest, light)
         peak = found["flux"] * central_pixels(self.exposure.psf, 0.25).max()
-        return np.asarray(peak >= _CLEAR * self.around.mismatch * brightest)
+        part = known_mismatch(self.photometry.results, self.exposure, self.around)
+        return np.asarray(peak >= _CLEAR * part * brightest)
 
     def _is_no_sky(
         self, left: Residual, found: Mapping[str, Any], which: NDArray[np.bool_]
@@ -287,26 +287,11 @@ class _Tests:
         area = noise_area(psf) * found["q"][here]
         at = nearest_pixels(x[here], y[here], self.exposure.shape)[:2]
         of_sky = np.maximum(sky, 0) * np.sqrt(area) / left.error[at]
-        stands_out = found["z"][here] - of_sky >= PART_OF_THRESHOLD * self.threshold
-        passes[here] = np.where(is_beside[here], stands_out, snr >= self.threshold)
+        least = self.threshold * found["width"][here]
+        stands_out = found["z"][here] - of_sky >= PART_OF_THRESHOLD * least
+        passes[here] = np.where(is_beside[here], stands_out, snr >= least)
         passes[here] &= ~sharper_than_stars(measured, psf)[row]
         return passes
-
-
-def _threshold(
-    exposure: Exposure,
-    data: NDArray[Any],
-    photometry: PSFPhotometry,
-    around: Surroundings,
-) -> float:
-    """Tell the least S/N of a detection in what the first round has left.
-
-    Stars that were not found yet are most of the excess of a crowded image; what is
-    left of it without them is correlated noise.
-    """
-    residual = photometry.make_residual_image(data)
-    noise = search_noise(exposure, data - residual + around.light, around.mismatch)
-    return exposure.settings.threshold * excess_noise(exposure, residual, noise)
 
 
 def _rules(exposure: Exposure, threshold: float) -> StarListManagement:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.io import FitsImage, Sky, ZeroPoint
+    from psfphot.pipeline._confusion import Confusion
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._passes import Passes
     from psfphot.pipeline._psf_check import PsfCheck
@@ -58,6 +59,9 @@ class PhotometryRun:
         The stars with full or lost cores; `None` without.
     history : `History` or `None`
         What the rounds after the first have come to; `None` without any.
+    confusion : `Confusion` or `None`
+        By how much the errors were made larger for what is left; `None` where they
+        were not.
     psf_check : `PsfCheck` or `None`
         How the PSF compares with the stars; `None` for those of a catalogue.
     """
@@ -73,6 +77,7 @@ class PhotometryRun:
     passes: Passes | None = None
     saturated: SaturatedStars | None = None
     history: History | None = None
+    confusion: Confusion | None = None
     psf_check: PsfCheck | None = None
 
     @property
@@ -193,6 +198,7 @@ class PhotometryRun:
             "n_saturated": self.n_saturated,
             **self._report_finding(),
             **self._report_rounds(),
+            "confusion": None if self.confusion is None else self.confusion.summary(),
             "n_fitted": self.n_fitted,
             "n_flagged": self.n_flagged,
             "flags": self.flag_counts,

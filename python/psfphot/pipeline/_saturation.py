@@ -64,6 +64,7 @@ def find_saturation(
     mask: ArrayLike | None = None,
     level: float | None = None,
     quality_saturated: ArrayLike | None = None,
+    may_pile_up: bool = True,
 ) -> Saturation:
     """Find the saturated pixels of an image.
 
@@ -87,6 +88,8 @@ def find_saturation(
         The value from which on pixels are saturated: a header's SATURATE.
     quality_saturated : 2D array_like of bool, optional
         The pixels that the data quality calls saturated.
+    may_pile_up : bool, optional
+        Whether pixels at the maximum may tell the level: not in a part of an image.
 
     Returns
     -------
@@ -120,7 +123,10 @@ def find_saturation(
         given_mask = as_mask(quality_saturated, image.shape, "quality_saturated")
         pixels = np.array(given_mask, bool)
         return Saturation(pixels, grow(pixels), given, "quality", 0)
-    full, cause = _level(image, bad, above, given)
+    full: float | None = given
+    cause: Literal["level", "pile-up", "none"] = "none" if given is None else "level"
+    if may_pile_up:
+        full, cause = _level(image, bad, above, given)
     pixels = np.zeros(image.shape, bool)
     if full is not None:
         pixels = image >= full

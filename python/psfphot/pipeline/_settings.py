@@ -56,6 +56,10 @@ class Settings:
     keep_all : bool, optional
         Whether detections that the fit shows to be no stars stay in the catalogue,
         with the flag ``low_snr``.
+    confusion : bool or "auto", optional
+        Whether errors hold what the fit did not know: stars too faint or too close to
+        be found, and how far the PSF is off; see `~psfphot.psf.PSFPhotometry`. By
+        default where there is more than one round.
     extra_columns : bool, optional
         Whether the catalogue tells how crowded, how wide and how well fitted each star
         is: ``crowding``, ``sharpness``, ``chi``, ``n_merged`` and
@@ -80,6 +84,15 @@ class Settings:
         Whether the positions are fixed.
     zero_point : float, optional
         The magnitude of a flux of 1; by default the header is asked.
+    robust : bool, float or "auto", optional
+        Whether pixels that no star explains lose their weight, see
+        `~psfphot.psf.PSFPhotometry`; by default where nothing tells cosmic rays: the
+        image has no DQ plane, and they were not looked for.
+    gain : float, optional
+        Electrons in one unit of the image; by default the header is asked.
+    read_noise : float, optional
+        Electrons. With a gain the errors of an image without any are those of the
+        photons and of the read noise; by default the sky's noise is measured.
     n_threads : int, optional
         Threads to use, all CPUs by default; no result depends on them.
 
@@ -101,8 +114,12 @@ class Settings:
     forced: bool = False
     iterations: int | Auto = "auto"
     keep_all: bool = False
+    confusion: bool | Auto = "auto"
     extra_columns: bool = False
     zero_point: float | None = None
+    robust: bool | float | Auto = "auto"
+    gain: float | None = None
+    read_noise: float | None = None
     n_threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -110,9 +127,18 @@ class Settings:
         if self.finder not in get_args(Finder):
             words = ", ".join(get_args(Finder))
             raise ValueError(f"finder must be one of {words}, got {self.finder!r}")
+        if not (_is_auto(self.confusion) or isinstance(self.confusion, bool)):
+            msg = f"confusion must be True, False or 'auto', got {self.confusion!r}"
+            raise TypeError(msg)
         as_n_threads(self.n_threads)
         if self.zero_point is not None:
             as_finite(self.zero_point, "zero_point")
+        if self.gain is not None:
+            as_positive(self.gain, "gain")
+        if self.read_noise is not None:
+            _as_not_negative(self.read_noise, "read_noise")
+        if not isinstance(self.robust, bool) and not _is_auto(self.robust):
+            as_positive(self.robust, "robust")
         checks: dict[str, Callable[[Any, str], object]] = {
             "iterations": partial(as_count, least=1),
             "fwhm": as_positive,
@@ -162,12 +188,16 @@ class Settings:
             fwhm=fwhm,
             iterations=None if isinstance(self.iterations, str) else self.iterations,
             keep_all=self.keep_all,
+            confusion=None if isinstance(self.confusion, str) else self.confusion,
             extra_columns=self.extra_columns,
             fit_shape=shape,
             group_box=self._group_box(shape),
             max_shift=None if self.forced else self._shift(shape),
             forced=self.forced,
             zero_point=self.zero_point,
+            robust=None if isinstance(self.robust, str) else self.robust,
+            gain=self.gain,
+            read_noise=self.read_noise,
             n_threads=self.n_threads,
             **auto,
         )
@@ -221,10 +251,17 @@ class ResolvedSettings:
         Most rounds; `None` leaves them to what gives the positions, see `rounds`.
     keep_all : bool
         Whether detections that are no stars stay in the catalogue, flagged.
+    confusion : bool or `None`
+        Whether errors hold what the fit did not know; `None` leaves it to the rounds,
+        see `has_confusion`.
     extra_columns : bool
         Whether the catalogue has columns of crowding and shape.
     zero_point : float or `None`
         The magnitude of a flux of 1; `None` asks the header.
+    robust : bool, float or `None`
+        Whether weights are robust; `None` leaves it to what the image tells.
+    gain, read_noise : float or `None`
+        Electrons per unit of the image, and electrons; `None` where nobody says.
     n_threads : int or `None`
         Threads to use; `None` takes all CPUs.
     """
@@ -242,8 +279,12 @@ class ResolvedSettings:
     forced: bool
     iterations: int | None
     keep_all: bool
+    confusion: bool | None
     extra_columns: bool
     zero_point: float | None
+    robust: bool | float | None
+    gain: float | None
+    read_noise: float | None
     n_threads: int | None
 
     def rounds(self, *, are_given: bool) -> int:
@@ -251,6 +292,12 @@ class ResolvedSettings:
         if self.iterations is not None:
             return self.iterations
         return 1 if are_given else ITERATIONS
+
+    def has_confusion(self, *, are_given: bool) -> bool:
+        """Tell whether the errors of stars that are found, or given, hold the rest."""
+        if self.confusion is not None:
+            return self.confusion
+        return self.rounds(are_given=are_given) > 1
 
 
 #: Settings that `None` turns off.

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 
 #: A noise that is a smaller part of the level may be that of rounding.
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
 
 #: As many pixels of a smooth map, evenly spaced, tell its median.
-_MANY = 65_536
+MANY = 65_536
 
 
-def measure_sky(exposure: Exposure, also: NDArray[np.bool_] | None = None) -> SkyMaps:
+def measure_sky(
+    exposure: Exposure,
+    also: NDArray[np.bool_] | None = None,
+    *,
+    light: NDArray[Any] | None = None,
+) -> SkyMaps:
     """Measure the background and the noise of its pixels, each as a map.
 
     Parameters
@@ -32,6 +37,9 @@ def measure_sky(exposure: Exposure, also: NDArray[np.bool_] | None = None) -> Sk
         The image; its masked pixels are left out, and so are stars.
     also : 2D bool array, optional
         Pixels to be left out that are not masked yet.
+    light : 2D array, optional
+        The light of known stars, which is taken off first: in a crowded image there
+        is no sky between them.
 
     Returns
     -------
@@ -48,17 +56,26 @@ def measure_sky(exposure: Exposure, also: NDArray[np.bool_] | None = None) -> Sk
     """
     settings = exposure.settings
     mask = exposure.mask if also is None else exposure.mask | also
+    data = exposure.data
+    if light is not None:
+        data = data - light.astype(data.dtype, copy=False)
     maps = ResidualBackground2D(
-        exposure.data, mask=mask, fwhm=settings.fwhm, n_threads=settings.n_threads
+        data, mask=mask, fwhm=settings.fwhm, n_threads=settings.n_threads
     )
     background, rms = np.asarray(maps.background), np.asarray(maps.background_rms)
     good = ~mask
-    if rms.min() <= _ROUNDING * np.abs(background).max():
+    if rms.min() <= ROUNDING * np.abs(background).max():
         rms = _with_known_noise(exposure, rms, good)
-    box = " x ".join(str(int(side)) for side in maps.box_size[::-1])
-    method = f"surface and meshes of its residuals, boxes of {box} px, stars masked"
+    stars = "masked" if light is None else "subtracted"
+    method = method_of(maps.box_size, stars)
     level, noise = (_median(of, good) for of in (background, rms))
     return SkyMaps(level, noise, method, background, rms)
+
+
+def method_of(box_size: Any, stars: str = "masked") -> str:
+    """Tell people how the sky was measured, in boxes of (ny, nx) pixels."""
+    box = " x ".join(str(int(side)) for side in box_size[::-1])
+    return f"surface and meshes of its residuals, boxes of {box} px, stars {stars}"
 
 
 def _with_known_noise(
@@ -85,7 +102,7 @@ def _with_known_noise(
 
 def _median(smooth: NDArray[Any], good: NDArray[np.bool_]) -> float:
     """Tell the median of the good pixels of a map."""
-    step = max(1, math.isqrt(smooth.size // _MANY))
+    step = max(1, math.isqrt(smooth.size // MANY))
     some = good[::step, ::step]
     values = smooth[::step, ::step][some] if some.any() else smooth[good]
     return float(np.median(values))

@@ -40,6 +40,8 @@ _OWN_COLUMNS = (
 )
 _EXTRA_COLUMNS = ("crowding", "sharpness", "chi", "n_merged", "blend_significance")
 
+_CONFUSION_COLUMNS = ("confusion_factor", "blend_significance")
+
 #: What a catalogue's column is called where a run has one of its name.
 _ENDING = "_catalog"
 
@@ -130,6 +132,8 @@ def start_from_catalog(sources: SourceList, exposure: Exposure) -> QTable:
     if flux is not None:
         start["flux_init"] = flux
     extra = _EXTRA_COLUMNS if exposure.settings.extra_columns else ()
+    if exposure.settings.has_confusion(are_given=True):
+        extra = (*extra, *_CONFUSION_COLUMNS)
     for name in table.colnames:
         _keep(start, name, table[name], (*_OWN_COLUMNS, *extra))
     ny, nx = image.shape

@@ -8,6 +8,7 @@ import numpy as np
 
 from psfphot.background import coverage_mask
 from psfphot.detection import detect_cosmic_rays
+from psfphot.pipeline._cuts import is_sharpness_known
 from psfphot.pipeline._masks import COSMIC_RAYS
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._saturation import (
@@ -22,12 +23,8 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._exposure import Exposure
 
-#: Below this FWHM, pixels, stars look like cosmic rays unless the PSF is a real
-#: one, which knows how sharp they are.
-_SAMPLED = 2.0
-
 #: What a cause of `coverage_mask` is called in the report.
-_CAUSES = {
+CAUSES = {
     "not finite": "not finite",
     "error": "no error",
     "weight": "no weight",
@@ -61,7 +58,7 @@ def mask_unexposed(exposure: Exposure) -> None:
     for cause, pixels in coverage.causes.items():
         new = pixels & ~known
         if new.any():
-            exposure.masks.add(_CAUSES[cause], new)
+            exposure.masks.add(CAUSES[cause], new)
 
 
 def prepare_sky(exposure: Exposure) -> tuple[Saturation, NDArray[np.bool_]]:
@@ -119,15 +116,29 @@ def mask_cosmic_rays(exposure: Exposure) -> None:
     exposure : `Exposure`
         The image with its sky.
     """
-    psf, settings = exposure.psf, exposure.settings
-    if psf.fwhm < _SAMPLED and psf.is_formula:
+    found = find_cosmic_rays(exposure)
+    if found is None:
         return
-    found = detect_cosmic_rays(
+    exposure.knows_cosmic_rays = True
+    if found.any():
+        exposure.masks.add(COSMIC_RAYS, found)
+
+
+def find_cosmic_rays(exposure: Exposure) -> NDArray[np.bool_] | None:
+    """Find hot pixels and cosmic rays; `None` where the PSF does not tell them.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky.
+    """
+    psf, settings = exposure.psf, exposure.settings
+    if not is_sharpness_known(psf):
+        return None
+    return detect_cosmic_rays(
         exposure.subtract_sky(),
         psf.model,
         mask=exposure.mask,
         error=np.asarray(pixel_errors(exposure), dtype=float),
         n_threads=settings.n_threads,
     )
-    if found.any():
-        exposure.masks.add(COSMIC_RAYS, found)

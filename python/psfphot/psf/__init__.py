@@ -4,6 +4,15 @@ The models are astropy models whose values and derivatives are computed in Rust.
 """
 
 from psfphot._absent import absent_names
+from psfphot.psf._epsf.build import PSFBuild, build_psf_grid, refine_psf
+from psfphot.psf._epsf.builder import EPSFBuilder
+from psfphot.psf._epsf.extract import extract_stars
+from psfphot.psf._epsf.report import PSFReport
+from psfphot.psf._epsf.results import EPSFBuildResults
+from psfphot.psf._epsf.selection import PSFStarSelection, select_psf_stars
+from psfphot.psf._epsf.star import EPSFStar
+from psfphot.psf._epsf.star_fit import EPSFFitter
+from psfphot.psf._epsf.star_list import EPSFStars, LinkedEPSFStar
 
 # Imported to register the file formats of PSF grids.
 from psfphot.psf._files import formats  # noqa: F401
@@ -45,6 +54,11 @@ __all__ = [
     "CircularGaussianPRF",
     "CircularGaussianPSF",
     "CircularGaussianSigmaPRF",
+    "EPSFBuildResults",
+    "EPSFBuilder",
+    "EPSFFitter",
+    "EPSFStar",
+    "EPSFStars",
     "GaussianPRF",
     "GaussianPSF",
     "GriddedPSFModel",
@@ -53,17 +67,23 @@ __all__ = [
     "ImagePSF",
     "IterativePSFPhotometry",
     "LevenbergMarquardt",
+    "LinkedEPSFStar",
     "MoffatPRF",
     "MoffatPSF",
     "OverlapGrouper",
+    "PSFBuild",
     "PSFMeasurement",
     "PSFPhotometry",
+    "PSFReport",
+    "PSFStarSelection",
     "PolynomialPSFModel",
     "STDPSFGrid",
     "SourceGrouper",
     "SourceGroups",
     "StarListManagement",
+    "build_psf_grid",
     "decode_psf_flags",
+    "extract_stars",
     "fit_2dgaussian",
     "fit_fwhm",
     "grid_from_epsfs",
@@ -71,8 +91,10 @@ __all__ = [
     "make_psf_model",
     "make_psf_model_image",
     "measure_psf",
+    "refine_psf",
+    "select_psf_stars",
     "stdpsf_reader",
     "webbpsf_reader",
 ]
 
-__getattr__ = absent_names("psf")
+__getattr__ = absent_names("psf", {"EPSFBuildResult": EPSFBuildResults})

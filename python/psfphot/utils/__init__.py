@@ -6,12 +6,19 @@ from psfphot.utils._cutouts import CutoutImage
 from psfphot.utils._depths import ImageDepth
 from psfphot.utils._errors import calc_total_error
 from psfphot.utils._footprints import circular_footprint
-from psfphot.utils.exceptions import NoDetectionsWarning, PhotutilsDeprecationWarning
+from psfphot.utils._noise_model import NoiseModel
+from psfphot.utils.exceptions import (
+    DataErrorWarning,
+    NoDetectionsWarning,
+    PhotutilsDeprecationWarning,
+)
 
 __all__ = [
     "CutoutImage",
+    "DataErrorWarning",
     "ImageDepth",
     "NoDetectionsWarning",
+    "NoiseModel",
     "PhotutilsDeprecationWarning",
     "calc_total_error",
     "circular_footprint",

@@ -1,5 +1,9 @@
 """Warnings of their own kind."""
 
-from psfphot._warnings import NoDetectionsWarning, PhotutilsDeprecationWarning
+from psfphot._warnings import (
+    DataErrorWarning,
+    NoDetectionsWarning,
+    PhotutilsDeprecationWarning,
+)
 
-__all__ = ["NoDetectionsWarning", "PhotutilsDeprecationWarning"]
+__all__ = ["DataErrorWarning", "NoDetectionsWarning", "PhotutilsDeprecationWarning"]

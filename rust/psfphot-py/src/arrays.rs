@@ -5,6 +5,7 @@
 
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use psfphot::image::{Frame, Image, Pixel};
+use psfphot::noise::NoiseModel;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -25,6 +26,16 @@ pub(crate) enum AnyFrame<'a> {
     F32(Frame<'a, f32>),
     /// `float64`.
     F64(Frame<'a, f64>),
+}
+
+impl<'a> AnyFrame<'a> {
+    /// With a model of the noise instead of errors.
+    pub(crate) fn with_noise(self, noise: NoiseModel<'a>) -> Result<Self, psfphot::Error> {
+        Ok(match self {
+            Self::F32(frame) => Self::F32(frame.with_noise(noise)?),
+            Self::F64(frame) => Self::F64(frame.with_noise(noise)?),
+        })
+    }
 }
 
 /// Evaluates one expression for the frame's pixel type.

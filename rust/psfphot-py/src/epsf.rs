@@ -175,6 +175,12 @@ fn to_dict(
     dict.set_item("is_used", PyArray1::from_iter(py, used))?;
     dict.set_item("converged", solution.has_converged)?;
     dict.set_item("n_rounds", solution.n_rounds)?;
+    let rounds = solution.rounds.into_iter().map(|round| {
+        let samples = round.samples.into_pyarray(py).reshape([shape.0, shape.1])?;
+        let (x, y): (Vec<f64>, Vec<f64>) = round.positions.into_iter().unzip();
+        Ok((samples, x.into_pyarray(py), y.into_pyarray(py)))
+    });
+    dict.set_item("rounds", rounds.collect::<PyResult<Vec<_>>>()?)?;
     dict.set_item("last_change", solution.last_change)?;
     dict.set_item("n_cg", solution.n_steps)?;
     dict.set_item("kappa", solution.kappa)?;

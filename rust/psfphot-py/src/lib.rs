@@ -11,6 +11,7 @@ mod epsf;
 mod errors;
 mod group;
 mod matching;
+mod noise;
 mod photometry;
 mod psf;
 mod render;
@@ -26,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use crate::background::mesh::{
         box_statistics, fill_nodes, flat_blocks, interpolate_nodes, median_filter,
-        residual_background, zoom_nodes,
+        residual_background, residual_sheets, sheet_window, zoom_nodes,
     };
     #[pymodule_export]
     use crate::background::{annulus_values, estimate_level, local_background};
@@ -45,7 +46,7 @@ mod _core {
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]
     use crate::photometry::{
-        fit_sources, flag_definitions, joint_covariances, judge_sources, known_backgrounds,
+        PyCovariances, fit_sources, flag_definitions, judge_sources, known_backgrounds,
         terminations,
     };
     #[pymodule_export]
@@ -53,7 +54,9 @@ mod _core {
     #[pymodule_export]
     use crate::render::{profile_sources, render_sources};
     #[pymodule_export]
-    use crate::score::{psf_fwhm, score_maps, scores_at, search_score};
+    use crate::score::{
+        companion_scores, measure_confusion, psf_fwhm, score_maps, scores_at, search_score,
+    };
 
     #[cfg(feature = "panic-test")]
     #[pymodule_export]

@@ -6,15 +6,18 @@
 )]
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
-use psfphot::fit::{FitSettings, Parameters, Termination};
+use psfphot::Run;
+use psfphot::fit::{Covariance, FitSettings, Parameters, Termination};
 use psfphot::flags::FLAGS;
-use psfphot::photometry::{FittedSource, Judged, Photometry, Starts};
+use psfphot::photometry::{Covariances, FittedSource, Judged, Photometry, Starts};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict, PyType};
 
 use crate::arrays::{AnyFrame, AnyImage, Floats, frame, with_frame};
-use crate::door::{Options, enter_with_psf};
+use crate::door::{Options, enter, enter_with_psf};
 use crate::errors::CallResult;
+use crate::noise::PyNoise;
 use crate::psf::PyPsf;
 
 /// The starting values of a fit.
@@ -68,6 +71,27 @@ pub(crate) struct PySettings {
     xy_bounds: (Option<f64>, Option<f64>),
     max_iterations: usize,
     step_tolerance: f64,
+    robust: Option<f64>,
+    covariance: Option<PyCovariance>,
+    fit_background: bool,
+}
+
+/// The name of a kind of covariance.
+struct PyCovariance(Covariance);
+
+impl FromPyObject<'_, '_> for PyCovariance {
+    type Error = PyErr;
+
+    fn extract(name: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match name.extract::<&str>()? {
+            "formal" => Ok(Self(Covariance::Formal)),
+            "unit" => Ok(Self(Covariance::Unit)),
+            "sandwich" => Ok(Self(Covariance::Sandwich)),
+            other => Err(PyValueError::new_err(format!(
+                "covariance must be 'formal', 'unit' or 'sandwich', got '{other}'"
+            ))),
+        }
+    }
 }
 
 impl PySettings {
@@ -75,11 +99,20 @@ impl PySettings {
         let settings = FitSettings::default()
             .with_max_iterations(self.max_iterations)?
             .with_step_tolerance(self.step_tolerance)?;
-        Photometry::new(self.fit_shape)?
+        let photometry = Photometry::new(self.fit_shape)?
             .with_settings(settings)
             .with_fixed(&self.is_fixed)?
             .with_bounds(&self.bounds)?
-            .with_position_bounds(self.xy_bounds)
+            .with_position_bounds(self.xy_bounds)?
+            .with_background_fit(self.fit_background);
+        let photometry = match &self.covariance {
+            Some(covariance) => photometry.with_covariance(covariance.0),
+            None => photometry,
+        };
+        match self.robust {
+            Some(sigmas) => photometry.with_robust(sigmas),
+            None => Ok(photometry),
+        }
     }
 }
 
@@ -89,6 +122,7 @@ impl PySettings {
 pub(crate) struct FitCall<'py> {
     data: AnyImage<'py>,
     error: Option<AnyImage<'py>>,
+    noise: Option<PyNoise<'py>>,
     mask: Option<PyReadonlyArray2<'py, bool>>,
     psf: Py<PyPsf>,
     starts: PyStarts<'py>,
@@ -107,17 +141,22 @@ struct Prepared<'a> {
 impl FitCall<'_> {
     fn prepared(&self) -> CallResult<Prepared<'_>> {
         let psf = self.psf.get();
+        let frame = frame(&self.data, self.error.as_ref(), self.mask.as_ref())?;
         Ok(Prepared {
             photometry: self.settings.photometry()?,
             starts: self.starts.core(psf)?,
-            frame: frame(&self.data, self.error.as_ref(), self.mask.as_ref())?,
+            frame: match &self.noise {
+                Some(noise) => frame.with_noise(noise.core()?)?,
+                None => frame,
+            },
             psf,
             n_parameters: self.settings.is_fixed.len(),
         })
     }
 }
 
-/// Fits sources; returns a dictionary of arrays, one element per source.
+/// Fits sources; returns a dictionary of arrays, one element per source, and of the
+/// `covariances`.
 #[pyfunction]
 #[pyo3(signature = (call, *, n_threads=None, progress=None))]
 pub(crate) fn fit_sources<'py>(
@@ -129,12 +168,14 @@ pub(crate) fn fit_sources<'py>(
     let options = Options::new(n_threads, progress)?;
     let fit = call.prepared()?;
     let (psf, starts) = (fit.psf.psf(), &fit.starts);
-    let sources = with_frame!(fit.frame, frame => {
+    let (sources, covariances) = with_frame!(fit.frame, frame => {
         enter_with_psf(py, &options, fit.psf.callback(), |run| {
-            fit.photometry.fit(psf, frame, starts, run)
+            fit.photometry.fit_and_keep(psf, frame, starts, run)
         })
     })?;
-    columns(py, &sources, fit.n_parameters)
+    let columns = columns(py, &sources, fit.n_parameters)?;
+    columns.set_item("covariances", PyCovariances { covariances })?;
+    Ok(columns)
 }
 
 fn columns<'py>(
@@ -154,42 +195,46 @@ fn columns<'py>(
     };
     columns.set_item("n_pixels", integers(|s| s.n_pixels))?;
     columns.set_item("n_bad_errors", integers(|s| s.n_bad_errors))?;
+    columns.set_item("n_rejected", integers(|s| s.n_rejected))?;
     columns.set_item("qfit", floats(|s| s.qfit))?;
     columns.set_item("cfit", floats(|s| s.cfit))?;
     columns.set_item("reduced_chi2", floats(|s| s.reduced_chi2))?;
+    columns.set_item("bkg", floats(|s| s.background))?;
+    columns.set_item("bkg_err", floats(|s| s.background_error))?;
     columns.set_item("flags", integers(|s| s.flags as usize))?;
     columns.set_item("iterations", integers(|s| s.iterations))?;
     columns.set_item("termination", integers(|s| s.termination as usize))?;
     Ok(columns)
 }
 
-/// The joint covariances of groups of fitted sources, see the core's
-/// `Photometry::covariance`, one after the other; `fitted` has a row of
-/// parameters for each member of each group.
-#[pyfunction]
-pub(crate) fn joint_covariances<'py>(
-    py: Python<'py>,
-    call: FitCall<'py>,
-    groups: Vec<Vec<usize>>,
-    fitted: PyReadonlyArray2<'py, f64>,
-) -> CallResult<Bound<'py, PyArray1<f64>>> {
-    let options = Options::new(Some(1), None)?;
-    let fit = call.prepared()?;
-    let (psf, starts, fitted) = (fit.psf.psf(), &fit.starts, parameters(&fitted));
-    let covariances = with_frame!(fit.frame, frame => {
-        enter_with_psf(py, &options, fit.psf.callback(), |run| {
-            let (mut covariances, mut rest) = (Vec::new(), &fitted[..]);
-            for members in &groups {
-                // Of too few rows the core says so.
-                let (own, others) = rest.split_at(members.len().min(rest.len()));
-                let photometry = &fit.photometry;
-                covariances.extend(photometry.covariance(psf, frame, starts, members, own, run)?);
-                rest = others;
-            }
-            Ok(covariances)
+/// The covariances of the sources of a fit; see the core's `Covariances`.
+#[pyclass(name = "Covariances", module = "psfphot._core", frozen)]
+pub(crate) struct PyCovariances {
+    covariances: Covariances,
+}
+
+#[pymethods]
+impl PyCovariances {
+    /// From the bytes of a pickle.
+    #[new]
+    fn new(state: &[u8]) -> CallResult<Self> {
+        Ok(Self {
+            covariances: Covariances::from_bytes(state)?,
         })
-    })?;
-    Ok(PyArray1::from_vec(py, covariances))
+    }
+
+    /// The joint covariance of some rows: (n, n), in the core's order of parameters.
+    fn of<'py>(&self, py: Python<'py>, rows: Vec<usize>) -> CallResult<Bound<'py, PyArray2<f64>>> {
+        let options = Options::new(Some(1), None)?;
+        let matrix = enter(py, &options, |run: Run<'_>| self.covariances.of(&rows, run))?;
+        let order = matrix.len().isqrt();
+        Ok(PyArray1::from_vec(py, matrix).reshape([order, order])?)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>,)) {
+        let bytes = slf.get().covariances.to_bytes();
+        (slf.get_type(), (PyBytes::new(slf.py(), &bytes),))
+    }
 }
 
 /// Rows for parameters fitted elsewhere, see the core's `Photometry::judge`:

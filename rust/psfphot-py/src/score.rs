@@ -58,6 +58,7 @@ macro_rules! scored {
 }
 
 type Map<'py> = Bound<'py, PyArray2<f32>>;
+type Column<'py> = Bound<'py, PyArray1<f64>>;
 
 /// z and q at each pixel.
 #[pyfunction]
@@ -93,7 +94,7 @@ pub(crate) fn scores_at<'py>(
 
 /// The new stars, as columns.
 #[pyfunction]
-#[pyo3(signature = (residual, *, n_sigma, min_q, min_distance, min_separation))]
+#[pyo3(signature = (residual, *, n_sigma, min_q, min_distance, min_separation, is_scaled))]
 #[allow(clippy::needless_pass_by_value)] // Python's call
 pub(crate) fn search_score<'py>(
     py: Python<'py>,
@@ -102,16 +103,45 @@ pub(crate) fn search_score<'py>(
     min_q: f64,
     min_distance: f64,
     min_separation: f64,
+    is_scaled: bool,
 ) -> CallResult<Bound<'py, PyDict>> {
     let accept = Acceptance {
         n_sigma,
         min_q,
         min_distance,
         min_separation,
+        is_scaled,
     };
     let scores = scored!(py, residual, |score, frame, run| score
         .search(frame, &accept, run))?;
     columns(py, &scores)
+}
+
+/// By what factor each star's error is too small, the largest score of another beside
+/// it, and the typical width of the score.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn measure_confusion<'py>(
+    py: Python<'py>,
+    residual: Residual<'py>,
+) -> CallResult<(Column<'py>, Column<'py>, f64)> {
+    let found = scored!(py, residual, |score, frame, run| score
+        .confusion(frame, run))?;
+    let [factor, companion] =
+        [found.factor, found.companion].map(|values| PyArray1::from_vec(py, values));
+    Ok((factor, companion, found.typical))
+}
+
+/// The largest score of another star beside each.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn companion_scores<'py>(
+    py: Python<'py>,
+    residual: Residual<'py>,
+) -> CallResult<Column<'py>> {
+    let found = scored!(py, residual, |score, frame, run| score
+        .companions(frame, run))?;
+    Ok(PyArray1::from_vec(py, found))
 }
 
 /// The full width at half maximum of a PSF at (x, y), pixels.
@@ -136,6 +166,7 @@ fn columns<'py>(py: Python<'py>, scores: &[Score]) -> CallResult<Bound<'py, PyDi
     add("z", &|s| s.z)?;
     add("q", &|s| s.q)?;
     add("flux", &|s| s.flux)?;
+    add("width", &|s| s.width)?;
     add("distance", &|s| s.nearest.map_or(f64::INFINITY, |n| n.1))?;
     let nearest: Vec<i64> = scores
         .iter()

@@ -67,7 +67,7 @@ pub use iraf::{IrafFinder, IrafSource};
 pub use kernel::Kernel;
 pub use matched::{MatchedFinder, MatchedMaps, MatchedSource, measured_fwhm};
 pub use peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
-pub use score::{Acceptance, ProjectedScore, Score, ScoreMaps};
+pub use score::{Acceptance, Confusion, ProjectedScore, Score, ScoreMaps, ScoreWidth};
 pub use selection::Selection;
 pub use star::{Star, StarFinder};
 

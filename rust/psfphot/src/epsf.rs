@@ -43,6 +43,6 @@ mod system;
 pub use alias::Alias;
 pub use cutout::Cutout;
 pub use field::Field;
-pub use result::{AliasReport, EpsfSolution, StarReport};
+pub use result::{AliasReport, EpsfSolution, RoundReport, StarReport};
 pub use rounds::solve_epsf;
 pub use settings::EpsfSettings;

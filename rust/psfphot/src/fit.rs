@@ -22,12 +22,21 @@
 //! Where the PSF does not match, Gauss–Newton steps shrink only linearly; in a
 //! group they are accelerated (Anderson 1965).
 //!
+//! # Weights that depend on the model
+//!
+//! With a model of the noise, or robust weights, χ² is minimised with weights that
+//! stay; then these are made anew ([`crate::noise`]), and it is minimised again, until
+//! they change no more.
+//!
+//! # Groups that end early
+//!
 //! Where a group ends otherwise (the iterations run out, or the data do not
 //! determine all of it), a member whose own step is shorter than ten times the
 //! tolerance counts as converged, with the undetermined members held.
 
 mod anderson;
 pub(crate) mod bounds;
+pub(crate) mod covariance;
 pub(crate) mod exposure;
 pub(crate) mod group;
 pub(crate) mod isolated;
@@ -36,12 +45,16 @@ pub(crate) mod model;
 mod normal;
 mod overlaps;
 pub(crate) mod pixels;
+pub(crate) mod settle;
 pub(crate) mod source;
 pub(crate) mod system;
 mod tiles;
 
+use crate::noise::Weighting;
 use crate::psf::{Placement, Psf};
 use crate::{Error, Run};
+
+pub use covariance::Covariance;
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,6 +122,11 @@ pub(crate) struct Fitter<'a> {
     pub(crate) free: &'a [usize],
     /// Whether weights are 1/error², or 1 for want of errors.
     pub(crate) has_error: bool,
+    /// How weights are made where they are not the image's own.
+    pub(crate) weighting: Weighting<'a>,
+    pub(crate) covariance: Covariance,
+    /// Whether a constant is fitted to the pixels of each fit besides the sources.
+    pub(crate) fits_background: bool,
     pub(crate) run: Run<'a>,
 }
 
@@ -203,6 +221,11 @@ pub(crate) const SETTLED: f64 = 10.0;
 pub(crate) const MAX_SHIFT: f64 = 1.0;
 
 impl Fitter<'_> {
+    /// The free parameters of a source by itself, and the constant.
+    pub(crate) fn n_unknowns(&self) -> usize {
+        self.free.len() + usize::from(self.fits_background)
+    }
+
     /// Where the parameters put a source.
     pub(crate) fn placement<'a>(&self, parameters: &'a Parameters) -> Placement<'a> {
         Placement {
@@ -210,6 +233,11 @@ impl Fitter<'_> {
             y: parameters[Y],
             shape: &parameters[SHAPE..SHAPE + self.psf.shape_names().len()],
         }
+    }
+
+    /// Whether fluxes are fitted.
+    pub(crate) fn has_free_flux(&self) -> bool {
+        self.free.contains(&FLUX)
     }
 
     /// Limits a parameter's step.

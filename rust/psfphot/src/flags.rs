@@ -37,7 +37,7 @@ flags! {
     8 NO_CONVERGENCE "no_convergence"
         "the fit may not have converged";
     16 NO_COVARIANCE "no_covariance"
-        "there is no covariance: the errors are NaN";
+        "there is no covariance: the errors are NaN, or those of equal noise";
     32 PARAMETER_NEAR_BOUND "parameter_near_bound"
         "a fitted parameter is close to one of its bounds";
     64 NO_OVERLAP "no_overlap"
@@ -64,6 +64,8 @@ flags! {
         "sources of other groups, in the fit box or within one FWHM, add more than its error to the flux";
     0x10_0000 UNRESOLVED_PAIR "unresolved_pair"
         "hardly told apart from its neighbours: its errors are large, and several times those of the star alone";
+    0x20_0000 UNMODELLED_COMPANION "unmodelled_companion"
+        "what the fit left there is better explained by another star beside it";
     0x40_0000 LOW_SNR "low_snr"
         "less significant than the detection threshold allows";
     0x80_0000 ON_TRAIL "on_trail"

@@ -3,6 +3,7 @@
 mod patch;
 
 use crate::Error;
+use crate::noise::NoiseModel;
 
 pub(crate) use patch::{NO_LEVEL, Patch};
 
@@ -228,6 +229,7 @@ fn extent(start: i64, end: i64) -> usize {
 pub struct Frame<'a, T> {
     data: Image<'a, T>,
     error: Option<Image<'a, T>>,
+    noise: Option<NoiseModel<'a>>,
     mask: Option<Image<'a, bool>>,
 }
 
@@ -238,6 +240,7 @@ impl<'a, T: Pixel> Frame<'a, T> {
         Self {
             data,
             error: None,
+            noise: None,
             mask: None,
         }
     }
@@ -249,6 +252,18 @@ impl<'a, T: Pixel> Frame<'a, T> {
     pub fn with_error(mut self, error: Image<'a, T>) -> Result<Self, Error> {
         self.check_shape("error", error.shape())?;
         self.error = Some(error);
+        Ok(self)
+    }
+
+    /// With a model of the noise instead of errors: fits make its weights from the
+    /// light of their stars; all else has those of pixels without any.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the shapes differ; [`Error::InvalidArgument`] if a
+    /// pixel has no noise.
+    pub fn with_noise(mut self, noise: NoiseModel<'a>) -> Result<Self, Error> {
+        noise.check(self.data.shape())?;
+        (self.error, self.noise) = (None, Some(noise));
         Ok(self)
     }
 
@@ -292,10 +307,16 @@ impl<'a, T: Pixel> Frame<'a, T> {
         self.error
     }
 
-    /// Whether the frame has errors.
+    /// The model of its noise, if there is one.
+    #[must_use]
+    pub fn noise(&self) -> Option<NoiseModel<'a>> {
+        self.noise
+    }
+
+    /// Whether the frame has errors, or a model of its noise.
     #[must_use]
     pub fn has_error(&self) -> bool {
-        self.error.is_some()
+        self.error.is_some() || self.noise.is_some()
     }
 
     /// The values in `columns` of row `y`, whatever their errors: `None` where
@@ -328,9 +349,11 @@ impl<'a, T: Pixel> Frame<'a, T> {
         columns: std::ops::Range<usize>,
     ) -> impl Iterator<Item = Option<(f64, f64)>> + '_ {
         let errors = self.error.map(|error| &error.row(y)[columns.clone()]);
+        let empty = self.empty_weights(y, columns.start);
         let values = self.row_values(y, columns);
         values.enumerate().map(move |(k, value)| {
-            let weight = errors.map_or(Some(1.0), |errors| weight_of(errors[k].into()));
+            let weight =
+                errors.map_or_else(|| Some(empty(k)), |errors| weight_of(errors[k].into()));
             value.zip(weight)
         })
     }
@@ -356,13 +379,24 @@ impl<'a, T: Pixel> Frame<'a, T> {
     ) -> impl Iterator<Item = PixelState> + '_ {
         let values = &self.data.row(y)[columns.clone()];
         let mask = self.mask.map(|mask| &mask.row(y)[columns.clone()]);
-        let errors = self.error.map(|error| &error.row(y)[columns]);
+        let errors = self.error.map(|error| &error.row(y)[columns.clone()]);
+        let empty = self.empty_weights(y, columns.start);
         values.iter().enumerate().map(move |(k, &value)| {
             if mask.is_some_and(|mask| mask[k]) {
                 return PixelState::Masked;
             }
-            PixelState::new(value.into(), errors.map(|errors| errors[k].into()))
+            match errors {
+                Some(errors) => PixelState::new(value.into(), Some(errors[k].into())),
+                None => PixelState::new(value.into(), None).with_weight(empty(k)),
+            }
         })
+    }
+
+    /// The weights in row `y`, from a column on, where no error is given: 1, or those
+    /// of the noise without any star.
+    fn empty_weights(&self, y: usize, first: usize) -> impl Fn(usize) -> f64 + use<'a, T> {
+        let (noise, start) = (self.noise, y * self.data.shape().1 + first);
+        move |k| noise.map_or(1.0, |noise| 1.0 / noise.variance(start + k, 0.0))
     }
 }
 
@@ -406,6 +440,14 @@ impl PixelState {
         match weight_of(error) {
             Some(weight) => Self::Good { value, weight },
             None => Self::BadError,
+        }
+    }
+
+    /// A good pixel with another weight.
+    fn with_weight(self, weight: f64) -> Self {
+        match self {
+            Self::Good { value, .. } => Self::Good { value, weight },
+            other => other,
         }
     }
 }

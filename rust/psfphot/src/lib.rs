@@ -13,6 +13,7 @@
 //! | [`aperture`] | sums over circles and annuli, with exact overlaps |
 //! | [`background`] | the local background in an annulus, the background of a whole image |
 //! | [`matching`] | which source of one catalogue is which of another |
+//! | [`noise`] | the weight of a pixel, from data, error and model |
 //! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
 //! | [`photometry`] | from starting values to fitted sources with errors and flags |
 //! | [`flags`] | the flag bits and what they mean |
@@ -45,6 +46,7 @@ pub mod group;
 pub mod image;
 pub mod matching;
 mod near;
+pub mod noise;
 pub mod photometry;
 mod positions;
 pub mod psf;

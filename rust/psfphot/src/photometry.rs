@@ -14,7 +14,7 @@ mod starts;
 mod tasks;
 
 use crate::fit::bounds::Bounds;
-use crate::fit::{FitSettings, MAX_PARAMETERS, Parameters, SHAPE, X, Y};
+use crate::fit::{Covariance, FitSettings, MAX_PARAMETERS, Parameters, SHAPE, X, Y};
 use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
 use crate::{Error, Run};
@@ -22,6 +22,7 @@ use crate::{Error, Run};
 use plan::Plan;
 
 pub use backgrounds::known_backgrounds;
+pub use covariance::Covariances;
 pub use judged::Judged;
 pub use profile::{Profile, profiles};
 pub use row::FittedSource;
@@ -58,6 +59,10 @@ pub struct Photometry {
     bounds: Bounds,
     /// How far x and y may go from where they start, pixels.
     reach: [Option<f64>; 2],
+    /// Robust where so many sigma are too many.
+    robust: Option<f64>,
+    covariance: Option<Covariance>,
+    fits_background: bool,
 }
 
 impl Photometry {
@@ -82,6 +87,9 @@ impl Photometry {
             is_fixed,
             bounds: Bounds::default(),
             reach: [None; 2],
+            robust: None,
+            covariance: None,
+            fits_background: false,
         })
     }
 
@@ -139,6 +147,36 @@ impl Photometry {
         Ok(self)
     }
 
+    /// With robust weights: pixels with residuals of so many sigma count half, those
+    /// far beyond not at all. Sigma has 5 % of the model's light nearby, so that no PSF
+    /// that is a little off loses the cores of bright stars.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] unless it is positive and finite.
+    pub fn with_robust(mut self, sigmas: f64) -> Result<Self, Error> {
+        Error::check_positive("robust", sigmas)?;
+        self.robust = Some(sigmas);
+        Ok(self)
+    }
+
+    /// With a covariance made otherwise than the default, which is
+    /// [`Covariance::Formal`] where the frame has errors and [`Covariance::Sandwich`]
+    /// where it has none.
+    #[must_use]
+    pub fn with_covariance(mut self, covariance: Covariance) -> Self {
+        self.covariance = Some(covariance);
+        self
+    }
+
+    /// With a constant fitted to the pixels besides the sources, one for each source
+    /// that is fitted alone and for each group, or none. It comes on top of the local
+    /// background that is subtracted.
+    #[must_use]
+    pub fn with_background_fit(mut self, fits_background: bool) -> Self {
+        self.fits_background = fits_background;
+        self
+    }
+
     /// The bounds of a source that starts here.
     pub(crate) fn bounds(&self, start: &Parameters) -> Bounds {
         let mut bounds = self.bounds;
@@ -160,8 +198,9 @@ impl Photometry {
     /// its flux a flag says so. `run` is told of each fitted source.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if all parameters are fixed or the PSF has
-    /// more shape parameters than a source can hold; [`Error::Cancelled`].
+    /// [`Error::InvalidArgument`] if all parameters are fixed, the PSF has
+    /// more shape parameters than a source can hold, or the covariance needs errors that
+    /// are not there (or has no use for those that are); [`Error::Cancelled`].
     pub fn fit<T: Pixel>(
         &self,
         psf: &dyn Psf,
@@ -169,6 +208,20 @@ impl Photometry {
         starts: &Starts<'_>,
         run: Run<'_>,
     ) -> Result<Vec<FittedSource>, Error> {
+        Ok(self.fit_and_keep(psf, frame, starts, run)?.0)
+    }
+
+    /// Fits the sources, see [`Photometry::fit`], and keeps their covariances.
+    ///
+    /// # Errors
+    /// As [`Photometry::fit`].
+    pub fn fit_and_keep<T: Pixel>(
+        &self,
+        psf: &dyn Psf,
+        frame: &Frame<'_, T>,
+        starts: &Starts<'_>,
+        run: Run<'_>,
+    ) -> Result<(Vec<FittedSource>, Covariances), Error> {
         let free = free_parameters(self, psf)?;
         let all = 0..starts.len();
         tasks::fit_all(&Plan::new(self, &free, psf, frame, starts, all, run)?)

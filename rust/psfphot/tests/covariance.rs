@@ -1,6 +1,6 @@
 //! The joint covariance of blended stars.
 
-use psfphot::fit::{FLUX, Parameters, Termination, X};
+use psfphot::fit::{FLUX, Termination, X};
 use psfphot::image::{Frame, Image};
 use psfphot::photometry::{Photometry, Starts};
 use psfphot::psf::{CircularGaussianPrf, Placement, Psf};
@@ -33,15 +33,13 @@ fn the_diagonal_is_that_of_the_fit_and_pairs_are_anticorrelated() -> Result<(), 
         let groups = [1, 1, 2];
         let starts = Starts::new(&x, &y, &flux)?.with_groups(&groups)?;
         let photometry = Photometry::new((7, 7))?;
-        let rows = photometry.fit(&psf, &frame, &starts, Run::new())?;
+        let (rows, kept) = photometry.fit_and_keep(&psf, &frame, &starts, Run::new())?;
         assert!(
             rows.iter()
                 .all(|row| row.termination == Termination::Converged)
         );
 
-        let fitted: Vec<Parameters> = rows[..2].iter().map(|row| row.parameters).collect();
-        let covariance =
-            photometry.covariance(&psf, &frame, &starts, &[0, 1], &fitted, Run::new())?;
+        let covariance = kept.of(&[0, 1], Run::new())?;
         let at = |i: usize, j: usize| covariance[i * 6 + j];
         for (i, row) in rows[..2].iter().enumerate() {
             for parameter in 0..3 {
@@ -68,21 +66,16 @@ fn what_was_not_fitted_has_none() -> Result<(), Error> {
     let frame = Frame::new(Image::new(&data, (SIDE, SIDE))?);
     let starts = Starts::new(&[10.0, -90.0], &[11.0; 2], &[400.0; 2])?;
     let photometry = Photometry::new((7, 7))?;
-    let rows = photometry.fit(&psf, &frame, &starts, Run::new())?;
-    let fitted: Vec<Parameters> = rows.iter().map(|row| row.parameters).collect();
-    let covariance = |members: &[usize], fitted: &[Parameters]| {
-        photometry.covariance(&psf, &frame, &starts, members, fitted, Run::new())
-    };
-    let both = covariance(&[0, 1], &fitted)?;
+    let (rows, kept) = photometry.fit_and_keep(&psf, &frame, &starts, Run::new())?;
+    let both = kept.of(&[0, 1], Run::new())?;
     let ratio = both[X * 6 + X].sqrt() / rows[0].errors[X];
     assert!((ratio - 1.0).abs() < 1e-6);
     let of_other = (0..36).filter(|k| k / 6 > 2 || k % 6 > 2);
     assert!(of_other.into_iter().all(|k| both[k].is_nan()));
 
-    assert!(covariance(&[], &[])?.is_empty());
-    let error = covariance(&[2], &fitted[..1]).err();
+    assert!(kept.of(&[], Run::new())?.is_empty());
+    let error = kept.of(&[2], Run::new()).err();
     assert!(error.is_some_and(|e| e.to_string().starts_with("members must be below")));
-    assert!(covariance(&[0], &fitted).is_err());
     Ok(())
 }
 

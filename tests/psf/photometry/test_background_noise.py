@@ -106,7 +106,10 @@ def test_covariances_have_it_too(field):
 def test_without_errors_it_is_the_same_noise(field):
     image, starts = field
     phot = PSFPhotometry(
-        CircularGaussianPRF(fwhm=2.5), 5, local_bkg_estimator=LocalBackground(4, 6)
+        CircularGaussianPRF(fwhm=2.5),
+        5,
+        local_bkg_estimator=LocalBackground(4, 6),
+        covariance="unit",
     )
     table = phot(image, init_params=starts)
     with_error, _ = fit(field, LocalBackground(4, 6))

@@ -9,10 +9,8 @@ from astropy import units as u
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.table import QTable
 
-from psfphot._validate import Frame
 from psfphot.datasets import make_noise_image
 from psfphot.psf import CircularGaussianPRF, GaussianPRF, PSFPhotometry, SourceGrouper
-from psfphot.psf._photometry.covariance import FittedPixels
 
 SHAPE = (200, 300)
 
@@ -140,7 +138,6 @@ def test_a_pickle_is_without_the_image(stars, image):
     unfitted = len(pickle.dumps(phot))
     phot(large, error=np.full(large.shape, np.float32(0.5)), init_params=stars)
     size = len(pickle.dumps(phot))
-    # The pixels of the chain of 20 take 49 * 16 bytes for each star.
     assert size - unfitted < 60_000
     assert len(pickle.dumps(COPIES["pickle"](phot))) < size + 1000
 
@@ -174,15 +171,3 @@ def test_what_the_user_does_to_the_tables_is_not_done_to_the_result(image, stars
     np.testing.assert_array_equal(
         phot.results_to_init_params()["x_init"], starts["x_init"]
     )
-
-
-def test_pixels_at_their_places():
-    rng = np.random.default_rng(1)
-    data, error = rng.random((2, 6, 5))
-    mask, used = rng.random((2, 6, 5)) < 0.5
-    frame = FittedPixels(Frame(data, error, mask, u.Jy), used).frame()
-    kept = used & ~mask
-    np.testing.assert_array_equal(frame.mask, ~kept)
-    np.testing.assert_array_equal(frame.data[kept], data[kept])
-    np.testing.assert_array_equal(frame.error[kept], error[kept])
-    assert frame.unit == u.Jy

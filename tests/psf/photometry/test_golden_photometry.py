@@ -14,6 +14,11 @@ from astropy.utils.exceptions import AstropyUserWarning
 from psfphot.background import LocalBackground
 from psfphot.psf import CircularGaussianPRF, ImagePSF, PSFPhotometry, SourceGrouper
 
+# The errors are the seed notebook's, sqrt(abs(data)), of which users are warned.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::psfphot.utils.exceptions.DataErrorWarning"
+)
+
 NAMES = [
     "ungrouped",
     "grouped",
@@ -76,6 +81,7 @@ def fit(settings, models, simulation, init):
         grouper=None if separation is None else SourceGrouper(separation),
         aperture_radius=settings["aperture_radius"],
         local_bkg_estimator=None if radii is None else LocalBackground(*radii),
+        covariance="unit" if error is None else None,
     )
     if not settings["bad_pixels"]:
         return phot(data, error=error, mask=mask, init_params=init)

@@ -352,12 +352,14 @@ class TestScales:
             fit(data * s, error=error * s if has_error else None, init_params=starts)
             for s, starts in ((1.0, truth), (scale, scaled))
         ]
+        # Without errors those of the fit are made of its residuals.
+        close = 1e-8 if has_error else 1e-6
         for name in ("flux_fit", "flux_err"):
             np.testing.assert_allclose(
-                tables[1][name] / scale, tables[0][name], rtol=1e-9
+                tables[1][name] / scale, tables[0][name], rtol=close
             )
         for name in ("x_fit", "x_err", "y_err", "qfit", "reduced_chi2"):
-            np.testing.assert_allclose(tables[1][name], tables[0][name], rtol=1e-8)
+            np.testing.assert_allclose(tables[1][name], tables[0][name], rtol=close)
         np.testing.assert_array_equal(tables[1]["flags"], tables[0]["flags"])
 
     @no_convergence

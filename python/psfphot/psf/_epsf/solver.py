@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -91,6 +91,22 @@ class GridField:
     y: Sequence[float]
 
 
+class Round(NamedTuple):
+    """How far a round has come.
+
+    Attributes
+    ----------
+    samples : (ny, nx) array
+        The mean PSF after the round; the deviation from a library's.
+    x, y : (N,) array
+        The star's position in each cutout, fitted before the PSF's step.
+    """
+
+    samples: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Solution:
     """What the solver found.
@@ -124,6 +140,8 @@ class Solution:
         Whether the last round changed no sample by more than the accuracy.
     n_rounds : int
         Rounds of the joint fit.
+    rounds : list of Round
+        What each of them came to.
     last_change : float
         Largest change of the last round, in units of the peak.
     n_cg : int
@@ -173,6 +191,7 @@ class Solution:
     is_used: NDArray[np.bool_]
     converged: bool
     n_rounds: int
+    rounds: list[Round]
     last_change: float
     n_cg: int
     kappa: float
@@ -263,7 +282,7 @@ def solve(
     ratio = _pair(oversampling)
     packed = [_pack(cutout) for cutout in cutouts]
     if shape is None:
-        largest = np.max([cutout.data.shape for cutout in packed], axis=0)
+        largest = np.max([np.shape(cutout.data) for cutout in packed], axis=0)
         shape = (int(largest[0]) * ratio[0] | 1, int(largest[1]) * ratio[1] | 1)
     settings = _Settings(
         oversampling=ratio,
@@ -281,6 +300,7 @@ def solve(
     )
     found = _core.solve_epsf(packed, settings, n_threads=n_threads, progress=progress)
     nodes = found.pop("nodes")
+    rounds = [Round(*one) for one in found.pop("rounds")]
     names = ("order", "frequency_x", "frequency_y", "value", "prior", "posterior")
     columns = zip(*found.pop("alias"), strict=True)
     alias = {
@@ -288,6 +308,7 @@ def solve(
     }
     solution = Solution(
         **found,
+        rounds=rounds,
         positions=np.array(nodes) if nodes else None,
         oversampling=ratio,
         alias=alias,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from psfphot.psf._photometry.arguments import as_fit_shape
+from psfphot._validate import as_odd_pair
 
 Mode = Literal["new", "all"]
 
@@ -62,4 +62,4 @@ def as_sub_shape(shape: Any) -> tuple[int, int] | None:
     ValueError
         If it is not one or two odd positive integers.
     """
-    return None if shape is None else as_fit_shape(shape, "sub_shape")
+    return None if shape is None else as_odd_pair(shape, "sub_shape")

@@ -8,9 +8,9 @@ import numpy as np
 
 from psfphot import _core
 from psfphot._validate import values_of
-from psfphot.psf._iterative.rounds import quiet_frame
-from psfphot.psf._iterative.search import (
+from psfphot.psf._photometry.residuals import (
     compiled,
+    quiet_frame,
     residual_for_core,
     with_profile_error,
 )
@@ -18,13 +18,9 @@ from psfphot.psf._iterative.search import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from psfphot._residual import Residual
     from psfphot.psf._iterative.management import StarListManagement
     from psfphot.psf._iterative.rounds import Observation, Rounds
     from psfphot.psf._photometry.photometry import PSFPhotometry
-
-# How near a star's centre a companion is looked for, pixels.
-_BLEND_REACH = 1.0
 
 
 def extra_columns(
@@ -44,7 +40,7 @@ def extra_columns(
     photometry : PSFPhotometry
         What fitted them.
     rules : StarListManagement
-        ``profile_error`` and ``min_information`` hold for companions.
+        ``profile_error`` holds for companions.
 
     Returns
     -------
@@ -55,7 +51,7 @@ def extra_columns(
     fit = rounds.fit
     images = fit.images()
     left = images.residual_image(seen.data, psf_shape=None, include_local_bkg=False)
-    frame = quiet_frame(left, seen.mask, seen.error)
+    frame = quiet_frame(left, seen.mask, seen.search_errors(left))
     psf, fwhm = compiled(photometry.psf_model, seen.shape)
     residual = residual_for_core(
         frame,
@@ -79,25 +75,5 @@ def extra_columns(
         "n_merged": np.zeros_like(rounds.iter_detected)
         if rounds.n_merged is None
         else rounds.n_merged,
-        "blend_significance": _blends(searched, rules.min_information),
+        "blend_significance": _core.companion_scores(searched),
     }
-
-
-def _blends(residual: Residual, min_information: float) -> NDArray[np.float64]:
-    """Tell the largest score of another star within a pixel of each."""
-    z, q = _core.score_maps(residual)
-    ny, nx = z.shape
-    largest = np.full(len(residual.x), np.nan)
-    is_on = np.isfinite(residual.x) & np.isfinite(residual.y)
-    x, y = residual.x[is_on], residual.y[is_on]
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    found = np.full(len(x), np.nan)
-    for dy, dx in np.ndindex(3, 3):
-        i, j = row + dy - 1, column + dx - 1
-        inside = (i >= 0) & (i < ny) & (j >= 0) & (j < nx)
-        inside &= np.hypot(j - x, i - y) <= _BLEND_REACH
-        i, j = np.clip(i, 0, ny - 1), np.clip(j, 0, nx - 1)
-        inside &= q[i, j] >= min_information
-        found = np.fmax(found, np.where(inside, z[i, j], np.nan))
-    largest[is_on] = found
-    return largest

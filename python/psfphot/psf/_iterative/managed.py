@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from astropy.table import QTable
@@ -11,20 +11,22 @@ from psfphot.psf._iterative.rounds import (
     Observation,
     Rounds,
     add_model_shape,
-    quiet_frame,
     subtract,
     without_image,
 )
 from psfphot.psf._iterative.search import (
     Knowledge,
-    compiled,
     find_new,
-    residual_for_core,
     starting_flux,
+)
+from psfphot.psf._iterative.star_list import StarList, in_unit_of
+from psfphot.psf._photometry.residuals import (
+    compiled,
+    quiet_frame,
+    residual_for_core,
     with_errors,
     with_profile_error,
 )
-from psfphot.psf._iterative.star_list import StarList, in_unit_of
 from psfphot.psf._photometry.starts import add_background
 
 if TYPE_CHECKING:
@@ -88,6 +90,10 @@ class Manager:
             if len(stars) == 0:
                 break
             left = subtract(self.photometry, self.seen.data, self.sub_shape)
+            if self.knowledge.sky is not None:
+                change = self.knowledge.sky(left)
+                left = left - change
+                self.seen = replace(self.seen, data=self.seen.data - change)
             new = self._find(stars, left)
             if new is None:
                 rounds.stopped = "nothing found"
@@ -118,7 +124,7 @@ class Manager:
                 rounds.stopped = "nothing found"
                 break
             new = StarList(found, number, is_given=False)
-            rest = Observation(left, self.seen.mask, self.seen.error)
+            rest = self.seen.beside(left)
             self._fit(rest, new)
             self._cull(rest, new, number)
             rounds.fits.append(without_image(self.photometry))
@@ -137,7 +143,7 @@ class Manager:
 
     def _find(self, stars: StarList, left: Any) -> QTable | None:
         """Find stars in a residual, and tell what their fit starts from."""
-        frame = quiet_frame(left, self.seen.mask, self.seen.error)
+        frame = quiet_frame(left, self.seen.mask, self.seen.search_errors(left))
         residual = residual_for_core(
             frame,
             stars.position(),
@@ -157,6 +163,7 @@ class Manager:
             self.rules,
             residual,
             accepts=self.knowledge.accepts,
+            is_scaled=self.knowledge.is_scaled,
         )
         if finding is None:
             return None

@@ -31,10 +31,12 @@ from psfphot.psf._iterative.rounds import (
     without_image,
 )
 from psfphot.psf._photometry.arguments import as_keep_columns
+from psfphot.psf._photometry.confusion import with_confusion
 from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitting import NO_CONVERGENCE, apart
 from psfphot.psf._photometry.init_params import extra_columns as user_columns
 from psfphot.psf._photometry.photometry import PSFPhotometry
+from psfphot.psf._photometry.residuals import quiet_frame
 from psfphot.psf._photometry.results import metadata
 from psfphot.utils import NoDetectionsWarning
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psfphot.background import LocalBackground
+    from psfphot.psf._photometry.arguments import CovarianceKind
     from psfphot.psf._photometry.fit_results import FitResult
 
 
@@ -95,12 +98,16 @@ class IterativePSFPhotometry(FittedSources):
           to first order; Stetson's SHARP (1987, PASP 99, 191) in pixels
         * ``chi``: the scatter of its residuals over their errors: Stetson's CHI
         * ``n_merged``: how many others were merged into it
-        * ``blend_significance``: the largest score of another star within a pixel
-          (see `psfphot.detection.MatchedFilterFinder.search_residual`). Above 3 it
-          marks 12 % of the rows of a deep field, and half of its outliers.
+        * ``blend_significance``: the largest score of another star within half of a
+          full width at half maximum (see
+          `psfphot.detection.MatchedFilterFinder.search_residual`)
     keep_columns : bool or list of str, optional
         See `PSFPhotometry`; the rows of sources that were found are masked. Needs
         a managed list, in which ids are for life.
+    robust, covariance, fit_background
+        See `PSFPhotometry`.
+    confusion : bool, optional
+        See `PSFPhotometry`; told of the last fit alone.
 
     Attributes
     ----------
@@ -137,6 +144,10 @@ class IterativePSFPhotometry(FittedSources):
         management: StarListManagement | bool | None = None,
         extra_columns: bool = False,
         keep_columns: bool | Sequence[str] = False,
+        robust: bool | float = False,
+        covariance: CovarianceKind | None = None,
+        fit_background: bool = False,
+        confusion: bool = False,
     ) -> None:
         self._photometry = PSFPhotometry(
             psf_model,
@@ -151,6 +162,9 @@ class IterativePSFPhotometry(FittedSources):
             group_warning_threshold=group_warning_threshold,
             n_threads=n_threads,
             progress_bar=progress_bar,
+            robust=robust,
+            covariance=covariance,
+            fit_background=fit_background,
         )
         self.maxiters = as_maxiters(maxiters)
         self.mode = as_mode(mode)
@@ -160,6 +174,7 @@ class IterativePSFPhotometry(FittedSources):
         self.management = as_management(management, self.mode)
         self.extra_columns = bool(extra_columns)
         self.keep_columns = as_keep_columns(keep_columns)
+        self.confusion = bool(confusion)
         if self.keep_columns and self.management is None:
             msg = "keep_columns needs management: without it ids change"
             raise ValueError(msg)
@@ -199,7 +214,8 @@ class IterativePSFPhotometry(FittedSources):
         Parameters
         ----------
         data, mask, error
-            See `PSFPhotometry`.
+            See `PSFPhotometry`. A `~psfphot.utils.NoiseModel` also tells the errors
+            with which the residuals are searched, from the stars subtracted.
         init_params : `~astropy.table.Table`, optional
             Sources to start with, instead of what the finder finds on the image;
             see `PSFPhotometry`.
@@ -233,13 +249,20 @@ class IterativePSFPhotometry(FittedSources):
             warnings.warn(message, stacklevel=2)
         if rounds is None:
             return None
+        if self.confusion:
+            rounds.fit, rounds.told["confusion_factor"] = with_confusion(
+                rounds.fit,
+                quiet_frame(seen.data, seen.mask, seen.error),
+                has_sky=self._photometry.local_bkg_estimator is not None,
+            )
         self._fit_result = rounds.fit.without_image()
         table = self._table(rounds)
         if self.extra_columns:
             rules = self.management or StarListManagement()
             more = extra_columns(rounds, seen, self._photometry, rules)
             for name, column in more.items():
-                table[name] = column
+                if name not in table.colnames:
+                    table[name] = column
         if init_params is not None and self.keep_columns:
             table = _with_columns(table, init_params, self.keep_columns)
         self.results = table
@@ -295,7 +318,8 @@ class IterativePSFPhotometry(FittedSources):
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self._settings()))
         if self.management is not None:
-            table.meta |= {"stopped": rounds.stopped, **rounds.told}
+            table.meta["stopped"] = rounds.stopped
+        table.meta |= rounds.told
         return table
 
 

@@ -14,20 +14,20 @@ import numpy as np
 from astropy.table import QTable, vstack
 
 from psfphot import _core
+from psfphot._validate import values_of
 from psfphot.psf._models.convert import parameter_value, to_core
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
-from psfphot.psf._photometry.fitting import frame_of
 from psfphot.psf._photometry.flags import PSF_FLAGS
 from psfphot.psf._photometry.init_params import from_finder
+from psfphot.psf._photometry.residuals import quiet_frame
 from psfphot.psf._photometry.starts import add_background, add_flux
-from psfphot.utils import NoDetectionsWarning
+from psfphot.utils import NoDetectionsWarning, NoiseModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from psfphot._validate import Frame
     from psfphot.psf._photometry.fit_results import FitResult
     from psfphot.psf._photometry.photometry import PSFPhotometry
 
@@ -52,6 +52,31 @@ class Observation:
         """(ny, nx) of the image."""
         ny, nx = np.shape(self.data)
         return ny, nx
+
+    def beside(self, left: Any) -> Observation:
+        """Tell what is left of the image, which has the noise of what is not."""
+        error = self.error
+        if isinstance(error, NoiseModel):
+            error = error.with_light(values_of(self.data) - values_of(left))
+        return Observation(left, self.mask, error)
+
+    def search_errors(self, left: Any = None) -> Any:
+        """Tell the 1-sigma errors of what is left of the image, or of all of it.
+
+        Of a model of the noise they are those of the light that was subtracted. On an
+        image with all its stars the mean of nine pixels stands for their light: that
+        tells where to search, and no weight of a fit.
+        """
+        if not isinstance(self.error, NoiseModel):
+            return self.error
+        if left is None:
+            light = _mean_light(self.data, self.mask)
+        else:
+            light = values_of(self.data) - values_of(left)
+        unit = getattr(self.data, "unit", None)
+        levels = self.error.levels(np.shape(light), unit)
+        error = np.sqrt(self.error.variance_of(levels, np.nan_to_num(light)))
+        return error if unit is None else error << unit
 
 
 @dataclass
@@ -84,6 +109,20 @@ class Rounds:
     def has_unconverged(self) -> bool:
         """Tell whether the fit of a source may not have converged."""
         return bool(np.any(self.fit.flags & PSF_FLAGS.NO_CONVERGENCE))
+
+
+def _mean_light(data: Any, mask: Any) -> NDArray[np.float64]:
+    """Tell the light above the image's median, the mean of 3 x 3 pixels."""
+    frame = quiet_frame(data, mask, None)
+    values = frame.data.astype(float)
+    is_good = np.ones(values.shape, dtype=bool) if frame.mask is None else ~frame.mask
+    if not is_good.any():
+        return np.zeros(values.shape)
+    light = np.where(is_good, values - np.median(values[is_good]), 0.0)
+    padded = np.pad(light, 1, "edge")
+    ny, nx = light.shape
+    parts = (padded[i : i + ny, j : j + nx] for i, j in np.ndindex(3, 3))
+    return np.asarray(np.maximum(np.sum(list(parts), axis=0) / 9, 0))
 
 
 def without_image(photometry: PSFPhotometry) -> PSFPhotometry:
@@ -150,7 +189,7 @@ def begin(
         and seen.error is not None
         and knows_errors(photometry.finder)
     ):
-        found = photometry.finder(seen.data, mask=seen.mask, error=seen.error)
+        found = photometry.finder(seen.data, mask=seen.mask, error=seen.search_errors())
         if found is None:
             return None
         init_params = from_finder(found)
@@ -194,7 +233,10 @@ def fit_new(
             rounds.stopped = "nothing found"
             break
         photometry(
-            residual, mask=seen.mask, error=seen.error, init_params=from_finder(found)
+            residual,
+            mask=seen.mask,
+            error=seen.beside(residual).error,
+            init_params=from_finder(found),
         )
         photometry.finder_results = found
         rounds.fits.append(without_image(photometry))
@@ -248,13 +290,6 @@ def search(finder: Any, residual: Any, mask: Any) -> Any:
 def subtract(photometry: PSFPhotometry, data: Any, sub_shape: Any) -> Any:
     """Subtract the sources of the last fit from an image."""
     return photometry.make_residual_image(data, psf_shape=sub_shape)
-
-
-def quiet_frame(data: Any, mask: Any, error: Any) -> Frame:
-    """Make a `Frame` of an image whose fit has told of its bad pixels."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return frame_of(data, mask, error)
 
 
 def _known(photometry: PSFPhotometry) -> tuple[QTable, NDArray[np.bool_]]:

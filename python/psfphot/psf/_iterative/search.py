@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from psfphot import _core
-from psfphot._residual import Residual
-from psfphot._validate import as_image
-from psfphot.background import Background2D, MADStdBackgroundRMS
 from psfphot.psf._iterative.rounds import knows_errors, search
-from psfphot.psf._models.convert import to_core
 from psfphot.psf._photometry.init_params import from_finder
 
 if TYPE_CHECKING:
@@ -20,13 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from psfphot._validate import Frame, Image
+    from psfphot._residual import Residual
     from psfphot.psf._iterative.management import StarListManagement
     from psfphot.psf._iterative.rounds import Observation
     from psfphot.psf._iterative.star_list import StarList
-
-# The box in which the noise of a residual is measured, pixels.
-_NOISE_BOX = 50
 
 # Of the flux of a star that is near, what a new one starts with at most, and how
 # near that is (full widths at half maximum): what a linear step says of a close
@@ -60,10 +53,19 @@ class Knowledge:
     accepts : callable, optional
         Called with the residual and the columns of what was found in it, tells which
         rows may be stars.
+    sky : callable, optional
+        Called with what a fit has left of the image, before a search; tells by how much
+        its sky is higher than what was subtracted.
+    is_scaled : bool, optional
+        Whether the least score of a new star is in units of the score's own width,
+        for a finder that can search scores: noise that is correlated, and stars too
+        faint to be found, widen it.
     """
 
     errors: Callable[[NDArray[Any]], NDArray[Any]] | None = None
     accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None
+    sky: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    is_scaled: bool = False
 
 
 def find_new(
@@ -74,6 +76,7 @@ def find_new(
     known: Residual,
     *,
     accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None,
+    is_scaled: bool = False,
 ) -> Finding | None:
     """Search a residual for stars that are not in the list.
 
@@ -90,7 +93,7 @@ def find_new(
         Which new stars are accepted.
     known : Residual
         The residual, its errors and the stars, for the core.
-    accepts : callable, optional
+    accepts, is_scaled
         See `Knowledge`.
 
     Returns
@@ -105,6 +108,7 @@ def find_new(
             min_q=rules.min_information,
             min_distance=rules.min_distance,
             min_separation=rules.min_separation,
+            is_scaled=is_scaled,
         )
     else:
         rows = search(finder, left.data, left.mask)
@@ -149,59 +153,3 @@ def starting_flux(
     flux = np.where(is_in & (most > 0), np.minimum(flux, most), flux)
     taken = _TAKEN * np.exp(-((finding.distance / fwhm) ** 2)) * flux
     return flux, np.where(finding.nearest >= 0, taken, 0.0)
-
-
-def compiled(psf_model: Any, shape: tuple[int, int]) -> tuple[_core.Psf, float]:
-    """Compile a PSF; tell its full width at half maximum amid an image, pixels."""
-    psf = to_core(psf_model)
-    ny, nx = shape
-    return psf, _core.psf_fwhm(psf, nx / 2, ny / 2)
-
-
-def residual_for_core(
-    frame: Frame,
-    positions: tuple[NDArray[np.float64], NDArray[np.float64]],
-    *,
-    psf: _core.Psf,
-    fwhm: float,
-    n_threads: int | None,
-) -> Residual:
-    """Make a residual image into what the core searches.
-
-    Without errors the noise is measured.
-    """
-    x, y = positions
-    return Residual(
-        data=frame.data,
-        error=frame.error if frame.error is not None else local_noise(frame),
-        mask=frame.mask,
-        psf=psf,
-        x=x,
-        y=y,
-        fwhm=fwhm,
-        n_threads=n_threads,
-    )
-
-
-def with_errors(residual: Residual, error: NDArray[Any]) -> Residual:
-    """Give the pixels of a residual other errors."""
-    return residual._replace(error=as_image(error.astype(residual.data.dtype)))
-
-
-def with_profile_error(residual: Residual, light: Any, part: float) -> Residual:
-    """Add to the errors what the PSF may be off by, as a part of the light."""
-    if part <= 0:
-        return residual
-    return with_errors(residual, np.hypot(residual.error, part * light))
-
-
-def local_noise(frame: Frame) -> Image:
-    """Measure the noise of a residual, box by box."""
-    background = Background2D(
-        frame.data,
-        _NOISE_BOX,
-        mask=frame.mask,
-        exclude_percentile=90.0,
-        bkg_rms_estimator=MADStdBackgroundRMS(),
-    )
-    return as_image(np.asarray(background.background_rms, dtype=frame.data.dtype))

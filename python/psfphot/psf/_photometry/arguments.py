@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from psfphot._validate import MAX_INT, as_finite, as_positive
+from psfphot._validate import as_finite, as_odd_pair, as_positive
+
+# Of Gaussian noise 1 pixel in 370 is further off.
+_ROBUST = 3.0
+# How the covariance of a fit is made.
+CovarianceKind = Literal["formal", "sandwich", "unit"]
 
 
-def as_fit_shape(fit_shape: Any, name: str = "fit_shape") -> tuple[int, int]:
+def as_fit_shape(fit_shape: Any) -> tuple[int, int]:
     """Make an int or (ny, nx) into a pair of odd positive integers.
 
     Raises
@@ -17,23 +22,22 @@ def as_fit_shape(fit_shape: Any, name: str = "fit_shape") -> tuple[int, int]:
     ValueError
         If it is not one.
     """
-    values = np.atleast_1d(np.asarray(fit_shape))
-    if values.ndim != 1 or values.size not in (1, 2):
-        raise ValueError(f"{name} must have 1 or 2 elements, got {fit_shape!r}")
-    if values.dtype.kind == "O" and all(isinstance(v, int) for v in values):
-        msg = f"{name} must be <= {MAX_INT}, got {fit_shape!r}"
-        raise ValueError(msg)
-    if values.dtype.kind not in "iu":
-        raise ValueError(f"{name} must have integer values, got {fit_shape!r}")
-    if np.any(values < 1):
-        raise ValueError(f"{name} must be >= 1, got {fit_shape!r}")
-    if np.any(values % 2 == 0):
-        msg = f"{name} must have an odd value for both axes, got {fit_shape!r}"
-        raise ValueError(msg)
-    if np.any(values > MAX_INT):
-        raise ValueError(f"{name} must be <= {MAX_INT}, got {fit_shape!r}")
-    ny, nx = np.broadcast_to(values, 2)
-    return int(ny), int(nx)
+    return as_odd_pair(fit_shape, "fit_shape")
+
+
+def as_covariance(value: Any) -> CovarianceKind | None:
+    """Check the kind of covariance; `None` stays `None`.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if value is None or value in ("formal", "sandwich", "unit"):
+        kind: CovarianceKind | None = value
+        return kind
+    msg = f"covariance must be 'formal', 'sandwich', 'unit' or None, got {value!r}"
+    raise ValueError(msg)
 
 
 def as_callable(value: Any, name: str) -> Any:
@@ -108,6 +112,27 @@ def as_keep_columns(keep: Any) -> bool | list[str]:
         msg = f"keep_columns must be True, False or a list of names, got {keep!r}"
         raise TypeError(msg)
     return names
+
+
+def as_robust(robust: Any) -> bool | float:
+    """Check whether weights are robust: `True`, `False` or from how many sigma on.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, nor a positive finite number.
+    """
+    if isinstance(robust, bool | np.bool_):
+        return bool(robust)
+    msg = f"robust must be True, False or a positive number, got {robust!r}"
+    return as_positive(robust, "robust", always=msg)
+
+
+def robust_sigmas(robust: bool | float) -> float | None:
+    """Tell where a pixel has half of its weight, sigma; `None` for nowhere."""
+    if robust is True:
+        return _ROBUST
+    return float(robust) if robust else None
 
 
 def _distance(value: Any, bounds: Any) -> float:

@@ -10,10 +10,9 @@ from astropy.table import QTable, vstack
 
 from psfphot import _core
 from psfphot._validate import values_of
-from psfphot.psf._photometry.covariance import Covariances, in_table_order
+from psfphot.psf._photometry.covariance import in_table_order
 from psfphot.psf._photometry.fit_info import FitInfo
-from psfphot.psf._photometry.fitter import LevenbergMarquardt
-from psfphot.psf._photometry.flags import PSF_FLAGS, decode_psf_flags
+from psfphot.psf._photometry.flags import decode_psf_flags
 from psfphot.psf._photometry.model_images import ModelImages
 from psfphot.psf._photometry.results import results_table
 from psfphot.psf._photometry.starts import add_groups
@@ -28,12 +27,11 @@ if TYPE_CHECKING:
     from psfphot.psf._photometry.fitting import FitSetup
 
 
-# Variances of a fit and those computed again agree better, unless the system is
-# so nearly singular that its rounding counts.
-_SAME = 0.01
+# What a fit calls the covariances that are kept of it.
+_KEPT = "covariances"
 
-# Relative errors (in x and y: pixels) of a fit that left nothing but rounding.
-_ROUNDING = 1e-8
+# The covariance of so many sources takes 70 MB.
+_MOST_SOURCES = 1000
 
 
 class FitResult:
@@ -41,7 +39,8 @@ class FitResult:
 
     It keeps rows of its own: what is done to tables that it made, or to those
     that went into it, does not change it. Nor does it change itself, so that
-    copies may share it. A pickle, or a copy by `copy`, is without the image.
+    copies may share it. It holds no pixels: covariances come from the normal
+    equations that the fit has left.
 
     Parameters
     ----------
@@ -61,17 +60,11 @@ class FitResult:
         self._setup = setup.with_own_model()
         self._unit = frame.unit
         self._init = init.copy()
-        self._fit = fit
-        self._covariances: Covariances | None = None
-        if isinstance(setup.fitter, LevenbergMarquardt):
-            self._covariances = Covariances(
-                self._setup, frame, self._init, fit["parameters"]
-            )
-
-    def __getstate__(self) -> dict[str, Any]:
-        if self._covariances is not None:
-            self._covariances.drop_image()
-        return self.__dict__
+        self._fit = {name: values for name, values in fit.items() if name != _KEPT}
+        # Columns that are none of the fit's own.
+        self._more: dict[str, NDArray[Any]] = {}
+        # None of a fitter that is not our own.
+        self._covariances: _core.Covariances | None = fit.get(_KEPT)
 
     def followed_by(self, other: FitResult) -> FitResult:
         """Join the fit of other sources, whose ids and groups go on counting.
@@ -107,6 +100,41 @@ class FitResult:
         add_groups(grouped._init, grouper, self.fit_shape)
         return grouped
 
+    def with_larger_errors(
+        self,
+        factor: NDArray[np.float64],
+        *,
+        profile_error: float = 0.0,
+        more: dict[str, NDArray[Any]],
+        flagged: dict[int, NDArray[np.bool_]],
+    ) -> FitResult:
+        """Make a copy whose errors are so many times larger.
+
+        Parameters
+        ----------
+        factor : (n,) array
+            Of the errors of each row. Covariances have the square of it.
+        profile_error : float, optional
+            By what part of it each flux may be off beyond that.
+        more : dict of (n,) array
+            Columns that the rows have besides.
+        flagged : dict of int to (n,) bool array
+            The rows that have a flag besides, by its bit.
+        """
+        larger = object.__new__(type(self))
+        larger.__dict__ |= self.__dict__
+        errors = self._fit["errors"] * factor[:, None]
+        if profile_error > 0:
+            flux = self._fit["parameters"][:, 0]
+            errors[:, 0] = np.hypot(errors[:, 0], profile_error * flux)
+        flags = self.flags.copy()
+        for bit, rows in flagged.items():
+            flags[rows] |= bit
+        larger._fit = self._fit | {"errors": errors, "flags": flags}
+        larger._fit["error_factor"] = factor * self._fit.get("error_factor", 1.0)
+        larger._more = more
+        return larger
+
     def as_starts(self) -> QTable:
         """Make all rows the starting values of another fit, backgrounds included."""
         starts = self.to_init_params(remove_invalid=False, reset_ids=False)
@@ -122,6 +150,16 @@ class FitResult:
     def fit_shape(self) -> tuple[int, int]:
         """(ny, nx) of the box of pixels that was fitted of each source."""
         return self._setup.fit_shape
+
+    @property
+    def psf_model(self) -> Any:
+        """The PSF that was fitted."""
+        return self._setup.psf_model
+
+    @property
+    def n_threads(self) -> int | None:
+        """How many threads the fit was to use."""
+        return self._setup.n_threads
 
     @property
     def flags(self) -> NDArray[np.int64]:
@@ -144,9 +182,14 @@ class FitResult:
     def table(self) -> QTable:
         """Make a table of the rows, in the columns of the results."""
         setup = self._setup
-        return results_table(
+        table = results_table(
             self._init, self._fit, setup.names.shape, self.own_shape(), self._unit
         )
+        if setup.robust is not None:
+            table["n_rejected"] = self._fit["n_rejected"]
+        for name, column in self._more.items():
+            table.add_column(column, name=name, index=table.colnames.index("flags"))
+        return table
 
     def images(self) -> ModelImages:
         """Make what draws the sources."""
@@ -155,13 +198,18 @@ class FitResult:
             psf_model=self._setup.psf_model,
             parameters=self._fit["parameters"],
             shape_names=self._setup.names.shape if self.own_shape() else (),
-            local_bkg=_core.known_backgrounds(
-                values_of(self._init["local_bkg"]), np.asarray(self._init["group_id"])
-            ),
+            local_bkg=self._levels(),
             unit=self._unit,
             n_threads=self._setup.n_threads,
             progress_bar=self._setup.progress_bar,
         )
+
+    def _levels(self) -> NDArray[np.float64]:
+        """Tell the level under each source: what was subtracted, and fitted."""
+        known = _core.known_backgrounds(
+            values_of(self._init["local_bkg"]), np.asarray(self._init["group_id"])
+        )
+        return np.asarray(known + np.nan_to_num(self._fit["bkg"]))
 
     def fit_info(self) -> list[dict[str, Any]]:
         """Tell how the fit of each row ended, see `PSFPhotometry.fit_info`."""
@@ -182,15 +230,12 @@ class FitResult:
 
     def _param_cov(self, row: int) -> NDArray[np.float64]:
         """Compute the covariance of the free parameters of a row, as the model's."""
-        joint = self.group_covariance(self._init["group_id"][row])
-        n, k = len(joint.parameters), joint.ids.index(self.ids[row])
+        joint = self._covariance_of(np.array([row]))
         names = self._setup.names
         of_model = {names.x: "x", names.y: "y", names.flux: "flux"}
         shown = [of_model.get(name, name) for name in self._setup.psf_model.param_names]
         order = [
-            k * n + joint.parameters.index(name)
-            for name in shown
-            if name in joint.parameters
+            joint.parameters.index(name) for name in shown if name in joint.parameters
         ]
         return np.asarray(joint.covariance[np.ix_(order, order)])
 
@@ -234,59 +279,72 @@ class FitResult:
         Raises
         ------
         ValueError
-            If there is no such group, or the image has been changed in place.
+            If there is no such group, or it is too large.
         NotImplementedError
             If the fitter was not our own.
         """
-        if self._covariances is None:
-            msg = (
-                "group_covariance needs a fit by LevenbergMarquardt, and of "
-                "IterativePSFPhotometry a fit of its own"
-            )
-            raise NotImplementedError(msg)
+        self._kept()
         members = np.flatnonzero(np.asarray(self._init["group_id"]) == group_id)
         if len(members) == 0:
             raise ValueError(f"group_id must be one of the results, got {group_id!r}")
-        covariance = self._covariances.of(group_id, members)
-        # Those that have no errors have no covariance either.
-        no_covariance = PSF_FLAGS.get_bit_value("no_covariance")
-        has_none = np.asarray(self._fit["flags"])[members] & no_covariance > 0
-        n_free = len(covariance) // len(members)
-        lost = np.repeat(has_none, n_free)
-        covariance[lost] = covariance[:, lost] = np.nan
-        self._check_unchanged(covariance, members)
-        ids = np.asarray(self._init["id"])[members].tolist()
-        return in_table_order(covariance, ids, self._setup)
+        if len(members) > _MOST_SOURCES:
+            msg = (
+                f"group {group_id} has {len(members)} sources, and a covariance has "
+                f"up to {_MOST_SOURCES}: ask for source_covariance of some of them"
+            )
+            raise ValueError(msg)
+        return self._covariance_of(members)
 
-    def _check_unchanged(
-        self, covariance: NDArray[np.float64], members: NDArray[np.int_]
-    ) -> None:
-        """Compare with the errors of the fit, and give the covariance those of fluxes.
-
-        The covariance is computed of the arrays that the user gave, which were not
-        copied. The noise of the local backgrounds is in the errors alone.
+    def source_covariance(self, ids: Any) -> GroupCovariance:
+        """Tell the joint covariance of some sources of a group.
 
         Raises
         ------
         ValueError
-            If the covariance is another than that of the fit.
+            If the ids are none of the fit's, come twice, are too many or not of one
+            group.
+        NotImplementedError
+            If the fitter was not our own.
         """
-        is_free = [not parameter.fixed for parameter in self._setup.parameters()]
-        fitted = np.asarray(self._fit["errors"])[members][:, is_free] ** 2
-        found = np.diag(covariance).reshape(fitted.shape)
-        scale = np.abs(self._fit["parameters"][members])
-        scale[:, 1:3] = 1.0
-        rounding = (_ROUNDING * scale[:, is_free]) ** 2
-        is_same = np.abs(found - fitted) <= _SAME * fitted + rounding
-        is_same |= np.isnan(found) & np.isnan(fitted)
-        if is_free[0]:
-            is_same[:, 0] |= found[:, 0] < fitted[:, 0]
-        if not is_same.all():
-            msg = (
-                "the covariance is no longer that of the fit: its data, error or mask "
-                "have been changed in place; ask for it before they are, or fit copies"
-            )
+        asked = np.atleast_1d(np.asarray(ids))
+        places = {own: row for row, own in enumerate(self.ids)}
+        unknown = [own for own in asked.tolist() if own not in places]
+        if asked.ndim != 1 or unknown or len(set(asked.tolist())) < len(asked):
+            msg = f"ids must be different ids of the results, got {ids!r}"
             raise ValueError(msg)
+        rows = np.array([places[own] for own in asked.tolist()], dtype=int)
+        if len(rows) > _MOST_SOURCES:
+            msg = f"ids must be at most {_MOST_SOURCES}, got {len(rows)}"
+            raise ValueError(msg)
+        groups = np.unique(np.asarray(self._init["group_id"])[rows])
+        if len(groups) > 1:
+            msg = f"ids must be of one group, got those of {groups.tolist()}"
+            raise ValueError(msg)
+        return self._covariance_of(rows)
+
+    def _kept(self) -> _core.Covariances:
+        if self._covariances is None:
+            msg = (
+                "covariances need a fit by LevenbergMarquardt, and of "
+                "IterativePSFPhotometry a fit of its own"
+            )
+            raise NotImplementedError(msg)
+        return self._covariances
+
+    def _covariance_of(self, rows: NDArray[np.int_]) -> GroupCovariance:
+        covariance = self._kept().of(rows.tolist())
+        is_free = [not parameter.fixed for parameter in self._setup.parameters()]
+        errors = np.asarray(self._fit["errors"])[rows][:, is_free]
+        if "error_factor" in self._fit:
+            factor = np.repeat(self._fit["error_factor"][rows], errors.shape[1])
+            covariance = covariance * np.outer(factor, factor)
+        # Those that have no errors have no covariance either.
+        lost = np.isnan(errors).any(axis=1).repeat(errors.shape[1])
+        covariance[lost] = covariance[:, lost] = np.nan
         if is_free[0]:
-            fluxes = np.arange(len(members)) * fitted.shape[1]
-            covariance[fluxes, fluxes] = fitted[:, 0]
+            # The noise of local backgrounds is in the errors alone.
+            fluxes = np.arange(len(rows)) * errors.shape[1]
+            own = errors[:, 0] ** 2
+            covariance[fluxes, fluxes] = np.where(lost[fluxes], np.nan, own)
+        ids = np.asarray(self._init["id"])[rows].tolist()
+        return in_table_order(covariance, ids, self._setup)

@@ -15,13 +15,17 @@ from psfphot import _core
 from psfphot._progress import progress_callback
 from psfphot._validate import Frame, as_frame, unpack_nddata, values_of
 from psfphot.psf._models.convert import parameter_value, to_core
+from psfphot.psf._photometry.data_errors import OF_DATA, is_root_of_data
+from psfphot.psf._photometry.fitter import LevenbergMarquardt
 from psfphot.psf._photometry.flags import PSF_FLAGS
+from psfphot.utils import DataErrorWarning, NoiseModel
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
 
     from psfphot.psf._models.base import ParameterNames
+    from psfphot.psf._photometry.arguments import CovarianceKind
 
 _NON_FINITE = (
     "Input data contains unmasked non-finite values (NaN or inf), which were "
@@ -46,6 +50,10 @@ class FitSetup:
     max_iterations: int
     # Half-widths in x and y.
     xy_bounds: tuple[float | None, float | None]
+    # Of robust weights: where a pixel has half of its own, sigma.
+    robust: float | None
+    covariance: CovarianceKind | None
+    fit_background: bool
     n_threads: int | None
     progress_bar: bool
 
@@ -83,7 +91,7 @@ def check_constraints(setup: FitSetup) -> None:
     Raises
     ------
     ValueError
-        If no parameter is free.
+        If no parameter is free, or another's fitter is to be robust.
     NotImplementedError
         If a free parameter is tied to others.
     """
@@ -94,12 +102,43 @@ def check_constraints(setup: FitSetup) -> None:
             "parameter must not be fixed."
         )
         raise ValueError(msg)
+    if setup.robust is not None and not isinstance(setup.fitter, LevenbergMarquardt):
+        raise ValueError("robust needs the fitter LevenbergMarquardt")
     for parameter in parameters:
         if parameter.tied and not parameter.fixed:
             msg = (
                 f"tied psf_model parameters are not supported: {parameter.name} is tied"
             )
             raise NotImplementedError(msg)
+
+
+def check_errors(setup: FitSetup, *, has_error: bool) -> None:
+    """Refuse covariances that need an error image, or have no use for the one given.
+
+    Raises
+    ------
+    ValueError
+        If the covariance or the constant cannot be had.
+    """
+    if not isinstance(setup.fitter, LevenbergMarquardt):
+        own = "formal" if has_error else "unit"
+        if setup.covariance not in (None, own):
+            msg = (
+                f"covariance must be None for astropy's fitters, which give their own, "
+                f"got {setup.covariance!r}"
+            )
+            raise ValueError(msg)
+        if setup.fit_background:
+            raise ValueError("fit_background needs a fit by LevenbergMarquardt")
+    if setup.covariance == "formal" and not has_error:
+        msg = "covariance='formal' needs an error image; without there is 'sandwich'"
+        raise ValueError(msg)
+    if setup.covariance == "unit" and has_error:
+        msg = (
+            "covariance='unit' takes all pixels as equally noisy, and error says what "
+            "they are: leave out one of them"
+        )
+        raise ValueError(msg)
 
 
 def starting_values(
@@ -134,6 +173,9 @@ def core_settings(setup: FitSetup) -> dict[str, Any]:
         "xy_bounds": setup.xy_bounds,
         "max_iterations": setup.max_iterations if most is None else most,
         "step_tolerance": setup.fitter.step_tolerance,
+        "robust": setup.robust,
+        "covariance": setup.covariance,
+        "fit_background": setup.fit_background,
     }
 
 
@@ -148,6 +190,7 @@ def core_call(
     return {
         "data": data,
         "error": error,
+        "noise": frame.noise,
         "mask": mask,
         "psf": setup.core_psf,
         "starts": starting_values(setup, init, bkg_variance),
@@ -195,7 +238,8 @@ def apart(data: Any, mask: Any, error: Any) -> tuple[Any, Any, Any]:
 def frame_of(data: Any, mask: Any, error: Any) -> Frame:
     """Make the arguments of photometry an image on which all that is bad is masked.
 
-    The caller of the calling function is warned of pixels that are not finite.
+    The caller of the calling function is warned of pixels that are not finite, and of
+    errors that are the square roots of the data.
 
     Raises
     ------
@@ -203,7 +247,14 @@ def frame_of(data: Any, mask: Any, error: Any) -> Frame:
         If an argument cannot be used; the message names it.
     """
     data, mask, error = apart(data, mask, error)
-    frame = as_frame(data, error, mask)
+    if isinstance(error, NoiseModel):
+        frame = as_frame(data, None, mask)
+        noise = error.levels(frame.data.shape, frame.unit)
+        frame = frame._replace(noise=noise)
+    else:
+        frame = as_frame(data, error, mask)
+    if is_root_of_data(frame):
+        warnings.warn(OF_DATA, DataErrorWarning, stacklevel=3)
     bad = ~np.isfinite(frame.data)
     if frame.mask is not None:
         bad &= ~frame.mask
@@ -239,7 +290,7 @@ def fit_with_core(
     frame: Frame,
     init: QTable,
     bkg_variance: NDArray[np.float64] | None,
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, Any]:
     """Fit the sources with our own fitter.
 
     Parameters
@@ -256,7 +307,8 @@ def fit_with_core(
     Returns
     -------
     dict of ndarray
-        One element (of ``parameters`` and ``errors``: one row) per source.
+        One element (of ``parameters`` and ``errors``: one row) per source, and the
+        ``covariances`` of all.
     """
     with progress_callback(
         len(init), "Fit source", enabled=setup.progress_bar

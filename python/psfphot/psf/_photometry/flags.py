@@ -34,6 +34,8 @@ _CONSEQUENCES = {
     "neighbour_in_box": "Group the two, so that they are fitted together.",
     "start_outside_image": "Neither the place nor the errors mean much.",
     "on_trail": "What is found there may be the trail.",
+    "unmodelled_companion": "Its flux may hold that of the other: of the rows of a "
+    "deep field whose errors are above 3 sigma every third has it.",
     "low_snr": "The flux is a measurement, but not a detection.",
 }
 

@@ -10,9 +10,8 @@ import numpy as np
 from psfphot import _core
 from psfphot._deprecated import by_keyword
 from psfphot._repr import make_repr
-from psfphot._validate import as_points, as_positive
+from psfphot._validate import as_odd_pair, as_points, as_positive
 from psfphot.aperture import CircularAperture
-from psfphot.psf._photometry.arguments import as_fit_shape
 from psfphot.utils import make_random_cmap
 
 if TYPE_CHECKING:
@@ -300,7 +299,7 @@ class OverlapGrouper:
 
     def __init__(self, box_shape: int | tuple[int, int] | None = None) -> None:
         self.box_shape = (
-            None if box_shape is None else as_fit_shape(box_shape, "box_shape")
+            None if box_shape is None else as_odd_pair(box_shape, "box_shape")
         )
 
     def __repr__(self) -> str:

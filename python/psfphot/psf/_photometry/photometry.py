@@ -13,7 +13,9 @@ from psfphot._deprecated import old_arguments
 from psfphot._output import put_columns_into_docstring
 from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.convert import parameter_names, to_core
+from psfphot.psf._photometry.arguments import robust_sigmas
 from psfphot.psf._photometry.astropy_fit import fit_with_astropy
+from psfphot.psf._photometry.confusion import with_confusion
 from psfphot.psf._photometry.fit_results import FitResult
 from psfphot.psf._photometry.fitted import FittedSources
 from psfphot.psf._photometry.fitter import LevenbergMarquardt
@@ -21,6 +23,7 @@ from psfphot.psf._photometry.fitting import (
     NO_CONVERGENCE,
     FitSetup,
     check_constraints,
+    check_errors,
     fit_with_core,
     frame_of,
     warn_of_fits,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
     from psfphot._validate import Frame
     from psfphot.background import LocalBackground
+    from psfphot.psf._photometry.arguments import CovarianceKind
     from psfphot.psf._photometry.covariance import GroupCovariance
 
 
@@ -99,6 +103,44 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         Columns of ``init_params`` that the results are to have too, as their
         last: names, or `True` for all that are no starting values and whose
         name is not one of the results'.
+    robust : bool or float, optional
+        Whether pixels that a settled model does not explain lose their weight, as
+        those that cosmic rays have hit: by 1 / (1 + (r / (c sigma))\ :sup:`6`)
+        with the residual r (Stetson 1987, PASP 99, 191). `True` stands for c = 3.
+        Sigma has the noise of the pixel and 5 % of the light of the stars nearby (or
+        the ``profile_error`` of a `~psfphot.utils.NoiseModel` if that is more), so
+        that no star loses its core because the PSF does not match. The results then
+        have the column ``n_rejected``: pixels of the fit box with less than half of
+        their weight.
+    covariance : {'formal', 'sandwich', 'unit'}, optional
+        Where the errors come from:
+
+        * ``'formal'``: from ``error`` alone; the default where it is given
+        * ``'sandwich'``: from each pixel's own residual (HC3 of MacKinnon & White
+          1985, J. Econometrics 29, 305, after White 1980, Econometrica 48, 817); the
+          default without ``error``. Where a pixel's residual tells nothing, because
+          too few pixels are fitted, errors are as of ``'unit'`` and flag 16 is set.
+        * ``'unit'``: from the scatter of all residuals of a group, as if its pixels
+          were equally noisy. It is what photutils does without ``error``; of a bright
+          star, whose own light is the noise, errors come out several times too small.
+          Not with ``error``.
+    fit_background : bool, optional
+        Whether a constant is fitted to the pixels of each source, or of each group,
+        with it: the sky under it, which nobody has to know. It comes on top of what
+        ``local_bkg_estimator`` measures, its uncertainty is in the errors, and the
+        columns ``bkg_fit`` and ``bkg_err`` are in the results. A fit box should reach
+        beyond the star: in boxes of 2 FWHM the errors of fluxes grow to some 1.5 times.
+        Groups may have up to 200 sources: the sky of a whole crowded frame is no
+        constant, see `~psfphot.background.Background2D` of the residual.
+    confusion : bool, optional
+        Whether errors hold the light of sources that were not found. They are
+        multiplied by ``confusion_factor``, a column: the robust width of the score of
+        new sources in the residual, in blocks of about 100 pixels, and at least 1;
+        nearer to 1 for sources brighter than the rest. Where nothing is left to find
+        it is 1. ``blend_significance``, another column, is the largest score of a
+        source within half of a full width at half maximum; above 3 the row has the
+        flag ``unmodelled_companion``. ``meta["confusion_factor"]`` is that of the
+        median block.
 
     Attributes
     ----------
@@ -122,8 +164,8 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
     -----
     The fit is that of weighted least squares (weights 1/error\ :sup:`2`) by
     Levenberg-Marquardt with analytic derivatives. Errors come from the joint
-    covariance of a group. Without ``error`` all weights are 1 and the
-    covariance is scaled by chi\ :sup:`2` per degree of freedom.
+    covariance of a group. Without ``error`` all weights are 1, and the noise of
+    each pixel is taken from its residual, see ``covariance``.
 
     A call returns a table with one row for each source, sorted by id. Its columns:
 
@@ -152,6 +194,10 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         n_threads: int | None = None,
         progress_bar: bool = False,
         keep_columns: bool | Sequence[str] = False,
+        robust: bool | float = False,
+        covariance: CovarianceKind | None = None,
+        fit_background: bool = False,
+        confusion: bool = False,
     ) -> None:
         self.psf_model = psf_model
         self.fit_shape = fit_shape
@@ -166,6 +212,10 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.n_threads = n_threads
         self.progress_bar = progress_bar
         self.keep_columns = keep_columns
+        self.robust = robust
+        self.covariance = covariance
+        self.fit_background = fit_background
+        self.confusion = bool(confusion)
         self.forget()
         check_constraints(self._setup())
 
@@ -200,9 +250,10 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         mask : (ny, nx) bool array, optional
             `True` where a pixel is to be ignored. Pixels that are not finite
             always are.
-        error : (ny, nx) array_like, optional
+        error : (ny, nx) array_like or `~psfphot.utils.NoiseModel`, optional
             1-sigma errors, in the unit of the data. Pixels whose error is not
-            positive and finite are left out.
+            positive and finite are left out. A model of the noise makes the weights
+            from the fitted stars, so that they do not follow the noise of the data.
         init_params : `~astropy.table.Table`, optional
             Starting values: columns of positions (``x_init``, ``x``,
             ``x_fit``, ``xcentroid``, ... and y alike), and optionally
@@ -227,6 +278,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         setup = self._setup()
         check_constraints(setup)
         frame = frame_of(data, mask, error)
+        check_errors(setup, has_error=frame.error is not None)
         self.data_unit = frame.unit
         started = self._starting_values(setup, frame, init_params)
         if started is None:
@@ -234,14 +286,24 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         init, bkg_variance = started
         self.init_params = init
         is_ours = isinstance(setup.fitter, LevenbergMarquardt)
+        if not is_ours and frame.noise is not None:
+            raise ValueError("error can be a NoiseModel for LevenbergMarquardt only")
         fit = (fit_with_core if is_ours else fit_with_astropy)(
             setup, frame, init, bkg_variance
         )
         warn_of_fits(fit, self._no_convergence)
         self._fit_result = FitResult(setup, frame, init, fit)
+        typical = None
+        if self.confusion:
+            has_sky = self.local_bkg_estimator is not None
+            self._fit_result, typical = with_confusion(
+                self._fit_result, frame, has_sky=has_sky
+            )
         table = self._fit_result.table()
         table.meta["psf_class"] = type(self).__name__
         table.meta.update(metadata(self.settings()))
+        if typical is not None:
+            table.meta["confusion_factor"] = typical
         if init_params is not None:
             extra = extra_columns(init_params, self.keep_columns, table.colnames)
             for name in extra.colnames:
@@ -259,6 +321,9 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
             fitter=self.fitter,
             max_iterations=self.fitter_maxiters,
             xy_bounds=self.xy_bounds or (None, None),
+            robust=robust_sigmas(self.robust),
+            covariance=self.covariance,
+            fit_background=self.fit_background,
             n_threads=self.n_threads,
             progress_bar=self.progress_bar,
         )
@@ -343,11 +408,38 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         Raises
         ------
         ValueError
-            If there are no results yet, or no such group.
+            If there are no results yet, no such group, or one of more than 1000
+            sources: see `source_covariance`.
         NotImplementedError
             If the fitter was not our own.
         """
         return self.last_fit().group_covariance(group_id)
+
+    def source_covariance(self, ids: Any) -> GroupCovariance:
+        r"""Compute the joint covariance of some sources of a group, however large.
+
+        It comes from the equations that the fit has left, without the image: of a
+        group of up to 48 sources it is that of `group_covariance`, of a larger one
+        that of the sources and those around them, within 1 % of it.
+
+        Parameters
+        ----------
+        ids : int or sequence of int
+            The sources, of one group, as in the table of results.
+
+        Returns
+        -------
+        GroupCovariance
+            The covariance and what its rows are.
+
+        Raises
+        ------
+        ValueError
+            If there are no results yet, or the ids are no sources of one group.
+        NotImplementedError
+            If the fitter was not our own.
+        """
+        return self.last_fit().source_covariance(ids)
 
 
 put_columns_into_docstring(PSFPhotometry)

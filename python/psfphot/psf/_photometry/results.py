@@ -55,6 +55,9 @@ def results_table(
             column = np.ascontiguousarray(values[:, index[name]])
             has_unit = name == "flux" and unit is not None
             table[f"{name}_{suffix}"] = u.Quantity(column, unit) if has_unit else column
+    if np.isfinite(fit["bkg"]).any():
+        for name, values in (("bkg_fit", fit["bkg"]), ("bkg_err", fit["bkg_err"])):
+            table[name] = values if unit is None else u.Quantity(values, unit)
     table["n_pixels_fit"] = fit["n_pixels"]
     for name in ("qfit", "cfit", "reduced_chi2"):
         table[name] = fit[name]

@@ -12,9 +12,11 @@ from psfphot.background import LocalBackground, as_local_background
 from psfphot.psf._models.convert import as_psf_model
 from psfphot.psf._photometry.arguments import (
     as_callable,
+    as_covariance,
     as_fit_shape,
     as_keep_columns,
     as_radius,
+    as_robust,
     as_xy_bounds,
 )
 from psfphot.psf._photometry.fitter import as_fitter
@@ -86,9 +88,12 @@ class PhotometrySettings:
     group_warning_threshold = Checked(
         partial(as_positive_int, name="group_warning_threshold")
     )
+    covariance = Checked(as_covariance)
+    fit_background = Checked(bool)
     n_threads = Checked(as_n_threads)
     progress_bar = Checked(bool)
     keep_columns = Checked(as_keep_columns)
+    robust = Checked(as_robust)
 
     def settings(self) -> dict[str, Any]:
         """Give all settings by their names."""

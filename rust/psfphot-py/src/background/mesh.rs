@@ -3,7 +3,7 @@
 use numpy::ndarray::Array2;
 use numpy::{Element, IntoPyArray, PyArray2, PyReadonlyArray2};
 use psfphot::background::mesh::{
-    self, BoxSettings, BoxStatistics, DistanceWeights, ResidualBackground, ResidualSettings,
+    self, BoxSettings, BoxStatistics, DistanceWeights, ResidualBackground, ResidualSettings, Sheet,
 };
 use psfphot::image::Pixel;
 use pyo3::prelude::*;
@@ -16,6 +16,9 @@ type Plane<'py, T> = Bound<'py, PyArray2<T>>;
 
 /// Level, scatter and number of pixels in each box.
 type Meshes<'py> = (Plane<'py, f64>, Plane<'py, f64>, Plane<'py, i64>);
+
+/// Coefficients of level and scatter, the limits of the scatter, and the meshes.
+type Sheets<'py> = (Plane<'py, f64>, Plane<'py, f64>, (f64, f64), Meshes<'py>);
 
 /// Of distance weights: `n_neighbors`, `power`, `regularization`, `leafsize`.
 type NamedWeights = (usize, f64, f64, usize);
@@ -194,6 +197,75 @@ fn residual_to_python<T: Pixel + Element>(
         sources,
     );
     Ok(all.into_pyobject(py)?.into_any())
+}
+
+/// See the core's `residual_sheets`: the coefficients of background and noise, the
+/// limits of the noise, and its meshes.
+#[pyfunction]
+#[pyo3(signature = (
+    data, mask, box_shape, level, scatter, clip, *,
+    highest_degree, rounds, fwhm, threshold, n_threads=None,
+))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn residual_sheets<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    box_shape: (usize, usize),
+    level: NamedLevel,
+    scatter: NamedLevel,
+    clip: Option<NamedClip>,
+    highest_degree: usize,
+    rounds: usize,
+    fwhm: Option<f64>,
+    threshold: f64,
+    n_threads: Option<usize>,
+) -> PyResult<Sheets<'py>> {
+    let frame = frame(&data, None, mask.as_ref())?;
+    let settings = ResidualSettings {
+        box_shape,
+        statistics: box_settings(&level, &scatter, clip)?,
+        highest_degree,
+        rounds,
+        fwhm,
+        threshold,
+    };
+    let options = Options::new(n_threads, None)?;
+    let sheets = with_frame!(frame, frame => door::enter(py, &options, move |run| {
+        mesh::residual_sheets(frame, &settings, run)
+    })?);
+    let coefficients = |sheet: Sheet| {
+        let (values, shape) = sheet.into_coefficients();
+        plane(py, shape, values)
+    };
+    Ok((
+        coefficients(sheets.level)?,
+        coefficients(sheets.scatter)?,
+        sheets.limits,
+        meshes(py, sheets.mesh)?,
+    ))
+}
+
+/// See the core's `Sheet::window`.
+#[pyfunction]
+#[pyo3(signature = (coefficients, shape, rows, columns, limits, *, n_threads=None))]
+pub(crate) fn sheet_window<'py>(
+    py: Python<'py>,
+    coefficients: PyReadonlyArray2<'py, f64>,
+    shape: (usize, usize),
+    rows: (usize, usize),
+    columns: (usize, usize),
+    limits: (f64, f64),
+    n_threads: Option<usize>,
+) -> PyResult<Plane<'py, f64>> {
+    let coefficients = image(&coefficients)?;
+    let options = Options::new(n_threads, None)?;
+    let (rows, columns) = (rows.0..rows.1, columns.0..columns.1);
+    let of_window = (rows.len(), columns.len());
+    let values = door::enter(py, &options, move |run| {
+        Sheet::of_coefficients(coefficients)?.window(shape, (rows, columns), limits, run)
+    })?;
+    plane(py, of_window, values)
 }
 
 /// See the core's `flat_blocks`.

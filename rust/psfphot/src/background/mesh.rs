@@ -22,5 +22,7 @@ pub use boxes::{BoxSettings, BoxStatistics, box_statistics};
 pub use distance_weights::{DistanceWeights, fill_nodes, interpolate_nodes};
 pub use flat::flat_blocks;
 pub use median::median_filter;
-pub use residual::{ResidualBackground, ResidualSettings, residual_background};
-pub use sheet::zoom;
+pub use residual::{
+    ResidualBackground, ResidualSettings, ResidualSheets, residual_background, residual_sheets,
+};
+pub use sheet::{Sheet, zoom};

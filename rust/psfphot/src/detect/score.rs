@@ -1,8 +1,10 @@
 //! The projected score: how significant a new star would be at each place of a
 //! residual image, with the known stars near it free to be fitted again.
 
+mod confusion;
 mod near;
 mod projection;
+mod width;
 
 use super::Peak;
 use super::matched::{Kernels, MatchedFinder, measured_fwhm};
@@ -18,6 +20,9 @@ use crate::run::{Run, chunks};
 
 use near::{Near, NearStars};
 use projection::{Projected, Projector};
+
+pub use confusion::Confusion;
+pub use width::ScoreWidth;
 
 /// Pixels that a star must lie off for its derivatives not to matter, and half
 /// the width of the windows of the PSF, in units of the full width at half
@@ -68,6 +73,8 @@ pub struct Score {
     pub q: f64,
     /// The nearest known star within reach, and how far it is (pixels).
     pub nearest: Option<(usize, f64)>,
+    /// The width of the score around, where it was measured; else 1.
+    pub width: f64,
 }
 
 /// Scores, pixel by pixel.
@@ -91,6 +98,9 @@ pub struct Acceptance {
     /// The least distance of new stars from more significant ones, in full
     /// widths at half maximum: one unresolved pair shows two peaks.
     pub min_separation: f64,
+    /// Whether the least score is in units of the score's own width, see
+    /// [`ScoreWidth`].
+    pub is_scaled: bool,
 }
 
 impl Default for Acceptance {
@@ -102,6 +112,7 @@ impl Default for Acceptance {
             min_q: 0.01,
             min_distance: 0.17,
             min_separation: 1.0,
+            is_scaled: false,
         }
     }
 }
@@ -216,11 +227,22 @@ impl<'a> ProjectedScore<'a> {
         let field = self.field(frame, run)?;
         let maps = self.maps_in(&field, frame, run)?;
         let places = peaks(&maps, frame.data().shape(), accept, run)?;
+        let width = if accept.is_scaled {
+            Some(ScoreWidth::measure(&maps, frame, field.fwhm, run)?)
+        } else {
+            None
+        };
         drop(maps);
         let mut found = self.at_in(&field, frame, &places, run)?;
+        if let Some(width) = width {
+            for score in &mut found {
+                score.width = width.at(score.x, score.y);
+            }
+        }
         found.retain(|score| {
             let is_apart = |(_, d)| d >= accept.min_distance * field.fwhm;
-            let is_significant = score.z >= accept.n_sigma && score.q >= accept.min_q;
+            let least = accept.n_sigma * score.width;
+            let is_significant = score.z >= least && score.q >= accept.min_q;
             is_significant && score.nearest.is_none_or(is_apart)
         });
         found.sort_by(|a, b| b.z.total_cmp(&a.z));
@@ -296,6 +318,7 @@ impl<'a> ProjectedScore<'a> {
             flux,
             q,
             nearest: distances.min_by(|a, b| a.1.total_cmp(&b.1)),
+            width: 1.0,
         }
     }
 }

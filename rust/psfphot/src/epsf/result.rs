@@ -41,6 +41,15 @@ pub struct AliasReport {
     pub posterior: f64,
 }
 
+/// How far a round has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoundReport {
+    /// Samples of the mean PSF after the round; of the deviation from a library's.
+    pub samples: Vec<f64>,
+    /// (x, y) of the star in each cutout, fitted before the PSF's step.
+    pub positions: Vec<(f64, f64)>,
+}
+
 /// A PSF solved for from cutouts of stars.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EpsfSolution {
@@ -58,6 +67,8 @@ pub struct EpsfSolution {
     pub has_converged: bool,
     /// Rounds of the joint fit.
     pub n_rounds: usize,
+    /// What each of them came to.
+    pub rounds: Vec<RoundReport>,
     /// Largest change in the last one, in units of the peak.
     pub last_change: f64,
     /// Steps of conjugate gradients in all.
@@ -117,6 +128,7 @@ pub(crate) fn report(solver: &Solver<'_, '_>, n_cutouts: usize) -> Result<EpsfSo
         stars: stars(solver, n_cutouts, &norms),
         has_converged: solver.has_converged,
         n_rounds: solver.n_rounds,
+        rounds: solver.history.clone(),
         last_change: solver.last_change,
         n_steps: solver.n_steps,
         kappa: solver.smoothness.kappa,

@@ -12,7 +12,7 @@ use super::precondition::Preconditioner;
 use super::prior::{Prior, Smoothness};
 use super::profile::{Profile, fwhm_of};
 use super::refit::Refit;
-use super::result::{self, EpsfSolution};
+use super::result::{self, EpsfSolution, RoundReport};
 use super::settings::EpsfSettings;
 use super::star::Star;
 use super::stars::{for_each, stars_of};
@@ -66,6 +66,7 @@ pub(crate) struct Solver<'s, 'a> {
     inverse_noise: Noise,
     pub(crate) held_out: Vec<(f64, f64)>,
     pub(crate) n_rounds: usize,
+    pub(crate) history: Vec<RoundReport>,
     pub(crate) n_steps: usize,
     pub(crate) last_change: f64,
     pub(crate) has_converged: bool,
@@ -134,6 +135,7 @@ impl<'s, 'a> Solver<'s, 'a> {
             inverse_noise: noise,
             held_out: Vec::new(),
             n_rounds: 0,
+            history: Vec::new(),
             n_steps: 0,
             last_change: f64::INFINITY,
             has_converged: false,
@@ -372,10 +374,26 @@ impl<'s, 'a> Solver<'s, 'a> {
         }
         self.step()?;
         self.n_rounds += 1;
+        self.history.push(self.report_round());
         self.run.advance(1);
         let is_final = self.is_varied && self.is_chosen && self.n_rounds > 2;
         self.has_converged = is_final && self.last_change < self.settings.accuracy;
         Ok(!self.has_converged && self.n_rounds < self.settings.max_rounds)
+    }
+
+    fn report_round(&self) -> RoundReport {
+        let (coefficients, _) = self.reference();
+        let (shape, oversampling) = (self.settings.shape, self.settings.oversampling);
+        let exposures = self.stars.iter().flat_map(|star| &star.exposures);
+        let mut places: Vec<_> = exposures.map(|e| (e.index, (e.x, e.y))).collect();
+        places.sort_by_key(|(index, _)| *index);
+        RoundReport {
+            samples: self
+                .model
+                .basis
+                .sample(&coefficients, shape, oversampling, (0.0, 0.0)),
+            positions: places.into_iter().map(|(_, place)| place).collect(),
+        }
     }
 
     /// The joint step of the PSF.

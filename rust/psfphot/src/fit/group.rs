@@ -1,24 +1,37 @@
 //! A group of sources fitted jointly, every pixel once.
 
 mod covariance;
+mod weights;
 
 use crate::Error;
 use crate::image::{NO_LEVEL, Patch};
+use crate::noise::Loss;
 
 use super::anderson::Anderson;
+use super::covariance::Joint;
 use super::exposure::Exposure;
-use super::minimise::{Problem, Report, minimise};
+use super::minimise::{Problem, Report};
 use super::model::Model;
 use super::normal::{BlockMatrix, add_outer, dot};
 use super::pixels::Pixels;
-use super::source::{Solution, Source};
+use super::settle::settle;
+use super::source::{Level, Solution, Source};
 use super::tiles::{Reach, Tile, fill_reach, gather, link};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, Termination, is_rounding};
+use covariance::Whole;
 
-pub(crate) use covariance::covariance;
+/// Sums over the pixels with some weights.
+#[derive(Clone, Default)]
+struct Normal {
+    matrix: BlockMatrix,
+    gradient: Vec<f64>,
+    /// Of each derivative: the normal equations' column of a constant.
+    border: Vec<f64>,
+}
 
 struct Group<'a> {
     fitter: &'a Fitter<'a>,
+    exposure: &'a Exposure,
     sources: &'a [Source],
     pixels: Pixels,
     tiles: Vec<Tile>,
@@ -28,32 +41,44 @@ struct Group<'a> {
     /// At the trial parameters: data − model, and the planes of ∂model/∂p.
     residual: Vec<f64>,
     jacobian: Vec<f64>,
-    /// At the current ones.
-    matrix: BlockMatrix,
-    gradient: Vec<f64>,
+    /// The constant at the trial parameters, the best for them; 0 if it is not fitted.
+    level: f64,
+    /// At the current ones, without the constant: it is eliminated.
+    normal: Normal,
+    /// Of all pixels: the normal equations' element of the constant.
+    total_weight: f64,
     /// The parameters that a bound holds.
     held: Vec<bool>,
     anderson: Anderson,
     scratch: Vec<f64>,
 }
 
-/// Fits the sources jointly; returns where each ended, and the model of all.
+/// Fits the sources jointly; returns where each ended, the model of all, and their
+/// covariance where there is one.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
     exposure: &Exposure,
     sources: &[Source],
-) -> Result<(Vec<Solution>, Model), Error> {
+) -> Result<(Vec<Solution>, Model, Option<Joint>), Error> {
     let mut group = Group::new(fitter, exposure, sources);
-    let report = minimise(&mut group, fitter)?;
-    let (variances, is_settled) = group.outcome(&report);
-    fitter.run.check()?;
+    let report = settle(&mut group, fitter)?;
     if !report.is_evaluated {
         group.trial.clone_from(&group.current);
         group.evaluate_trial();
     }
+    let n_rejected = group.n_below(Loss::REJECTED);
+    let (covariance, is_settled) = group.outcome(&report);
+    fitter.run.check()?;
+    let level = fitter.fits_background.then(|| Level {
+        value: group.level,
+        variance: covariance.as_ref().map_or(f64::NAN, Whole::level),
+    });
     let solutions = (0..sources.len()).map(|i| Solution {
         parameters: group.current[i],
-        variances: group.variances_of(i, &variances),
+        variances: covariance
+            .as_ref()
+            .and_then(|whole| group.variances_of(i, whole)),
+        level,
         termination: match report.termination {
             // The group as a whole still moves, this member does not.
             Termination::MaxIterations | Termination::Stalled | Termination::Singular
@@ -64,9 +89,11 @@ pub(crate) fn fit(
             other => other,
         },
         iterations: report.iterations,
-        flags: 0,
+        n_rejected: n_rejected[i],
+        flags: covariance.as_ref().map_or(0, |whole| whole.flags(i)),
     });
-    Ok((solutions.collect(), group.model()))
+    let (solutions, model) = (solutions.collect(), group.model());
+    Ok((solutions, model, covariance.map(Whole::into_joint)))
 }
 
 /// The model of the group at `parameters`.
@@ -77,13 +104,13 @@ pub(crate) fn evaluate(
     parameters: Vec<Parameters>,
 ) -> Model {
     let mut group = Group::new(fitter, exposure, sources);
-    group.trial = parameters;
-    group.evaluate_trial();
+    group.current = parameters;
+    group.weigh_as_fitted();
     group.model()
 }
 
 impl<'a> Group<'a> {
-    fn new(fitter: &'a Fitter<'a>, exposure: &Exposure, sources: &'a [Source]) -> Self {
+    fn new(fitter: &'a Fitter<'a>, exposure: &'a Exposure, sources: &'a [Source]) -> Self {
         let (pixels, mut tiles) = gather(exposure, sources);
         let current: Vec<_> = sources.iter().map(|source| source.parameters).collect();
         let supports = current
@@ -102,11 +129,17 @@ impl<'a> Group<'a> {
         let n_parameters = sources.len() * width;
         Self {
             fitter,
+            exposure,
             sources,
             residual: vec![0.0; pixels.data.len()],
             jacobian: vec![0.0; length],
-            matrix,
-            gradient: vec![0.0; n_parameters],
+            normal: Normal {
+                matrix,
+                gradient: vec![0.0; n_parameters],
+                border: vec![0.0; n_parameters],
+            },
+            total_weight: 0.0,
+            level: 0.0,
             step: vec![0.0; n_parameters],
             held: vec![false; n_parameters],
             anderson: Anderson::default(),
@@ -124,6 +157,7 @@ impl<'a> Group<'a> {
         Model::new(
             self.tiles.iter().map(|t| (t.window, t.first)).collect(),
             data.zip(&self.residual).map(|(d, r)| d - r).collect(),
+            self.pixels.weights.clone(),
         )
     }
 
@@ -131,77 +165,70 @@ impl<'a> Group<'a> {
         self.step.len()
     }
 
+    /// The parameters of all sources, and the constant.
+    fn n_unknowns(&self) -> usize {
+        self.n_parameters() + usize::from(self.fitter.fits_background)
+    }
+
     /// The gradient without the parameters that a bound holds.
     fn free_gradient(&self) -> Vec<f64> {
-        let gradient = self.gradient.iter().zip(&self.held);
+        let gradient = self.normal.gradient.iter().zip(&self.held);
         gradient
             .map(|(&g, &held)| if held { 0.0 } else { g })
             .collect()
     }
 
-    /// The variances of a member among those of all; `None` where one of them is
-    /// missing.
-    fn variances_of(&self, member: usize, variances: &[f64]) -> Option<Parameters> {
+    /// The variances of a member; `None` where one of them is missing.
+    fn variances_of(&self, member: usize, whole: &Whole) -> Option<Parameters> {
         let width = self.fitter.free.len();
-        let own = &variances[member * width..(member + 1) * width];
         let mut all = [f64::NAN; MAX_PARAMETERS];
-        for (&k, &variance) in self.fitter.free.iter().zip(own) {
-            all[k] = variance;
-        }
-        (!own.iter().any(|v| v.is_nan())).then_some(all)
-    }
-
-    /// Variances, and which members' own steps are short. Those that the data
-    /// do not determine have variances that are NaN.
-    fn outcome(&self, report: &Report) -> (Vec<f64>, Vec<bool>) {
-        let run = self.fitter.run;
-        let nothing = (
-            vec![f64::NAN; self.n_parameters()],
-            vec![false; self.current.len()],
-        );
-        let determined = self.matrix.factor_determined(run);
-        let Some((factor, is_determined)) = determined.filter(|_| report.chi2.is_finite()) else {
-            return nothing;
-        };
-        let width = self.fitter.free.len();
-        let mut step = self.free_gradient();
-        let mut variances = factor.inverse_diagonal(run);
-        let scale = self.unit_variance(report.chi2);
-        let members = step.chunks_mut(width).zip(variances.chunks_mut(width));
-        for ((step, variances), is_determined) in members.zip(&is_determined) {
-            for (step, variance) in step.iter_mut().zip(variances) {
-                *variance = if *is_determined {
-                    *variance * scale
-                } else {
-                    f64::NAN
-                };
-                *step = if *is_determined { *step } else { 0.0 };
+        for (i, &k) in self.fitter.free.iter().enumerate() {
+            all[k] = whole.variance(member * width + i);
+            if all[k].is_nan() {
+                return None;
             }
         }
-        let held: Vec<bool> = (0..step.len())
-            .map(|i| self.held[i] || !is_determined[i / width])
+        Some(all)
+    }
+
+    /// The covariance at the parameters that were last evaluated, which are the current
+    /// ones, and which members' own steps are short.
+    fn outcome(&mut self, report: &Report) -> (Option<Whole>, Vec<bool>) {
+        let run = self.fitter.run;
+        let unsettled = vec![false; self.current.len()];
+        let determined = self.normal.matrix.factor_determined(run);
+        let Some((factor, is_determined)) = determined.filter(|_| report.chi2.is_finite()) else {
+            return (None, unsettled);
+        };
+        let inverse = factor.inverse(run);
+        let width = self.fitter.free.len();
+        let is_free = |i: usize| is_determined[i / width];
+        let held: Vec<bool> = (0..self.n_parameters())
+            .map(|i| self.held[i] || !is_free(i))
             .collect();
+        let mut step = self.free_gradient();
+        for (i, step) in step.iter_mut().enumerate() {
+            *step = if is_free(i) { *step } else { 0.0 };
+        }
+        let scale = self.unit_variance(report.chi2);
+        let tolerance = scale * (SETTLED * self.fitter.settings.step_tolerance).powi(2);
+        let diagonal: Vec<f64> = inverse.iter().copied().step_by(step.len() + 1).collect();
+        // No freedom, no errors.
+        let has_freedom = self.pixels.n_good > self.n_unknowns();
+        let whole = has_freedom.then(|| self.covariance(inverse, &is_determined, scale));
         let reduced = if self.held.contains(&true) {
-            self.matrix.factor(0.0, &held, run)
+            self.normal.matrix.factor(0.0, &held, run)
         } else {
             Some(factor)
         };
         let Some(reduced) = reduced else {
-            return (variances, nothing.1);
+            return (whole, unsettled);
         };
         reduced.solve(&mut step);
-        let tolerance = (SETTLED * self.fitter.settings.step_tolerance).powi(2);
-        let is_short = |(step, variance): (&f64, &f64)| step * step <= tolerance * variance;
-        let is_settled = step
-            .chunks(width)
-            .zip(variances.chunks(width))
-            .map(|(step, variance)| step.iter().zip(variance).all(is_short))
-            .collect();
-        // No freedom, no errors.
-        if self.pixels.n_good <= self.n_parameters() {
-            return (nothing.0, is_settled);
-        }
-        (variances, is_settled)
+        let is_short = |i: usize| is_free(i) && step[i] * step[i] <= tolerance * diagonal[i];
+        let members = 0..self.current.len();
+        let is_settled = members.map(|member| (0..width).all(|i| is_short(member * width + i)));
+        (whole, is_settled.collect())
     }
 
     /// One source's planes on one tile, added to the model.
@@ -239,12 +266,25 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Adds one tile's rows to the normal equations.
-    fn add_tile(&mut self, tile: usize) {
+    /// Finds the constant that suits the residual best, and takes it from it.
+    fn take_level(&mut self) {
+        let weights = &self.pixels.weights;
+        let total: f64 = weights.iter().sum();
+        self.level = dot(weights, &self.residual) / total;
+        for (residual, &weight) in self.residual.iter_mut().zip(weights) {
+            if weight > 0.0 {
+                *residual -= self.level;
+            }
+        }
+        self.total_weight = total;
+    }
+
+    /// Adds one tile's rows to sums over pixels with some weights.
+    fn add_tile(&mut self, tile: usize, weights: &[f64], sums: &mut Normal) {
         let tile = &self.tiles[tile];
         let (size, width) = (tile.size, self.fitter.free.len());
         let pixels = tile.first..tile.first + size;
-        let (weights, residual) = (&self.pixels.weights[pixels.clone()], &self.residual[pixels]);
+        let (weights, residual) = (&weights[pixels.clone()], &self.residual[pixels]);
         let planes = |offset: usize| offset..offset + width * size;
         let mut blocks = tile.blocks.iter();
         self.scratch.resize(width * size, 0.0);
@@ -256,14 +296,35 @@ impl<'a> Group<'a> {
                     *weighted = j * w;
                 }
             }
-            let gradient = &mut self.gradient[row.source as usize * width..];
+            let first = row.source as usize * width;
+            let gradient = &mut sums.gradient[first..];
             for (g, weighted) in gradient.iter_mut().zip(weighted.chunks(size)) {
                 *g += dot(weighted, residual);
             }
+            if self.fitter.fits_background {
+                let border = &mut sums.border[first..];
+                for (b, weighted) in border.iter_mut().zip(weighted.chunks(size)) {
+                    *b += weighted.iter().sum::<f64>();
+                }
+            }
             for (column, &block) in tile.sources[..=k].iter().zip(&mut blocks) {
                 let other = &self.jacobian[planes(column.offset)];
-                add_outer(weighted, other, size, self.matrix.values_mut(block));
+                add_outer(weighted, other, size, sums.matrix.values_mut(block));
             }
+        }
+    }
+
+    /// The sums over all pixels with some weights, in the memory of `sums`. What a
+    /// cancelled run leaves undone is not looked at.
+    fn sum(&mut self, weights: &[f64], sums: &mut Normal) {
+        sums.matrix.clear();
+        sums.gradient.fill(0.0);
+        sums.border.fill(0.0);
+        for tile in 0..self.tiles.len() {
+            if self.fitter.run.check().is_err() {
+                return;
+            }
+            self.add_tile(tile, weights, sums);
         }
     }
 }
@@ -276,6 +337,9 @@ impl Problem for Group<'_> {
                 self.add_source(tile, self.tiles[tile].sources[k]);
             }
         }
+        if self.fitter.fits_background {
+            self.take_level();
+        }
         self.residual
             .iter()
             .zip(&self.pixels.weights)
@@ -285,29 +349,35 @@ impl Problem for Group<'_> {
 
     fn accept(&mut self) {
         self.current.clone_from(&self.trial);
-        self.matrix.clear();
-        self.gradient.fill(0.0);
-        for tile in 0..self.tiles.len() {
-            // What is left undone is not looked at.
-            if self.fitter.run.check().is_err() {
-                return;
-            }
-            self.add_tile(tile);
+        let weights = std::mem::take(&mut self.pixels.weights);
+        let mut normal = std::mem::take(&mut self.normal);
+        self.sum(&weights, &mut normal);
+        if self.fitter.fits_background {
+            // The residual has no constant left in it: its element of the gradient is 0.
+            let root = self.total_weight.sqrt();
+            let column = normal.border.iter().map(|b| b / root).collect();
+            normal.matrix.take_outer(column);
         }
+        (self.pixels.weights, self.normal) = (weights, normal);
         let width = self.fitter.free.len();
         for (i, held) in self.held.iter_mut().enumerate() {
             let (source, k) = (i / width, self.fitter.free[i % width]);
-            *held = self.sources[source]
-                .bounds
-                .holds(k, self.current[source][k], self.gradient[i]);
+            *held = self.sources[source].bounds.holds(
+                k,
+                self.current[source][k],
+                self.normal.gradient[i],
+            );
         }
     }
 
     fn solve(&mut self, lambda: f64) -> Option<f64> {
-        let factor = self.matrix.factor(lambda, &self.held, self.fitter.run)?;
+        let factor = self
+            .normal
+            .matrix
+            .factor(lambda, &self.held, self.fitter.run)?;
         self.step = self.free_gradient();
         factor.solve(&mut self.step);
-        Some(dot(&self.step, &self.gradient))
+        Some(dot(&self.step, &self.normal.gradient))
     }
 
     fn propose(&mut self) {
@@ -340,7 +410,7 @@ impl Problem for Group<'_> {
             |parameters: &Parameters| self.fitter.free.iter().map(|&k| parameters[k]).collect();
         let point: Vec<Vec<f64>> = self.current.iter().map(free).collect();
         let weights: Vec<f64> = (0..self.step.len())
-            .map(|i| self.matrix.diagonal(i))
+            .map(|i| self.normal.matrix.diagonal(i))
             .collect();
         let mixed = self
             .anderson
@@ -354,6 +424,6 @@ impl Problem for Group<'_> {
 
     fn unit_variance(&self, chi2: f64) -> f64 {
         self.pixels
-            .unit_variance(self.fitter.has_error, chi2, self.n_parameters())
+            .unit_variance(self.fitter.has_error, chi2, self.n_unknowns())
     }
 }

@@ -1,11 +1,15 @@
 //! One star with free flux, x and y: 3 × 3 normal equations, no allocation.
 
-use crate::Error;
+use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 use crate::simd::{dispatch, mul_add};
+use crate::{Error, flags};
 
-use super::minimise::{Problem, minimise};
+use super::covariance::{Covariance, LARGEST_LEVERAGE, meat_weight, residual_unit};
+use super::exposure::Exposure;
+use super::minimise::Problem;
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};
+use super::settle::{Found, Weighed, settle, typical_flux};
 use super::source::{Solution, Source};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, is_rounding};
 
@@ -18,8 +22,9 @@ pub(crate) struct Buffers {
 
 struct Star<'a> {
     fitter: &'a Fitter<'a>,
+    exposure: &'a Exposure,
     source: &'a Source,
-    pixels: &'a Pixels,
+    pixels: &'a mut Pixels,
     profile: &'a mut [f64],
     gradient: &'a mut [f64],
     current: Parameters,
@@ -52,14 +57,19 @@ impl Normal {
     }
 }
 
-/// Fits one star to the `pixels` of its window. Its profile at the solution is
-/// left in the buffers.
+/// The upper triangle of a symmetric matrix, by rows: ff, fx, fy, xx, xy, yy.
+type Triangle = [f64; 6];
+
+/// Fits one star to the `pixels` of its window, which `exposure` has; returns where it
+/// ended and its covariance. Its profile at the solution is left in the buffers, and its
+/// weights in the pixels.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
+    exposure: &Exposure,
     source: &Source,
-    pixels: &Pixels,
+    pixels: &mut Pixels,
     buffers: &mut Buffers,
-) -> Result<Solution, Error> {
+) -> Result<(Solution, Option<Triangle>), Error> {
     // The padding of the last lanes has weight 0 and must hold numbers.
     let n = pixels.data.len();
     let planes = 2 + fitter.psf.shape_names().len();
@@ -69,6 +79,7 @@ pub(crate) fn fit(
     buffers.gradient.resize(planes * n, 0.0);
     let mut star = Star {
         fitter,
+        exposure,
         source,
         pixels,
         profile: &mut buffers.profile,
@@ -80,20 +91,27 @@ pub(crate) fn fit(
         reduced: Normal::default(),
         trial_normal: Normal::default(),
     };
-    let report = minimise(&mut star, fitter)?;
-    let variances = star.variances(report.chi2);
-    let parameters = star.current;
+    let report = settle(&mut star, fitter)?;
     if !report.is_evaluated {
-        let at = fitter.placement(&parameters);
-        fitter.psf.fill(at, source.window, &mut buffers.profile);
+        star.trial = star.current;
+        star.evaluate_trial();
     }
-    Ok(Solution {
-        parameters,
+    let (covariance, flags) = star.covariance(report.chi2);
+    let variances = covariance.map(|c| {
+        let mut variances = [f64::NAN; MAX_PARAMETERS];
+        variances[..3].copy_from_slice(&[c[0], c[3], c[5]]);
+        variances
+    });
+    let solution = Solution {
+        parameters: star.current,
         variances,
+        level: None,
         termination: report.termination,
         iterations: report.iterations,
-        flags: 0,
-    })
+        n_rejected: star.n_below(Loss::REJECTED),
+        flags,
+    };
+    Ok((solution, covariance))
 }
 
 impl Buffers {
@@ -104,21 +122,178 @@ impl Buffers {
 }
 
 impl Star<'_> {
-    fn variances(&self, chi2: f64) -> Option<Parameters> {
+    /// The covariance at the parameters that were last evaluated, and the flags that
+    /// go with it.
+    fn covariance(&self, chi2: f64) -> (Option<Triangle>, u32) {
         // As with any straight line through two points: no freedom, no errors.
         if self.pixels.n_good <= 3 {
-            return None;
+            return (None, 0);
         }
-        let factor = Factor::new(&self.normal.matrix, 0.0)?;
+        let Some(factor) = Factor::new(&self.normal.matrix, 0.0) else {
+            return (None, 0);
+        };
+        let inverse = factor.inverse();
         let scale = self.unit_variance(chi2);
-        let mut variances = [f64::NAN; MAX_PARAMETERS];
-        for (k, variance) in variances[..3].iter_mut().enumerate() {
-            let mut unit = [0.0; 3];
-            unit[k] = 1.0;
-            *variance = factor.solve(unit)[k] * scale;
+        let unit = inverse.map(|element| element * scale);
+        if self.fitter.covariance != Covariance::Sandwich {
+            return (Some(unit), 0);
         }
-        Some(variances)
+        let by_y = &self.gradient[self.source.window.len()..];
+        let (meat, leverage) = meat(
+            &self.pixels.data,
+            &self.pixels.weights,
+            [self.profile, self.gradient, by_y],
+            self.current[FLUX],
+            (&inverse, 1.0 / residual_unit(scale)),
+        );
+        if leverage > LARGEST_LEVERAGE {
+            return (Some(unit), flags::NO_COVARIANCE);
+        }
+        let found = sandwich(&inverse, &meat);
+        (Some(found.map(|element| element * scale)), 0)
     }
+
+    /// The star's light, pixel by pixel of its window.
+    fn light(&self) -> Vec<f64> {
+        let profile = &self.profile[..self.source.window.len()];
+        profile.iter().map(|p| self.current[FLUX] * p).collect()
+    }
+
+    /// The rows of its window: the first pixel's element of the image, that of the
+    /// window, and the weights by errors alone.
+    fn rows<'e>(
+        exposure: &'e Exposure,
+        source: &Source,
+    ) -> impl Iterator<Item = (usize, usize, &'e [f64])> + use<'e> {
+        let (window, width) = (source.window, exposure.image().width());
+        let rows = (window.y0 as usize..)
+            .zip(exposure.rows(window))
+            .enumerate();
+        rows.map(move |(k, (y, (_, given)))| {
+            (y * width + window.x0 as usize, k * window.width(), given)
+        })
+    }
+
+    /// How many pixels have less than a part of their weight.
+    fn n_below(&self, part: f64) -> usize {
+        let rule = &self.fitter.weighting;
+        if rule.robust.is_none() {
+            return 0;
+        }
+        let light = self.light();
+        let rows = Self::rows(self.exposure, self.source);
+        rows.map(|(first, k, given)| {
+            let weights = &self.pixels.weights[k..];
+            rule.n_below(part, first, given, &light[k..], weights)
+        })
+        .sum()
+    }
+}
+
+impl Weighed for Star<'_> {
+    fn evaluate_current(&mut self, is_evaluated: bool) {
+        self.trial = self.current;
+        if !is_evaluated {
+            self.evaluate_trial();
+        }
+    }
+
+    fn reweigh(&mut self, loss: Option<&Loss>) -> f64 {
+        let seen = Seen::new(self, loss.is_some());
+        let mut change: f64 = 0.0;
+        for (first, k, given) in Self::rows(self.exposure, self.source) {
+            let weights = &mut self.pixels.weights[k..k + given.len()];
+            let row = seen.row(first, k, given);
+            change = change.max(self.fitter.weighting.weigh(&row, loss, weights));
+        }
+        change
+    }
+
+    fn restart(&mut self, sigmas: f64) -> Found {
+        let (weights, loss) = (self.pixels.weights.clone(), self.settled_loss(sigmas));
+        self.reweigh(Some(&loss));
+        if self.n_below(Loss::REJECTED) == 0 {
+            self.pixels.weights = weights;
+            return Found::Nothing;
+        }
+        if self.n_below(Loss::ATTRACTIVE) == 0 {
+            return Found::Outliers;
+        }
+        self.current = self.source.parameters;
+        self.evaluate_current(false);
+        self.reweigh(None);
+        let pixels = self.pixels.data.iter().zip(&*self.profile);
+        let pixels = pixels.zip(&self.pixels.weights);
+        let flux = typical_flux(pixels.map(|((&d, &p), &w)| (d, p, w)));
+        if let Some(flux) = flux.filter(|_| self.fitter.has_free_flux()) {
+            self.current[FLUX] = self.source.bounds.clamp(FLUX, flux);
+        }
+        self.evaluate_current(false);
+        Found::Astray
+    }
+
+    fn settled_loss(&self, sigmas: f64) -> Loss {
+        let seen = Seen::new(self, true);
+        let rule = &self.fitter.weighting;
+        let unit = if self.fitter.has_error {
+            1.0
+        } else {
+            let pixels = seen.residual.iter().zip(&self.pixels.weights);
+            unit_variance(pixels.map(|(&r, &w)| (r, w)))
+        };
+        let mut pixels = Vec::with_capacity(seen.light.len());
+        for (first, k, given) in Self::rows(self.exposure, self.source) {
+            rule.push_known(&seen.row(first, k, given), unit, &mut pixels);
+        }
+        Loss::new(sigmas, unit).with_profile(typical_mismatch(pixels.into_iter()))
+    }
+}
+
+/// What a star's light and what is left look like, pixel by pixel of its window.
+struct Seen {
+    light: Vec<f64>,
+    residual: Vec<f64>,
+    near: Option<Vec<f64>>,
+}
+
+impl Seen {
+    /// At the current parameters, with the highest of neighbours if need be.
+    fn new(star: &Star<'_>, has_near: bool) -> Self {
+        let light = star.light();
+        let pixels = star.pixels.data.iter().zip(&light);
+        let width = star.source.window.width();
+        Self {
+            residual: pixels.map(|(data, light)| data - light).collect(),
+            near: has_near.then(|| highest_neighbours(&light, width)),
+            light,
+        }
+    }
+
+    /// The pixels of a row, from the k-th of the window on.
+    fn row<'s>(&'s self, first: usize, k: usize, given: &'s [f64]) -> Row<'s> {
+        let pixels = k..k + given.len();
+        Row {
+            first,
+            given,
+            model: &self.light[pixels.clone()],
+            residual: &self.residual[pixels.clone()],
+            near: &self.near.as_ref().unwrap_or(&self.light)[pixels],
+        }
+    }
+}
+
+/// A B A, of symmetric matrices.
+fn sandwich(a: &Triangle, b: &Triangle) -> Triangle {
+    const AT: [[usize; 3]; 3] = [[0, 1, 2], [1, 3, 4], [2, 4, 5]];
+    let mut product = [0.0; 6];
+    for i in 0..3 {
+        for j in i..3 {
+            let terms = (0..9).map(|k| (k / 3, k % 3));
+            let sum = terms.map(|(k, l)| a[AT[i][k]] * b[AT[k][l]] * a[AT[l][j]]);
+            product[AT[i][j]] = sum.sum();
+        }
+    }
+    product
 }
 
 impl Problem for Star<'_> {
@@ -208,6 +383,18 @@ impl Factor {
     }
 }
 
+impl Factor {
+    /// The inverse of the matrix.
+    fn inverse(&self) -> Triangle {
+        let [a, b, c] = [0, 1, 2].map(|k| {
+            let mut unit = [0.0; 3];
+            unit[k] = 1.0;
+            self.solve(unit)
+        });
+        [a[0], a[1], a[2], b[1], b[2], c[2]]
+    }
+}
+
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of the kernel
 fn product(a: &[f64; LANES], b: &[f64; LANES]) -> [f64; LANES] {
@@ -280,4 +467,46 @@ dispatch! {
     fn accumulate(
         data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
     ) -> Normal = accumulate_kernel
+}
+
+/// The middle of a star's sandwich, and the largest leverage of a pixel.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn meat_kernel<const FMA: bool>(
+    data: &[f64],
+    weights: &[f64],
+    [profile, by_x, by_y]: [&[f64]; 3],
+    flux: f64,
+    (inverse, per_unit): (&Triangle, f64),
+) -> (Triangle, f64) {
+    let [ff, fx, fy, xx, xy, yy] = *inverse;
+    let mut sums = [[0.0; LANES]; 6];
+    let mut largest = [0.0; LANES];
+    let lanes = data.as_chunks::<LANES>().0.iter();
+    let lanes = lanes.zip(weights.as_chunks::<LANES>().0);
+    let [profile, by_x, by_y] = [profile, by_x, by_y].map(|plane| plane.as_chunks::<LANES>().0);
+    for ((((d, w), p), x), y) in lanes.zip(profile).zip(by_x).zip(by_y) {
+        for l in 0..LANES {
+            let (a, b, c) = (p[l], flux * x[l], flux * y[l]);
+            let across = mul_add::<FMA>(fx, b, fy * c);
+            let own = mul_add::<FMA>(xx * b, b, yy * c * c);
+            let twice = mul_add::<FMA>(xy * b, c, a * across);
+            let leverage = w[l] * mul_add::<FMA>(ff * a, a, mul_add::<FMA>(2.0, twice, own));
+            largest[l] = f64::max(largest[l], leverage);
+            let weight = meat_weight(w[l], (d[l] - flux * a) * per_unit, leverage);
+            let terms = [a * a, a * b, a * c, b * b, b * c, c * c];
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                sum[l] = mul_add::<FMA>(weight, term, sum[l]);
+            }
+        }
+    }
+    let largest = largest.into_iter().fold(0.0, f64::max);
+    (sums.map(|s| (s[0] + s[1]) + (s[2] + s[3])), largest)
+}
+
+dispatch! {
+    fn meat(
+        data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
+        inverse: (&Triangle, f64),
+    ) -> (Triangle, f64) = meat_kernel
 }

@@ -31,6 +31,8 @@ pub(crate) struct BlockMatrix {
     pairs: Vec<(u32, u32)>,
     index: HashMap<(u32, u32), u32>,
     values: Vec<f64>,
+    /// The vector v of a term −v vᵀ beside the blocks; empty for none.
+    taken: Vec<f64>,
 }
 
 impl BlockMatrix {
@@ -42,6 +44,7 @@ impl BlockMatrix {
             n_sources,
             index: pairs.iter().copied().zip(0..).collect(),
             values: vec![0.0; n_sources * size * size],
+            taken: Vec::new(),
             pairs,
         }
     }
@@ -61,6 +64,13 @@ impl BlockMatrix {
     /// Sets all blocks to zero.
     pub(crate) fn clear(&mut self) {
         self.values.fill(0.0);
+        self.taken.clear();
+    }
+
+    /// Takes v vᵀ from the matrix, which has not been asked for anything since it was
+    /// cleared.
+    pub(crate) fn take_outer(&mut self, v: Vec<f64>) {
+        self.taken = v;
     }
 
     /// The values of one block, row by row.
@@ -77,7 +87,8 @@ impl BlockMatrix {
     /// Element (i, i) of the matrix; the diagonal blocks come first.
     pub(crate) fn diagonal(&self, i: usize) -> f64 {
         let size = self.size;
-        self.values[i / size * size * size + i % size * (size + 1)]
+        let taken = self.taken.get(i).map_or(0.0, |v| v * v);
+        self.values[i / size * size * size + i % size * (size + 1)] - taken
     }
 
     /// The matrix with its diagonal times 1 + λ, row by row; only the lower
@@ -92,10 +103,27 @@ impl BlockMatrix {
                 dense[at..at + size].copy_from_slice(values);
             }
         }
+        for (i, &v) in self.taken.iter().enumerate() {
+            for (value, other) in dense[i * n..=i * n + i].iter_mut().zip(&self.taken) {
+                *value -= v * other;
+            }
+        }
         for diagonal in dense.iter_mut().step_by(n + 1) {
             *diagonal = damped(*diagonal, lambda);
         }
         dense
+    }
+
+    /// The matrix row by row, both triangles.
+    pub(crate) fn full(&self) -> Vec<f64> {
+        let n = self.order();
+        let mut full = self.dense(0.0);
+        for i in 0..n {
+            for j in 0..i {
+                full[j * n + i] = full[i * n + j];
+            }
+        }
+        full
     }
 
     /// Cholesky factor of the matrix with its diagonal times 1 + λ, where the
@@ -215,14 +243,12 @@ impl Cholesky {
         back_substitute(&self.rows, self.n, b);
     }
 
-    /// The diagonal of A⁻¹: with M = L⁻¹ it is the sum of the squares of each
-    /// column of M. Unfinished where `run` is cancelled.
-    pub(crate) fn inverse_diagonal(&self, run: Run<'_>) -> Vec<f64> {
+    /// A⁻¹, row by row: with M = L⁻¹ it is `MᵀM`. Unfinished where `run` is cancelled.
+    pub(crate) fn inverse(&self, run: Run<'_>) -> Vec<f64> {
         let n = self.n;
-        let mut diagonal = vec![0.0; n];
-        // Column j of M, from row j down.
-        let mut column = vec![0.0; n];
-        for j in 0..n {
+        // Column j of M, from row j down, as row j.
+        let mut columns = vec![0.0; n * n];
+        for (j, column) in columns.chunks_exact_mut(n).enumerate() {
             if j % Self::PATIENCE == 0 && run.check().is_err() {
                 break;
             }
@@ -231,9 +257,19 @@ impl Cholesky {
                 let row = self.row(i);
                 column[i] = -dot(&row[j..i], &column[j..i]) / row[i];
             }
-            diagonal[j] = column[j..].iter().map(|m| m * m).sum();
         }
-        diagonal
+        let mut inverse = vec![0.0; n * n];
+        for i in 0..n {
+            if i % Self::PATIENCE == 0 && run.check().is_err() {
+                break;
+            }
+            for j in 0..=i {
+                let (a, b) = (&columns[i * n..][..n], &columns[j * n..][..n]);
+                let element = dot(&a[i..], &b[i..]);
+                (inverse[i * n + j], inverse[j * n + i]) = (element, element);
+            }
+        }
+        inverse
     }
 }
 
@@ -371,13 +407,13 @@ mod tests {
             let (blocks, dense) = matrix(n_sources, &b);
             let n = blocks.order();
             let factor = blocks.factor(0.0, &[], Run::new()).unwrap();
-            let diagonal = factor.inverse_diagonal(Run::new());
+            let inverse = factor.inverse(Run::new());
             for k in 0..n {
                 let mut x = vec![0.0; n];
                 x[k] = 1.0;
                 factor.solve(&mut x);
-                prop_assert!((x[k] - diagonal[k]).abs() < 1e-12);
                 for i in 0..n {
+                    prop_assert!((x[i] - inverse[k * n + i]).abs() < 1e-12);
                     let product = dot(&dense[i * n..(i + 1) * n], &x);
                     prop_assert!((product - f64::from(u8::from(i == k))).abs() < 1e-11);
                 }
@@ -407,6 +443,19 @@ mod tests {
         }
         let (factor, is_determined) = blocks.factor_determined(Run::new()).unwrap();
         assert_eq!(is_determined, [false, true, false, false]);
-        assert!((factor.inverse_diagonal(Run::new())[1] - 0.5).abs() < 1e-15);
+        assert!((factor.inverse(Run::new())[5] - 0.5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn what_is_taken_is_taken_from_all_elements() {
+        let mut blocks = BlockMatrix::new(2, 1);
+        for (block, value) in [(0, 4.0), (1, 9.0)] {
+            blocks.values_mut(block)[0] = value;
+        }
+        blocks.take_outer(vec![1.0, 2.0]);
+        assert_eq!(blocks.full(), [3.0, -2.0, -2.0, 5.0]);
+        assert!((blocks.diagonal(1) - 5.0).abs() < 1e-15);
+        blocks.clear();
+        assert_eq!(blocks.full(), [0.0; 4]);
     }
 }

@@ -32,9 +32,21 @@ pub(crate) struct Solution {
     pub(crate) parameters: Parameters,
     /// Variances of the free parameters, where there is a covariance.
     pub(crate) variances: Option<Parameters>,
+    /// The constant that was fitted with it, beyond the source's background.
+    pub(crate) level: Option<Level>,
     pub(crate) termination: Termination,
     /// Evaluations of the model.
     pub(crate) iterations: usize,
+    /// Pixels of its window that lost more than half of their weight for their residual.
+    pub(crate) n_rejected: usize,
     /// Flags that the fit gives it.
     pub(crate) flags: u32,
+}
+
+/// A constant fitted to the pixels of a source, or of several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Level {
+    pub(crate) value: f64,
+    /// NaN where there is none.
+    pub(crate) variance: f64,
 }

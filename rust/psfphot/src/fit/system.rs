@@ -11,16 +11,21 @@
 
 mod errors;
 mod extent;
+pub(crate) mod kept;
 mod plane;
+mod sandwich;
 mod star;
 mod steps;
 mod sweep;
+mod weights;
 
 use crate::Error;
 use crate::image::PixelBox;
+use crate::noise::Loss;
 use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
 
+use super::covariance::Joint;
 use super::exposure::Exposure;
 use super::model::Model;
 use super::source::{Solution, Source};
@@ -94,13 +99,14 @@ struct Moving<const P: usize> {
     factor: Llt<P>,
 }
 
-/// Fits the sources jointly; returns where each ended, and the model of all.
+/// Fits the sources jointly; returns where each ended, the model of all, and what their
+/// covariance follows from where there is one.
 pub(crate) fn fit(
     fitter: &Fitter<'_>,
     exposure: &Exposure,
     sources: &[Source],
     care: Care,
-) -> Result<(Vec<Solution>, Model), Error> {
+) -> Result<(Vec<Solution>, Model, Option<Joint>), Error> {
     match fitter.free.len() {
         1 => fit_with::<1>(fitter, exposure, sources, care),
         2 => fit_with::<2>(fitter, exposure, sources, care),
@@ -116,13 +122,14 @@ fn fit_with<const P: usize>(
     exposure: &Exposure,
     sources: &[Source],
     care: Care,
-) -> Result<(Vec<Solution>, Model), Error> {
+) -> Result<(Vec<Solution>, Model, Option<Joint>), Error> {
     let mut system = System::<P>::new(fitter, exposure, sources, care)?;
-    system.minimise()?;
-    let solutions = system.solutions()?;
+    system.settle(exposure)?;
+    let n_rejected = system.n_below(Loss::REJECTED, exposure)?;
+    let (solutions, joint) = system.solutions(&n_rejected)?;
     let plane = system.planes.swap_remove(0);
     let model = plane.into_model(exposure, sources, fitter.run)?;
-    Ok((solutions, model))
+    Ok((solutions, model, joint))
 }
 
 impl<'a, const P: usize> System<'a, P> {
@@ -207,16 +214,18 @@ impl<'a, const P: usize> System<'a, P> {
         Ok(chi2 / freedom as f64)
     }
 
-    /// Steps until the stars stand still, or it is time to end.
-    fn minimise(&mut self) -> Result<(), Error> {
-        let all: Vec<u32> = (0..self.sources.len() as u32).collect();
+    /// Steps until the stars stand still, or it is time to end; stars that stand still
+    /// are left out after `full_steps`.
+    fn minimise(&mut self, full_steps: usize) -> Result<(), Error> {
+        let all = 0..self.sources.len() as u32;
+        let all: Vec<u32> = all.filter(|&i| !self.stars[i as usize].has_ended).collect();
         let mut moving = self.moving(&all)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
-            if step < FULL_STEPS {
+            if step < full_steps {
                 continue;
             }
             if self.care.freezes && step == steps::LONGEST {

@@ -37,12 +37,17 @@ impl Profile {
         let at = plan.fitter.placement(parameters);
         plan.fitter.psf.fill(at, window, &mut self.values);
         self.weighted.clear();
-        let weights = plan
-            .exposure
-            .rows(window)
-            .flat_map(|(_, weights)| weights.iter());
-        self.weighted
-            .extend(weights.zip(&self.values).map(|(w, p)| w * p));
+        let (rule, width) = (&plan.fitter.weighting, plan.exposure.image().width());
+        let rows = (window.y0 as usize..).zip(plan.exposure.rows(window));
+        for ((y, (_, given)), values) in rows.zip(self.values.chunks(window.width().max(1))) {
+            let first = y * width + window.x0 as usize;
+            let pixels = given.iter().zip(values).enumerate();
+            self.weighted.extend(
+                pixels.map(|(k, (&given, p))| {
+                    rule.weight(first + k, given, parameters[FLUX] * p) * p
+                }),
+            );
+        }
         self.norm = self.flux_of_sum(&self.values);
     }
 
@@ -149,7 +154,8 @@ impl<'a> Stars<'a> {
         }
         let window = plan.window(row);
         let variance = plan.starts.background_variance(row);
-        let has_noise = variance.is_finite() && variance > 0.0;
+        // A constant that is fitted makes up for what is wrong with the level.
+        let has_noise = variance.is_finite() && variance > 0.0 && !plan.fitter.fits_background;
         let mut others = self.others(plan, k, window).peekable();
         if !has_noise && others.peek().is_none() {
             return None;

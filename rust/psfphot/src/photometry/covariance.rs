@@ -1,63 +1,115 @@
-//! The joint covariance of sources that were fitted together.
+//! The covariances of fitted sources, kept from their fits.
 
-use crate::fit::{Parameters, group};
-use crate::image::{Frame, Pixel};
-use crate::psf::Psf;
+mod encoding;
+
+use crate::fit::covariance::Joint;
 use crate::{Error, Run};
 
-use super::plan::Plan;
-use super::starts::Starts;
-use super::{Photometry, free_parameters};
+/// The covariances of the sources of a fit, without its pixels.
+///
+/// Of sources that were fitted alone or in small groups it is the covariance itself that
+/// is kept. Of a large component it is the normal equations, whose blocks grow with the
+/// number of pairs that share pixels; the covariance of a few of its sources is computed
+/// from those around them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Covariances {
+    /// Free parameters of a source.
+    width: usize,
+    /// The part that each source is in, and which of the part it is.
+    places: Vec<Option<(u32, u32)>>,
+    parts: Vec<Joint>,
+}
 
-impl Photometry {
-    /// The covariance of the free parameters of the sources `members`, as they
-    /// came out of a joint fit: with n free parameters per source a matrix of
-    /// (members · n)², row by row, source by source, in the order flux, x, y,
-    /// shape.
+/// Sources that were fitted together.
+pub(super) struct Part {
+    sources: Vec<usize>,
+    joint: Joint,
+}
+
+impl Part {
+    pub(super) fn new(sources: impl IntoIterator<Item = usize>, joint: Joint) -> Self {
+        Self {
+            sources: sources.into_iter().collect(),
+            joint,
+        }
+    }
+}
+
+impl Covariances {
+    /// Of `n` sources with so many free parameters each, none of which has any yet.
+    pub(super) fn new(n: usize, width: usize) -> Self {
+        Self {
+            width,
+            places: vec![None; n],
+            parts: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, part: Part) {
+        let number = self.parts.len() as u32;
+        for (member, source) in (0..).zip(part.sources) {
+            self.places[source] = Some((number, member));
+        }
+        self.parts.push(part.joint);
+    }
+
+    /// The covariance of the free parameters of some sources, as they came out of their
+    /// fit: with n free parameters per source a matrix of (members · n)², row by row,
+    /// source by source, in the order flux, x, y, shape.
     ///
-    /// `starts` are those of the fit, which say what its pixels are, and
-    /// `fitted` the parameters of the members at its end. Rows and columns of
-    /// what has no covariance are NaN.
+    /// Elements of sources that were not fitted together, or that have no covariance, are
+    /// NaN.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] as [`Photometry::fit`], or if a member is not
-    /// one of the sources; [`Error::ShapeMismatch`] unless there are as many
-    /// `fitted` as `members`; [`Error::Cancelled`].
-    pub fn covariance<T: Pixel>(
-        &self,
-        psf: &dyn Psf,
-        frame: &Frame<'_, T>,
-        starts: &Starts<'_>,
-        members: &[usize],
-        fitted: &[Parameters],
-        run: Run<'_>,
-    ) -> Result<Vec<f64>, Error> {
-        Error::check_len("fitted", members.len(), fitted.len())?;
-        if let Some(&wrong) = members.iter().find(|&&i| i >= starts.len()) {
-            let expected = format!("be below the number of sources, {}", starts.len());
+    /// [`Error::InvalidArgument`] if a member is not one of the sources;
+    /// [`Error::Cancelled`].
+    pub fn of(&self, members: &[usize], run: Run<'_>) -> Result<Vec<f64>, Error> {
+        if let Some(&wrong) = members.iter().find(|&&i| i >= self.places.len()) {
+            let expected = format!("be below the number of sources, {}", self.places.len());
             return Err(Error::invalid("members", expected, wrong));
         }
-        let free = free_parameters(self, psf)?;
-        let indices = members.iter().copied();
-        let plan = Plan::new(self, &free, psf, frame, starts, indices, run)?;
-        let (mut rows, mut sources, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, (&index, fitted)) in members.iter().zip(fitted).enumerate() {
-            if let Ok(source) = plan.source(index)
-                && fitted.iter().all(|value| value.is_finite())
-            {
-                rows.push(row);
-                sources.push(source);
-                parameters.push(*fitted);
+        let order = members.len() * self.width;
+        let mut whole = vec![f64::NAN; order * order];
+        let mut parts: Vec<u32> = members
+            .iter()
+            .filter_map(|&m| self.places[m].map(|(part, _)| part))
+            .collect();
+        parts.sort_unstable();
+        parts.dedup();
+        for part in parts {
+            run.check()?;
+            let (mut rows, mut own) = (Vec::new(), Vec::new());
+            for (row, &member) in members.iter().enumerate() {
+                if let Some((of, number)) = self.places[member]
+                    && of == part
+                {
+                    rows.push(row);
+                    own.push(number as usize);
+                }
+            }
+            let found = self.of_part(&self.parts[part as usize], &own, run)?;
+            let n = own.len() * self.width;
+            let place = |i: usize| rows[i / self.width] * self.width + i % self.width;
+            for (k, value) in found.into_iter().enumerate() {
+                whole[place(k / n) * order + place(k % n)] = value;
             }
         }
-        let n = members.len() * free.len();
-        let mut whole = vec![f64::NAN; n * n];
-        let order = sources.len() * free.len();
-        let part = group::covariance(&plan.fitter, &plan.exposure, &sources, parameters)?;
-        let place = |i: usize| rows[i / free.len()] * free.len() + i % free.len();
-        for (k, value) in part.into_iter().enumerate() {
-            whole[place(k / order) * n + place(k % order)] = value;
-        }
         Ok(whole)
+    }
+
+    /// The covariance of some members of a part.
+    fn of_part(&self, part: &Joint, own: &[usize], run: Run<'_>) -> Result<Vec<f64>, Error> {
+        let lower = match part {
+            Joint::Sparse(kept) => return kept.of(own, run),
+            Joint::Dense(lower) => lower,
+        };
+        let n = own.len() * self.width;
+        let index = |i: usize| own[i / self.width] * self.width + i % self.width;
+        let element = |k: usize| {
+            let (i, j) = (index(k / n), index(k % n));
+            let (row, column) = (i.max(j), i.min(j));
+            lower[row * (row + 1) / 2 + column]
+        };
+        Ok((0..n * n).map(element).collect())
     }
 }

@@ -67,12 +67,14 @@ impl Judged {
         Solution {
             parameters: self.parameters,
             variances: (!variances.iter().all(|v| v.is_nan())).then_some(variances),
+            level: None,
             termination: if self.has_converged {
                 Termination::Converged
             } else {
                 Termination::Stalled
             },
             iterations: 0,
+            n_rejected: 0,
             flags: 0,
         }
     }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::fit::exposure::{Count, Exposure};
 use crate::fit::source::Source;
-use crate::fit::{FLUX, Fitter, X, Y};
+use crate::fit::{Covariance, FLUX, Fitter, X, Y};
 use crate::image::{Frame, Pixel, PixelBox};
+use crate::noise::Weighting;
 use crate::psf::Psf;
 use crate::{Error, Run, flags};
 
@@ -56,12 +57,13 @@ impl<'a> Plan<'a> {
     /// For those of the sources that `indices` name.
     ///
     /// # Errors
-    /// [`Error::Cancelled`].
+    /// [`Error::InvalidArgument`] for a covariance that needs errors, or has no use for
+    /// them; [`Error::Cancelled`].
     pub(super) fn new<T: Pixel>(
         photometry: &'a Photometry,
         free: &'a [usize],
         psf: &'a dyn Psf,
-        frame: &Frame<'_, T>,
+        frame: &Frame<'a, T>,
         starts: &'a Starts<'a>,
         indices: impl Iterator<Item = usize>,
         run: Run<'a>,
@@ -77,6 +79,12 @@ impl<'a> Plan<'a> {
                 settings: photometry.settings,
                 free,
                 has_error: frame.has_error(),
+                weighting: Weighting {
+                    noise: frame.noise(),
+                    robust: photometry.robust,
+                },
+                covariance: Covariance::chosen(photometry.covariance, frame.has_error())?,
+                fits_background: photometry.fits_background,
                 run,
             },
             exposure: Exposure::new(frame, &windows, run)?,
@@ -118,7 +126,7 @@ impl<'a> Plan<'a> {
         let pixels = self.exposure.count(window);
         let too_few = match pixels.good {
             0 => flags::FULLY_MASKED,
-            n if n < self.fitter.free.len() => flags::TOO_FEW_PIXELS,
+            n if n < self.fitter.n_unknowns() => flags::TOO_FEW_PIXELS,
             _ => 0,
         };
         if too_few != 0 {

@@ -42,8 +42,8 @@ impl Quality {
     /// whole group.
     pub(super) fn of_member(source: &Source, exposure: &Exposure, model: &Model) -> Self {
         let mut quality = Self::new(source);
-        model.visit(source.window, |part, model| {
-            for (values, weights) in exposure.rows(part) {
+        model.visit(source.window, |part, model, weights| {
+            for (values, _) in exposure.rows(part) {
                 let planes = values.iter().zip(weights).zip(model);
                 for (position, ((value, &weight), model)) in part.pixels().zip(planes) {
                     quality.add(position, value - source.background - model, weight);

@@ -23,12 +23,20 @@ pub struct FittedSource {
     pub n_pixels: usize,
     /// Pixels of its own box left out because of their error value alone.
     pub n_bad_errors: usize,
+    /// Pixels of its own box that a robust fit has rejected: that lost more than half
+    /// of their weight.
+    pub n_rejected: usize,
     /// Σ |data − model| / flux over its own pixels.
     pub qfit: f64,
     /// (data − model) / flux in the pixel of the starting position.
     pub cfit: f64,
     /// χ² per degree of freedom over its own pixels; NaN without errors.
     pub reduced_chi2: f64,
+    /// The constant that was fitted to its pixels beyond its local background; NaN for
+    /// none.
+    pub background: f64,
+    /// Its 1-sigma error.
+    pub background_error: f64,
     /// Bits of [`flags`](crate::flags).
     pub flags: u32,
     /// Evaluations of the model.
@@ -45,9 +53,12 @@ impl FittedSource {
             errors: [f64::NAN; MAX_PARAMETERS],
             n_pixels: 0,
             n_bad_errors: 0,
+            n_rejected: 0,
             qfit: f64::NAN,
             cfit: f64::NAN,
             reduced_chi2: f64::NAN,
+            background: f64::NAN,
+            background_error: f64::NAN,
             flags,
             iterations: 0,
             termination: Termination::NotFitted,
@@ -92,14 +103,15 @@ impl Plan<'_> {
         row.parameters = solution.parameters;
         row.n_pixels = quality.n;
         row.n_bad_errors = source.n_bad_errors;
+        row.n_rejected = solution.n_rejected;
         row.iterations = solution.iterations;
         row.termination = solution.termination;
         if flux != 0.0 {
             row.qfit = quality.absolute / flux;
             row.cfit = quality.central / flux;
         }
-        if self.exposure.has_error() && quality.n > free.len() {
-            row.reduced_chi2 = quality.chi2 / (quality.n - free.len()) as f64;
+        if self.exposure.has_error() && quality.n > self.fitter.n_unknowns() {
+            row.reduced_chi2 = quality.chi2 / (quality.n - self.fitter.n_unknowns()) as f64;
         }
         // A variance that overflows tells no error.
         let variances = solution
@@ -107,6 +119,10 @@ impl Plan<'_> {
             .filter(|all| !all.iter().any(|v| v.is_infinite()));
         for &k in free {
             row.errors[k] = variances.map_or(f64::NAN, |v| v[k].sqrt());
+        }
+        if let Some(level) = solution.level {
+            row.background = level.value;
+            row.background_error = level.variance.sqrt();
         }
         row.flags |= solution.flags | self.flags(source, &row, variances.is_some());
         row

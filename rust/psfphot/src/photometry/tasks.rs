@@ -1,5 +1,6 @@
 //! A plan cut into tasks, chunks of isolated sources and groups, and each fitted.
 
+use crate::fit::covariance::Joint;
 use crate::fit::model::Model;
 use crate::fit::pixels::Pixels;
 use crate::fit::source::{Solution, Source};
@@ -7,6 +8,7 @@ use crate::fit::{FLUX, X, Y, group, isolated, system};
 use crate::{Error, bands};
 
 use super::contamination::add_contamination;
+use super::covariance::{Covariances, Part};
 use super::duplicates::flag_duplicates;
 use super::plan::{Plan, members_of_groups};
 use super::quality::Quality;
@@ -19,6 +21,10 @@ const CHUNK: usize = 64;
 
 /// Groups of up to so many sources are fitted with a dense matrix.
 const SMALL: usize = 48;
+
+/// Groups of up to so many sources can have a constant of their own: there is one for
+/// each group, and across more of an image the sky is none.
+const LEVEL: usize = 200;
 
 /// One task: rows of sources that are fitted alone, or one group.
 enum Task {
@@ -33,25 +39,34 @@ struct Scratch {
     buffers: isolated::Buffers,
 }
 
+/// Rows of sources, and what is kept of those that were fitted together.
+type Done = (Vec<(usize, FittedSource)>, Vec<Part>);
+
 /// Fits all sources of a plan; the rows come in their order.
-pub(super) fn fit_all(plan: &Plan<'_>) -> Result<Vec<FittedSource>, Error> {
+pub(super) fn fit_all(plan: &Plan<'_>) -> Result<(Vec<FittedSource>, Covariances), Error> {
     let (starts, run) = (plan.starts, plan.fitter.run);
     let tasks = tasks(starts);
-    let rows = run.map(tasks, Scratch::default, |scratch, task| {
-        let rows = match task {
+    let done = run.map(tasks, Scratch::default, |scratch, task| {
+        let done = match task {
             Task::Alone(indices) => plan.fit_each(&indices, scratch),
             Task::Jointly(indices) => plan.fit_jointly(&indices, scratch),
         }?;
-        run.advance(rows.len());
-        Ok(rows)
+        run.advance(done.0.len());
+        Ok(done)
     })?;
     let mut sources = vec![FittedSource::not_fitted(0); starts.len()];
-    for (index, row) in rows.into_iter().flatten() {
-        sources[index] = row;
+    let mut covariances = Covariances::new(starts.len(), plan.fitter.free.len());
+    for (rows, parts) in done {
+        for (index, row) in rows {
+            sources[index] = row;
+        }
+        for part in parts {
+            covariances.push(part);
+        }
     }
     flag_duplicates(&mut sources, starts, run)?;
     add_contamination(plan, &mut sources)?;
-    Ok(sources)
+    Ok((sources, covariances))
 }
 
 /// The sources by label; the largest groups first, as they take longest, and
@@ -76,10 +91,10 @@ fn tasks(starts: &Starts<'_>) -> Vec<Task> {
 }
 
 impl Plan<'_> {
-    /// Whether flux, x and y are what is free: such a star alone has a faster
+    /// Whether flux, x and y are what is fitted: such a star alone has a faster
     /// way than a group of one.
     fn is_plain(&self) -> bool {
-        self.fitter.free == [FLUX, X, Y]
+        self.fitter.free == [FLUX, X, Y] && !self.fitter.fits_background
     }
 
     /// The sources that can be fitted, and the rows of the others.
@@ -94,25 +109,24 @@ impl Plan<'_> {
         (sources, rows)
     }
 
-    fn fit_each(
-        &self,
-        indices: &[usize],
-        scratch: &mut Scratch,
-    ) -> Result<Vec<(usize, FittedSource)>, Error> {
-        let mut rows = Vec::with_capacity(indices.len());
+    fn fit_each(&self, indices: &[usize], scratch: &mut Scratch) -> Result<Done, Error> {
+        let mut done = (Vec::with_capacity(indices.len()), Vec::new());
         for &index in indices {
             match self.source(index) {
-                Ok(source) if self.is_plain() => {
-                    rows.push((index, self.fit_alone(&source, scratch)?));
-                }
-                Ok(source) => rows.extend(self.fit_group(&[source])?),
-                Err(reason) => rows.push((index, self.not_fitted(&reason))),
+                Ok(source) if self.is_plain() => self.fit_alone(&source, scratch, &mut done)?,
+                Ok(source) => self.fit_group(&[source], &mut done)?,
+                Err(reason) => done.0.push((index, self.not_fitted(&reason))),
             }
         }
-        Ok(rows)
+        Ok(done)
     }
 
-    fn fit_alone(&self, source: &Source, scratch: &mut Scratch) -> Result<FittedSource, Error> {
+    fn fit_alone(
+        &self,
+        source: &Source,
+        scratch: &mut Scratch,
+        done: &mut Done,
+    ) -> Result<(), Error> {
         let pixels = &mut scratch.pixels;
         pixels.clear();
         pixels.gather(
@@ -120,36 +134,54 @@ impl Plan<'_> {
             source.window,
             std::iter::repeat(source.background),
         );
-        let solution = isolated::fit(&self.fitter, source, pixels, &mut scratch.buffers)?;
+        let (solution, covariance) = isolated::fit(
+            &self.fitter,
+            &self.exposure,
+            source,
+            pixels,
+            &mut scratch.buffers,
+        )?;
         let flux = solution.parameters[FLUX];
         let residuals = pixels.data.iter().zip(scratch.buffers.profile());
         let residuals = residuals.map(|(data, profile)| data - flux * profile);
         let quality = Quality::of_pixels(source, residuals.zip(pixels.weights.iter().copied()));
-        Ok(self.row(source, &solution, &quality))
+        done.0
+            .push((source.index, self.row(source, &solution, &quality)));
+        if let Some([ff, fx, fy, xx, xy, yy]) = covariance {
+            let joint = Joint::Dense(vec![ff, fx, xx, fy, xy, yy]);
+            done.1.push(Part::new([source.index], joint));
+        }
+        Ok(())
     }
 
-    fn fit_jointly(
-        &self,
-        indices: &[usize],
-        scratch: &mut Scratch,
-    ) -> Result<Vec<(usize, FittedSource)>, Error> {
-        let (sources, mut rows) = self.sort_out(indices);
+    fn fit_jointly(&self, indices: &[usize], scratch: &mut Scratch) -> Result<Done, Error> {
+        let (sources, rows) = self.sort_out(indices);
+        let mut done = (rows, Vec::new());
         match &sources[..] {
             [] => {}
-            [only] if self.is_plain() => rows.push((only.index, self.fit_alone(only, scratch)?)),
-            _ => rows.extend(self.fit_group(&sources)?),
+            [only] if self.is_plain() => self.fit_alone(only, scratch, &mut done)?,
+            _ => self.fit_group(&sources, &mut done)?,
         }
-        Ok(rows)
+        Ok(done)
     }
 
-    fn fit_group(&self, sources: &[Source]) -> Result<Vec<(usize, FittedSource)>, Error> {
+    fn fit_group(&self, sources: &[Source], done: &mut Done) -> Result<(), Error> {
         let (fitter, exposure) = (&self.fitter, &self.exposure);
-        let (solutions, model) = if sources.len() > SMALL {
+        if fitter.fits_background && sources.len() > LEVEL {
+            let expected = format!("be fitted in groups of up to {LEVEL} sources");
+            return Err(Error::invalid("fit_background", expected, sources.len()));
+        }
+        let (solutions, model, joint) = if sources.len() > SMALL && !fitter.fits_background {
             system::fit(fitter, exposure, sources, system::Care::default())
         } else {
             group::fit(fitter, exposure, sources)
         }?;
-        Ok(self.rows(sources, &solutions, &model).collect())
+        done.0.extend(self.rows(sources, &solutions, &model));
+        if let Some(joint) = joint {
+            let indices = sources.iter().map(|source| source.index);
+            done.1.push(Part::new(indices, joint));
+        }
+        Ok(())
     }
 
     /// The rows of sources that were fitted jointly.

@@ -61,6 +61,26 @@ pub struct ResidualBackground<T> {
     pub sources: Option<Vec<bool>>,
 }
 
+/// A background and its noise as splines on a mesh, which tell them at any pixel
+/// without an image of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResidualSheets {
+    /// The background.
+    pub level: Sheet,
+    /// The noise, 1 sigma of a pixel; between [`Self::limits`].
+    pub scatter: Sheet,
+    /// The lowest and the highest noise.
+    pub limits: (f64, f64),
+    /// In the boxes: background, noise, and how many pixels gave it.
+    pub mesh: BoxStatistics,
+    /// Boxes with too few usable pixels, filled by their neighbours.
+    pub excluded: Vec<bool>,
+    /// The degree of the surface.
+    pub degree: usize,
+    /// The pixels masked as sources, if they were looked for.
+    pub sources: Option<Vec<bool>>,
+}
+
 /// The background of an image whose sky may be steep.
 ///
 /// # Errors
@@ -71,6 +91,29 @@ pub fn residual_background<T: Pixel>(
     settings: &ResidualSettings,
     run: Run<'_>,
 ) -> Result<ResidualBackground<T>, Error> {
+    let shape = frame.data().shape();
+    let everything = (f64::NEG_INFINITY, f64::INFINITY);
+    let sheets = residual_sheets(frame, settings, run)?;
+    Ok(ResidualBackground {
+        level: sheets.level.over(shape).image(everything, run)?,
+        scatter: sheets.scatter.over(shape).image(sheets.limits, run)?,
+        mesh: sheets.mesh,
+        excluded: sheets.excluded,
+        degree: sheets.degree,
+        sources: sheets.sources,
+    })
+}
+
+/// The background of an image whose sky may be steep, as splines: what
+/// [`residual_background`] makes images of.
+///
+/// # Errors
+/// As [`residual_background`].
+pub fn residual_sheets<T: Pixel>(
+    frame: &Frame<'_, T>,
+    settings: &ResidualSettings,
+    run: Run<'_>,
+) -> Result<ResidualSheets, Error> {
     check(settings)?;
     let work = Work::new(frame, settings, run)?;
     let plain = work.measure(None, None, Scatter::Std)?;
@@ -98,12 +141,13 @@ pub fn residual_background<T: Pixel>(
     let mut mesh = work.measure(Some(&rendered), sources.as_deref(), scatter)?;
     let scatter = work.smooth_scatter(&mesh, &excluded)?;
     let limits = range(&scatter);
-    let rms = work.render(&Sheet::mirrored(Image::new(&scatter, mesh.shape)?));
+    let noise = Sheet::mirrored(Image::new(&scatter, mesh.shape)?);
     mesh.level = work.at_nodes(&sheet);
     mesh.scatter = scatter;
-    Ok(ResidualBackground {
-        level: rendered.image((f64::NEG_INFINITY, f64::INFINITY), run)?,
-        scatter: rms.image(limits, run)?,
+    Ok(ResidualSheets {
+        level: sheet,
+        scatter: noise,
+        limits,
         mesh,
         excluded,
         degree: surface.degree(),
@@ -269,10 +313,7 @@ impl<'a, T: Pixel> Work<'a, T> {
     }
 
     fn render(&self, sheet: &Sheet) -> Rendered {
-        let (ny, nx) = self.frame.data().shape();
-        let (rows, columns) = self.cuts.shape();
-        let step = (ny as f64 / rows as f64, nx as f64 / columns as f64);
-        sheet.render((ny, nx), step)
+        sheet.over(self.frame.data().shape())
     }
 
     /// The background at the centres of the boxes.

@@ -25,7 +25,7 @@ const BAND: usize = 16;
 
 /// A spline on a mesh of (rows, columns) nodes.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sheet {
+pub struct Sheet {
     /// (rows, columns) of coefficients, margins included.
     shape: (usize, usize),
     coefficients: Vec<f64>,
@@ -130,12 +130,81 @@ impl Sheet {
         }
     }
 
+    /// A sheet of its coefficients, margins of two nodes included.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if there are too few for one node.
+    pub fn of_coefficients(coefficients: Image<'_, f64>) -> Result<Self, Error> {
+        let shape = coefficients.shape();
+        if shape.0 <= 2 * MARGIN || shape.1 <= 2 * MARGIN {
+            let got = format!("{} x {}", shape.0, shape.1);
+            return Err(Error::invalid("coefficients", "be at least 5 x 5", got));
+        }
+        Ok(Self {
+            shape,
+            coefficients: coefficients.as_slice().to_vec(),
+        })
+    }
+
+    /// The coefficients and their shape, margins of two nodes included.
+    #[must_use]
+    pub fn into_coefficients(self) -> (Vec<f64>, (usize, usize)) {
+        (self.coefficients, self.shape)
+    }
+
+    /// The spline in a window of an image of `shape`, which its boxes cover
+    /// evenly; no value is below or above the limits.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the window is not in the image;
+    /// [`Error::Cancelled`].
+    pub fn window<T: Pixel>(
+        &self,
+        shape: (usize, usize),
+        (rows, columns): (Range<usize>, Range<usize>),
+        limits: (f64, f64),
+        run: Run<'_>,
+    ) -> Result<Vec<T>, Error> {
+        let is_inside = |range: &Range<usize>, n| range.start <= range.end && range.end <= n;
+        if !is_inside(&rows, shape.0) || !is_inside(&columns, shape.1) {
+            let got = format!("{rows:?}, {columns:?}");
+            return Err(Error::invalid("window", "lie in the image", got));
+        }
+        self.rendered(shape, self.step_over(shape), rows, columns)
+            .image(limits, run)
+    }
+
+    /// How many pixels of an image its nodes are apart, if they cover it evenly.
+    fn step_over(&self, shape: (usize, usize)) -> (f64, f64) {
+        let nodes = (self.shape.0 - 2 * MARGIN, self.shape.1 - 2 * MARGIN);
+        (
+            shape.0 as f64 / nodes.0 as f64,
+            shape.1 as f64 / nodes.1 as f64,
+        )
+    }
+
+    /// The spline at the pixels of an image that its boxes cover evenly.
+    pub(super) fn over(&self, shape: (usize, usize)) -> Rendered {
+        self.render(shape, self.step_over(shape))
+    }
+
     /// The spline at the pixels of an image of `shape`; nodes are `step` pixels
     /// apart, and the first lies `step / 2` from the image's lower edges.
     pub(super) fn render(&self, shape: (usize, usize), step: (f64, f64)) -> Rendered {
-        let columns = stencils(shape.1, step.1, self.shape.1);
+        self.rendered(shape, step, 0..shape.0, 0..shape.1)
+    }
+
+    fn rendered(
+        &self,
+        shape: (usize, usize),
+        step: (f64, f64),
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> Rendered {
+        let nx = columns.len();
+        let columns = &stencils(shape.1, step.1, self.shape.1)[columns];
         let lines = self.coefficients.chunks_exact(self.shape.1);
-        let mut expanded = Vec::with_capacity(self.shape.0 * shape.1);
+        let mut expanded = Vec::with_capacity(self.shape.0 * nx);
         for line in lines {
             expanded.extend(columns.iter().map(|(first, weights)| {
                 let around = &line[*first..first + 4];
@@ -143,9 +212,9 @@ impl Sheet {
             }));
         }
         Rendered {
-            nx: shape.1,
+            nx,
             expanded,
-            rows: stencils(shape.0, step.0, self.shape.0),
+            rows: stencils(shape.0, step.0, self.shape.0)[rows].to_vec(),
         }
     }
 }
@@ -352,6 +421,24 @@ mod tests {
                 }
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_window_is_a_part_of_the_whole() -> Result<(), Error> {
+        let (shape, run) = ((37, 53), Run::new());
+        let values = nodes(12);
+        let sheet = Sheet::continued(Image::new(&values, (3, 4))?);
+        let whole: Vec<f64> = sheet.over(shape).image((1.0, 90.0), run)?;
+        let (coefficients, of) = sheet.into_coefficients();
+        let again = Sheet::of_coefficients(Image::new(&coefficients, of)?)?;
+        let part: Vec<f64> = again.window(shape, (5..30, 20..53), (1.0, 90.0), run)?;
+        for (row, line) in part.chunks_exact(33).enumerate() {
+            assert_eq!(line, &whole[(row + 5) * 53 + 20..(row + 6) * 53]);
+        }
+        let beyond = again.window::<f64>(shape, (0..38, 0..2), EVERYTHING, run);
+        assert!(beyond.is_err());
+        assert!(Sheet::of_coefficients(Image::new(&values, (3, 4))?).is_err());
         Ok(())
     }
 

@@ -151,6 +151,19 @@ impl NearStars {
         (sum, information)
     }
 
+    /// The mean of the usable pixels' weights, by the squares of a PSF's values in a
+    /// window; NaN of none.
+    pub(super) fn mean_weight(&self, window: PixelBox, values: &[f64]) -> f64 {
+        let (mut sum, mut norm) = (0.0, 0.0);
+        for (own, shared) in shared_rows(window, self.planes.window) {
+            for (p, weight) in values[own].iter().zip(&self.planes.weight[shared]) {
+                sum += p * p * weight;
+                norm += if *weight > 0.0 { p * p } else { 0.0 };
+            }
+        }
+        sum / norm
+    }
+
     /// `JᵀWP` of each of the stars near a PSF, with values in a window.
     pub(super) fn overlaps(
         &self,

@@ -79,7 +79,7 @@ impl Projector {
     }
 
     /// Forgets the stars of another image or part of it.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.stars = [u32::MAX; MOST];
         self.n = 0;
         self.blocks.clear();

@@ -1,49 +1,211 @@
-//! The joint covariance of a group that was fitted.
+//! The joint covariance of a group.
 
-use crate::Error;
-use crate::fit::exposure::Exposure;
-use crate::fit::minimise::Problem;
-use crate::fit::source::Source;
-use crate::fit::{Fitter, Parameters};
+use crate::fit::covariance::{
+    Covariance, Joint, LARGEST_LEVERAGE, lower_triangle, meat_weight, residual_unit,
+};
+use crate::flags;
 
 use super::Group;
 
-/// The covariance of the free parameters at `parameters`, member by member, row
-/// by row; NaN for members that the data do not determine, or where there are
-/// no more pixels than parameters.
-pub(crate) fn covariance(
-    fitter: &Fitter<'_>,
-    exposure: &Exposure,
-    sources: &[Source],
-    parameters: Vec<Parameters>,
-) -> Result<Vec<f64>, Error> {
-    let mut group = Group::new(fitter, exposure, sources);
-    group.trial = parameters;
-    let chi2 = group.evaluate_trial();
-    group.accept();
-    let (n, width) = (group.n_parameters(), fitter.free.len());
-    let mut covariance = vec![f64::NAN; n * n];
-    if group.pixels.n_good <= n {
-        return Ok(covariance);
+/// The covariance of all parameters of a group, source by source, and of the constant
+/// after them if there is one; NaN for those of members that the data do not determine.
+pub(super) struct Whole {
+    /// Row by row.
+    matrix: Vec<f64>,
+    order: usize,
+    n_parameters: usize,
+    /// The members whose errors are as if pixels were equally noisy, for want of
+    /// residuals.
+    is_unit: Vec<bool>,
+}
+
+impl Whole {
+    /// The variance of a parameter.
+    pub(super) fn variance(&self, parameter: usize) -> f64 {
+        self.matrix[parameter * (self.order + 1)]
     }
-    let determined = group.matrix.factor_determined(fitter.run);
-    let (factor, is_determined) = determined.ok_or(Error::Cancelled)?;
-    let scale = group.unit_variance(chi2);
-    for (i, row) in covariance.chunks_exact_mut(n.max(1)).enumerate() {
-        fitter.run.check()?;
-        if !is_determined[i / width] {
-            continue;
-        }
-        row.fill(0.0);
-        row[i] = 1.0;
-        factor.solve(row);
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = if is_determined[j / width] {
-                *value * scale
-            } else {
-                f64::NAN
-            };
+
+    /// The variance of the constant.
+    pub(super) fn level(&self) -> f64 {
+        self.matrix.last().copied().unwrap_or(f64::NAN)
+    }
+
+    /// The flags of a member.
+    pub(super) fn flags(&self, member: usize) -> u32 {
+        if self.is_unit[member] {
+            flags::NO_COVARIANCE
+        } else {
+            0
         }
     }
-    Ok(covariance)
+
+    /// What is kept: without the constant.
+    pub(super) fn into_joint(self) -> Joint {
+        let rows = self.matrix.chunks_exact(self.order.max(1));
+        let own = rows.take(self.n_parameters);
+        let own: Vec<f64> = own
+            .flat_map(|row| &row[..self.n_parameters])
+            .copied()
+            .collect();
+        Joint::Dense(lower_triangle(&own, self.n_parameters))
+    }
+}
+
+impl Group<'_> {
+    /// The covariance at the parameters that were last evaluated, where the `inverse` of
+    /// the normal matrix is that of them, and `scale` the variance of a pixel of weight 1.
+    pub(super) fn covariance(
+        &mut self,
+        mut inverse: Vec<f64>,
+        is_determined: &[bool],
+        scale: f64,
+    ) -> Whole {
+        let (n, width) = (self.n_parameters(), self.fitter.free.len());
+        let is_free = |i: usize| is_determined.get(i / width).is_none_or(|&is| is);
+        for (k, value) in inverse.iter_mut().enumerate() {
+            if !(is_free(k / n) && is_free(k % n)) {
+                *value = 0.0;
+            }
+        }
+        let order = self.n_unknowns();
+        if order > n {
+            inverse = bordered(&inverse, &self.normal.border, self.total_weight);
+        }
+        let unit: Vec<f64> = inverse.iter().map(|value| value * scale).collect();
+        let mut is_unit = vec![false; is_determined.len()];
+        let mut matrix = unit;
+        if self.fitter.covariance == Covariance::Sandwich {
+            let weights = self.meat_weights(&inverse, scale, &mut is_unit);
+            let meat = self.meat(&weights);
+            let found = product(&product(&inverse, &meat, order), &inverse, order);
+            // The constant, after all members, has no residuals to itself.
+            let is_own = |i: usize| !is_unit.get(i / width).is_some_and(|&is| is && i < n);
+            for (k, value) in matrix.iter_mut().enumerate() {
+                if is_own(k / order) && is_own(k % order) {
+                    *value = found[k] * scale;
+                }
+            }
+        }
+        for (k, value) in matrix.iter_mut().enumerate() {
+            let is_free = |i: usize| i >= n || is_free(i);
+            if !(is_free(k / order) && is_free(k % order)) {
+                *value = f64::NAN;
+            }
+        }
+        Whole {
+            matrix,
+            order,
+            n_parameters: n,
+            is_unit,
+        }
+    }
+
+    /// The weight of each pixel in the middle of the sandwich. The members in whose
+    /// boxes a pixel's residual says nothing are marked.
+    fn meat_weights(&self, inverse: &[f64], scale: f64, is_unit: &mut [bool]) -> Vec<f64> {
+        let per_unit = 1.0 / residual_unit(scale);
+        let mut weights = vec![0.0; self.pixels.weights.len()];
+        let (order, width) = (self.n_unknowns(), self.fitter.free.len());
+        let own_element = if order > self.n_parameters() {
+            inverse.last().copied().unwrap_or(0.0)
+        } else {
+            0.0
+        };
+        let mut across = Vec::new();
+        for tile in &self.tiles {
+            let size = tile.size;
+            let mut leverage = vec![own_element; size];
+            let parameters: Vec<(usize, usize)> = tile
+                .sources
+                .iter()
+                .flat_map(|reach| {
+                    let of = reach.source as usize * width;
+                    (0..width).map(move |k| (of + k, reach.offset + k * size))
+                })
+                .collect();
+            for &(i, own) in &parameters {
+                across.clear();
+                let constant = if order > self.n_parameters() {
+                    2.0 * inverse[i * order + order - 1]
+                } else {
+                    0.0
+                };
+                across.resize(size, constant);
+                for &(j, other) in &parameters {
+                    let element = inverse[i * order + j];
+                    for (sum, d) in across.iter_mut().zip(&self.jacobian[other..]) {
+                        *sum += element * d;
+                    }
+                }
+                let terms = across.iter().zip(&self.jacobian[own..]);
+                for (leverage, (sum, d)) in leverage.iter_mut().zip(terms) {
+                    *leverage += sum * d;
+                }
+            }
+            for (k, leverage) in leverage.into_iter().enumerate() {
+                let pixel = tile.first + k;
+                let weight = self.pixels.weights[pixel];
+                let leverage = weight * leverage;
+                weights[pixel] = meat_weight(weight, self.residual[pixel] * per_unit, leverage);
+                if leverage > LARGEST_LEVERAGE {
+                    // Padding has no weight: the pixel is one of the window.
+                    let row = tile.window.y0 + (k / tile.window.width()) as i64;
+                    let column = tile.window.x0 + (k % tile.window.width()) as i64;
+                    for (is_unit, source) in is_unit.iter_mut().zip(self.sources) {
+                        *is_unit |= source.window.contains(column, row);
+                    }
+                }
+            }
+        }
+        weights
+    }
+
+    /// The middle of the sandwich, row by row: the normal equations with the weights
+    /// of [`Group::meat_weights`].
+    fn meat(&mut self, weights: &[f64]) -> Vec<f64> {
+        let n = self.n_parameters();
+        let mut sums = self.normal.clone();
+        self.sum(weights, &mut sums);
+        let full = sums.matrix.full();
+        if !self.fitter.fits_background {
+            return full;
+        }
+        let mut whole = Vec::with_capacity((n + 1) * (n + 1));
+        for (row, &last) in full.chunks_exact(n).zip(&sums.border) {
+            whole.extend_from_slice(row);
+            whole.push(last);
+        }
+        whole.extend_from_slice(&sums.border);
+        whole.push(weights.iter().sum());
+        whole
+    }
+}
+
+/// The inverse of a matrix with a `column` more, which ends with `element`, where
+/// `inverse` is that of the rest with the column eliminated.
+fn bordered(inverse: &[f64], column: &[f64], element: f64) -> Vec<f64> {
+    let n = column.len();
+    let last: Vec<f64> = inverse
+        .chunks_exact(n)
+        .map(|row| -row.iter().zip(column).map(|(a, b)| a * b).sum::<f64>() / element)
+        .collect();
+    let corner: f64 = last.iter().zip(column).map(|(l, b)| l * b).sum();
+    let mut whole = Vec::with_capacity((n + 1) * (n + 1));
+    for (row, &last) in inverse.chunks_exact(n).zip(&last) {
+        whole.extend_from_slice(row);
+        whole.push(last);
+    }
+    whole.extend_from_slice(&last);
+    whole.push((1.0 - corner) / element);
+    whole
+}
+
+/// A B, of matrices of one order, row by row; B is symmetric.
+fn product(a: &[f64], b: &[f64], order: usize) -> Vec<f64> {
+    let rows = a.chunks_exact(order.max(1));
+    rows.flat_map(|row| {
+        b.chunks_exact(order)
+            .map(move |column| super::dot(row, column))
+    })
+    .collect()
 }

@@ -1,6 +1,7 @@
 //! Where a system has ended: errors, and which stars stand still.
 
 use crate::Error;
+use crate::fit::covariance::{Covariance, Joint};
 use crate::fit::source::Solution;
 use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SETTLED, Termination, X, Y};
 use crate::flags;
@@ -8,7 +9,8 @@ use crate::solve::blocks::Block;
 use crate::solve::small::inverse_diagonal;
 use crate::solve::{Factor, factor_determined};
 
-use super::{Moving, System, free};
+use super::kept::Kept;
+use super::{Moving, System, free, sandwich};
 
 /// Neighbours that make the errors of a star so many times larger than they would be
 /// were the neighbours known make it uncertain: pairs within some 0.5 FWHM.
@@ -28,13 +30,31 @@ fn is_blended<const P: usize>(own: &Block<P>, variances: &[f64; P], unit_varianc
     pairs.any(|(&joint, alone)| joint > BLENDED * BLENDED * alone * unit_variance)
 }
 
+/// The errors of a system's members.
+struct Errors<const P: usize> {
+    /// Variances as if pixels of one weight were equally noisy.
+    unit: Vec<[f64; P]>,
+    variances: Vec<[f64; P]>,
+    is_blended: Vec<bool>,
+    /// Whose variances are the unit ones for want of residuals.
+    is_unit: Vec<bool>,
+    is_determined: Vec<bool>,
+    /// `None` where there are no more pixels than parameters, and so no errors.
+    kept: Option<Kept>,
+}
+
 impl<const P: usize> System<'_, P> {
     /// The solutions of all stars, with the errors that the whole undamped matrix
     /// gives them.
     ///
     /// A star has converged where its part of the undamped joint step is shorter than
     /// some step tolerances in units of its own errors.
-    pub(super) fn solutions(&self) -> Result<Vec<Solution>, Error> {
+    ///
+    /// `n_rejected` are the pixels that each has lost to robust weights.
+    pub(super) fn solutions(
+        &mut self,
+        n_rejected: &[usize],
+    ) -> Result<(Vec<Solution>, Option<Joint>), Error> {
         let run = self.fitter.run;
         let all: Vec<u32> = (0..self.sources.len() as u32).collect();
         let mut whole = self.moving(&all)?;
@@ -56,37 +76,97 @@ impl<const P: usize> System<'_, P> {
             whole.factor.factor(matrix, &held, run)?;
         }
         whole.factor.invert(run)?;
-        let unit_variance = self.unit_variance()?;
-        let n_good: usize = self.planes.iter().map(super::Plane::n_good).sum();
-        let has_freedom = n_good > self.sources.len() * P;
+        let errors = self.errors(whole, is_determined)?;
         let tolerance = (SETTLED * self.fitter.settings.step_tolerance()).powi(2);
         let mut solutions = vec![None; members.len()];
         for (k, &star) in members.iter().enumerate() {
             let star = star as usize;
-            let inverse = whole.factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
-            let variances: [f64; P] = std::array::from_fn(|i| inverse[i][i] * unit_variance);
-            let is_short = (0..P).all(|i| step[k][i].powi(2) <= tolerance * variances[i]);
-            let termination = match (is_determined[k], is_short) {
+            let unit = &errors.unit[k];
+            let is_short = (0..P).all(|i| step[k][i].powi(2) <= tolerance * unit[i]);
+            let is_determined = errors.is_determined[k];
+            let termination = match (is_determined, is_short) {
                 (true, true) => Termination::Converged,
                 (true, false) => Termination::MaxIterations,
                 (false, _) => Termination::Singular,
             };
+            let variances = errors.variances[k];
+            let mut flags = 0;
+            if errors.is_blended[k] && self.is_vague(star, &variances) {
+                flags |= flags::UNRESOLVED_PAIR;
+            }
+            if errors.is_unit[k] {
+                flags |= flags::NO_COVARIANCE;
+            }
             solutions[star] = Some(Solution {
                 parameters: self.current[star],
-                variances: (is_determined[k] && has_freedom)
+                variances: (is_determined && errors.kept.is_some())
                     .then(|| self.all_parameters(variances)),
+                level: None,
                 termination,
                 iterations: self.stars[star].iterations,
-                flags: if is_blended(&matrix.diagonal[k], &variances, unit_variance)
-                    && self.is_vague(star, &variances)
-                {
-                    flags::UNRESOLVED_PAIR
-                } else {
-                    0
-                },
+                n_rejected: n_rejected[star],
+                flags,
             });
         }
-        Ok(solutions.into_iter().flatten().collect())
+        let joint = errors.kept.map(|kept| Joint::Sparse(Box::new(kept)));
+        Ok((solutions.into_iter().flatten().collect(), joint))
+    }
+
+    /// The errors of all members of a system whose factor is the inverse.
+    fn errors(&mut self, whole: Moving<P>, is_determined: Vec<bool>) -> Result<Errors<P>, Error> {
+        let (run, scale) = (self.fitter.run, self.unit_variance()?);
+        let Moving {
+            sweep,
+            mut sums,
+            factor,
+        } = whole;
+        let inverse = |i: usize, j: usize| {
+            let is_there = is_determined[i] && is_determined[j];
+            is_there.then(|| factor.inverse(i, j)).flatten()
+        };
+        let n = sums.matrix.n();
+        let unit: Vec<[f64; P]> = (0..n)
+            .map(|k| {
+                let own = factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
+                std::array::from_fn(|i| own[i][i] * scale)
+            })
+            .collect();
+        let own = sums.matrix.diagonal.iter().zip(&unit);
+        let is_blended = own
+            .map(|(own, unit)| is_blended(own, unit, scale))
+            .collect();
+        let n_good: usize = self.planes.iter().map(super::Plane::n_good).sum();
+        let has_freedom = n_good > self.sources.len() * P;
+        let (mut variances, mut is_unit) = (unit.clone(), vec![false; n]);
+        let mut normal = None;
+        if has_freedom && self.fitter.covariance == Covariance::Sandwich {
+            normal = Some(sums.matrix.clone());
+            is_unit = self.sum_meat(&sweep, &mut sums, &inverse, scale)?;
+            let found = sandwich::variances(&sums.matrix, &inverse, run)?;
+            for ((variances, found), is_unit) in variances.iter_mut().zip(found).zip(&is_unit) {
+                *variances = if *is_unit {
+                    *variances
+                } else {
+                    found.map(|v| v * scale)
+                };
+            }
+        }
+        let members = &sweep.members;
+        let kept = has_freedom.then(|| match &normal {
+            Some(normal) => {
+                let meat = Some(&sums.matrix);
+                Kept::new(members, normal, meat, scale, is_determined.clone())
+            }
+            None => Kept::new(members, &sums.matrix, None, scale, is_determined.clone()),
+        });
+        Ok(Errors {
+            unit,
+            variances,
+            is_blended,
+            is_unit,
+            is_determined,
+            kept,
+        })
     }
 
     /// Ends the stars that still move and whose neighbours make them uncertain.

@@ -7,6 +7,7 @@ use crate::fit::pixels::{LANES, padded};
 use crate::fit::source::Source;
 use crate::fit::{FLUX, Fitter, Parameters};
 use crate::image::{NO_LEVEL, Patch, PixelBox};
+use crate::noise::{Loss, Row, Weighting, highest_neighbours};
 use crate::{Error, Run};
 
 /// The residual and the weights of the pixels that a system is fitted to, on the
@@ -73,7 +74,7 @@ impl Plane {
     }
 
     /// A box of pixels in the grid's own coordinates.
-    fn local(&self, pixels: PixelBox) -> PixelBox {
+    pub(super) fn local(&self, pixels: PixelBox) -> PixelBox {
         let pixels = pixels.intersection(&self.window);
         if pixels.is_empty() {
             return PixelBox::default();
@@ -113,6 +114,12 @@ impl Plane {
             &self.residual[start..start + n],
             &self.weight[start..start + n],
         )
+    }
+
+    /// Residuals and weights of so many rows after another.
+    pub(super) fn rows_mut(&mut self, n: usize) -> impl Iterator<Item = (&[f64], &mut [f64])> {
+        let size = (n * self.window.width()).max(1);
+        self.residual.chunks(size).zip(self.weight.chunks_mut(size))
     }
 
     /// chi^2 of the pixels of a box.
@@ -204,31 +211,109 @@ impl Plane {
     }
 
     /// The model on the grid: data minus residual.
-    pub(super) fn into_model(
-        mut self,
+    pub(super) fn light(
+        &self,
         exposure: &Exposure,
         sources: &[Source],
         run: Run<'_>,
-    ) -> Result<Model, Error> {
+    ) -> Result<Vec<f64>, Error> {
         let bands = self.bands(sources);
         let size = (RENDERED * self.window.width()).max(1);
-        let (whole, rows) = (self.window, self.residual.chunks_mut(size));
-        let scratch = || (Levels::default(), Vec::new());
+        let mut light = vec![0.0; self.residual.len()];
+        let rows = light.chunks_mut(size).zip(self.residual.chunks(size));
         run.map(
             rows.enumerate().collect(),
-            scratch,
-            |(levels, data): &mut (Levels, Vec<f64>), (band, residual): (usize, &mut [f64])| {
-                let window = band_window(&bands, band, whole);
-                data.clear();
-                data.resize(residual.len(), 0.0);
-                gather(exposure, sources, bands.boxes(band), window, levels, data);
-                for (residual, data) in residual.iter_mut().zip(data) {
-                    *residual = *data - *residual;
+            Levels::default,
+            |levels, (band, (light, residual)): (usize, (&mut [f64], &[f64]))| {
+                let window = band_window(&bands, band, self.window);
+                gather(exposure, sources, bands.boxes(band), window, levels, light);
+                for (light, residual) in light.iter_mut().zip(residual) {
+                    *light -= residual;
                 }
                 Ok(())
             },
         )?;
-        Ok(Model::new(vec![(self.window, 0)], self.residual))
+        Ok(light)
+    }
+
+    /// Makes the weights that belong to the model; returns the largest change of one, as
+    /// a part of it.
+    pub(super) fn reweigh(
+        &mut self,
+        exposure: &Exposure,
+        sources: &[Source],
+        rule: &Weighting<'_>,
+        loss: Option<&Loss>,
+        run: Run<'_>,
+    ) -> Result<f64, Error> {
+        let light = self.light(exposure, sources, run)?;
+        let (grid, width) = (self.window, self.window.width().max(1));
+        let near = loss.map(|_| highest_neighbours(&light, width));
+        let near = near.as_deref().unwrap_or(&light);
+        let bands = self.bands(sources);
+        let size = RENDERED * width;
+        let planes = light.chunks(size).zip(near.chunks(size));
+        let planes = planes.zip(self.residual.chunks(size));
+        let tasks = self.weight.chunks_mut(size).zip(planes).enumerate();
+        let image_width = exposure.image().width();
+        let changes = run.map(
+            tasks.collect(),
+            Vec::new,
+            |given: &mut Vec<f64>, (band, (weights, ((light, near), residual)))| {
+                let window = band_window(&bands, band, grid);
+                given.clear();
+                given.resize(weights.len(), 0.0);
+                for &i in bands.boxes(band) {
+                    let part = sources[i].window.intersection(&window);
+                    copy(exposure, part, window, given, |_, weight| weight.max(0.0));
+                }
+                let mut change: f64 = 0.0;
+                let columns = window.x0 as usize..exposure.image().x1.min(window.x1) as usize;
+                for (k, weights) in weights.chunks_mut(width).enumerate() {
+                    // The lanes' padding is off the image.
+                    let pixels = k * width..k * width + columns.len();
+                    let row = Row {
+                        first: (window.y0 as usize + k) * image_width + columns.start,
+                        given: &given[pixels.clone()],
+                        model: &light[pixels.clone()],
+                        residual: &residual[pixels.clone()],
+                        near: &near[pixels],
+                    };
+                    change = change.max(rule.weigh(&row, loss, weights));
+                }
+                Ok(change)
+            },
+        )?;
+        Ok(changes.into_iter().fold(0.0, f64::max))
+    }
+
+    /// All weights, to be put back.
+    pub(super) fn weight(&self) -> &[f64] {
+        &self.weight
+    }
+
+    /// Puts weights back.
+    pub(super) fn set_weight(&mut self, weight: Vec<f64>) {
+        self.weight = weight;
+    }
+
+    /// All residuals and weights.
+    pub(super) fn pixels(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.residual
+            .iter()
+            .copied()
+            .zip(self.weight.iter().copied())
+    }
+
+    /// The model on the grid, as what is left of the plane.
+    pub(super) fn into_model(
+        self,
+        exposure: &Exposure,
+        sources: &[Source],
+        run: Run<'_>,
+    ) -> Result<Model, Error> {
+        let light = self.light(exposure, sources, run)?;
+        Ok(Model::new(vec![(self.window, 0)], light, self.weight))
     }
 }
 
@@ -249,7 +334,7 @@ fn cut(profile: &mut [f64], part: PixelBox, hole: PixelBox) {
 }
 
 /// The rows of a band of a grid, on the image.
-fn band_window(bands: &Bands, band: usize, grid: PixelBox) -> PixelBox {
+pub(super) fn band_window(bands: &Bands, band: usize, grid: PixelBox) -> PixelBox {
     let rows = bands.window(band, grid.width());
     PixelBox::new(grid.x0, grid.x1, grid.y0 + rows.y0, grid.y0 + rows.y1)
 }

@@ -14,7 +14,7 @@ pub(super) struct Star {
     /// The pixels of its model.
     pub(super) support: PixelBox,
     /// Where its model outside the core was last computed.
-    wings: Parameters,
+    pub(super) wings: Parameters,
     /// The PSF at the edge of the core times the largest weight's root: what a change
     /// of flux of 1 does to the pixels outside, in their errors.
     edge: f64,

@@ -103,8 +103,8 @@ fn the_sparse_system_is_the_dense_one() -> Result<(), Error> {
             )?;
             let all: Vec<usize> = (0..x.len()).collect();
             let (sources, _) = plan.sort_out(&all);
-            let (sparse, model) = system::fit(&plan.fitter, &plan.exposure, &sources, care)?;
-            let (dense, other) = group::fit(&plan.fitter, &plan.exposure, &sources)?;
+            let (sparse, model, _) = system::fit(&plan.fitter, &plan.exposure, &sources, care)?;
+            let (dense, other, _) = group::fit(&plan.fitter, &plan.exposure, &sources)?;
             let rows: Vec<_> = plan.rows(&sources, &sparse, &model).collect();
             let expected: Vec<_> = plan.rows(&sources, &dense, &other).collect();
             let changes = rows.iter().zip(&expected).map(|((_, row), (_, expected))| {

@@ -159,7 +159,7 @@ mod tests {
             let stride = nx + 2;
             let coefficients = numbers(seed, (ny + 3) * stride + 1);
             let window = PixelBox::new(-2, 9, 1, 8);
-            let values = numbers(seed ^ 99, window.len());
+            let values = numbers(seed ^ 0x63, window.len());
             let at = Placement { x, y, shape: &[] };
             let blend = Blend {
                 planes: [&coefficients[..]], stride, weights: [1.0], by_x: [0.0], by_y: [0.0],

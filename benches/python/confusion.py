@@ -1,0 +1,130 @@
+"""Pulls of crowded fields whose faint stars cannot be found, by the pipeline.
+
+The scenes of ``tests/frames/floor.py`` and, with the path of the frame as argument,
+stars injected into WFPC2's NGC 1261 in F336W with the PSF of
+``tests/data/wfpc2_psf.npz``, as it is and 2 % wider. Against the brightest star of each
+row within 0.7 px, and with the light of unmatched stars within half of a full width at
+half maximum.
+Usage: python benches/python/confusion.py [WFPC2 FRAME]
+"""
+
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from frames.floor import FWHM, crowd
+from frames.score import nearest, values
+
+from psfphot import _core
+from psfphot.io import Psf, measure_fwhm, read_image, read_psf
+from psfphot.pipeline import measure
+from psfphot.psf import PSF_FLAGS, ImagePSF
+from psfphot.psf._models.convert import to_core
+
+ROOT = Path(__file__).parents[2]
+BINS = (60, 200, 600, 2000, np.inf)
+#: Of the frame: what is not vignetted, electrons in a count, noise of the sky.
+INSIDE, GAIN, NOISE = slice(90, 790), 15.0, 0.35
+LATTICE = 30.0
+
+
+def width(pulls):
+    return 1.4826 * np.median(np.abs(pulls - np.median(pulls)))
+
+
+def run(data, error, psf):
+    """Measure an image from a file, as it would be."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "image.fits"
+        planes = [fits.PrimaryHDU()]
+        planes += [
+            fits.ImageHDU(plane.astype("f4"), name=name)
+            for name, plane in (("SCI", data), ("ERR", error))
+        ]
+        fits.HDUList(planes).writeto(path)
+        return measure(read_image(str(path)), psf)
+
+
+def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
+    """One line of pulls, by flux."""
+    rows = np.column_stack([values(table, "x_fit"), values(table, "y_fit")])
+    fitted, error = values(table, "flux_fit"), values(table, "flux_err")
+    to_star, _ = nearest(rows, stars)
+    brightest = np.full(len(rows), -1)
+    hidden = np.zeros(len(rows))
+    distance, row = nearest(stars, rows)
+    for k in np.argsort(flux):
+        if distance[k] < 0.7:
+            brightest[row[k]] = k
+    taken = np.zeros(len(stars), dtype=bool)
+    taken[brightest[brightest >= 0]] = True
+    near = ~taken & (distance < fwhm / 2)
+    np.add.at(hidden, row[near], flux[near])
+    truth = np.where(brightest >= 0, flux[brightest], 0)
+    has = np.isfinite(error) & (truth > bins[0])
+    # Beyond a factor 2 the row is another star's, of a real frame.
+    has &= (fitted < 2 * truth) & (fitted > truth / 2)
+    pull = (fitted - truth)[has] / error[has]
+    whole = (fitted - truth - hidden)[has] / error[has]
+    flagged = np.asarray(table["flags"])[has] & PSF_FLAGS.UNMODELLED_COMPANION > 0
+    parts = [(truth[has] >= low) & (truth[has] < high) for low, high in pairwise(bins)]
+    by_flux = ", ".join(f"{width(pull[part]):.2f}" for part in parts)
+    beyond = {
+        "beyond 3": pull,
+        "with hidden light": whole,
+        "unflagged": pull[~flagged],
+    }
+    said = ", ".join(f"{k} {np.mean(abs(p) > 3):.1%}" for k, p in beyond.items())
+    print(
+        f"  {len(rows)} rows, pulls {by_flux}; {said} ({flagged.mean():.1%} flagged); "
+        f"no star within a pixel: {np.mean(to_star > 1):.2%}",
+        flush=True,
+    )
+
+
+def crowds():
+    for label, has_floor in (("9,000 stars", False), ("with 35,000 below", True)):
+        scene = crowd(has_floor=has_floor)
+        found = run(scene.data, scene.error, read_psf(f"gaussian:{FWHM}"))
+        print(f"{label}: {found.confusion}, sky {found.sky.level:.4f}")
+        grade(found.catalog, np.column_stack([scene.x, scene.y]), scene.flux)
+
+
+def injected(path, stretch, seed=1):
+    """Stars on a lattice of a real frame, with a PSF wider than that of the fit."""
+    samples = np.load(ROOT / "tests/data/wfpc2_psf.npz")["psf"].astype(float)
+    model = ImagePSF(samples, oversampling=4)
+    light = np.asarray(fits.getdata(path, 1), float)[INSIDE, INSIDE]
+    rng = np.random.default_rng(seed)
+    side = np.arange(20, light.shape[0] - 20, LATTICE)
+    x, y = (plane.ravel() for plane in np.meshgrid(side, side))
+    x, y = x + rng.uniform(-0.5, 0.5, x.size), y + rng.uniform(-0.5, 0.5, y.size)
+    flux = np.exp(rng.uniform(np.log(20), np.log(5000), x.size))
+    stars = np.zeros(light.shape)
+    # The samples of a wider PSF are those of this one, farther apart.
+    at = (np.arange(len(samples)) - len(samples) // 2) / stretch / 4
+    columns, rows = np.meshgrid(at, at)
+    wide = model.evaluate(columns, rows, 1.0, 0.0, 0.0) / stretch**2
+    _core.render_sources(stars, to_core(ImagePSF(wide, oversampling=4)), x, y, flux)
+    data = light + rng.poisson(np.maximum(stars, 0) * GAIN) / GAIN
+    error = np.sqrt(NOISE**2 + np.maximum(data, 0) / GAIN)
+    found = run(data, error, Psf(model, "EPSFBuilder", measure_fwhm(model)))
+    print(f"injected, stretched by {stretch}: {found.confusion}")
+    grade(found.catalog, np.column_stack([x, y]), flux, (20, 60, 200, 1000, np.inf))
+
+
+def main():
+    crowds()
+    for path in sys.argv[1:]:
+        for stretch in (1.0, 1.02):
+            injected(path, stretch)
+
+
+if __name__ == "__main__":
+    main()

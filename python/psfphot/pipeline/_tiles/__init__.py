@@ -1,0 +1,1 @@
+"""Images larger than memory, measured tile by tile."""

@@ -1,0 +1,214 @@
+"""An image on disk with what is known of the whole of it, seen in windows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psfphot.io import Detector, place_psf
+from psfphot.io._on_disk import bands_of, release
+from psfphot.pipeline._exposure import Exposure
+from psfphot.pipeline._image_psf import with_own_psf
+from psfphot.pipeline._light import LightImages
+from psfphot.pipeline._masks import PixelMasks
+from psfphot.pipeline._tiles.tiling import Tile, cut_tiles, halo_of
+from psfphot.psf import PolynomialPSFModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from astropy.table import QTable
+    from numpy.typing import NDArray
+
+    from psfphot.io import FitsImage, Psf
+    from psfphot.pipeline._settings import Settings
+    from psfphot.pipeline._tiles.sheets import SkySheets
+
+Window = tuple[slice, slice]
+
+#: The PSF is measured, or held against the stars, in the middle of the image: so many
+#: pixels on a side.
+MIDDLE, CHECKED = 2048, 1024
+
+
+class MasksOnDisk(PixelMasks):
+    """Masks that are added window by window, of which only the union is kept."""
+
+    def __init__(self, pixels: NDArray[np.bool_], counts: dict[str, int]) -> None:
+        super().__init__(pixels, counts)
+        self._causes: list[str] = []
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The causes that were added."""
+        return tuple(self._causes)
+
+    def add_in(self, window: Window, cause: str, pixels: NDArray[np.bool_]) -> None:
+        """Leave out pixels more of a window, in place."""
+        n = int(np.count_nonzero(pixels))
+        if n == 0:
+            return
+        if cause not in self._causes:
+            self._causes.append(cause)
+        self._counts[cause] = self._counts.get(cause, 0) + n
+        self._all[window] |= pixels
+
+
+class Mosaic:
+    """An image on disk with what is known of the whole of it.
+
+    Parameters
+    ----------
+    image : `~psfphot.io.FitsImage`
+        The image, whose arrays are on disk.
+    psf : `~psfphot.io.Psf` or PSF model
+        The PSF. One that is to be measured is in the middle of the image.
+    settings : `Settings`
+        How to measure.
+    side : int
+        The most pixels of a tile along each axis.
+    directory : `~pathlib.Path`
+        Where more files can be made.
+
+    Attributes
+    ----------
+    whole : `Exposure`
+        The image; its arrays are on disk.
+    masks : `MasksOnDisk`
+        The pixels that are left out.
+    no_data : 2D bool array
+        Those that are for other reasons than that they are saturated.
+    tiles : list of `Tile`
+        The tiles.
+    """
+
+    def __init__(
+        self,
+        image: FitsImage,
+        psf: Psf | Any,
+        settings: Settings,
+        side: int,
+        directory: Path,
+    ) -> None:
+        self.image, self.given, self.directory = image, settings, directory
+        self.no_data: NDArray[np.bool_] = image.mask
+        is_measured = getattr(psf, "measured_as", None) is not None
+        if is_measured:
+            middle = Exposure(self._cut(self.middle(MIDDLE)), psf, settings)
+            psf = with_own_psf(middle, psf).psf
+        self.whole = Exposure(image, psf, settings)
+        if isinstance(self.whole.psf.model, PolynomialPSFModel):
+            msg = (
+                f"{image.name}: a PSF that varies as a polynomial is not known in "
+                "tiles; give a grid of PSFs or one that is constant, or measure the "
+                "image whole"
+            )
+            raise ValueError(msg)  # noqa: TRY004  (the model is right elsewhere)
+        self.whole.has_measured_psf = is_measured
+        self.whole.knows_cosmic_rays = any("DQ" in name for name in image.n_masked)
+        self.masks = MasksOnDisk(image.mask, image.n_masked)
+        self.whole.masks = self.masks
+        self.tiles = cut_tiles(self.shape, side, halo_of(self.whole.settings))
+        self._sky: SkySheets | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The image's shape (ny, nx)."""
+        return self.image.shape
+
+    @property
+    def sky(self) -> SkySheets:
+        """The background; it must have been set."""
+        if self._sky is None:
+            msg = "the sky has not been measured"
+            raise ValueError(msg)
+        return self._sky
+
+    @sky.setter
+    def sky(self, sky: SkySheets) -> None:
+        self._sky = sky
+
+    def middle(self, side: int) -> Window:
+        """Tell the window in the middle of the image, so many pixels on a side."""
+        ny, nx = (
+            slice(max(0, (n - side) // 2), min(n, max(0, (n - side) // 2) + side))
+            for n in self.shape
+        )
+        return ny, nx
+
+    def bands(self) -> Iterator[Window]:
+        """Yield windows of whole rows, one after another."""
+        for rows in bands_of(self.shape):
+            yield rows, slice(0, self.shape[1])
+            self.release()
+
+    def release(self) -> None:
+        """Give back the memory of what is on disk."""
+        image = self.image
+        for array in (image.data, image.error, image.mask, image.saturated):
+            release(array)
+        release(self.no_data)
+
+    def exposure(self, window: Window) -> Exposure:
+        """Copy a window of the image, with the whole image's sky."""
+        part = Exposure(self._cut(window), self.psf_in(window), self.given)
+        part.has_measured_psf = self.whole.has_measured_psf
+        part.knows_cosmic_rays = self.whole.knows_cosmic_rays
+        if self._sky is not None:
+            part.sky = self._sky.window(window)
+        return part
+
+    def psf_in(self, window: Window) -> Psf:
+        """Give the PSF as a window has it, whose first pixel is at (0, 0)."""
+        return place_psf(self.whole.psf, (window[1].start, window[0].start))
+
+    def light(
+        self, psf: Psf, window: Window, stars: QTable, *, is_wide: bool = False
+    ) -> NDArray[Any]:
+        """Render fitted stars in a window, each as far as it is above the noise.
+
+        Parameters
+        ----------
+        psf : `~psfphot.io.Psf`
+            The window's, see `psf_in`.
+        window : tuple of slice
+            The window.
+        stars : `~astropy.table.QTable`
+            With ``x_fit`` and ``y_fit`` in the image, and ``flux_fit``.
+        is_wide : bool, optional
+            Whether their light may go beyond the PSF's own box, to the whole support
+            of a formula.
+        """
+        shape = tuple(side.stop - side.start for side in window)
+        noise = np.broadcast_to(self.sky.light_noise, shape)
+        render = LightImages(psf.model, noise, self.given.n_threads, is_wide=is_wide)
+        x, y, flux = (
+            np.asarray(stars[f"{name}_fit"], dtype=float) for name in ("x", "y", "flux")
+        )
+        tile = Tile(*window, window, self.shape)
+        seen = tile.sees(x, y, render.reach)
+        x, y = x[seen] - window[1].start, y[seen] - window[0].start
+        return render(x, y, flux[seen]).astype(self.image.data.dtype, copy=False)
+
+    def _cut(self, window: Window) -> FitsImage:
+        image = self.image
+
+        def copied(array: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if array is None else np.array(array[window])
+
+        # Where on the detector it is is known by the PSF already.
+        part = replace(
+            image,
+            data=np.array(image.data[window]),
+            error=copied(image.error),
+            mask=np.array(image.mask[window]),
+            saturated=copied(image.saturated),
+            n_masked={},
+            detector=Detector(),
+            area=None,
+        )
+        self.release()
+        return part

@@ -1,0 +1,137 @@
+"""How an image is cut into tiles, and which tile a star belongs to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot.pipeline._settings import ResolvedSettings
+
+#: Stars that are fitted together need each other's neighbours: beyond so many pixels
+#: none changes a fit by 1 % of its error.
+_JOINT = 64
+
+#: The kernel that finds stars, and the boxes that bright ones are seen in, reach so
+#: many FWHM.
+_KERNEL = 4.0
+
+#: Positions that are equal but for rounding belong to the same tile.
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile: the stars of some pixels, which see more of the image around.
+
+    Attributes
+    ----------
+    rows, columns : slice
+        The pixels whose stars belong to it.
+    window : tuple of slice
+        The (rows, columns) that are read for it.
+    shape : (ny, nx)
+        Of the image.
+    """
+
+    rows: slice
+    columns: slice
+    window: tuple[slice, slice]
+    shape: tuple[int, int]
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """The (x, y) of the window's first pixel."""
+        return self.window[1].start, self.window[0].start
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The tile's own pixels in its window."""
+        x0, y0 = self.origin
+        return (
+            slice(self.rows.start - y0, self.rows.stop - y0),
+            slice(self.columns.start - x0, self.columns.stop - x0),
+        )
+
+    def owns(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which positions on the image belong to the tile.
+
+        Tiles are half open, those at the image's edges go on beyond these.
+        """
+        owned = np.isfinite(x) & np.isfinite(y)
+        places = ((x, self.columns, 1), (y, self.rows, 0))
+        for position, pixels, axis in places:
+            at = np.round(position, _DECIMALS)
+            if pixels.start > 0:
+                owned &= at >= pixels.start - 0.5
+            if pixels.stop < self.shape[axis]:
+                owned &= at < pixels.stop - 0.5
+        return np.asarray(owned)
+
+    def sees(
+        self, x: NDArray[Any], y: NDArray[Any], beyond: float = 0.0
+    ) -> NDArray[np.bool_]:
+        """Tell which positions lie in the window, or so many pixels beyond it.
+
+        A window at an edge of the image sees what lies off the image there, too.
+        """
+        seen = np.isfinite(x) & np.isfinite(y)
+        places = ((x, self.window[1], 1), (y, self.window[0], 0))
+        for position, pixels, axis in places:
+            if pixels.start > 0:
+                seen &= position >= pixels.start - 0.5 - beyond
+            if pixels.stop < self.shape[axis]:
+                seen &= position < pixels.stop - 0.5 + beyond
+        return np.asarray(seen)
+
+
+def cut_tiles(shape: tuple[int, int], side: int, halo: int) -> list[Tile]:
+    """Cut an image into tiles of about equal size, with a halo around each.
+
+    Parameters
+    ----------
+    shape : (ny, nx)
+        Of the image.
+    side : int
+        The most pixels of a tile along each axis.
+    halo : int
+        The pixels around it that are read with it.
+    """
+
+    def cuts(n: int) -> list[tuple[slice, slice]]:
+        number = math.ceil(n / side)
+        edges = [n * k // number for k in range(number + 1)]
+        return [
+            (slice(a, b), slice(max(0, a - halo), min(n, b + halo)))
+            for a, b in pairwise(edges)
+        ]
+
+    return [
+        Tile(rows, columns, (with_rows, with_columns), shape)
+        for rows, with_rows in cuts(shape[0])
+        for columns, with_columns in cuts(shape[1])
+    ]
+
+
+def halo_of(settings: ResolvedSettings) -> int:
+    """Tell how many pixels around a tile its stars depend on.
+
+    That is the distance of the nearest other peak, the kernel, half a fit box, and the
+    length of a group; 64 pixels if stars are fitted together.
+    """
+    box = max(settings.fit_shape)
+    group = 0.0
+    if settings.group_box is not None:
+        group = max(settings.group_box)
+    elif settings.group_separation is not None:
+        group = settings.group_separation
+    halo = settings.min_separation + _KERNEL * settings.fwhm + box / 2 + group
+    if settings.local_bkg is not None:
+        halo += settings.local_bkg[1]
+    return math.ceil(max(halo, _JOINT if group else 0))

@@ -1,0 +1,108 @@
+"""Errors of fitted sources that hold what the fit did not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psfphot import _core
+from psfphot._validate import values_of
+from psfphot.background import Background2D
+from psfphot.psf._photometry.flags import PSF_FLAGS
+from psfphot.psf._photometry.residuals import (
+    compiled,
+    residual_for_core,
+    with_errors,
+    with_profile_error,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from psfphot._residual import Residual
+    from psfphot._validate import Frame
+    from psfphot.psf._photometry.fit_results import FitResult
+
+#: What the PSF may be off by in the search for companions, as in a managed list.
+PROFILE_ERROR = 0.03
+
+#: The score of another star beside one from which on there seems to be one.
+COMPANION = 3.0
+
+# The box in which a sky that the fits took off star by star is measured, pixels.
+_SKY_BOX = 50
+
+
+def with_confusion(
+    fit: FitResult,
+    frame: Frame,
+    *,
+    has_sky: bool = False,
+    errors: NDArray[Any] | None = None,
+    profile_error: float = 0.0,
+) -> tuple[FitResult, float]:
+    """Make the errors of a fit those of an image with stars that were not found.
+
+    They are multiplied by the factor by which the score of new stars in the residual
+    is wider than it would be with nothing left to find.
+
+    Parameters
+    ----------
+    fit : FitResult
+        All sources of the image.
+    frame : Frame
+        The image as it was fitted.
+    has_sky : bool, optional
+        Whether the image has a sky that each source has a local background of.
+    errors : 2D array, optional
+        1-sigma errors of the pixels of the residual; without, those of the image, or
+        of its noise, with `PROFILE_ERROR`.
+
+    profile_error : float, optional
+        By what part of each flux the PSF may have put it off.
+
+    Returns
+    -------
+    fit : FitResult
+        With the columns ``confusion_factor`` and ``blend_significance``, and the flag
+        ``unmodelled_companion``.
+    typical : float
+        The factor in the median block of the image.
+    """
+    left, model = _residual(fit, frame, has_sky=has_sky)
+    if errors is not None:
+        left = with_errors(left, errors)
+    else:
+        left = with_profile_error(left, model, PROFILE_ERROR)
+    factor, companion, typical = _core.measure_confusion(left)
+    factor = np.where(np.isfinite(factor), factor, 1.0)
+    return fit.with_larger_errors(
+        factor,
+        profile_error=profile_error,
+        more={"confusion_factor": factor, "blend_significance": companion},
+        flagged={PSF_FLAGS.UNMODELLED_COMPANION: companion > COMPANION},
+    ), typical
+
+
+def _residual(
+    fit: FitResult, frame: Frame, *, has_sky: bool
+) -> tuple[Residual, NDArray[np.float64]]:
+    """Make the residual of a fit, and the light of its sources."""
+    images = fit.images()
+    model = values_of(
+        images.model_image(frame.data.shape, psf_shape=None, include_local_bkg=False)
+    )
+    rest = frame.data - model.astype(frame.data.dtype, copy=False)
+    if has_sky:
+        sky = Background2D(rest, _SKY_BOX, mask=frame.mask, exclude_percentile=90.0)
+        rest = rest - np.asarray(sky.background, dtype=rest.dtype)
+    psf, fwhm = compiled(fit.psf_model, frame.data.shape)
+    residual = residual_for_core(
+        frame._replace(data=rest),
+        images.positions(),
+        psf=psf,
+        fwhm=fwhm,
+        n_threads=fit.n_threads,
+    )
+    return residual, model

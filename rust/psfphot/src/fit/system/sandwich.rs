@@ -1,0 +1,285 @@
+//! The sandwich covariance of a system: of each star and its neighbours.
+
+use crate::bands::{Bands, RENDERED};
+use crate::fit::covariance::{LARGEST_LEVERAGE, meat_weight, residual_unit};
+use crate::fit::{FLUX, Fitter, Parameters};
+use crate::image::PixelBox;
+use crate::run::chunks;
+use crate::solve::blocks::{Block, Blocks};
+use crate::{Error, Run};
+
+use super::System;
+use super::plane::{Plane, band_window};
+use super::sweep::{Sums, Sweep};
+
+/// Stars per task.
+const CHUNK: usize = 256;
+
+/// The blocks of an inverse for a star and another; `None` where they are 0.
+pub(super) type Inverse<'a, const P: usize> = dyn Fn(usize, usize) -> Option<Block<P>> + Sync + 'a;
+
+/// Who shares pixels with whom, and where the block of each pair is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Neighbours {
+    /// Where those of each member begin, and the end of the last.
+    starts: Vec<u32>,
+    /// Neighbour and pair, by increasing neighbour.
+    entries: Vec<(u32, u32)>,
+}
+
+impl Neighbours {
+    /// From pairs of `n` members.
+    pub(super) fn new(n: usize, pairs: &[(u32, u32)]) -> Self {
+        let mut starts = vec![0_u32; n + 1];
+        for &(a, b) in pairs {
+            starts[a as usize + 1] += 1;
+            starts[b as usize + 1] += 1;
+        }
+        for k in 0..n {
+            starts[k + 1] += starts[k];
+        }
+        let mut next = starts.clone();
+        let mut entries = vec![(0, 0); 2 * pairs.len()];
+        for (pair, &(a, b)) in (0_u32..).zip(pairs) {
+            for (own, other) in [(a, b), (b, a)] {
+                entries[next[own as usize] as usize] = (other, pair);
+                next[own as usize] += 1;
+            }
+        }
+        for k in 0..n {
+            entries[starts[k] as usize..starts[k + 1] as usize].sort_unstable();
+        }
+        Self { starts, entries }
+    }
+
+    /// Those of a member, each with the number of the pair.
+    pub(super) fn of(&self, member: usize) -> &[(u32, u32)] {
+        &self.entries[self.starts[member] as usize..self.starts[member + 1] as usize]
+    }
+}
+
+impl<const P: usize> System<'_, P> {
+    /// Makes the sums of a system those of the middle of the sandwich, and tells the
+    /// members in whose cores a pixel's residual says nothing.
+    pub(super) fn sum_meat(
+        &mut self,
+        sweep: &Sweep,
+        sums: &mut Sums<P>,
+        inverse: &Inverse<'_, P>,
+        scale: f64,
+    ) -> Result<Vec<bool>, Error> {
+        let per_unit = 1.0 / residual_unit(scale);
+        let members = &sweep.members;
+        let cores: Vec<_> = members.iter().map(|&m| self.cores[m as usize]).collect();
+        let parameters: Vec<_> = members.iter().map(|&m| self.current[m as usize]).collect();
+        let mut is_unit = vec![false; members.len()];
+        let weights: Vec<_> = self.planes.iter().map(|p| p.weight().to_vec()).collect();
+        for plane in &mut self.planes {
+            let lost = plane.weigh_meat(self.fitter, (&cores, &parameters), inverse, per_unit)?;
+            for (x, y) in lost {
+                for (is_unit, core) in is_unit.iter_mut().zip(&cores) {
+                    *is_unit |= core.contains(x, y);
+                }
+            }
+        }
+        sweep.sum(self.fitter, &self.planes, &self.cores, &self.current, sums)?;
+        for (plane, weight) in self.planes.iter_mut().zip(weights) {
+            plane.set_weight(weight);
+        }
+        Ok(is_unit)
+    }
+}
+
+/// The variances of each member: those of its estimate as the sum, over the pixels of
+/// it and its neighbours, of what each contributes.
+pub(super) fn variances<const P: usize>(
+    meat: &Blocks<P>,
+    inverse: &Inverse<'_, P>,
+    run: Run<'_>,
+) -> Result<Vec<[f64; P]>, Error> {
+    let neighbours = Neighbours::new(meat.n(), meat.pairs());
+    let found = run.map(
+        chunks(meat.n(), CHUNK),
+        Vec::new,
+        |own: &mut Vec<(usize, Block<P>)>, range| {
+            let variances = range.map(|k| {
+                own.clear();
+                let others = neighbours.of(k).iter().map(|&(other, _)| other as usize);
+                let members = others.chain([k]);
+                own.extend(members.filter_map(|m| inverse(k, m).map(|block| (m, block))));
+                own.sort_unstable_by_key(|(m, _)| *m);
+                variances_of(meat, &neighbours, own)
+            });
+            Ok(variances.collect::<Vec<_>>())
+        },
+    )?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The diagonal of Σ Bₖₐ Mₐₑ Bₑₖ over the members of a row `own` of the inverse B, which
+/// are in order.
+fn variances_of<const P: usize>(
+    meat: &Blocks<P>,
+    neighbours: &Neighbours,
+    own: &[(usize, Block<P>)],
+) -> [f64; P] {
+    let mut variances = [0.0; P];
+    for (a, left) in own {
+        for i in 0..P {
+            for k in 0..P {
+                for l in 0..P {
+                    variances[i] += left[i][k] * meat.diagonal[*a][k][l] * left[i][l];
+                }
+            }
+        }
+        for &(b, pair) in neighbours.of(*a) {
+            let b = b as usize;
+            // Each pair once: its block stands below the diagonal.
+            let Ok(place) = own[..].binary_search_by_key(&b, |(m, _)| *m) else {
+                continue;
+            };
+            if b > *a {
+                continue;
+            }
+            let (block, right) = (&meat.values[pair as usize], &own[place].1);
+            for i in 0..P {
+                for k in 0..P {
+                    for l in 0..P {
+                        variances[i] += 2.0 * left[i][k] * block[k][l] * right[i][l];
+                    }
+                }
+            }
+        }
+    }
+    variances
+}
+
+/// The derivatives of a star on its part of a band: planes of its free parameters.
+struct Derivatives {
+    member: usize,
+    part: PixelBox,
+    values: Vec<f64>,
+}
+
+impl Derivatives {
+    fn new(
+        fitter: &Fitter<'_>,
+        member: usize,
+        part: PixelBox,
+        parameters: &Parameters,
+        profile: &mut Vec<f64>,
+    ) -> Self {
+        let n = part.len();
+        let n_planes = 3 + fitter.psf.shape_names().len();
+        profile.clear();
+        profile.resize(n_planes * n, 0.0);
+        let (values, gradient) = profile.split_at_mut(n);
+        let at = fitter.placement(parameters);
+        fitter.psf.fill_with_gradient(at, part, values, gradient);
+        let mut planes = Vec::with_capacity(fitter.free.len() * n);
+        for &parameter in fitter.free {
+            if parameter == FLUX {
+                planes.extend_from_slice(values);
+            } else {
+                let own = &gradient[(parameter - 1) * n..parameter * n];
+                planes.extend(own.iter().map(|d| parameters[FLUX] * d));
+            }
+        }
+        Self {
+            member,
+            part,
+            values: planes,
+        }
+    }
+
+    /// Row y of the columns of `shared`, of one of the planes.
+    fn row(&self, plane: usize, y: i64, shared: PixelBox) -> &[f64] {
+        let first = plane * self.part.len()
+            + (y - self.part.y0) as usize * self.part.width()
+            + (shared.x0 - self.part.x0) as usize;
+        &self.values[first..first + shared.width()]
+    }
+}
+
+/// Adds `factor` jᵀ B k to the pixels of a band that two stars share, where j and k are
+/// their derivatives.
+fn add_products<const P: usize>(
+    sums: &mut [f64],
+    window: PixelBox,
+    (a, b): (&Derivatives, &Derivatives),
+    block: &Block<P>,
+    factor: f64,
+) {
+    let shared = a.part.intersection(&b.part);
+    for y in shared.y0..shared.y1 {
+        let first = (y - window.y0) as usize * window.width() + (shared.x0 - window.x0) as usize;
+        let sums = &mut sums[first..first + shared.width()];
+        for (i, row) in block.iter().enumerate() {
+            let left = a.row(i, y, shared);
+            for (j, element) in row.iter().enumerate() {
+                let right = b.row(j, y, shared);
+                for ((sum, l), r) in sums.iter_mut().zip(left).zip(right) {
+                    *sum += factor * element * l * r;
+                }
+            }
+        }
+    }
+}
+
+impl Plane {
+    /// Makes the weight of each pixel that of the middle of the sandwich; returns the
+    /// pixels whose leverage is near 1. Members are told by their `cores` and
+    /// `parameters`.
+    fn weigh_meat<const P: usize>(
+        &mut self,
+        fitter: &Fitter<'_>,
+        (cores, parameters): (&[PixelBox], &[Parameters]),
+        inverse: &Inverse<'_, P>,
+        per_unit: f64,
+    ) -> Result<Vec<(i64, i64)>, Error> {
+        let grid = self.window();
+        let boxes: Vec<_> = cores.iter().map(|&core| self.local(core)).collect();
+        let bands = Bands::new(&boxes, grid.height(), RENDERED);
+        let rows = self.rows_mut(RENDERED).enumerate().collect();
+        let work = |profile: &mut Vec<f64>, (band, (residual, weight)): (usize, Rows<'_>)| {
+            let window = band_window(&bands, band, grid);
+            let mut members = bands.boxes(band).to_vec();
+            members.sort_unstable_by_key(|&m| (cores[m].x0, m));
+            let mut leverage = vec![0.0; weight.len()];
+            // Those that later ones can still meet.
+            let mut alive: Vec<Derivatives> = Vec::new();
+            for member in members {
+                let part = cores[member].intersection(&window);
+                alive.retain(|other| other.part.x1 > part.x0);
+                let own = Derivatives::new(fitter, member, part, &parameters[member], profile);
+                if let Some(block) = inverse(member, member) {
+                    add_products(&mut leverage, window, (&own, &own), &block, 1.0);
+                }
+                for other in &alive {
+                    if !other.part.intersection(&part).is_empty()
+                        && let Some(block) = inverse(member, other.member)
+                    {
+                        add_products(&mut leverage, window, (&own, other), &block, 2.0);
+                    }
+                }
+                alive.push(own);
+            }
+            let mut lost = Vec::new();
+            let pixels = weight.iter_mut().zip(residual).zip(leverage);
+            for (k, ((weight, residual), leverage)) in pixels.enumerate() {
+                let leverage = *weight * leverage;
+                if leverage > LARGEST_LEVERAGE {
+                    let (row, column) = (k / window.width(), k % window.width());
+                    lost.push((window.x0 + column as i64, window.y0 + row as i64));
+                }
+                *weight = meat_weight(*weight, *residual * per_unit, leverage);
+            }
+            Ok(lost)
+        };
+        let lost = fitter.run.map(rows, Vec::new, work)?;
+        Ok(lost.into_iter().flatten().collect())
+    }
+}
+
+/// Residuals and weights of some rows.
+type Rows<'a> = (&'a [f64], &'a mut [f64]);

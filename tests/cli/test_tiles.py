@@ -1,0 +1,49 @@
+"""``psfphot fit --tile``: images that are measured tile by tile."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import QTable
+from cli_field import FWHM, fit, make_field, run, write_field
+
+#: Two tiles by three, with stars on their borders.
+SHAPE = (200, 300)
+X = np.array([20.0, 99.5, 100.2, 150.0, 199.6, 230.3, 280.0, 60.1])
+Y = np.array([30.0, 50.0, 99.5, 120.0, 99.6, 180.0, 99.4, 170.2])
+
+PSF = ("--psf", f"gaussian:{FWHM}")
+
+
+def test_tiles_write_what_the_whole_image_writes(tmp_path):
+    data = make_field(x=X, y=Y, flux=np.full(len(X), 3000.0), shape=SHAPE)
+    image = write_field(tmp_path / "a.fits", data=data)
+    written = {}
+    for name, words in (("whole", []), ("tiled", ["--tile", 128])):
+        out = [tmp_path / f"{name}{end}" for end in (".ecsv", "_m.fits", "_r.fits")]
+        files = ["-o", out[0], "--model", out[1], "--residual", out[2]]
+        fit(image, *PSF, *files, "--iterations", 1, *words)
+        pixels = [fits.getdata(path) for path in out[1:]]
+        written[name] = QTable.read(out[0]), *pixels
+    whole, tiled = written["whole"], written["tiled"]
+    assert tiled[0].meta["n_tiles"] == 6
+    assert len(tiled[0]) == len(whole[0]) == len(X)
+    fluxes = [np.sort(np.asarray(table["flux_fit"])) for table, *_ in written.values()]
+    np.testing.assert_allclose(*fluxes, rtol=1e-5)
+    for one, other in zip(tiled[1:], whole[1:], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--iterations 1"),
+        (["--iterations", 1, "--plot", "a.png"], "--plot"),
+        (["--iterations", 1, "--extra-columns"], "--extra-columns"),
+        (["--iterations", 1, "--catalog", "a.ecsv"], "--catalog"),
+    ],
+)
+def test_what_does_not_go_with_tiles_is_said(tmp_path, words, said):
+    image = write_field(tmp_path / "a.fits")
+    result = run("fit", image, *PSF, "-o", tmp_path / "o.ecsv", "--tile", 128, *words)
+    assert result.exit_code == 2
+    assert said in result.stderr
