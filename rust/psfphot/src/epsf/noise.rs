@@ -101,6 +101,11 @@ struct Sample {
     freedom: f64,
 }
 
+/// A pixel is in the core of a star where the PSF is more than this part of its
+/// peak. Outside, what the model does not know is mostly neighbours and background:
+/// counted as the PSF's error, it would grow with the errors that it makes.
+const IN_CORE: f64 = 0.15;
+
 /// The relative error of the model at which the residuals of the cores are as
 /// large as they should be (the maximum likelihood of a normal error, with large
 /// residuals capped).
@@ -138,8 +143,9 @@ fn core_samples(stars: &[Star<'_>], noise: &Noise) -> Vec<Sample> {
     for (star, exposure) in stars.iter().flat_map(Star::active_exposures) {
         let factor = star.flux_in(exposure);
         let leverage = star.leverage(exposure);
+        let peak = exposure.psi.iter().copied().fold(0.0, f64::max);
         for k in 0..exposure.psi.len() {
-            if exposure.weight[k] == 0.0 {
+            if exposure.weight[k] == 0.0 || exposure.psi[k] < IN_CORE * peak {
                 continue;
             }
             let model = factor * exposure.psi[k];

@@ -303,10 +303,8 @@ impl<'s, 'a> Solver<'s, 'a> {
         let fixed = self.settings.model_error;
         match self.noise.variance {
             Variance::Estimated { .. } => {
-                let (constant, slope, square) = noise::estimate(&self.stars, fixed.is_none());
+                let (constant, slope, _) = noise::estimate(&self.stars, fixed.is_none());
                 self.noise.variance = Variance::Estimated { constant, slope };
-                self.noise.model_error = fixed.unwrap_or_else(|| square.sqrt().min(1.0));
-                return;
             }
             Variance::Given if self.n_rounds == 1 => {
                 if let Some(slope) = noise::data_slope(&self.stars) {
