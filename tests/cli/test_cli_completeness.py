@@ -17,6 +17,7 @@ def completeness(*words):
 
 
 def test_an_image_is_tested(field, tmp_path):
+    pytest.importorskip("matplotlib")
     path, plot, parts = (tmp_path / name for name in ("a.ecsv", "a.png", "parts"))
     words = [field, "--flux", "10:5000", "-n", 60, "-o", path, "--seed", 3]
     words += ["--plot", plot, "--resume", parts, "--cut", "qfit < 0.5"]

@@ -29,6 +29,7 @@ def image(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def grid(image):
+    pytest.importorskip("matplotlib")
     out = image.with_name("grid.fits")
     plot = image.with_name("grid.png")
     result = run("psf", "build", image, "-o", out, "--plot", plot, "--size", 15)

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import studies
+
+pytest.importorskip("scipy")
+
 from scipy.optimize import minimize
 from scipy.special import xlog1py, xlogy
 

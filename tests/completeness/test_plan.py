@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Table
+
+pytest.importorskip("scipy")
+
 from scipy.spatial import cKDTree
 from scipy.stats import kstest
 

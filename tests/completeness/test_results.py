@@ -217,6 +217,7 @@ def test_files_without_noise_and_others(tmp_path):
 
 
 def test_the_figure_shows_what_there_is():
+    pytest.importorskip("matplotlib")
     results = make_results()
     figure = results.plot()
     titles = [axis.get_title() for axis in figure.axes]

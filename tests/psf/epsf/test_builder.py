@@ -2,7 +2,6 @@
 
 import copy
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from astropy.nddata import NDData
@@ -26,7 +25,7 @@ from psfphot.psf import (
 )
 from psfphot.utils.exceptions import PhotutilsDeprecationWarning
 
-mpl.use("Agg")
+pytest.importorskip("matplotlib").use("Agg")
 
 
 @pytest.fixture(scope="module")

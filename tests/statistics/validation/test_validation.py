@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from trials import make_scene
 
+pytest.importorskip("scipy")
+
 from psfphot.psf import CircularGaussianPRF
 
 from . import artificial, crowds, lone, pairs, sources
