@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy")
+
 from astropy import units as u
 from astropy.utils.exceptions import AstropyUserWarning
 

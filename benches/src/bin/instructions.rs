@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use psfphot::detect::{DaoFinder, Threshold};
 use psfphot::image::{Frame, Image, PixelBox};
-use psfphot::photometry::{Photometry, Starts};
+use psfphot::photometry::{FittedSource, Photometry, Starts};
 use psfphot::psf::{CircularGaussianPrf, GriddedPsf, Placement, Psf};
 use psfphot::render::{RenderSource, render};
 use psfphot::{Error, Run};
@@ -101,7 +101,7 @@ fn counted_fits(psf: &dyn Psf, field: &Field, groups: Option<&[i64]>) -> Result<
     }
     let frame = field.frame()?;
     let fitted = Photometry::new((5, 5))?.fit(psf, &frame, &starts, Run::new().serial())?;
-    Ok(fitted.iter().map(|source| source.flux()).sum())
+    Ok(fitted.iter().map(FittedSource::flux).sum())
 }
 
 #[inline(never)]

@@ -369,7 +369,7 @@ mod tests {
         assert!(value(1.0, f64::NAN).iter().all(|v| v.is_nan()));
         assert!(value(f64::NAN, 1.0).iter().all(|v| v.is_nan()));
         for far in [1e3, -1e18, 1e300, f64::INFINITY] {
-            assert_eq!(value(far, 1.0), [0.0; 3]);
+            assert!(value(far, 1.0).iter().all(|&v| v == 0.0));
         }
         let narrow = value(1.0, 1e-320);
         assert!(narrow[1] > 0.3 && narrow[0] == 0.0 && narrow[2] == 0.0);
