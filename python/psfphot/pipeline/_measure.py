@@ -73,7 +73,7 @@ def measure(
     >>> image, truth = simulate_star_field(psf, 128, 40, seed=1)
     >>> run = measure(image, psf, Settings(threshold=7, zero_point=31.7))
     >>> run.catalog.colnames[-3:]
-    ['cfit', 'reduced_chi2', 'flags']
+    ['confusion_factor', 'blend_significance', 'flags']
     >>> run.residual.shape
     (128, 128)
     """

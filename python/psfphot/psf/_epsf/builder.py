@@ -107,7 +107,8 @@ fit_shape, fitter_maxiters, refinement_iters, wing_smoothing : optional
     Examples
     --------
     >>> import numpy as np
-    >>>     >>> from psfphot.psf import EPSFBuilder, extract_stars, make_psf_model_image
+    >>> from astropy.table import Table
+    >>> from psfphot.psf import EPSFBuilder, extract_stars, make_psf_model_image
     >>> from psfphot.psf import CircularGaussianPRF
     >>> image, stars = make_psf_model_image(
     ...     (300, 300), CircularGaussianPRF(fwhm=3), 30, flux=(5e3, 5e4),
