@@ -77,6 +77,7 @@ def test_positions_of_a_file(field, tmp_path):
     ],
 )
 def test_faults_in_one_line(field, monkeypatch, words, status, message):
+    pytest.importorskip("matplotlib")
     monkeypatch.chdir(field.parent)
     result = completeness(field, "-o", "a.ecsv", *words)
     assert result.exit_code == status, result.output

@@ -122,6 +122,7 @@ def test_psfs_are_shown(image, grid):
     ],
 )
 def test_wrong_words_are_told_in_one_line(image, monkeypatch, words, said):
+    pytest.importorskip("matplotlib")
     monkeypatch.chdir(image.parent)
     result = run("psf", *words)
     assert result.exit_code in {1, 2}

@@ -177,6 +177,7 @@ def test_what_is_no_column():
 @pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".parquet"])
 @pytest.mark.parametrize("unit", [None, u.nJy, u.electron])
 def test_files_keep_every_bit(tmp_path, suffix, unit):
+    pytest.importorskip("pyarrow")
     results = make_results(100, unit=unit)
     path = tmp_path / f"ast{suffix}"
     results.write(path)

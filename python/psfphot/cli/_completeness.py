@@ -204,6 +204,7 @@ def completeness(**options: Any) -> None:
 
 #: The options of ``psfphot fit`` that are not here.
 NOT_TYPED: dict[str, Any] = {
+    "tile": None,
     "output": "",
     "output_dir": None,
     "all_ext": False,

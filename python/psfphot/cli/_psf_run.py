@@ -97,10 +97,11 @@ def run_show(name: str, words: dict[str, Any]) -> None:
     UsageFault, OSError, ValueError
         If a file cannot be read or written.
     """
-    from psfphot.plotting import plot_psf, save_figure  # noqa: PLC0415
 
     output = words["output"]
     require_package("psfphot psf show", "matplotlib", "plot")
+    from psfphot.plotting import plot_psf, save_figure  # noqa: PLC0415
+
     _check_writable(output, _PLOT_SUFFIXES, overwrite=words["overwrite"])
     with usage():
         psf = read_psf(name)

@@ -184,7 +184,9 @@ def with_neighbours(seed=3):
     return image + light, np.hypot(error, np.sqrt(light)), stars, others
 
 
+@pytest.mark.filterwarnings("ignore:the PSF still changed by")
 def test_neighbours_are_fitted_and_taken_away():
+    pytest.importorskip("scipy")
     image, error, stars, others = with_neighbours()
     options = {"size": 15, "order": "single"}
     spoilt, _ = build_psf_grid(image, error, stars, **options)

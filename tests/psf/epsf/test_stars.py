@@ -55,6 +55,7 @@ def test_star_knows_where_it_is():
 
 
 def test_holes_are_interpolated_in_the_flux():
+    pytest.importorskip("scipy")
     y, x = np.mgrid[:9, :9]
     plane = 3.0 + 2.0 * x + y
     weights = np.ones((9, 9))
@@ -109,6 +110,7 @@ def test_stars_that_are_none(options, error, said):
     ],
 )
 def test_doubtful_stars_warn(options, said):
+    pytest.importorskip("scipy")
     with pytest.warns(AstropyUserWarning, match=said):
         EPSFStar(**{"data": IMAGE} | options)
 
@@ -176,6 +178,7 @@ def test_one_catalogue_links_what_images_share():
 
 
 def test_errors_and_masks_are_weights():
+    pytest.importorskip("scipy")
     mask = np.zeros(IMAGE.shape, dtype=bool)
     mask[10, 11] = True
     frame = NDData(IMAGE, uncertainty=StdDevUncertainty(2 + 0 * IMAGE), mask=mask)
