@@ -97,7 +97,6 @@ def run_show(name: str, words: dict[str, Any]) -> None:
     UsageFault, OSError, ValueError
         If a file cannot be read or written.
     """
-
     output = words["output"]
     require_package("psfphot psf show", "matplotlib", "plot")
     from psfphot.plotting import plot_psf, save_figure  # noqa: PLC0415
