@@ -1,6 +1,6 @@
 //! The projected score against the joint fit that it stands for.
 
-use psfphot::detect::{Acceptance, Score, MatchedFinder, ProjectedScore, Score};
+use psfphot::detect::{Acceptance, MatchedFinder, ProjectedScore, Score};
 use psfphot::image::{Frame, Image, PixelBox};
 use psfphot::psf::{CircularGaussianPrf, Placement, Psf};
 use psfphot::{Error, Run};
