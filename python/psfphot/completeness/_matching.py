@@ -9,6 +9,7 @@ import numpy as np
 
 from psfphot._core import match_points, near_pairs
 from psfphot.completeness._columns import Reason
+from psfphot.matching._positions import nearest_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,7 +150,7 @@ def find_claims(
     which, other = near_pairs(rows.points[at], real.points[known], reach)
     rivals, index = np.unique(known[other], return_inverse=True)
     placed = np.flatnonzero(rows.is_placed)
-    nearest = placed[_nearest(real.points[rivals], rows.points[placed], reach)]
+    nearest = placed[nearest_within(real.points[rivals], rows.points[placed], reach)]
     own = nearest[index] == at[which]
     which, other = which[own], rivals[index[own]]
     place = rows.points[at]
@@ -184,18 +185,6 @@ def find_false(
     _, at = match_points(real.points[known], rows.points[placed], radius)
     is_false[placed[at]] = False
     return is_false
-
-
-def _nearest(
-    points: NDArray[np.float64], others: NDArray[np.float64], reach: float
-) -> NDArray[np.int64]:
-    """Tell the nearest other of each point; of none within reach any."""
-    first, second = near_pairs(points, others, reach)
-    distance = np.hypot(*(points[first] - others[second]).T)
-    order = np.argsort(-distance, kind="stable")
-    nearest = np.zeros(len(points), dtype=np.int64)
-    nearest[first[order]] = second[order]
-    return nearest
 
 
 def _log_light(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, Table
 
+from psfphot.matching._positions import nearest_within
 from psfphot.psf._epsf.sample import cut_out
 from psfphot.psf._epsf.selection import read_column
 from psfphot.psf._photometry.grouping import OverlapGrouper
@@ -96,16 +97,14 @@ def _whole_table(sample: Sample, catalog: Table) -> QTable:
     )
 
 
-def _match(places: Vector, x: Vector, y: Vector, good: NDArray[np.bool_]) -> Any:
+def _match(
+    places: Vector, x: Vector, y: Vector, good: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """Tell which star is at each place; -1 where none is."""
-    from scipy.spatial import KDTree  # noqa: PLC0415  (slow to import)
-
     at = np.flatnonzero(good)
-    if at.size == 0:
-        return np.full(len(places), -1)
-    tree = KDTree(np.column_stack([x[at], y[at]]))
-    distance, nearest = tree.query(places)
-    return np.where(distance <= _SAME, at[nearest], -1)
+    nearest = nearest_within(places, np.column_stack([x[at], y[at]]), _SAME)
+    # The last is for the places without a star.
+    return np.append(at, -1)[nearest]
 
 
 def _put_back(

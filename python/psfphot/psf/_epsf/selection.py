@@ -413,36 +413,15 @@ def _concentration(values: Vector, radius: Vector, good: Mask) -> Vector:
     return light
 
 
-def _pairs(x: Vector, y: Vector, radius: float) -> tuple[NDArray[np.int_], ...]:
-    """List the pairs of points that are within a radius of each other."""
-    order = np.argsort(x)
-    x, y = x[order], y[order]
-    one, other = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
-    # The k-th next along x, for all points at once, until none is near enough.
-    for step in range(1, x.size):
-        apart = x[step:] - x[:-step]
-        if not (apart <= radius).any():
-            break
-        near = np.flatnonzero(np.hypot(apart, y[step:] - y[:-step]) <= radius)
-        one.append(order[near])
-        other.append(order[near + step])
-    return np.concatenate(one), np.concatenate(other)
-
-
 def _find_neighbours(found: _Found, radius: float, whole: Mask) -> Vector:
     """Tell the brightest neighbour's part of each star's flux within a radius."""
     part = np.zeros(found.x.size)
     at = np.flatnonzero(whole)
-    if at.size < 2:  # noqa: PLR2004
-        return part
-    one, other = _pairs(found.x[at], found.y[at], radius)
-    one, other = at[one], at[other]
-    for star, near in ((one, other), (other, one)):
-        share = np.zeros(star.size)
-        np.divide(
-            found.flux[near], found.flux[star], out=share, where=found.flux[star] > 0
-        )
-        np.maximum.at(part, star, share)
+    points = np.column_stack([found.x[at], found.y[at]])
+    star, near = (at[k] for k in _core.near_pairs(points, points, radius))
+    is_pair = (star != near) & (found.flux[star] > 0)
+    star, near = star[is_pair], near[is_pair]
+    np.maximum.at(part, star, found.flux[near] / found.flux[star])
     return part
 
 
