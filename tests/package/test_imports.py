@@ -23,6 +23,7 @@ FLOORS = (
         "psfphot._core",
         "psfphot._defaults",
         "psfphot._deprecated",
+        "psfphot._docstrings",
         "psfphot._files",
         "psfphot._flags",
         "psfphot._future_columns",

@@ -10,6 +10,8 @@ import numpy as np
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot.psf._epsf.solver import FEWEST_STARS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,15 +19,9 @@ if TYPE_CHECKING:
 
     from psfphot.psf._epsf.solver import Solution
 
-#: Fewer stars than this make no PSF that one can trust.
-LEAST_STARS = 3
-
 #: From so many stars on the PSF is good: the errors of the core measured 1.7e-3 to
 #: 1.8e-3 of the peak with 25, 3.4e-3 to 4.2e-3 with 5.
 ENOUGH_STARS = 25
-
-#: A node with fewer stars, as sums of their weights, says nothing of its own.
-LEAST_PER_NODE = 3.0
 
 # The core, pixels.
 _CORE = 2.5
@@ -243,10 +239,11 @@ def make_report(
     per_node = np.full(len(nodes), float(n_used))
     if node_stars is not None:
         per_node = np.asarray(node_stars, dtype=np.float64)
-    is_starved = per_node < LEAST_PER_NODE
+    # Stars of nodes are sums of their weights.
+    is_starved = per_node < FEWEST_STARS
     flags = list(more.pop("flags", ()))
     messages = [*solution.warnings, *more.pop("messages", ())]
-    if n_used < LEAST_STARS:
+    if n_used < FEWEST_STARS:
         flags.append("few_stars")
     if counts.sum() >= ENOUGH_STARS and coverage < _EMPTY_CELL:
         flags.append("bunched_phases")
