@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +10,12 @@ from psfphot.cli._batch import make_batch, make_teller
 from psfphot.cli._cluster import connect
 from psfphot.cli._errors import UsageFault, require_package, usage
 from psfphot.cli._jobs import make_jobs
-from psfphot.cli._outputs import PLOT_SUFFIXES
+from psfphot.cli._outputs import PLOT_SUFFIXES, check_output
 from psfphot.cli._report import describe_image, describe_psf, make_line
 from psfphot.cli._run import check_words
 from psfphot.completeness import ArtificialStarTest, QualityCuts
 from psfphot.io import (
     FileFormatError,
-    check_writable,
     find_zero_point,
     read_image,
     read_sources,
@@ -108,18 +106,12 @@ def run_completeness(words: CompletenessWords, how: FitWords) -> None:
 
 def _check_outputs(words: CompletenessWords, *, overwrite: bool) -> None:
     """Find out before the work whether the files can be written."""
-    wanted = [(words.output, (".ecsv", ".fits", ".parquet"))]
     if words.plot is not None:
         require_package("--plot", "matplotlib", "plot")
-        wanted.append((words.plot, PLOT_SUFFIXES))
-    for path, suffixes in wanted:
-        try:
-            with usage():
-                check_writable(path, suffixes, overwrite=overwrite)
-        except FileExistsError as exc:
-            msg = f"{path}: exists already; add --overwrite to replace it"
-            raise FileExistsError(msg) from exc
-    if Path(words.output).suffix == ".parquet":
+    check_output(words.output, (".ecsv", ".fits", ".parquet"), overwrite=overwrite)
+    if words.plot is not None:
+        check_output(words.plot, PLOT_SUFFIXES, overwrite=overwrite)
+    if words.output.suffix == ".parquet":
         require_parquet(words.output)
 
 

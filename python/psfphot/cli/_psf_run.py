@@ -13,10 +13,10 @@ from astropy.io import fits
 from astropy.table import QTable
 
 from psfphot.cli._errors import UsageFault, require_package, usage
+from psfphot.cli._outputs import PLOT_SUFFIXES, check_output
 from psfphot.cli._report import describe_image
 from psfphot.io import (
     Psf,
-    check_writable,
     measure_fwhm,
     read_image,
     read_psf,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _ERROR, _STARS, _REPORT = "PSF_ERR", "PSF_STARS", "PSF_REPORT"
 
 _SUFFIXES = (".fits", ".fits.gz")
-_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def run_build(name: str, words: dict[str, Any]) -> None:
@@ -101,7 +100,7 @@ def run_show(name: str, words: dict[str, Any]) -> None:
     require_package("psfphot psf show", "matplotlib", "plot")
     from psfphot.plotting import plot_psf, save_figure  # noqa: PLC0415
 
-    _check_writable(output, _PLOT_SUFFIXES, overwrite=words["overwrite"])
+    check_output(output, PLOT_SUFFIXES, overwrite=words["overwrite"])
     with usage():
         psf = read_psf(name)
     if not hasattr(psf.model, "data") or not hasattr(psf.model, "oversampling"):
@@ -170,19 +169,10 @@ def _split(name: str, ext: str | None) -> tuple[Path, str | None]:
 
 
 def _check_outputs(output: Path, plot: Path | None, *, overwrite: bool) -> None:
-    _check_writable(output, _SUFFIXES, overwrite=overwrite)
+    check_output(output, _SUFFIXES, overwrite=overwrite)
     if plot is not None:
         require_package("--plot", "matplotlib", "plot")
-        _check_writable(plot, _PLOT_SUFFIXES, overwrite=overwrite)
-
-
-def _check_writable(path: Path, suffixes: tuple[str, ...], *, overwrite: bool) -> None:
-    try:
-        with usage():
-            check_writable(path, suffixes, overwrite=overwrite)
-    except FileExistsError as exc:
-        msg = f"{path}: exists already; add --overwrite to replace it"
-        raise FileExistsError(msg) from exc
+        check_output(plot, PLOT_SUFFIXES, overwrite=overwrite)
 
 
 def _say_report(built: ImagePSF, say: Callable[[list[str]], None]) -> None:
