@@ -196,30 +196,25 @@ def completeness(**options: Any) -> None:
     from psfphot.cli._artificial import run_completeness  # noqa: PLC0415
 
     own = {name: options.pop(name) for name in CompletenessWords.__annotations__}
-    words = FitWords(**NOT_TYPED | options)
     with one_line_messages():
-        run_completeness(CompletenessWords(**own), words)
+        run_completeness(CompletenessWords(**own), words_of_fit(options))
     sys.exit(0)
 
 
-#: The options of ``psfphot fit`` that are not here.
-NOT_TYPED: dict[str, Any] = {
-    "tile": None,
-    "output": "",
-    "output_dir": None,
-    "all_ext": False,
-    "catalog": None,
-    "forced": False,
-    "catalog_coords": "auto",
-    "residual": None,
-    "model": None,
-    "plot": None,
-    "report": None,
-    "region": None,
-    "extra_columns": False,
-    "resume": False,
-    "retries": None,
-    "timeout": None,
-    "merge": None,
-    "as_json": False,
-}
+def words_of_fit(typed: dict[str, Any]) -> FitWords:
+    """Complete what was typed of how an image is measured.
+
+    Parameters
+    ----------
+    typed : dict
+        Options of ``psfphot fit``, as click names them.
+
+    Returns
+    -------
+    words : `FitWords`
+        Options of ``psfphot fit`` that are not here are as it has them by default.
+    """
+    # Without -o it would ask where the catalogue goes; here is none.
+    defaults = fit.make_context("fit", ["IMAGE", "-o", ""]).params
+    del defaults["images"]
+    return FitWords(**defaults | typed)
