@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def number_or_text(word: str | None) -> float | str | None:
+    """Read a number where a word is one; leave it as it is where it is not."""
+    if word is None:
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
 @dataclass(frozen=True, kw_only=True)
 class CompletenessWords:
     """What was typed after ``psfphot completeness`` of the artificial stars.
