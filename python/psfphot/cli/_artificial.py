@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._defaults import POSITIONS
 from psfphot.cli._batch import make_batch, make_teller, no_stars_in_words
 from psfphot.cli._cluster import connect
 from psfphot.cli._errors import UsageFault, require_package, usage
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from psfphot.cli._words import CompletenessWords, FitWords
     from psfphot.completeness import ArtificialStarResults
     from psfphot.io import FitsImage
-
-#: Positions that have a name; any other word is a file's.
-_NAMED = ("lattice", "uniform", "density")
 
 
 def run_completeness(words: CompletenessWords, how: FitWords) -> None:
@@ -68,7 +66,7 @@ def run_completeness(words: CompletenessWords, how: FitWords) -> None:
     psf = batch.psf(image.detector)
     say([*describe_psf(psf), *describe_image(image)])
     positions: Any = words.positions
-    if positions not in _NAMED:
+    if positions not in POSITIONS:
         positions = read_sources(positions)
     with no_stars_in_words(), connect(how.scheduler) as client:
         test = ArtificialStarTest(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from psfphot._defaults import POSITIONS
 from psfphot.cli._command import (
     ABOVE_0,
     COUNT,
@@ -96,9 +97,9 @@ _PARAMETERS = [
     ),
     _stars(
         "--positions",
-        default="lattice",
+        default=POSITIONS[0],
         show_default=True,
-        metavar="lattice|uniform|density|FILE",
+        metavar="|".join([*POSITIONS, "FILE"]),
         help="Where: on jittered lattices; anywhere; as the stars lie; or a table of "
         "x and y, and flux if each has its own.",
     ),

@@ -10,14 +10,12 @@ import numpy as np
 from psfphot._core import match_points, near_pairs
 from psfphot.completeness._columns import Reason
 from psfphot.matching._positions import nearest_within
+from psfphot.psf._models.gaussian import SIGMA_PER_FWHM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.completeness._sources import Sources
-
-#: The Gaussian of a PSF of FWHM 1 has this sigma.
-_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 #: Real stars farther than so many FWHM claim nothing: with that of the PSF their
 #: light is less than 1e-10 of what it is at their places.
@@ -195,7 +193,7 @@ def _log_light(
 ) -> NDArray[np.float64]:
     """Compute the logarithm of a star's light at a place, as of a Gaussian."""
     square = np.sum((points - place) ** 2, axis=1)
-    return np.asarray(np.log(flux) - square / (2 * (_SIGMA * fwhm) ** 2))
+    return np.asarray(np.log(flux) - square / (2 * (SIGMA_PER_FWHM * fwhm) ** 2))
 
 
 def _differs(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from psfphot.pipeline._cores import Cores
     from psfphot.pipeline._saturation import Saturation
 
+#: By which part of its value the PSF may be wrong.
+MISMATCH = 0.02
+
 # The fits go this many FWHM beyond a core.
 REACH = 2.0
 
@@ -77,7 +80,7 @@ def fit_saturated_stars(
     fwhm: float,
     error: ArrayLike | None = None,
     mask: ArrayLike | None = None,
-    mismatch: float = 0.02,
+    mismatch: float = MISMATCH,
     n_threads: int | None = None,
 ) -> SaturatedStars:
     """Measure the saturated stars of an image by their wings.

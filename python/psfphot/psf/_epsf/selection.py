@@ -11,6 +11,7 @@ from astropy.table import QTable, Table
 from psfphot import _core
 from psfphot._columns import find_column
 from psfphot._matched_filter import MatchedFilter
+from psfphot._robust import robust_sigma
 from psfphot._validate import (
     as_frame,
     as_n_threads,
@@ -286,7 +287,7 @@ class _Reasons:
             return
         light = self.light[at]
         middle = float(np.median(light))
-        spread = 1.4826 * float(np.median(np.abs(light - middle)))
+        spread = robust_sigma(light, middle)
         far = np.abs(light - middle) > max(_OUTLIER * spread, _PART * abs(middle))
         self.words[at[far]] = "no point source"
 
