@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frames.score import robust_width
 from noisy_frames import (
     NOISE,
     crowd,
@@ -10,7 +11,6 @@ from noisy_frames import (
     lone_stars,
     pairs,
     pull,
-    robust_width,
 )
 
 from psfphot.utils import DataErrorWarning, NoiseModel
