@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+#: The extensions of FITS files that are written.
+FITS_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
+
 
 def file_suffix(path: Path) -> str:
     """Return the extension in lower case, with what stands before ``.gz``."""

@@ -33,6 +33,7 @@ from psfphot._validate.numbers import (
     as_whole,
     finite_or_none,
 )
+from psfphot._validate.words import is_auto
 
 __all__ = [
     "MAX_INT",
@@ -57,6 +58,7 @@ __all__ = [
     "as_whole",
     "finite_or_none",
     "has_own_error",
+    "is_auto",
     "nddata_values",
     "refuse_two_errors",
     "split_mask",

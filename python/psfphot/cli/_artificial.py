@@ -20,6 +20,7 @@ from psfphot.cli._report import (
 )
 from psfphot.cli._run import check_words
 from psfphot.completeness import ArtificialStarTest, QualityCuts
+from psfphot.completeness._storage import FORMATS
 from psfphot.io import (
     FileFormatError,
     find_zero_point,
@@ -102,7 +103,7 @@ def _check_outputs(words: CompletenessWords, *, overwrite: bool) -> None:
     """Find out before the work whether the files can be written."""
     if words.plot is not None:
         require_package("--plot", "matplotlib", "plot")
-    check_output(words.output, (".ecsv", ".fits", ".parquet"), overwrite=overwrite)
+    check_output(words.output, tuple(FORMATS), overwrite=overwrite)
     if words.plot is not None:
         check_output(words.plot, PLOT_SUFFIXES, overwrite=overwrite)
     if words.output.suffix == ".parquet":

@@ -34,9 +34,6 @@ _WITH_EXTENSION = re.compile(
 #: An extension, and perhaps one plane of a cube: ``SCI,2[0]``.
 _WITH_PLANE = re.compile(r"(?P<ext>[^\[\]]*)(\[(?P<plane>[^\[\]]*)\])?")
 
-#: What FITS files end in that hold images to be read; a compressed one in any.
-FITS_SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".fts", ".fz")
-
 
 def as_path(path: str | os.PathLike[str]) -> Path:
     """Make a path of what names a file.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
-from psfphot._files import replacing
+from psfphot._files import FITS_SUFFIXES, replacing
 from psfphot.io._detector import Detector, find_detector
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-IMAGE_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
+#: The extensions of images that are written.
+IMAGE_SUFFIXES = FITS_SUFFIXES
 
 #: How an image was stored and what it held, which is not true of another.
 _STORAGE_KEYS = (

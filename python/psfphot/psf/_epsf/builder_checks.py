@@ -11,7 +11,7 @@ import numpy as np
 from astropy.stats import SigmaClip
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot._validate import as_count, as_odd_pair, as_pair
+from psfphot._validate import as_count, as_odd_pair, as_pair, is_auto
 from psfphot.psf._epsf.coordinates import shape_of_epsf
 from psfphot.psf._epsf.star_list import EPSFStars
 
@@ -233,7 +233,7 @@ def check_passband(passband: Any) -> None:
     TypeError, ValueError
         If it is none of them.
     """
-    if passband is None or (isinstance(passband, str) and passband == "auto"):
+    if passband is None or is_auto(passband):
         return
     msg = (
         "alias_passband must be 'auto', a number between 0 and 1 (exclusive), or "
