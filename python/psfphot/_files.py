@@ -22,6 +22,22 @@ def file_suffix(path: Path) -> str:
     return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
+def known_suffix(path: Path, suffixes: Sequence[str]) -> str:
+    """Return the extension, as `file_suffix` does, if it is one of those.
+
+    Raises
+    ------
+    ValueError
+        If it is another.
+    """
+    suffix = file_suffix(path)
+    if suffix not in suffixes:
+        known = ", ".join(suffixes)
+        msg = f"{path}: unknown extension {suffix!r}; use one of {known}"
+        raise ValueError(msg)
+    return suffix
+
+
 def check_readable(path: Path, what: str) -> None:
     """Refuse what is no file that can be read from its start to its end.
 
@@ -105,11 +121,7 @@ def check_writable(
         If the file is there and must stay, is none that can be replaced, or
         cannot be made.
     """
-    suffix = file_suffix(path)
-    if suffix not in suffixes:
-        known = ", ".join(suffixes)
-        msg = f"{path}: unknown extension {suffix!r}; use one of {known}"
-        raise ValueError(msg)
+    known_suffix(path, suffixes)
     if path.is_dir():
         msg = f"{path}: is a directory; give the name of a file"
         raise IsADirectoryError(msg)

@@ -9,6 +9,7 @@ from psfphot._validate.arrays import (
     as_points,
     as_vector,
     nddata_values,
+    refuse_other_unit,
     split_mask,
     values_of,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "has_own_error",
     "is_auto",
     "nddata_values",
+    "refuse_other_unit",
     "refuse_two_errors",
     "split_mask",
     "unpack_nddata",

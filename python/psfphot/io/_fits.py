@@ -206,6 +206,14 @@ def choose_image(
     return _choose_image(hdus, ext.strip() or None, path), plane
 
 
+def name_of_image(
+    hdus: fits.HDUList, hdu: Any, plane: tuple[int, ...], path: Path
+) -> str:
+    """Call an image by its file, its extension and the plane that was chosen of it."""
+    name = f"{path.name}[{extension_label(hdus, hdu)}]"
+    return f"{name}[{','.join(map(str, plane))}]" if plane else name
+
+
 def _choose_image(hdus: fits.HDUList, ext: str | None, path: Path) -> Any:
     if ext is None:
         images = [hdu for hdu in hdus if is_image(hdu)]

@@ -14,8 +14,8 @@ from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
     as_path,
     choose_image,
-    extension_label,
     keyword_value,
+    name_of_image,
     open_fits,
     read_plane,
     refuse_time_series,
@@ -125,10 +125,7 @@ def read_image(
         return read_roman(path, dq_bits)
     with open_fits(path) as hdus:
         hdu, plane = choose_image(hdus, ext, path)
-        label = extension_label(hdus, hdu)
-        name = f"{path.name}[{label}]"
-        if plane:
-            name += f"[{','.join(map(str, plane))}]"
+        name = name_of_image(hdus, hdu, plane, path)
         refuse_time_series(hdus, hdu, plane, name)
         data = read_plane(hdu, name, plane)
         header, primary = hdu.header.copy(), hdus[0].header.copy()

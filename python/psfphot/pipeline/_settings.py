@@ -301,6 +301,22 @@ class ResolvedSettings:
         return self.rounds(are_given=are_given) > 1
 
 
+def as_settings(settings: Any) -> Settings:
+    """Check settings; `None` stands for the defaults.
+
+    Raises
+    ------
+    TypeError
+        If they are none.
+    """
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        msg = f"settings must be Settings, got {type(settings).__name__}"
+        raise TypeError(msg)
+    return settings
+
+
 #: Settings that `None` turns off.
 _CAN_BE_OFF = ("group_separation", "local_bkg", "max_shift")
 

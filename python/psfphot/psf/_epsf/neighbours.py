@@ -68,8 +68,7 @@ def free_of_neighbours(
     data, error, mask = frame.arrays
     found = photometry(data, error=error, mask=mask, init_params=table)
     residual = photometry.make_residual_image(data, psf_shape=sample.size)
-    x, y, flux = (read_column(found, name) for name in ("x", "y", "flux"))
-    known = np.isfinite(x) & np.isfinite(y) & np.isfinite(flux)
+    x, y, flux, known = _read_stars(found)
     own = _match(sample.positions, x, y, known)
     bare = frame._replace(data=np.asarray(residual))
     cutouts = [
@@ -81,10 +80,15 @@ def free_of_neighbours(
     return sample._replace(cutouts=cutouts)
 
 
+def _read_stars(table: Table) -> tuple[Vector, Vector, Vector, NDArray[np.bool_]]:
+    """Read x, y and flux, and which rows have all three."""
+    x, y, flux = (read_column(table, name) for name in ("x", "y", "flux"))
+    return x, y, flux, np.isfinite(x) & np.isfinite(y) & np.isfinite(flux)
+
+
 def _whole_table(sample: Sample, catalog: Table) -> QTable:
     """Make starting values of a catalogue, with those of the sample that it lacks."""
-    x, y, flux = (read_column(catalog, name) for name in ("x", "y", "flux"))
-    good = np.isfinite(x) & np.isfinite(y) & np.isfinite(flux)
+    x, y, flux, good = _read_stars(catalog)
     places = sample.positions
     lacking = _match(places, x, y, good) < 0
     fluxes = [one.flux or float(np.nansum(one.data)) for one in sample.cutouts]
