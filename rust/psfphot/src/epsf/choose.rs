@@ -4,7 +4,7 @@ use crate::Error;
 
 use super::model::Model;
 use super::refit::Refit;
-use super::rounds::Solver;
+use super::solver::Solver;
 use super::star::Star;
 use super::system::System;
 
