@@ -10,7 +10,7 @@ use super::settings::EpsfSettings;
 use super::solution::{EpsfSolution, RoundReport};
 use super::solver::{Solver, undetermined};
 use super::star::Star;
-use super::system::{Planes, System};
+use super::system::System;
 
 /// With this much of the peak left to change the shape is known well enough to
 /// choose the prior by, and to let it vary over the frame.
@@ -166,7 +166,7 @@ impl Solver<'_, '_> {
         self.n_steps += solved.steps;
         let changes = solved.planes.iter().flatten();
         let change = changes.fold(0.0_f64, |most, c| most.max(c.abs()));
-        add(&mut self.model.planes, &solved.planes);
+        self.model.add(&solved.planes);
         let (coefficients, place) = self.reference();
         let peak = self.model.value(&coefficients, place, (0.0, 0.0)).0;
         self.last_change = change / peak.abs();
@@ -183,11 +183,5 @@ impl Solver<'_, '_> {
             self.vary()?;
         }
         self.fit_stars()
-    }
-}
-
-fn add(planes: &mut Planes, others: &Planes) {
-    for (plane, other) in planes.iter_mut().zip(others) {
-        plane.iter_mut().zip(other).for_each(|(p, o)| *p += o);
     }
 }

@@ -15,7 +15,7 @@ use super::refit::Refit;
 use super::settings::EpsfSettings;
 use super::solution::RoundReport;
 use super::star::Star;
-use super::stars::{for_each, stars_of};
+use super::stars::{for_each, some_of, stars_of};
 use super::system::System;
 
 /// Least model error with which residuals are judged, round by round: the core
@@ -163,15 +163,21 @@ impl<'s, 'a> Solver<'s, 'a> {
         }
     }
 
+    /// How stars are fitted, where residuals are judged with a model error of at least
+    /// `floor`.
+    pub(crate) fn refit(&self, floor: f64) -> Refit {
+        Refit {
+            reach: (self.smoothness.fwhm.ceil() as i64).max(3),
+            floor,
+            with_background: self.settings.with_background,
+        }
+    }
+
     /// Fits, evaluates and weighs every star.
     pub(crate) fn fit_stars(&mut self) -> Result<(), Error> {
         let floor = FLOORS[self.n_rounds.min(FLOORS.len() - 1)];
         let with_background = self.settings.with_background;
-        let refit = Refit {
-            reach: (self.smoothness.fwhm.ceil() as i64).max(3),
-            floor,
-            with_background,
-        };
+        let refit = self.refit(floor);
         let (model, noise, half) = (&self.model, &self.noise, self.settings.half());
         for_each(&mut self.stars, self.run, |star, scratch| {
             refit.fit(star, model, noise, scratch);
@@ -193,13 +199,11 @@ impl<'s, 'a> Solver<'s, 'a> {
         Ok(())
     }
 
-    /// Evaluates the model anew for some stars.
+    /// Evaluates the model anew for some stars, by their numbers in order.
     pub(crate) fn evaluate_again(&mut self, which: &[usize]) -> Result<(), Error> {
         let model = &self.model;
         let with_background = self.settings.with_background;
-        let all = self.stars.iter_mut().enumerate();
-        let chosen = all.filter(|(s, _)| which.binary_search(s).is_ok());
-        let chosen = chosen.map(|(_, star)| star).collect();
+        let chosen = some_of(&mut self.stars, which);
         let evaluate = |scratch: &mut Scratch, star: &mut Star<'_>| {
             star.evaluate(model, scratch);
             star.eliminate(with_background);
