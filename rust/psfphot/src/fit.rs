@@ -40,6 +40,7 @@ pub(crate) mod covariance;
 pub(crate) mod exposure;
 pub(crate) mod group;
 pub(crate) mod isolated;
+mod leverage;
 pub(crate) mod minimise;
 pub(crate) mod model;
 mod normal;

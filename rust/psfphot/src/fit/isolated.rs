@@ -4,8 +4,9 @@ use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_varianc
 use crate::simd::{dispatch, mul_add};
 use crate::{Error, flags};
 
-use super::covariance::{Covariance, LARGEST_LEVERAGE, meat_weight, residual_unit};
+use super::covariance::Covariance;
 use super::exposure::Exposure;
+use super::leverage::{LARGEST_LEVERAGE, meat_weight, residual_unit};
 use super::minimise::Problem;
 use super::normal::{SINGULAR, damped};
 use super::pixels::{LANES, Pixels};

@@ -12,6 +12,7 @@
 mod errors;
 mod extent;
 pub(crate) mod kept;
+mod neighbours;
 mod plane;
 mod sandwich;
 mod star;
