@@ -118,9 +118,12 @@ def test_two_iterations_are_the_most_asked_for(image, psf):
 def test_a_catalogue_has_its_own_rows_only(image, psf):
     sources = QTable({"x": X, "y": Y, "name": [f"star {k}" for k in range(len(X))]})
     sources["id"] = np.arange(len(X))[::-1] + 10
-    once = measure(image, psf, sources=sources)
+    # Robust weights, the default where no cosmic rays are looked for, would take a part
+    # of the companions' light off the stars by themselves.
+    once = measure(image, psf, Settings(robust=False), sources=sources)
     assert once.history is None
-    again = measure(image, psf, Settings(iterations=4), sources=sources)
+    settings = Settings(iterations=4, robust=False)
+    again = measure(image, psf, settings, sources=sources)
     assert again.history.n_new[0] >= len(FAINT) - 1
     bias = []
     has_companion = np.isin(np.arange(len(X)), FAINT)
@@ -131,7 +134,7 @@ def test_a_catalogue_has_its_own_rows_only(image, psf):
         ratio = np.asarray(run.catalog["flux_fit"]) / FLUX[order]
         bias.append(np.median(ratio[has_companion[order]]) - 1)
     # The companions' light is no longer the stars'.
-    assert bias[0] > 0.1
+    assert bias[0] > 0.2
     assert abs(bias[1]) < 0.02
 
 

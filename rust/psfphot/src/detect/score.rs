@@ -6,6 +6,8 @@ mod near;
 mod projection;
 mod width;
 
+use std::collections::HashSet;
+
 use super::Peak;
 use super::matched::{Kernels, MatchedFinder, measured_fwhm};
 use super::selection::Selection;
@@ -76,6 +78,11 @@ pub struct Score {
     /// The width of the score around, where it was measured; else 1.
     pub width: f64,
 }
+
+/// Below this `q` a new star is hard to tell from a known one. (20,000 stars on 2048 x
+/// 2048 pixels: 0.17 instead of 0.23 % of the rows are false, 98.06 instead of 98.08 % of
+/// the stars are found.)
+const SHARED: f64 = 0.1;
 
 /// Scores, pixel by pixel.
 #[derive(Debug, Clone, PartialEq)]
@@ -253,6 +260,7 @@ impl<'a> ProjectedScore<'a> {
             let mut stays = thin(&x, &y, separation, run)?.into_iter();
             found.retain(|_| stays.next() == Some(true));
         }
+        leave_one_to_each(&mut found);
         Ok(found)
     }
 
@@ -368,6 +376,16 @@ fn leave_out(maps: &mut ScoreMaps, min_q: f64) {
             *z = f32::NAN;
         }
     }
+}
+
+/// Leaves the first of those that share much of their light with one known star: what
+/// it does not explain looks like a new star on either side of it.
+fn leave_one_to_each(found: &mut Vec<Score>) {
+    let mut claimed = HashSet::new();
+    found.retain(|score| {
+        let is_first = score.nearest.is_none_or(|(star, _)| claimed.insert(star));
+        is_first || score.q > SHARED
+    });
 }
 
 /// The local maxima of the score that are high enough, to parts of a pixel.

@@ -11,6 +11,10 @@ use super::quality::Quality;
 /// As photutils has it, whatever the parameter.
 const NEAR_BOUND: f64 = 0.01;
 
+/// A flux of no more than this part of its error is 0 but for rounding, which leaves
+/// some 1e-14 of it, of either sign.
+const NOTHING: f64 = 1e-12;
+
 /// One fitted source. Where it could not be fitted, all numbers are NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FittedSource {
@@ -130,6 +134,7 @@ impl Plan<'_> {
 
     fn flags(&self, source: &Source, row: &FittedSource, has_covariance: bool) -> u32 {
         let (flux, x, y) = (row.flux(), row.x(), row.y());
+        let is_nothing = flux <= NOTHING * row.flux_error();
         let mut free = self.fitter.free.iter();
         let is_near_bound =
             free.any(|&k| source.bounds.distance(k, row.parameters[k]) <= NEAR_BOUND);
@@ -139,7 +144,7 @@ impl Plan<'_> {
                 self.exposure.image().is_outside(x, y),
                 flags::POSITION_OUTSIDE_IMAGE,
             ),
-            (flux <= 0.0, flags::NON_POSITIVE_FLUX),
+            (flux <= 0.0 || is_nothing, flags::NON_POSITIVE_FLUX),
             (
                 row.termination != Termination::Converged,
                 flags::NO_CONVERGENCE,
