@@ -34,9 +34,11 @@ impl<const P: usize> System<'_, P> {
         let cores: Vec<_> = members.iter().map(|&m| self.cores[m as usize]).collect();
         let parameters: Vec<_> = members.iter().map(|&m| self.current[m as usize]).collect();
         let mut is_unit = vec![false; members.len()];
-        let weights: Vec<_> = self.planes.iter().map(|p| p.weight().to_vec()).collect();
+        let mut weights = Vec::with_capacity(self.planes.len());
         for plane in &mut self.planes {
-            let lost = plane.weigh_meat(self.fitter, (&cores, &parameters), inverse, per_unit)?;
+            let stars = (&cores[..], &parameters[..]);
+            let (meat, lost) = plane.meat_weights(self.fitter, stars, inverse, per_unit)?;
+            weights.push(plane.replace_weight(meat));
             for (x, y) in lost {
                 for (is_unit, core) in is_unit.iter_mut().zip(&cores) {
                     *is_unit |= core.contains(x, y);
@@ -45,7 +47,7 @@ impl<const P: usize> System<'_, P> {
         }
         sweep.sum(self.fitter, &self.planes, &self.cores, &self.current, sums)?;
         for (plane, weight) in self.planes.iter_mut().zip(weights) {
-            plane.set_weight(weight);
+            plane.replace_weight(weight);
         }
         Ok(is_unit)
     }
@@ -188,25 +190,26 @@ fn add_products<const P: usize>(
 }
 
 impl Plane {
-    /// Makes the weight of each pixel that of the middle of the sandwich; returns the
-    /// pixels whose leverage is near 1. Members are told by their `cores` and
-    /// `parameters`.
-    fn weigh_meat<const P: usize>(
-        &mut self,
+    /// The weight of each pixel in the middle of the sandwich, and the pixels whose
+    /// leverage is near 1. Members are told by their `cores` and `parameters`.
+    fn meat_weights<const P: usize>(
+        &self,
         fitter: &Fitter<'_>,
         (cores, parameters): (&[PixelBox], &[Parameters]),
         inverse: &Inverse<'_, P>,
         per_unit: f64,
-    ) -> Result<Vec<(i64, i64)>, Error> {
+    ) -> Result<(Vec<f64>, Vec<(i64, i64)>), Error> {
         let grid = self.window();
         let boxes: Vec<_> = cores.iter().map(|&core| self.local(core)).collect();
         let bands = Bands::new(&boxes, grid.height(), RENDERED);
-        let rows = self.rows_mut(RENDERED).enumerate().collect();
-        let work = |profile: &mut Vec<f64>, (band, (residual, weight)): (usize, Rows<'_>)| {
+        let mut meat = vec![0.0; grid.len()];
+        let size = (RENDERED * grid.width()).max(1);
+        let rows = meat.chunks_mut(size).zip(self.chunks(size)).enumerate();
+        let work = |profile: &mut Vec<f64>, (band, (meat, (residual, weight))): Task<'_>| {
             let window = band_window(&bands, band, grid);
             let mut members = bands.boxes(band).to_vec();
             members.sort_unstable_by_key(|&m| (cores[m].x0, m));
-            let mut leverage = vec![0.0; weight.len()];
+            // First the leverages, by unit weight.
             // Those that later ones can still meet.
             let mut alive: Vec<Derivatives> = Vec::new();
             for member in members {
@@ -214,33 +217,33 @@ impl Plane {
                 alive.retain(|other| other.part.x1 > part.x0);
                 let own = Derivatives::new(fitter, member, part, &parameters[member], profile);
                 if let Some(block) = inverse(member, member) {
-                    add_products(&mut leverage, window, (&own, &own), &block, 1.0);
+                    add_products(meat, window, (&own, &own), &block, 1.0);
                 }
                 for other in &alive {
                     if !other.part.intersection(&part).is_empty()
                         && let Some(block) = inverse(member, other.member)
                     {
-                        add_products(&mut leverage, window, (&own, other), &block, 2.0);
+                        add_products(meat, window, (&own, other), &block, 2.0);
                     }
                 }
                 alive.push(own);
             }
             let mut lost = Vec::new();
-            let pixels = weight.iter_mut().zip(residual).zip(leverage);
-            for (k, ((weight, residual), leverage)) in pixels.enumerate() {
-                let leverage = *weight * leverage;
+            let pixels = meat.iter_mut().zip(residual).zip(weight);
+            for (k, ((meat, residual), &weight)) in pixels.enumerate() {
+                let leverage = weight * *meat;
                 if leverage > LARGEST_LEVERAGE {
                     let (row, column) = (k / window.width(), k % window.width());
                     lost.push((window.x0 + column as i64, window.y0 + row as i64));
                 }
-                *weight = meat_weight(*weight, *residual * per_unit, leverage);
+                *meat = meat_weight(weight, *residual * per_unit, leverage);
             }
             Ok(lost)
         };
-        let lost = fitter.run.map(rows, Vec::new, work)?;
-        Ok(lost.into_iter().flatten().collect())
+        let lost = fitter.run.map(rows.collect(), Vec::new, work)?;
+        Ok((meat, lost.concat()))
     }
 }
 
-/// Residuals and weights of some rows.
-type Rows<'a> = (&'a [f64], &'a mut [f64]);
+/// A band of rows: its number, where its weights go, and its residuals and weights.
+type Task<'a> = (usize, (&'a mut [f64], (&'a [f64], &'a [f64])));

@@ -128,7 +128,7 @@ impl<const P: usize> System<'_, P> {
         let is_none = |counts: &[usize]| counts.iter().all(|&n| n == 0);
         if is_none(&self.n_below(Loss::REJECTED, exposure)?) {
             for (plane, weight) in self.planes.iter_mut().zip(weights) {
-                plane.set_weight(weight);
+                plane.replace_weight(weight);
             }
             return Ok(Found::Nothing);
         }
