@@ -66,19 +66,8 @@ impl<'s, 'a> Solver<'s, 'a> {
             kappa: settings.kappa.unwrap_or(1.0),
             is_deviation: settings.library.is_some(),
         };
-        let slope = |x: f64, y: f64| {
-            let radius = x.hypot(y);
-            let by_radius = (profile.at(radius + 0.05) - profile.at(radius - 0.05)) / 0.1;
-            let along = |p: f64| {
-                if radius > 0.0 {
-                    by_radius * p / radius
-                } else {
-                    0.0
-                }
-            };
-            (profile.at(radius), along(x), along(y))
-        };
-        let prior = Prior::new(&basis, settings.alias_deviations(), smoothness, slope);
+        let psf = |x, y| profile.value_and_slopes(x, y);
+        let prior = Prior::new(&basis, settings.alias_deviations(), smoothness, psf);
         let variance = if cutouts.iter().all(|cutout| cutout.error.is_some()) {
             Variance::Given
         } else {
