@@ -1,12 +1,14 @@
-//! Borrowed views of images and boxes of pixels.
+//! Borrowed views of images, what their pixels are worth, and boxes of pixels.
 
 mod frame;
+mod noise;
 mod patch;
 
 use crate::Error;
 
 pub(crate) use frame::weight_of;
 pub use frame::{Frame, PixelState};
+pub use noise::{Level, NoiseModel};
 pub(crate) use patch::{NO_LEVEL, Patch};
 
 /// A pixel type that the crate reads natively: `f32` or `f64`.

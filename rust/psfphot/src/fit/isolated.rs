@@ -2,7 +2,6 @@
 
 mod equations;
 
-use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 use crate::{Error, flags};
 
 use super::covariance::Covariance;
@@ -12,6 +11,7 @@ use super::minimise::Problem;
 use super::pixels::Pixels;
 use super::settle::{Found, Weighed, settle, typical_flux};
 use super::source::{Solution, Source};
+use super::weighting::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, is_rounding};
 use equations::{Factor, Normal, Triangle, accumulate, meat, sandwich};
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::Error;
-use crate::noise::NoiseModel;
 
+use super::noise::NoiseModel;
 use super::{Image, Pixel};
 
 /// One image with its errors and mask.

@@ -5,9 +5,9 @@ use crate::fit::exposure::Exposure;
 use crate::fit::model::Model;
 use crate::fit::pixels::{LANES, padded};
 use crate::fit::source::Source;
+use crate::fit::weighting::{Loss, Row, Weighting, highest_neighbours};
 use crate::fit::{FLUX, Fitter, Parameters};
 use crate::image::{NO_LEVEL, Patch, PixelBox};
-use crate::noise::{Loss, Row, Weighting, highest_neighbours};
 use crate::{Error, Run};
 
 /// The residual and the weights of the pixels that a system is fitted to, on the

@@ -4,8 +4,8 @@ use crate::Error;
 use crate::fit::FLUX;
 use crate::fit::exposure::Exposure;
 use crate::fit::settle::{Found, MOST_ROUNDS, typical_flux};
+use crate::fit::weighting::{Loss, unit_variance};
 use crate::image::PixelBox;
-use crate::noise::{Loss, unit_variance};
 use crate::run::chunks;
 
 use super::plane::Image;
