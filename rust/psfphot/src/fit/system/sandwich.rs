@@ -37,9 +37,9 @@ impl<const P: usize> System<'_, P> {
         let mut weights = Vec::with_capacity(self.planes.len());
         for plane in &mut self.planes {
             let stars = (&cores[..], &parameters[..]);
-            let (meat, lost) = plane.meat_weights(self.fitter, stars, inverse, per_unit)?;
-            weights.push(plane.replace_weight(meat));
-            for (x, y) in lost {
+            let meat = plane.meat(self.fitter, stars, inverse, per_unit)?;
+            weights.push(plane.replace_weight(meat.weight));
+            for (x, y) in meat.lost {
                 for (is_unit, core) in is_unit.iter_mut().zip(&cores) {
                     *is_unit |= core.contains(x, y);
                 }
@@ -189,27 +189,35 @@ fn add_products<const P: usize>(
     }
 }
 
+/// The pixels of a plane in the middle of the sandwich.
+struct Meat {
+    /// The weight of each.
+    weight: Vec<f64>,
+    /// Those whose leverage is near 1: their residuals say nothing.
+    lost: Vec<(i64, i64)>,
+}
+
 impl Plane {
-    /// The weight of each pixel in the middle of the sandwich, and the pixels whose
-    /// leverage is near 1. Members are told by their `cores` and `parameters`.
-    fn meat_weights<const P: usize>(
+    /// Its pixels in the middle of the sandwich. Members are told by their `cores` and
+    /// `parameters`.
+    fn meat<const P: usize>(
         &self,
         fitter: &Fitter<'_>,
         (cores, parameters): (&[PixelBox], &[Parameters]),
         inverse: &Inverse<'_, P>,
         per_unit: f64,
-    ) -> Result<(Vec<f64>, Vec<(i64, i64)>), Error> {
+    ) -> Result<Meat, Error> {
         let grid = self.window();
         let boxes: Vec<_> = cores.iter().map(|&core| self.local(core)).collect();
         let bands = Bands::new(&boxes, grid.height(), RENDERED);
-        let mut meat = vec![0.0; grid.len()];
+        let mut weight = vec![0.0; grid.len()];
         let size = (RENDERED * grid.width()).max(1);
-        let rows = meat.chunks_mut(size).zip(self.chunks(size)).enumerate();
+        let rows = weight.chunks_mut(size).zip(self.chunks(size)).enumerate();
         let work = |profile: &mut Vec<f64>, (band, (meat, (residual, weight))): Task<'_>| {
             let window = band_window(&bands, band, grid);
+            // Leverages at unit weight, until the weights are made of them.
             let mut members = bands.boxes(band).to_vec();
             members.sort_unstable_by_key(|&m| (cores[m].x0, m));
-            // First the leverages, by unit weight.
             // Those that later ones can still meet.
             let mut alive: Vec<Derivatives> = Vec::new();
             for member in members {
@@ -240,8 +248,8 @@ impl Plane {
             }
             Ok(lost)
         };
-        let lost = fitter.run.map(rows.collect(), Vec::new, work)?;
-        Ok((meat, lost.concat()))
+        let lost = fitter.run.map(rows.collect(), Vec::new, work)?.concat();
+        Ok(Meat { weight, lost })
     }
 }
 
