@@ -16,6 +16,7 @@ from psfphot.pipeline._saturated_stars import (
     fit_saturated_stars,
     is_fitted,
 )
+from psfphot.pipeline._sky import measure_sky
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._saturation import Saturation
+
+#: How often the sky is measured anew without the saturated stars, at most, and by
+#: which part of its noise it changes where there is no more to gain.
+SKIES = 3
+SAME_SKY = 0.05
 
 
 def measure_saturated(
@@ -43,16 +49,7 @@ def measure_saturated(
     """
     if not saturation.pixels.any():
         return None
-    found = fit_saturated_stars(
-        exposure.subtract_sky(),
-        exposure.psf.model,
-        saturation,
-        noise=exposure.sky.rms,
-        fwhm=exposure.psf.fwhm,
-        error=pixel_errors(exposure),
-        mask=no_data,
-        n_threads=exposure.settings.n_threads,
-    )
+    found = _fit_on_their_sky(exposure, saturation, no_data)
     known = is_fitted(found.table) if len(found.table) else np.zeros(0, dtype=bool)
     if known.all():
         return found if len(known) else None
@@ -63,6 +60,35 @@ def measure_saturated(
     return replace(
         found, table=found.table[known], n_dropped=int(np.count_nonzero(~known))
     )
+
+
+def _fit_on_their_sky(
+    exposure: Exposure, saturation: Saturation, no_data: NDArray[np.bool_]
+) -> SaturatedStars:
+    """Fit saturated stars, and measure the sky without their light.
+
+    No mask holds their far wings: a sky with them in it is too high where they are,
+    and the fluxes are too low.
+    """
+    for again in range(SKIES + 1):
+        found = fit_saturated_stars(
+            exposure.subtract_sky(),
+            exposure.psf.model,
+            saturation,
+            noise=exposure.sky.rms,
+            fwhm=exposure.psf.fwhm,
+            error=pixel_errors(exposure),
+            mask=no_data,
+            n_threads=exposure.settings.n_threads,
+        )
+        if again == SKIES or not found.model.any():
+            break
+        before = exposure.sky
+        exposure.sky = measure_sky(exposure, light=found.model, stars="masked")
+        change = np.abs(exposure.sky.background - before.background)
+        if not (change > SAME_SKY * before.rms).any():
+            break
+    return found
 
 
 def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
