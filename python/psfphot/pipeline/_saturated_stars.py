@@ -249,13 +249,15 @@ class _Fitter:
         for group in np.unique(groups):
             chosen = np.flatnonzero(groups == group)
             x, y, flux = (of[chosen] for of in (stars.x, stars.y, stars.flux))
-            around = self.wings.window(x, y, int(half[chosen].max()) + 2)
+            # The pixels of the boxes and no more: the next are another group's.
+            columns, rows = np.ceil(x - 0.5), np.ceil(y - 0.5)
+            around = self.wings.window(columns, rows, int(half[chosen].max()))
             rest = self.wings.data[around] - model[around]
             for a, b, one in zip(x, y, flux, strict=True):
                 if np.isfinite(one):
                     rest += one * self.wings.stamp(a, b, around)
-            for a, b, reach in zip(x, y, half[chosen], strict=True):
-                box = self.wings.window(a, b, int(reach) + 2)
+            for a, b, reach in zip(columns, rows, half[chosen], strict=True):
+                box = self.wings.window(a, b, int(reach))
                 self._data[box] = rest[_inside(box, around)]
                 self._error[box] = np.hypot(
                     self.wings.error[box], self.wings.mismatch * model[box]
