@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._saturation import Saturation
+    from psfphot.pipeline._sky_maps import SkyMaps
 
 #: How often the sky is measured anew without the saturated stars, at most, and by
 #: which part of its noise it changes where there is no more to gain.
@@ -32,10 +33,16 @@ SAME_SKY = 0.05
 
 
 def measure_saturated(
-    exposure: Exposure, saturation: Saturation, no_data: NDArray[np.bool_]
+    exposure: Exposure,
+    saturation: Saturation,
+    no_data: NDArray[np.bool_],
+    *,
+    keep_sky: bool = False,
 ) -> SaturatedStars | None:
     """Measure the saturated stars of an exposure; `None` where there are none.
 
+    The sky is measured anew without their light: no mask holds their far wings, and a
+    sky with them in it is too high where they are, so that the fluxes are too low.
     Those that could not be fitted are dropped, or flagged where all are to be kept.
 
     Parameters
@@ -46,10 +53,13 @@ def measure_saturated(
         Its saturated pixels.
     no_data : 2D bool array
         Pixels that are masked for other reasons.
+    keep_sky : bool, optional
+        Whether the sky stays as it is.
     """
     if not saturation.pixels.any():
         return None
-    found = _fit_on_their_sky(exposure, saturation, no_data)
+    skies = 0 if keep_sky else SKIES
+    found = _fit_on_their_sky(exposure, saturation, no_data, skies)
     known = is_fitted(found.table) if len(found.table) else np.zeros(0, dtype=bool)
     if known.all():
         return found if len(known) else None
@@ -62,15 +72,20 @@ def measure_saturated(
     )
 
 
-def _fit_on_their_sky(
-    exposure: Exposure, saturation: Saturation, no_data: NDArray[np.bool_]
-) -> SaturatedStars:
-    """Fit saturated stars, and measure the sky without their light.
+def is_same_sky(sky: SkyMaps, before: SkyMaps) -> bool:
+    """Tell whether a sky is another's, but for a part of the noise."""
+    change = np.abs(sky.background - before.background)
+    return not bool((change > SAME_SKY * before.rms).any())
 
-    No mask holds their far wings: a sky with them in it is too high where they are,
-    and the fluxes are too low.
-    """
-    for again in range(SKIES + 1):
+
+def _fit_on_their_sky(
+    exposure: Exposure,
+    saturation: Saturation,
+    no_data: NDArray[np.bool_],
+    skies: int,
+) -> SaturatedStars:
+    """Fit saturated stars, the sky measured anew without them so many times."""
+    for again in range(skies + 1):
         found = fit_saturated_stars(
             exposure.subtract_sky(),
             exposure.psf.model,
@@ -81,12 +96,11 @@ def _fit_on_their_sky(
             mask=no_data,
             n_threads=exposure.settings.n_threads,
         )
-        if again == SKIES or not found.model.any():
+        if again == skies or not found.model.any():
             break
         before = exposure.sky
         exposure.sky = measure_sky(exposure, light=found.model, stars="masked")
-        change = np.abs(exposure.sky.background - before.background)
-        if not (change > SAME_SKY * before.rms).any():
+        if is_same_sky(exposure.sky, before):
             break
     return found
 

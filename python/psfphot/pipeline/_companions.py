@@ -87,7 +87,7 @@ def without_merged(stars: StarList, fwhm: float) -> StarList:
 
 def _is_in(x: float, y: float, window: Window) -> bool:
     rows, columns = window
-    return rows.start <= y < rows.stop and columns.start <= x < columns.stop
+    return bool(rows.start <= y < rows.stop and columns.start <= x < columns.stop)
 
 
 def _peaks(above: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
