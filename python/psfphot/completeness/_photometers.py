@@ -151,7 +151,7 @@ class PipelinePhotometer:
         ratio = np.divide(
             data, own, out=np.ones(own.shape), where=(own > 0) & (data > 0)
         )
-        return (before * ratio).astype(before.dtype, copy=False)
+        return np.asarray(before * ratio, dtype=before.dtype)
 
 
 @dataclass(frozen=True)

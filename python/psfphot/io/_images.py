@@ -135,7 +135,7 @@ def read_image(
         owner = Owner(hdus, hdu, path, name, data.shape, unit, plane)
         planes = find_planes(owner, words)
         facts = find_facts(owner, header, primary)
-        variances = find_variances(owner) if error is None else {}
+        parts = find_variances(owner) if error is None else {}
     weights, errors, quality = planes.weight, planes.error, planes.quality
     bad = {"not finite": ~np.isfinite(data)}
     if bad["not finite"].all():
@@ -165,7 +165,8 @@ def read_image(
         saturated=_pixels(quality and quality.saturated),
         saturation=find_saturation(facts.keyword, data),
         **facts.fields(),
-        **(variances if planes.error is not None else {}),
+        var_poisson=None if planes.error is None else parts.get("var_poisson"),
+        var_rnoise=None if planes.error is None else parts.get("var_rnoise"),
     )
 
 
