@@ -43,13 +43,15 @@ def print_machine(what):
     print(f"{platform.machine()}, Python {platform.python_version()}, {what}")
 
 
+def timed(call):
+    """What a call returns, and its seconds: of the wall clock, and of the CPU."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    made = call()
+    return made, time.perf_counter() - wall, time.process_time() - cpu
+
+
 def median_seconds(call, repeats):
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+    return statistics.median(timed(call)[1] for _ in range(repeats))
 
 
 def photutils(module):

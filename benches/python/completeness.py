@@ -5,11 +5,10 @@ of "one_pass" (the default) and "iterative" (some minutes).
 """
 
 import sys
-import time
 import warnings
 
 import scenes
-from _timing import print_machine
+from _timing import print_machine, timed
 
 from psfphot.completeness import ArtificialStarTest
 from psfphot.detection import MatchedFilterFinder
@@ -45,12 +44,6 @@ def iterative(psf_model):
     )
 
 
-def cpu_seconds(call):
-    begin = time.process_time()
-    made = call()
-    return time.process_time() - begin, made
-
-
 def main(names):
     warnings.simplefilter("ignore")
     print_machine(f"{N_STARS} artificial stars")
@@ -65,9 +58,9 @@ def main(names):
         def put_in(test=test):
             return test(scene.data, error=scene.error, n_stars=N_STARS)
 
-        before = [cpu_seconds(measure)[0] for _ in range(2)]
-        taken, results = cpu_seconds(put_in)
-        after = [cpu_seconds(measure)[0] for _ in range(2)]
+        before = [timed(measure)[2] for _ in range(2)]
+        results, _, taken = timed(put_in)
+        after = [timed(measure)[2] for _ in range(2)]
         one = sum(before + after) / 4
         print(
             f"{name:10s} one run {one:.3f} s; {N_STARS} stars in "

@@ -18,7 +18,7 @@ from astropy.io import fits
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from frames.floor import FWHM, crowd, measured
-from frames.score import nearest, values
+from frames.score import brightest_near, nearest, robust_width, values
 
 from psfphot import _core
 from psfphot.io import Psf, measure_fwhm, read_psf
@@ -32,21 +32,13 @@ INSIDE, GAIN, NOISE = slice(90, 790), 15.0, 0.35
 LATTICE = 30.0
 
 
-def width(pulls):
-    return 1.4826 * np.median(np.abs(pulls - np.median(pulls)))
-
-
 def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
     """One line of pulls, by flux."""
     rows = np.column_stack([values(table, "x_fit"), values(table, "y_fit")])
     fitted, error = values(table, "flux_fit"), values(table, "flux_err")
     to_star, _ = nearest(rows, stars)
-    brightest = np.full(len(rows), -1)
+    brightest, distance, row = brightest_near(stars, rows, flux, 0.7)
     hidden = np.zeros(len(rows))
-    distance, row = nearest(stars, rows)
-    for k in np.argsort(flux):
-        if distance[k] < 0.7:
-            brightest[row[k]] = k
     taken = np.zeros(len(stars), dtype=bool)
     taken[brightest[brightest >= 0]] = True
     near = ~taken & (distance < fwhm / 2)
@@ -59,7 +51,7 @@ def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
     whole = (fitted - truth - hidden)[has] / error[has]
     flagged = np.asarray(table["flags"])[has] & PSF_FLAGS.UNMODELLED_COMPANION > 0
     parts = [(truth[has] >= low) & (truth[has] < high) for low, high in pairwise(bins)]
-    by_flux = ", ".join(f"{width(pull[part]):.2f}" for part in parts)
+    by_flux = ", ".join(f"{robust_width(pull[part]):.2f}" for part in parts)
     beyond = {
         "beyond 3": pull,
         "with hidden light": whole,

@@ -10,10 +10,10 @@ the pixel; and the processor's time.
 """
 
 import argparse
-import time
 import warnings
 
 import numpy as np
+from _timing import timed
 from epsf_fields import CLASSES, READ_NOISE, SKY, make_stars, value
 from scipy.interpolate import RectBivariateSpline
 
@@ -119,9 +119,9 @@ def with_psfphot(stars, **settings):
         Cutout(data=d, x=x, y=y, error=e)
         for d, e, x, y in zip(stars.data, stars.error, stars.x, stars.y, strict=True)
     ]
-    begin = time.process_time()
-    solution = solve(cutouts, oversampling=OVERSAMPLING, n_threads=1, **settings)
-    seconds = time.process_time() - begin
+    solution, _, seconds = timed(
+        lambda: solve(cutouts, oversampling=OVERSAMPLING, n_threads=1, **settings)
+    )
     told = (
         f"kappa {solution.kappa:g} eps {solution.model_error:.4f} knots "
         f"{solution.knots_per_pixel} fwhm {solution.fwhm:.2f} "
@@ -141,11 +141,9 @@ def with_photutils(stars):
         for d, e, x, y in zip(stars.data, stars.error, stars.x, stars.y, strict=True)
     ]
     builder = EPSFBuilder(oversampling=OVERSAMPLING, progress_bar=False)
-    begin = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = builder(EPSFStars(made))
-    seconds = time.process_time() - begin
+        result, _, seconds = timed(lambda: builder(EPSFStars(made)))
     told = "" if result.converged else "not converged"
     return Sampled(result.epsf.data), seconds, told
 

@@ -8,10 +8,9 @@ bias of positions (mpx) and fluxes (%) over the phases of the pixel, at 9 places
 """
 
 import argparse
-import time
 
 import numpy as np
-from _timing import forget_peak, memory
+from _timing import forget_peak, memory, timed
 from astropy.nddata import NDData
 from epsf import OVERSAMPLING, Sampled, phase_errors, shape_errors
 from epsf_fields import Diffraction, make_stars
@@ -144,16 +143,19 @@ def speed(n):
     cutouts = (cutouts_of(stars) * -(-n // 500))[:n]
     forget_peak()
     before = memory("VmRSS")
-    begin = time.perf_counter(), time.process_time()
-    first = solve(cutouts, field=polynomial(1), kappa=1, with_error=False)
-    found = solve(
-        cutouts,
-        field=GridField(NODES, NODES),
-        library=polynomial_model(first),
-        kappa=1,
-        with_error=False,
-    )
-    wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
+
+    def both():
+        first = solve(cutouts, field=polynomial(1), kappa=1, with_error=False)
+        found = solve(
+            cutouts,
+            field=GridField(NODES, NODES),
+            library=polynomial_model(first),
+            kappa=1,
+            with_error=False,
+        )
+        return first, found
+
+    (first, found), wall, cpu = timed(both)
     print(f"{n} stars, linear then 4 x 4 nodes: {wall:.1f} s, {cpu:.1f} s of CPU")
     print(f"memory {before:.0f} MB before, {memory('VmHWM'):.0f} MB at the most")
     print(f"rounds {first.n_rounds}, {found.n_rounds}, cg {first.n_cg}, {found.n_cg}")

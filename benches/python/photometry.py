@@ -9,8 +9,7 @@ import warnings
 
 import numpy as np
 from _timing import Row, grid_as_nddata, median_seconds, photutils, print_rows
-from astropy.table import QTable
-from scenes import pulls
+from scenes import pulls, starts_near
 
 from psfphot.datasets import make_nircam_psf_grid, make_noise_image
 from psfphot.psf import PSFPhotometry, make_psf_model_image
@@ -26,11 +25,7 @@ def scene(n_stars):
     )
     error = np.sqrt(np.abs(data) + 25.0)
     data += error * make_noise_image(SHAPE, mean=0, stddev=1, seed=0)
-    rng = np.random.default_rng(1)
-    starts = QTable()
-    starts["x"] = truth["x_0"] + rng.normal(0, 0.1, len(truth))
-    starts["y"] = truth["y_0"] + rng.normal(0, 0.1, len(truth))
-    starts["flux"] = truth["flux"] * rng.uniform(0.8, 1.2, len(truth))
+    starts = starts_near(truth, np.random.default_rng(1))
     return grid, data, error, starts, truth
 
 

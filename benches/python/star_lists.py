@@ -8,12 +8,17 @@ blends included. Usage: python benches/python/star_lists.py [SCENE ...], of "cro
 """
 
 import sys
-import time
 import warnings
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import scenes
-from _timing import Row, forget_peak, memory, print_rows
+from _timing import Row, forget_peak, memory, print_rows, timed
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from frames.score import nearest, robust_width
 
 from psfphot.detection import MatchedFilterFinder
 from psfphot.psf import CircularGaussianPRF, IterativePSFPhotometry, OverlapGrouper
@@ -27,39 +32,17 @@ def grade(table, truth):
     fitted = np.isfinite(table["x_fit"])
     rows = np.transpose([table["x_fit"][fitted], table["y_fit"][fitted]])
     stars = np.transpose([truth["x_0"], truth["y_0"]])
-    of_row, of_star = nearest(rows, stars), nearest(stars, rows)
+    (distance, of_row), (_, of_star) = nearest(rows, stars), nearest(stars, rows)
     is_mutual = of_star[of_row] == np.arange(len(rows))
-    distance = np.hypot(*(rows - stars[of_row]).T)
     good = is_mutual & (distance < MATCH)
     flux, error = (np.asarray(table[n])[fitted] for n in ("flux_fit", "flux_err"))
     pull = ((flux - np.asarray(truth["flux"])[of_row]) / error)[good]
     pull = pull[np.isfinite(pull)]
-    width = 1.4826 * np.median(np.abs(pull - np.median(pull)))
     return (
         f"{len(table)} rows, {good.sum() / len(stars):.2%} recovered, "
-        f"{np.mean(~is_mutual):.2%} false, pull {width:.3f}, median "
+        f"{np.mean(~is_mutual):.2%} false, pull {robust_width(pull):.3f}, median "
         f"{np.median(pull):+.3f}, {np.mean(np.abs(pull) > 3):.1%} beyond 3"
     )
-
-
-def nearest(points, others):
-    """The number of the nearest of others for each point, cell by cell."""
-    order = np.argsort(others[:, 0])
-    found = np.empty(len(points), dtype=int)
-    xs = others[order, 0]
-    for i, (x, y) in enumerate(points):
-        reach = 4.0
-        while True:
-            low, high = np.searchsorted(xs, [x - reach, x + reach])
-            near = order[low:high]
-            if len(near):
-                d2 = (others[near, 0] - x) ** 2 + (others[near, 1] - y) ** 2
-                k = np.argmin(d2)
-                if d2[k] <= reach**2 or len(near) == len(others):
-                    found[i] = near[k]
-                    break
-            reach *= 2
-    return found
 
 
 def run(name, scene, psf_model, *, n_threads=2):
@@ -77,9 +60,7 @@ def run(name, scene, psf_model, *, n_threads=2):
         )
         forget_peak()
         before = memory("VmRSS")
-        begin, cpu = time.perf_counter(), time.process_time()
-        table = photometry(scene.data, error=scene.error)
-        seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+        table, seconds, cpu = timed(partial(photometry, scene.data, error=scene.error))
         more = f"{cpu:.2f} s CPU, +{memory('VmHWM') - before:.0f} MB"
         yield Row(
             f"finder to catalogue, {name}, {rounds} rounds",

@@ -1,7 +1,7 @@
 """The compiled core; private, see the documented classes that wrap it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, TypedDict, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,18 +259,23 @@ def median_filter(
     *,
     n_threads: int | None = None,
 ) -> NDArray[np.float64]: ...
+
+@type_check_only
+class ResidualSettings(TypedDict):
+    box_shape: tuple[int, int]
+    level: tuple[str, list[float]]
+    scatter: tuple[str, list[float]]
+    clip: tuple[float, float, int | None, str, str] | None
+    highest_degree: int
+    rounds: int
+    fwhm: float | None
+    threshold: float
+
 def residual_background(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
-    box_shape: tuple[int, int],
-    level: tuple[str, list[float]],
-    scatter: tuple[str, list[float]],
-    clip: tuple[float, float, int | None, str, str] | None,
+    settings: ResidualSettings,
     *,
-    highest_degree: int,
-    rounds: int,
-    fwhm: float | None,
-    threshold: float,
     n_threads: int | None = None,
 ) -> tuple[
     NDArray[Any],
@@ -283,15 +288,8 @@ def residual_background(
 def residual_sheets(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,
-    box_shape: tuple[int, int],
-    level: tuple[str, list[float]],
-    scatter: tuple[str, list[float]],
-    clip: tuple[float, float, int | None, str, str] | None,
+    settings: ResidualSettings,
     *,
-    highest_degree: int,
-    rounds: int,
-    fwhm: float | None,
-    threshold: float,
     n_threads: int | None = None,
 ) -> tuple[
     NDArray[np.float64],

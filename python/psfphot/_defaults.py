@@ -46,3 +46,6 @@ TIMEOUT = 600.0
 #: The side of a tile of an image larger than memory, pixels; the least is as large as
 #: halos are.
 TILE, SMALLEST_TILE = 2048, 128
+
+#: Names of the ways to draw the positions of artificial stars, the default first.
+POSITIONS = ("lattice", "uniform", "density")

@@ -12,11 +12,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+#: The extensions of FITS files that are written.
+FITS_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
+
 
 def file_suffix(path: Path) -> str:
     """Return the extension in lower case, with what stands before ``.gz``."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+
+def known_suffix(path: Path, suffixes: Sequence[str]) -> str:
+    """Return the extension, as `file_suffix` does, if it is one of those.
+
+    Raises
+    ------
+    ValueError
+        If it is another.
+    """
+    suffix = file_suffix(path)
+    if suffix not in suffixes:
+        known = ", ".join(suffixes)
+        msg = f"{path}: unknown extension {suffix!r}; use one of {known}"
+        raise ValueError(msg)
+    return suffix
 
 
 def check_readable(path: Path, what: str) -> None:
@@ -102,11 +121,7 @@ def check_writable(
         If the file is there and must stay, is none that can be replaced, or
         cannot be made.
     """
-    suffix = file_suffix(path)
-    if suffix not in suffixes:
-        known = ", ".join(suffixes)
-        msg = f"{path}: unknown extension {suffix!r}; use one of {known}"
-        raise ValueError(msg)
+    known_suffix(path, suffixes)
     if path.is_dir():
         msg = f"{path}: is a directory; give the name of a file"
         raise IsADirectoryError(msg)

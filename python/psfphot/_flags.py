@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from psfphot._docstrings import put_into_docstring
 from psfphot._warnings import PhotutilsDeprecationWarning
 
 if TYPE_CHECKING:
@@ -160,11 +161,8 @@ class FlagRegistry:
 
     def put_into_docstring(self, function: Callable[..., Any]) -> None:
         """Put a list of the flags where the docstring says ``{flags}``."""
-        text = function.__doc__ or ""
-        # Python 3.13 takes the indentation off docstrings.
-        indent = text.partition("{flags}")[0].rpartition("\n")[2]
-        lines = [
-            f"* **{flag.bit_value}** (``'{flag.name}'``): {flag.detailed_description}"
+        items = (
+            f"**{flag.bit_value}** (``'{flag.name}'``): {flag.detailed_description}"
             for flag in self.FLAG_DEFINITIONS
-        ]
-        function.__doc__ = text.replace("{flags}", f"\n{indent}".join(lines))
+        )
+        put_into_docstring(function, "flags", items)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from psfphot._docstrings import put_into_docstring
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -195,12 +197,9 @@ def describe_columns(table: Table) -> None:
 
 def put_columns_into_docstring(documented: Any) -> None:
     """Put a list of the columns where the docstring says ``{columns}``."""
-    text = documented.__doc__ or ""
-    # Python 3.13 takes the indentation off docstrings.
-    indent = text.partition("{columns}")[0].rpartition("\n")[2]
     shown = [entry for entry in COLUMNS if entry.when in (_ALWAYS, _ITERATIVE, _EXTRA)]
-    lines = [f"* ``{e.name}``{_unit(e)}: {e.meaning}" for e in shown]
-    documented.__doc__ = text.replace("{columns}", f"\n{indent}".join(lines))
+    items = (f"``{e.name}``{_unit(e)}: {e.meaning}" for e in shown)
+    put_into_docstring(documented, "columns", items)
 
 
 def markdown_table(entries: Iterable[Entry]) -> str:

@@ -1,9 +1,15 @@
 """``psfphot completeness``: from an image to the tables of a test, and its faults."""
 
+from dataclasses import asdict, make_dataclass
+
 import pytest
 from astropy.io import fits
 from cli_field import FWHM, NOISE, run, write_field
 
+from psfphot.cli import _completeness
+from psfphot.cli._command import SectionedOption
+from psfphot.cli._fit import fit
+from psfphot.cli._words import FitWords
 from psfphot.completeness import ArtificialStarResults
 
 
@@ -92,3 +98,23 @@ def test_a_file_that_is_none(tmp_path):
     )
     assert result.exit_code == 1
     assert "empty.fits" in result.output
+
+
+def test_options_of_fit_that_are_not_here_have_its_defaults(monkeypatch):
+    """A new one needs nothing here, though it is a new field of the words."""
+    more = SectionedOption(["--dwarfs"], default=7, type=int, section="Many images")
+    monkeypatch.setattr(fit, "params", [*fit.params, more])
+    words = make_dataclass(
+        "Words", ["dwarfs"], bases=(FitWords,), kw_only=True, frozen=True
+    )
+    monkeypatch.setattr(_completeness, "FitWords", words)
+    made = asdict(_completeness.words_of_fit({"psf": "gaussian:2", "ext": ("SCI",)}))
+    assert made["dwarfs"] == 7
+    assert made["psf"] == "gaussian:2"
+    assert made["ext"] == ("SCI",)
+    defaults = fit.make_context("fit", ["a.fits", "-o", ""]).params
+    same = made.keys() - {"psf", "ext"}
+    assert {name: made[name] for name in same} == {n: defaults[n] for n in same}
+    assert made["catalog_coords"] == "auto"
+    assert made["tile"] is None
+    assert made["resume"] is False

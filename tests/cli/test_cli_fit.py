@@ -7,17 +7,12 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import QTable
 from astropy.wcs import WCS
-from click.testing import CliRunner
+from cli_field import run
 
 from psfphot import __version__
-from psfphot.cli import main
 from psfphot.psf import CircularGaussianPRF, SourceGrouper
 
 NOISE, SKY = 1.0, 20.0
-
-
-def run(*words):
-    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 @pytest.fixture(scope="module")

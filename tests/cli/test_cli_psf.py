@@ -68,7 +68,10 @@ def test_fit_without_a_psf_builds_one_and_says_so(image):
     out = image.with_name("own.ecsv")
     result = run("fit", image, "-o", out, "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)["images"][0]["psf"]
+    entry = json.loads(result.stdout)["images"][0]
+    assert next(iter(entry["seconds"])) == "psf"
+    assert entry["seconds"]["psf"] > 0
+    told = entry["psf"]
     assert told["description"].startswith("built from 36 stars of the image")
     assert "core known to" in told["description"]
     assert len(QTable.read(out)) == N * N

@@ -5,6 +5,7 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyWarning
+from star_lattice import make_field
 
 from psfphot.detection import DAOStarFinder, IRAFStarFinder
 from psfphot.utils import NoDetectionsWarning
@@ -25,22 +26,6 @@ COLUMNS = [
 
 NONE_FOUND = "No sources were found"
 ALL_FILTERED = "Sources were found, but none pass the filtering criteria"
-
-
-def make_field(shape=(120, 150), noise=0.3, seed=7):
-    """Stars on a lattice, each shifted a little: (image, x, y)."""
-    rng = np.random.default_rng(seed)
-    y, x = (
-        grid.ravel() for grid in np.mgrid[15 : shape[0] - 9 : 25, 15 : shape[1] : 25]
-    )
-    x = x + rng.uniform(-0.5, 0.5, x.size)
-    y = y + rng.uniform(-0.5, 0.5, y.size)
-    yy, xx = np.mgrid[: shape[0], : shape[1]]
-    data = rng.normal(0.0, noise, shape)
-    for x0, y0 in zip(x, y, strict=True):
-        r2 = (xx - x0) ** 2 + (yy - y0) ** 2
-        data += rng.uniform(40, 200) * np.exp(-r2 / (2 * 1.3**2))
-    return data, x, y
 
 
 @pytest.fixture(scope="module")

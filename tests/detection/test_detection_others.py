@@ -8,6 +8,7 @@ import pytest
 from astropy import units as u
 from astropy.convolution import Gaussian2DKernel
 from astropy.table import QTable
+from star_lattice import SIGMA, make_field
 
 from psfphot.detection import (
     DAOStarFinder,
@@ -19,7 +20,6 @@ from psfphot.detection import (
 from psfphot.psf import CircularGaussianPRF, PSFPhotometry
 from psfphot.utils import NoDetectionsWarning
 
-SIGMA = 1.3
 COMMON = ["id", "x_centroid", "y_centroid"]
 COLUMNS = {
     "DAOStarFinder": [
@@ -45,25 +45,9 @@ COLUMNS = {
 }
 
 
-def make_field(shape=(120, 150), noise=0.3, seed=7):
-    """Stars on a lattice, each shifted a little: (image, x, y)."""
-    rng = np.random.default_rng(seed)
-    y, x = (
-        grid.ravel() for grid in np.mgrid[15 : shape[0] - 9 : 25, 15 : shape[1] : 25]
-    )
-    x = x + rng.uniform(-0.5, 0.5, x.size)
-    y = y + rng.uniform(-0.4, 0.4, y.size)  # the order of rows stays
-    yy, xx = np.mgrid[: shape[0], : shape[1]]
-    data = rng.normal(0.0, noise, shape)
-    for x0, y0 in zip(x, y, strict=True):
-        r2 = (xx - x0) ** 2 + (yy - y0) ** 2
-        data += rng.uniform(40, 200) * np.exp(-r2 / (2 * SIGMA**2))
-    return data, x, y
-
-
 @pytest.fixture(scope="module")
 def field():
-    return make_field()
+    return make_field(y_shift=0.4)
 
 
 def gaussian_kernel(half=4):

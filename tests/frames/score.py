@@ -91,6 +91,26 @@ def nearest(points, others):
     return distance, index
 
 
+def brightest_near(stars, rows, flux, reach):
+    """For each row the brightest star whose nearest row it is, within a reach, or -1.
+
+    And for each star the distance of its nearest row, and which it is.
+    """
+    distance, row = nearest(stars, rows)
+    brightest = np.full(len(rows), -1)
+    for star in np.argsort(flux):
+        if distance[star] < reach:
+            brightest[row[star]] = star
+    return brightest, distance, row
+
+
+def robust_width(values):
+    """The standard deviation of what is not in the wings."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    return 1.4826 * np.median(np.abs(values - np.median(values)))
+
+
 def nearest_other(points):
     """Distance of each point to the nearest other one, up to 40 pixels."""
     distance = np.full(len(points), np.inf)

@@ -5,6 +5,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import NDData
+from psf_samples import samples
 
 from psfphot import psf
 from psfphot.psf._models.convert import to_core
@@ -15,19 +16,12 @@ pytestmark = pytest.mark.parity
 POSITIONS = [(0, 0), (0, 30), (50, 0), (50, 30), (20, 0), (20, 30)]
 
 
-def samples(seed=0, shape=(23, 31)):
-    ny, nx = shape
-    y, x = np.mgrid[:ny, :nx]
-    star = np.exp(-(((x - nx / 2.1) / 5) ** 2) - ((y - ny / 1.9) / 4) ** 2)
-    return star + 0.01 * np.random.default_rng(seed).normal(size=shape)
-
-
 def image(module, oversampling=4, **kwargs):
     return module.ImagePSF(samples(), oversampling=oversampling, **kwargs)
 
 
 def grid(module, oversampling=4, **kwargs):
-    data = np.array([samples(seed) for seed in range(6)])
+    data = np.array([samples(seed=seed) for seed in range(6)])
     meta = {"grid_xypos": POSITIONS, "oversampling": oversampling}
     return module.GriddedPSFModel(NDData(data, meta=meta), **kwargs)
 
@@ -130,7 +124,7 @@ def test_photutils_models_are_converted(make, kwargs):
 
 
 def test_a_grid_file_is_read_by_its_header_there(tmp_path):
-    hdu = fits.PrimaryHDU(np.array([samples(i) for i in range(6)], np.float32))
+    hdu = fits.PrimaryHDU(np.array([samples(seed=i) for i in range(6)], np.float32))
     hdu.header.update({"OVERSAMP": 4, "VERSION": "1.2.0"})
     for i, (x, y) in enumerate(POSITIONS):
         hdu.header[f"DET_YX{i}"] = str((float(y), float(x)))

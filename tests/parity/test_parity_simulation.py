@@ -1,13 +1,12 @@
 """Simulated sources, images and noise against photutils."""
 
-import warnings
-
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.modeling.models import Gaussian2D, Moffat2D
 from astropy.nddata import NDData
 from astropy.table import QTable
+from outcomes import called
 
 from psfphot import datasets
 from psfphot import psf as ours
@@ -32,14 +31,6 @@ def same_image(ours, theirs, tolerance=1e-10):
     assert ours.shape == theirs.shape
     peak = np.abs(theirs).max()
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * peak)
-
-
-def called(function, *args, **kwargs):
-    """The result and the warnings' texts."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = function(*args, **kwargs)
-    return result, [str(w.message) for w in caught]
 
 
 @pytest.mark.parametrize("separation", [-1, -2.5, -0.3, -1e-9, 0, 1e-9, 0.1, 2.5, 1e9])

@@ -78,6 +78,7 @@ def test_the_run_has_all_on_the_way(image, psf):
     assert run.sky.level == pytest.approx(SKY, abs=0.3)
     assert run.sky.noise == pytest.approx(NOISE, rel=0.1)
     assert list(run.seconds) == [
+        "psf",
         "sky",
         "masks",
         "saturated",
@@ -181,7 +182,7 @@ def test_sources_in_pixels(image, psf, kind):
     assert list(run.catalog["name"]) == list(table["name"])
     name = "mine" if kind is SourceList else "sources"
     assert run.positions == f"{name}: x and y (pixels)"
-    assert list(run.seconds) == ["sky", "group", "fit"]
+    assert list(run.seconds) == ["psf", "sky", "group", "fit"]
 
 
 def test_sources_off_the_image_are_counted(image, psf):

@@ -17,7 +17,7 @@ from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._saturated_stars import fit_saturated_stars
 from psfphot.pipeline._saturation import find_saturation
 from psfphot.pipeline._unusable import prepare_sky
-from psfphot.psf import PSF_FLAGS, GriddedPSFModel, MoffatPRF
+from psfphot.psf import PSF_FLAGS, CircularGaussianPRF, GriddedPSFModel, MoffatPRF
 
 FULL = 60000.0
 
@@ -121,6 +121,30 @@ def test_holes_in_stars_are_saturated_and_dead_pixels_are_not():
     apart, ratio = errors(stars.table, [40.3], [40.1], [4e5])
     assert apart < 0.05
     assert ratio == pytest.approx(1, abs=0.02)
+
+
+def test_far_wings_are_less_than_single_precision_holds():
+    """Masked pixels are 0, and the wings of a Gaussian there are no float32."""
+    x, y, flux = np.array([[30.2, 14.5, 60.0], [30.1, 63.0, 62.3], [3e6, 2.5e6, 1e6]])
+    psf = CircularGaussianPRF(fwhm=2.0)
+    data = np.full((90, 90), 100.0)
+    rows, columns = np.mgrid[:90.0, :90.0]
+    with np.errstate(under="ignore"):
+        for star in zip(flux, x, y, strict=True):
+            data += psf.evaluate(columns, rows, *star, 2.0)
+    data = np.minimum(data + np.random.default_rng(1).normal(0, 10, data.shape), FULL)
+    mask = np.zeros(data.shape, bool)
+    mask[20], mask[:, 45] = True, True
+    tables = [
+        measure(data.astype(kind), sky=kind(100), psf=psf, mask=mask).table
+        for kind in (np.float64, np.float32)
+    ]
+    for table in tables:
+        apart, ratio = errors(table, x, y, flux)
+        assert (apart < 0.1).all()
+        np.testing.assert_allclose(ratio, 1, atol=0.02)
+    for name in ("x_fit", "y_fit", "flux_fit"):
+        np.testing.assert_allclose(tables[1][name], tables[0][name], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,6 @@ def pull(table, frame, name="flux"):
     return (table[f"{name}_fit"] - getattr(frame, name)) / table[f"{name}_err"]
 
 
-def robust_width(values):
-    """The standard deviation of what is not in the wings."""
-    values = values[np.isfinite(values)]
-    return 1.4826 * np.median(np.abs(values - np.median(values)))
-
-
 def flux_of_snr(snr):
     """The flux of a lone star with such a signal to noise ratio, about."""
     sigma = FWHM / 2.3548

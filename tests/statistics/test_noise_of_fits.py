@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from frames.renderer import Gaussians, render
+from frames.score import robust_width
 from noisy_frames import (
     FWHM,
     GAIN,
@@ -17,7 +18,6 @@ from noisy_frames import (
     lone_stars,
     pairs,
     pull,
-    robust_width,
 )
 
 from psfphot.utils import DataErrorWarning, NoiseModel

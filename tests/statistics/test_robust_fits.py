@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from noisy_frames import NOISE, crowd, fit, hit, lone_stars, pull, robust_width
+from frames.score import robust_width
+from noisy_frames import NOISE, crowd, fit, hit, lone_stars, pull
 
 FLUXES = (2e3, 1e6)
 

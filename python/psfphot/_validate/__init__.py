@@ -9,6 +9,7 @@ from psfphot._validate.arrays import (
     as_points,
     as_vector,
     nddata_values,
+    refuse_other_unit,
     split_mask,
     values_of,
 )
@@ -33,6 +34,7 @@ from psfphot._validate.numbers import (
     as_whole,
     finite_or_none,
 )
+from psfphot._validate.words import is_auto
 
 __all__ = [
     "MAX_INT",
@@ -57,7 +59,9 @@ __all__ = [
     "as_whole",
     "finite_or_none",
     "has_own_error",
+    "is_auto",
     "nddata_values",
+    "refuse_other_unit",
     "refuse_two_errors",
     "split_mask",
     "unpack_nddata",

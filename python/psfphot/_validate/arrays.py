@@ -143,6 +143,20 @@ def as_vector(values: Any, name: str) -> NDArray[np.float64]:
     return array
 
 
+def refuse_other_unit(values: Any, name: str) -> None:
+    """Refuse what has a unit that is not pixels.
+
+    Raises
+    ------
+    ValueError
+        If it has one.
+    """
+    unit = getattr(values, "unit", None)
+    if unit not in (None, u.pixel, u.dimensionless_unscaled):
+        msg = f"{name} must be in pixels, got the unit {unit}"
+        raise ValueError(msg)
+
+
 def as_pixels(values: Any, name: str) -> Any:
     """Take positions in pixels off what may say so; masked ones become NaN.
 
@@ -152,10 +166,7 @@ def as_pixels(values: Any, name: str) -> Any:
         If they have a unit that is not pixels.
     """
     # Of a column with a mask it is lost with that.
-    unit = getattr(values, "unit", None)
-    if unit not in (None, u.pixel, u.dimensionless_unscaled):
-        msg = f"{name} must be in pixels, got the unit {unit}"
-        raise ValueError(msg)
+    refuse_other_unit(values, name)
     values, mask = split_mask(values)
     array = np.asarray(getattr(values, "value", values))
     return array if mask is None else np.where(mask, np.nan, array)

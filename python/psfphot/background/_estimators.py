@@ -17,7 +17,7 @@ from psfphot._repr import make_repr
 from psfphot._validate import as_float_array, as_scalar, split_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, NDArray
@@ -100,6 +100,36 @@ class Estimator(ABC):
 
     def _core_name(self) -> Level | None:
         """Name and numbers by which the core knows the estimator, or `None`."""
+        return None
+
+
+class Biweight(Estimator):
+    """Base of Tukey's biweight location and scale."""
+
+    _parameters = ("c", "M", "sigma_clip")
+    _statistic: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self,
+        c: float,
+        M: Any,  # noqa: N803  (photutils' name)
+        sigma_clip: SigmaClip | None,
+    ) -> None:
+        super().__init__(sigma_clip=sigma_clip)
+        self.c = as_scalar(c, "c")
+        self.M = None if M is None else as_float_array(M, "M").reshape(np.shape(M))[()]
+
+    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
+        start = self.M
+        if start is not None and axis is not None and np.ndim(start) == 0:
+            start = np.full(np.sum(np.zeros(values.shape), axis=axis).shape, start)
+        return self._statistic(values, c=self.c, M=start, axis=axis, ignore_nan=True)
+
+    def _core_name(self) -> Level | None:
+        if self.M is None:
+            return "biweight", [float(self.c)]
+        if np.ndim(self.M) == 0:
+            return "biweight", [float(self.c), float(self.M)]
         return None
 
 
@@ -286,7 +316,7 @@ class SExtractorBackground(BackgroundBase):
         return "sextractor", []
 
 
-class BiweightLocationBackground(BackgroundBase):
+class BiweightLocationBackground(Biweight, BackgroundBase):
     """Tukey's biweight location, after clipping.
 
     Beers, Flynn & Gebhardt 1990, AJ 100, 32, equation 5.
@@ -307,7 +337,7 @@ class BiweightLocationBackground(BackgroundBase):
     2.038
     """
 
-    _parameters = ("c", "M", "sigma_clip")
+    _statistic = staticmethod(biweight_location)
 
     @by_keyword
     def __init__(
@@ -316,22 +346,7 @@ class BiweightLocationBackground(BackgroundBase):
         M: Any = None,  # noqa: N803  (photutils' name)
         sigma_clip: SigmaClip | None = DEFAULT_CLIP,
     ) -> None:
-        super().__init__(sigma_clip=sigma_clip)
-        self.c = as_scalar(c, "c")
-        self.M = None if M is None else as_float_array(M, "M").reshape(np.shape(M))[()]
-
-    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
-        start = self.M
-        if start is not None and axis is not None and np.ndim(start) == 0:
-            start = np.full(np.sum(np.zeros(values.shape), axis=axis).shape, start)
-        return biweight_location(values, c=self.c, M=start, axis=axis, ignore_nan=True)
-
-    def _core_name(self) -> Level | None:
-        if self.M is None:
-            return "biweight", [float(self.c)]
-        if np.ndim(self.M) == 0:
-            return "biweight", [float(self.c), float(self.M)]
-        return None
+        super().__init__(c, M, sigma_clip)
 
 
 _KNOWN: dict[str, type[Estimator]] = {
@@ -347,13 +362,14 @@ _KNOWN: dict[str, type[Estimator]] = {
 }
 
 
-def core_level(estimator: Any) -> Level | None:
+def core_level(
+    estimator: Any, known: Mapping[str, type[Estimator]] = _KNOWN
+) -> Level | None:
     """Say an estimator to the core without its clip; `None` if it knows it not.
 
     A subclass may do anything, and is not known.
     """
-    known = type(estimator) in _KNOWN.values()
-    return estimator._core_name() if known else None
+    return estimator._core_name() if type(estimator) in known.values() else None
 
 
 def core_estimator(estimator: Any) -> tuple[Level, Clip | None] | None:

@@ -165,14 +165,16 @@ class ResidualBackground2D(BackgroundMaps):
             _core.residual_background(
                 frame.data,
                 frame.mask,
-                tuple(self.box_size.tolist()),
-                level,
-                ("mad_std", []),
-                clip,
-                highest_degree=self.highest_degree,
-                rounds=self.rounds,
-                fwhm=self.fwhm,
-                threshold=self.source_threshold,
+                {
+                    "box_shape": tuple(self.box_size.tolist()),
+                    "level": level,
+                    "scatter": ("mad_std", []),
+                    "clip": clip,
+                    "highest_degree": self.highest_degree,
+                    "rounds": self.rounds,
+                    "fwhm": self.fwhm,
+                    "threshold": self.source_threshold,
+                },
                 n_threads=self.n_threads,
             )
         )

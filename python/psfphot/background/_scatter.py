@@ -8,11 +8,12 @@ import numpy as np
 from astropy.stats import biweight_scale, mad_std
 
 from psfphot._deprecated import by_keyword
-from psfphot._validate import as_float_array, as_scalar
 from psfphot.background._estimators import (
     DEFAULT_CLIP,
+    Biweight,
     Estimator,
     as_own_estimator,
+    core_level,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class MADStdBackgroundRMS(BackgroundRMSBase):
         return "mad_std", []
 
 
-class BiweightScaleBackgroundRMS(BackgroundRMSBase):
+class BiweightScaleBackgroundRMS(Biweight, BackgroundRMSBase):
     """Tukey's biweight scale, after clipping.
 
     Beers, Flynn & Gebhardt 1990, AJ 100, 32, equation 9.
@@ -138,7 +139,7 @@ class BiweightScaleBackgroundRMS(BackgroundRMSBase):
     1.424
     """
 
-    _parameters = ("c", "M", "sigma_clip")
+    _statistic = staticmethod(biweight_scale)
 
     @by_keyword
     def __init__(
@@ -147,22 +148,7 @@ class BiweightScaleBackgroundRMS(BackgroundRMSBase):
         M: Any = None,  # noqa: N803  (photutils' name)
         sigma_clip: SigmaClip | None = DEFAULT_CLIP,
     ) -> None:
-        super().__init__(sigma_clip=sigma_clip)
-        self.c = as_scalar(c, "c")
-        self.M = None if M is None else as_float_array(M, "M").reshape(np.shape(M))[()]
-
-    def _reduce(self, values: NDArray[np.float64], axis: Axis) -> Any:
-        start = self.M
-        if start is not None and axis is not None and np.ndim(start) == 0:
-            start = np.full(np.sum(np.zeros(values.shape), axis=axis).shape, start)
-        return biweight_scale(values, c=self.c, M=start, axis=axis, ignore_nan=True)
-
-    def _core_name(self) -> Level | None:
-        if self.M is None:
-            return "biweight", [float(self.c)]
-        if np.ndim(self.M) == 0:
-            return "biweight", [float(self.c), float(self.M)]
-        return None
+        super().__init__(c, M, sigma_clip)
 
 
 _KNOWN: dict[str, type[Estimator]] = {
@@ -177,9 +163,5 @@ def as_own_scatter(estimator: Any) -> Any:
 
 
 def core_scatter(estimator: Any) -> Level | None:
-    """Say an estimator to the core without its clip; `None` if it knows it not.
-
-    A subclass may do anything, and is not known.
-    """
-    known = type(estimator) in _KNOWN.values()
-    return estimator._core_name() if known else None
+    """Say an estimator of a scatter to the core, see `core_level`."""
+    return core_level(estimator, _KNOWN)

@@ -95,14 +95,16 @@ def measure_sheets(
     level, noise, limits, _ = _core.residual_sheets(
         data,
         mask,
-        box,
-        estimator,
-        ("mad_std", []),
-        clip,
-        highest_degree=HIGHEST_DEGREE,
-        rounds=ROUNDS,
-        fwhm=fwhm,
-        threshold=SOURCE_THRESHOLD,
+        {
+            "box_shape": box,
+            "level": estimator,
+            "scatter": ("mad_std", []),
+            "clip": clip,
+            "highest_degree": HIGHEST_DEGREE,
+            "rounds": ROUNDS,
+            "fwhm": fwhm,
+            "threshold": SOURCE_THRESHOLD,
+        },
         n_threads=n_threads,
     )
     ny, nx = data.shape

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psfphot.cli._batch import make_batch, make_teller
+from psfphot._defaults import POSITIONS
+from psfphot.cli._batch import make_batch, make_teller, no_stars_in_words
 from psfphot.cli._cluster import connect
 from psfphot.cli._errors import UsageFault, require_package, usage
 from psfphot.cli._jobs import make_jobs
-from psfphot.cli._outputs import PLOT_SUFFIXES
-from psfphot.cli._report import describe_image, describe_psf, make_line
+from psfphot.cli._outputs import PLOT_SUFFIXES, check_output
+from psfphot.cli._report import (
+    describe_image,
+    describe_psf,
+    describe_written,
+    make_line,
+)
 from psfphot.cli._run import check_words
 from psfphot.completeness import ArtificialStarTest, QualityCuts
+from psfphot.completeness._storage import FORMATS
 from psfphot.io import (
     FileFormatError,
-    check_writable,
     find_zero_point,
     read_image,
     read_sources,
     require_parquet,
 )
-from psfphot.pipeline import NoStarsError
 
 if TYPE_CHECKING:
     from psfphot.cli._words import CompletenessWords, FitWords
     from psfphot.completeness import ArtificialStarResults
     from psfphot.io import FitsImage
-
-#: Positions that have a name; any other word is a file's.
-_NAMED = ("lattice", "uniform", "density")
 
 
 def run_completeness(words: CompletenessWords, how: FitWords) -> None:
@@ -61,18 +62,14 @@ def run_completeness(words: CompletenessWords, how: FitWords) -> None:
     if job.fault:
         raise FileFormatError(job.fault)
     _check_outputs(words, overwrite=how.overwrite)
-    batch, say = make_batch(how), make_teller(how)
-    reading = {
-        name: None if text is None else job.named(text)
-        for name, text in batch.reading.items()
-    }
-    image = read_image(job.path, job.ext, **reading)
+    batch, say = make_batch(how), make_teller(quiet=how.quiet)
+    image = read_image(job.path, job.ext, **batch.reading_of(job))
     psf = batch.psf(image.detector)
     say([*describe_psf(psf), *describe_image(image)])
     positions: Any = words.positions
-    if positions not in _NAMED:
+    if positions not in POSITIONS:
         positions = read_sources(positions)
-    with connect(how.scheduler) as client:
+    with no_stars_in_words(), connect(how.scheduler) as client:
         test = ArtificialStarTest(
             batch.settings,
             psf=psf,
@@ -91,35 +88,25 @@ def run_completeness(words: CompletenessWords, how: FitWords) -> None:
             client=client,
             progress_bar=batch.progress,
         )
-        try:
-            results = test(image, n_stars=words.n_stars, resume=words.resume)
-        except NoStarsError as exc:
-            msg = f"{exc.finding}; lower --threshold, or check --fwhm and --psf"
-            raise FileFormatError(msg) from exc
+        results = test(image, n_stars=words.n_stars, resume=words.resume)
     results.write(words.output, overwrite=how.overwrite)
-    written = [str(words.output)]
+    written = [words.output]
     if words.plot is not None:
         from psfphot.plotting import save_figure  # noqa: PLC0415  (matplotlib)
 
         save_figure(results.plot(), words.plot)
-        written.append(str(words.plot))
-    say([*describe_results(results), make_line("wrote", ", ".join(written))])
+        written.append(words.plot)
+    say([*describe_results(results), *describe_written(written)])
 
 
 def _check_outputs(words: CompletenessWords, *, overwrite: bool) -> None:
     """Find out before the work whether the files can be written."""
-    wanted = [(words.output, (".ecsv", ".fits", ".parquet"))]
     if words.plot is not None:
         require_package("--plot", "matplotlib", "plot")
-        wanted.append((words.plot, PLOT_SUFFIXES))
-    for path, suffixes in wanted:
-        try:
-            with usage():
-                check_writable(path, suffixes, overwrite=overwrite)
-        except FileExistsError as exc:
-            msg = f"{path}: exists already; add --overwrite to replace it"
-            raise FileExistsError(msg) from exc
-    if Path(words.output).suffix == ".parquet":
+    check_output(words.output, tuple(FORMATS), overwrite=overwrite)
+    if words.plot is not None:
+        check_output(words.plot, PLOT_SUFFIXES, overwrite=overwrite)
+    if words.output.suffix == ".parquet":
         require_parquet(words.output)
 
 

@@ -14,8 +14,9 @@ import click
 
 from psfphot.cli._errors import one_line_messages
 from psfphot.cli._jobs import NAME
-from psfphot.cli._report import describe_image, describe_run
+from psfphot.cli._report import describe_image, describe_run, describe_written
 from psfphot.cli._summary import summarize, summarize_failure
+from psfphot.cli._words import number_or_text
 from psfphot.io import (
     FileFormatError,
     read_detector,
@@ -112,31 +113,27 @@ class Batch:
         if job.fault:
             raise FileFormatError(job.fault)
         say = _say_nothing if self.say is None else self.say
-        reading = {
+        with no_stars_in_words(), self._runs(job, say) as run:
+            if self.has_source_ids:
+                add_source_ids(run.catalog, job.name)
+            written = outputs.write(run, radius=run.settings.fwhm)
+            say(describe_run(run))
+            say(describe_written(written.values()))
+            return summarize(job, run, written)
+
+    def reading_of(self, job: Job) -> dict[str, str | None]:
+        """Give the arguments of `psfphot.io.read_image` for an image."""
+        return {
             option: None if text is None else job.named(text)
             for option, text in self.reading.items()
         }
-        try:
-            with self._runs(job, reading, say) as run:
-                if self.has_source_ids:
-                    add_source_ids(run.catalog, job.name)
-                written = outputs.write(run, radius=run.settings.fwhm)
-                say(describe_run(run))
-                names = ", ".join(str(path) for path in written.values())
-                say([f"wrote       {names}"])
-                return summarize(job, run, written)
-        except NoStarsError as exc:
-            msg = f"{exc.finding}; lower --threshold, or check --fwhm and --psf"
-            raise FileFormatError(msg) from exc
 
     @contextlib.contextmanager
     def _runs(
-        self,
-        job: Job,
-        reading: dict[str, str | None],
-        say: Callable[[list[str]], None],
+        self, job: Job, say: Callable[[list[str]], None]
     ) -> Iterator[PhotometryRun]:
         """Measure an image, whole or by tiles, whose arrays go afterwards."""
+        reading = self.reading_of(job)
         if self.tile is None:
             image = read_image(job.path, job.ext, **reading)
             say(describe_image(image))
@@ -159,6 +156,16 @@ class Batch:
             yield run
 
 
+@contextlib.contextmanager
+def no_stars_in_words() -> Iterator[None]:
+    """Say which options find more stars, where there are none."""
+    try:
+        yield
+    except NoStarsError as exc:
+        msg = f"{exc.finding}; lower --threshold, or check --fwhm and --psf"
+        raise FileFormatError(msg) from exc
+
+
 def make_batch(words: FitWords) -> Batch:
     """Translate what was typed."""
     return Batch(
@@ -174,7 +181,7 @@ def make_batch(words: FitWords) -> Batch:
         },
         SourcesReader(words.catalog, words.catalog_coords),
         has_source_ids=words.output_dir is not None,
-        say=make_teller(words),
+        say=make_teller(quiet=words.quiet, err=words.as_json),
         progress=not words.quiet and sys.stderr.isatty(),
         n_threads=words.threads,
         tile=words.tile,
@@ -232,19 +239,13 @@ class PsfReader:
     def __call__(self, detector: Detector) -> Psf:
         """Give the PSF of a detector."""
         words = self.words
-        correction: str | float | None = words.aperture_correction
-        if correction is not None:
-            with contextlib.suppress(ValueError):
-                correction = float(correction)
         key = None if words.detector_id is not None else detector.detector_id
         if key not in self.known:
-            self.known[key] = _read_psf(words, detector, correction)
+            self.known[key] = _read_psf(words, detector)
         return self.known[key]
 
 
-def _read_psf(
-    words: FitWords, detector: Detector, correction: str | float | None
-) -> Psf:
+def _read_psf(words: FitWords, detector: Detector) -> Psf:
     try:
         psf = read_psf(
             words.psf,
@@ -253,7 +254,7 @@ def _read_psf(
             detector_id=words.detector_id,
             blur_sigma=words.psf_blur,
             psf_center=words.psf_center,
-            aperture_correction=correction,
+            aperture_correction=number_or_text(words.aperture_correction),
             detector=detector,
         )
     except ValueError as exc:
@@ -309,9 +310,9 @@ def _say_nothing(_: list[str]) -> None:
     pass
 
 
-def make_teller(words: FitWords) -> Callable[[list[str]], None]:
+def make_teller(*, quiet: bool, err: bool = False) -> Callable[[list[str]], None]:
     """Make what writes lines for people, unless they want none."""
-    return partial(_say, quiet=words.quiet, err=words.as_json)
+    return partial(_say, quiet=quiet, err=err)
 
 
 def _say(lines: list[str], *, quiet: bool, err: bool) -> None:

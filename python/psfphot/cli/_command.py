@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ import click
 from psfphot.cli._errors import UsageFault, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     ParamType = click.ParamType[Any]
 else:
@@ -89,6 +90,17 @@ def option(section: str, *names: str, **kwargs: Any) -> Callable[[Any], Any]:
     return click.option(*names, cls=SectionedOption, section=section, **kwargs)
 
 
+def add_options(
+    options: Sequence[Callable[[Any], Any]],
+) -> Callable[[Callable[..., Any]], Any]:
+    """Make the decorator of all of some options, which stand in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        return reduce(lambda made, add: add(made), reversed(options), command)
+
+    return decorate
+
+
 class Finite(ParamType):
     """A finite number: ``nan`` and ``inf`` are none here."""
 
@@ -112,6 +124,11 @@ class FiniteRange(click.FloatRange):
     ) -> float:
         """Read a number."""
         return float(super().convert(Finite().convert(value, param, ctx), param, ctx))
+
+
+#: Numbers above 0, and from 0; whole ones from 0, and from 1.
+ABOVE_0, FROM_0 = FiniteRange(min=0, min_open=True), FiniteRange(min=0)
+COUNT, COUNT_FROM_1 = click.IntRange(min=0), click.IntRange(min=1)
 
 
 class ValueRange(ParamType):

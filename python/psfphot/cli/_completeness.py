@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from psfphot._defaults import POSITIONS
 from psfphot.cli._command import (
-    FiniteRange,
+    ABOVE_0,
+    COUNT,
+    COUNT_FROM_1,
     SectionedCommand,
     SectionedOption,
     ValueRange,
@@ -33,22 +36,20 @@ All options that say how the image is measured are those of psfphot fit: give
 what the catalogue was made with.
 """
 
-_ABOVE_0 = FiniteRange(min=0, min_open=True)
-_FROM_0, _FROM_1 = click.IntRange(min=0), click.IntRange(min=1)
-
 #: Options of ``psfphot fit`` that say how an image is measured.
 _SECTIONS = ("The PSF", "The image", "Which stars", "The fit")
 _OTHERS = ("catalog", "forced", "catalog_coords", "all_ext")
 _COMMON = ("psf", "overwrite", "threads", "quiet", "workers", "scheduler")
 
 
-def _needed(*names: str, **kwargs: Any) -> SectionedOption:
-    return SectionedOption(names, section="Needed", **kwargs)
+def _option(section: str, *names: str, **kwargs: Any) -> SectionedOption:
+    return SectionedOption(names, section=section, **kwargs)
 
 
-_stars = partial(SectionedOption, section="The artificial stars")
-_recovered = partial(SectionedOption, section="Which are recovered")
-_output = partial(SectionedOption, section="Output")
+_needed = partial(_option, "Needed")
+_stars = partial(_option, "The artificial stars")
+_recovered = partial(_option, "Which are recovered")
+_output = partial(_option, "Output")
 
 
 def _of_fit(
@@ -87,37 +88,38 @@ _PARAMETERS = [
         "of noise hold goes into TABLE_noise.",
     ),
     _stars(
-        ["-n", "--n-stars"],
-        type=_FROM_1,
+        "-n",
+        "--n-stars",
+        type=COUNT_FROM_1,
         metavar="N",
         show_default="10000, or all of a table",
         help="How many.",
     ),
     _stars(
-        ["--positions"],
-        default="lattice",
+        "--positions",
+        default=POSITIONS[0],
         show_default=True,
-        metavar="lattice|uniform|density|FILE",
+        metavar="|".join([*POSITIONS, "FILE"]),
         help="Where: on jittered lattices; anywhere; as the stars lie; or a table of "
         "x and y, and flux if each has its own.",
     ),
     _stars(
-        ["--spacing"],
-        type=_ABOVE_0,
+        "--spacing",
+        type=ABOVE_0,
         metavar="PX",
         show_default="10 FWHM",
         help="How far they stay from each other in one image.",
     ),
     _stars(
-        ["--per-image"],
-        type=_FROM_1,
+        "--per-image",
+        type=COUNT_FROM_1,
         metavar="N",
         show_default="as many as go",
         help="Most stars in one image.",
     ),
     _stars(
-        ["--pilot"],
-        type=_FROM_0,
+        "--pilot",
+        type=COUNT,
         default=300,
         show_default=True,
         metavar="N",
@@ -125,38 +127,38 @@ _PARAMETERS = [
         "changes; most others go there. 0 for none.",
     ),
     _stars(
-        ["--noise-images"],
-        type=_FROM_0,
+        "--noise-images",
+        type=COUNT,
         default=1,
         show_default=True,
         metavar="N",
         help="Images of the fitted stars and noise, for the rate of false rows.",
     ),
     _stars(
-        ["--seed"],
-        type=_FROM_0,
+        "--seed",
+        type=COUNT,
         default=0,
         show_default=True,
         metavar="N",
         help="Of all that is random.",
     ),
     _recovered(
-        ["--match-radius"],
-        type=_ABOVE_0,
+        "--match-radius",
+        type=ABOVE_0,
         metavar="PX",
         show_default="FWHM / 2",
         help="The largest distance of a star from its row.",
     ),
     _recovered(
-        ["--flux-tolerance"],
-        type=_ABOVE_0,
+        "--flux-tolerance",
+        type=ABOVE_0,
         default=0.75,
         show_default=True,
         metavar="MAG",
         help="The largest difference of its flux.",
     ),
     _recovered(
-        ["--cut"],
+        "--cut",
         multiple=True,
         metavar="'COLUMN OP NUMBER'",
         help="A cut that your catalogue has: 'qfit < 0.3', 'flags & 4 == 0'. Give it "
@@ -164,13 +166,13 @@ _PARAMETERS = [
     ),
     *_of_fit(sections=_SECTIONS),
     _output(
-        ["--plot"],
+        "--plot",
         type=click.Path(path_type=Path),
         metavar="PNG|PDF|SVG",
         help="Draw completeness, fluxes, errors and the map.",
     ),
     _output(
-        ["--resume"],
+        "--resume",
         type=click.Path(path_type=Path),
         metavar="DIR",
         help="Keep the stars of each image in this directory as soon as it is "
@@ -196,30 +198,25 @@ def completeness(**options: Any) -> None:
     from psfphot.cli._artificial import run_completeness  # noqa: PLC0415
 
     own = {name: options.pop(name) for name in CompletenessWords.__annotations__}
-    words = FitWords(**NOT_TYPED | options)
     with one_line_messages():
-        run_completeness(CompletenessWords(**own), words)
+        run_completeness(CompletenessWords(**own), words_of_fit(options))
     sys.exit(0)
 
 
-#: The options of ``psfphot fit`` that are not here.
-NOT_TYPED: dict[str, Any] = {
-    "tile": None,
-    "output": "",
-    "output_dir": None,
-    "all_ext": False,
-    "catalog": None,
-    "forced": False,
-    "catalog_coords": "auto",
-    "residual": None,
-    "model": None,
-    "plot": None,
-    "report": None,
-    "region": None,
-    "extra_columns": False,
-    "resume": False,
-    "retries": None,
-    "timeout": None,
-    "merge": None,
-    "as_json": False,
-}
+def words_of_fit(typed: dict[str, Any]) -> FitWords:
+    """Complete what was typed of how an image is measured.
+
+    Parameters
+    ----------
+    typed : dict
+        Options of ``psfphot fit``, as click names them.
+
+    Returns
+    -------
+    words : `FitWords`
+        Options of ``psfphot fit`` that are not here are as it has them by default.
+    """
+    # Without -o it would ask where the catalogue goes; here is none.
+    defaults = fit.make_context("fit", ["IMAGE", "-o", ""]).params
+    del defaults["images"]
+    return FitWords(**defaults | typed)

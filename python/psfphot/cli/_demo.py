@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from psfphot.cli._command import COUNT, COUNT_FROM_1
 from psfphot.cli._errors import one_line_messages
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=COUNT,
     default=0,
     show_default=True,
     metavar="N",
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=COUNT_FROM_1,
     metavar="N",
     help="Threads.  [default: all CPUs]",
 )

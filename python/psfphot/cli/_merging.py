@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psfphot._files import file_suffix
-from psfphot.cli._errors import UsageFault, usage
+from psfphot.cli._errors import UsageFault
+from psfphot.cli._outputs import check_output
 from psfphot.cli._report import describe_merged
-from psfphot.io import CATALOG_SUFFIXES, check_writable, require_parquet
+from psfphot.io import CATALOG_SUFFIXES, require_parquet
 from psfphot.pipeline._frames.merging import merge_catalogs, without_sky
 
 if TYPE_CHECKING:
@@ -42,14 +43,8 @@ def check_merge(words: FitWords, taken: dict[Path, str]) -> None:
         if other is not None:
             msg = f"--merge {one}: is {other} already; give every output its own name"
             raise UsageFault(msg)
-        try:
-            with usage():
-                check_writable(
-                    one, CATALOG_SUFFIXES, overwrite=words.overwrite or words.resume
-                )
-        except FileExistsError as exc:
-            msg = f"{one}: exists already; add --overwrite to replace it"
-            raise FileExistsError(msg) from exc
+        may_replace = words.overwrite or words.resume
+        check_output(one, CATALOG_SUFFIXES, overwrite=may_replace)
     if file_suffix(path) == ".parquet":
         require_parquet(path, reading=True)
 

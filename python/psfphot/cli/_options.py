@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,14 +16,17 @@ from psfphot._defaults import (
     THRESHOLD,
     TIMEOUT,
 )
-from psfphot.cli._command import Box, Finite, FiniteRange, Shift, option
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_ABOVE_0 = FiniteRange(min=0, min_open=True)
-_FROM_0 = FiniteRange(min=0)
-_FROM_1 = click.IntRange(min=1)
+from psfphot.cli._command import (
+    ABOVE_0,
+    COUNT,
+    COUNT_FROM_1,
+    FROM_0,
+    Box,
+    Finite,
+    Shift,
+    add_options,
+    option,
+)
 
 _needed = partial(option, "Needed")
 _psf = partial(option, "The PSF")
@@ -34,6 +36,21 @@ _fitting = partial(option, "The fit")
 _output = partial(option, "Output")
 _many = partial(option, "Many images")
 _running = partial(option, "The run")
+
+#: Options of several commands.
+overwrite_option = _output(
+    "--overwrite", is_flag=True, help="Replace files that are there."
+)
+threads_option = _running(
+    "--threads",
+    type=COUNT_FROM_1,
+    metavar="N",
+    show_default="all CPUs",
+    help="Threads; no result depends on them.",
+)
+quiet_option = _running(
+    "-q", "--quiet", is_flag=True, help="Say nothing but what is wrong."
+)
 
 _OPTIONS = (
     _needed(
@@ -63,13 +80,13 @@ _OPTIONS = (
     ),
     _psf(
         "--oversampling",
-        type=_FROM_1,
+        type=COUNT_FROM_1,
         metavar="N",
         help="PSF pixels per image pixel, for a PSF image whose header does not say.",
     ),
     _psf(
         "--detector-id",
-        type=click.IntRange(min=0),
+        type=COUNT,
         metavar="N",
         help="The detector, in an STDPSF file that holds several.",
     ),
@@ -89,7 +106,7 @@ _OPTIONS = (
     ),
     _psf(
         "--psf-blur",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="SIGMA",
         help="Widen the PSF of a file by a Gaussian of this sigma in pixels, for an "
         "image whose resampling widened the stars.",
@@ -175,7 +192,7 @@ _OPTIONS = (
     ),
     _stars(
         "--threshold",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         default=THRESHOLD,
         show_default=True,
         metavar="SIGMA",
@@ -184,21 +201,21 @@ _OPTIONS = (
     ),
     _stars(
         "--fwhm",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="PX",
         show_default="the PSF's",
         help="Width of the stars to find.",
     ),
     _stars(
         "--min-separation",
-        type=_FROM_0,
+        type=FROM_0,
         metavar="PX",
         show_default=f"{SEPARATION['matched']:g} FWHM",
         help="A detection has no brighter pixel nearer than this.",
     ),
     _stars(
         "--iterations",
-        type=_FROM_1,
+        type=COUNT_FROM_1,
         metavar="N",
         show_default=f"{ITERATIONS}, 1 with --catalog",
         help="Most rounds: stars that show in what is left are fitted with the others. "
@@ -227,14 +244,14 @@ _OPTIONS = (
     ),
     _fitting(
         "--aperture-radius",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="PX",
         show_default="half the box",
         help="Aperture of the first guess of the flux.",
     ),
     _fitting(
         "--group",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="PX",
         show_default=f"{GROUPING} boxes, along x and y",
         help="Fit stars nearer than this together.",
@@ -242,7 +259,7 @@ _OPTIONS = (
     _fitting("--no-group", is_flag=True, help="Fit every star alone."),
     _fitting(
         "--local-bkg",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         nargs=2,
         metavar="INNER OUTER",
         show_default="none",
@@ -272,14 +289,14 @@ _OPTIONS = (
     ),
     _fitting(
         "--gain",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="E",
         show_default="the header's",
         help="Electrons in one unit of the image.",
     ),
     _fitting(
         "--read-noise",
-        type=_FROM_0,
+        type=FROM_0,
         metavar="E",
         show_default="measured, with the sky's noise",
         help="Read noise, electrons, for images without ERR; needs a gain.",
@@ -306,10 +323,10 @@ _OPTIONS = (
         is_flag=True,
         help="Add crowding, sharpness, chi, n_merged and blend_significance.",
     ),
-    _output("--overwrite", is_flag=True, help="Replace files that are there."),
+    overwrite_option,
     _many(
         "--workers",
-        type=_FROM_1,
+        type=COUNT_FROM_1,
         metavar="N",
         show_default="none",
         help="Measure images in so many processes at a time.",
@@ -328,14 +345,14 @@ _OPTIONS = (
     ),
     _many(
         "--retries",
-        type=click.IntRange(min=0),
+        type=COUNT,
         metavar="N",
         show_default=str(RETRIES),
         help="How often an image is tried again whose worker was lost.",
     ),
     _many(
         "--timeout",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="S",
         show_default=f"{TIMEOUT:g}",
         help="Seconds after which an image is given up, and its worker ended.",
@@ -354,23 +371,15 @@ _OPTIONS = (
         help="Measure images larger than memory in tiles of N pixels on a side, as "
         "2048; with --iterations 1.",
     ),
-    _running(
-        "--threads",
-        type=_FROM_1,
-        metavar="N",
-        show_default="all CPUs",
-        help="Threads; no result depends on them.",
-    ),
+    threads_option,
     _running(
         "--json",
         "as_json",
         is_flag=True,
         help="Write a summary as JSON on stdout; all else goes to stderr.",
     ),
-    _running("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong."),
+    quiet_option,
 )
 
-
-def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a function with all options."""
-    return reduce(lambda made, add: add(made), reversed(_OPTIONS), command)
+#: Decorates a function with all options.
+fit_options = add_options(_OPTIONS)

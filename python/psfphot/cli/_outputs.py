@@ -29,6 +29,33 @@ if TYPE_CHECKING:
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
+def check_output(path: Path, suffixes: tuple[str, ...], *, overwrite: bool) -> None:
+    """Find out before the work whether a file can be written.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    suffixes : tuple of str
+        The extensions that it may have.
+    overwrite : bool
+        Whether it may be replaced.
+
+    Raises
+    ------
+    UsageFault
+        If its extension is another.
+    OSError
+        If it cannot be written.
+    """
+    try:
+        with usage():
+            check_writable(path, suffixes, overwrite=overwrite)
+    except FileExistsError as exc:
+        msg = f"{path}: exists already; add --overwrite to replace it"
+        raise FileExistsError(msg) from exc
+
+
 @dataclass(frozen=True)
 class Outputs:
     """The files to write; `None` where none is wanted."""
@@ -74,12 +101,7 @@ class Outputs:
                 msg = f"{path}: is {other} already; give every output its own name"
                 raise UsageFault(msg)
             taken[path.resolve()] = "another output"
-            try:
-                with usage():
-                    check_writable(path, suffixes, overwrite=overwrite)
-            except FileExistsError as exc:
-                msg = f"{path}: exists already; add --overwrite to replace it"
-                raise FileExistsError(msg) from exc
+            check_output(path, suffixes, overwrite=overwrite)
         if file_suffix(self.catalog) == ".parquet":
             require_parquet(self.catalog)
         if self.plot is not None:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from psfphot.cli._command import (
+    ABOVE_0,
+    COUNT_FROM_1,
     Box,
-    FiniteRange,
     OneLineGroup,
     SectionedCommand,
+    add_options,
     option,
 )
 from psfphot.cli._errors import one_line_messages
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_ABOVE_0 = FiniteRange(min=0, min_open=True)
+from psfphot.cli._options import overwrite_option, quiet_option, threads_option
 
 _needed = partial(option, "Needed")
 _psf = partial(option, "The PSF")
 _stars = partial(option, "Its stars")
 _input = partial(option, "The image")
 _output = partial(option, "Output")
-_running = partial(option, "The run")
 
 _COMMON = (
     _needed(
@@ -47,14 +44,14 @@ _COMMON = (
     ),
     _psf(
         "--cutoff",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="CYCLES",
         help="The highest spatial frequency that the optics pass, in cycles per pixel: "
         "diameter times pixel scale over wavelength.",
     ),
     _psf(
         "--kappa",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         metavar="FACTOR",
         show_default="by held-out stars",
         help="How rough the PSF may be; with psf refine how far from the library.",
@@ -68,7 +65,7 @@ _COMMON = (
     _stars(
         "--stars",
         "n_stars",
-        type=click.IntRange(min=1),
+        type=COUNT_FROM_1,
         default=400,
         show_default=True,
         metavar="N",
@@ -76,7 +73,7 @@ _COMMON = (
     ),
     _stars(
         "--min-snr",
-        type=_ABOVE_0,
+        type=ABOVE_0,
         default=50.0,
         show_default=True,
         metavar="SNR",
@@ -90,15 +87,12 @@ _COMMON = (
            help="Leave out pixels, as in psfphot fit."),
     _output("--plot", type=click.Path(path_type=Path), metavar="PNG|PDF|SVG",
             help="Draw the PSF, its errors and what it leaves of the stars."),
-    _output("--overwrite", is_flag=True, help="Replace files that are there."),
-    _running("--threads", type=click.IntRange(min=1), metavar="N",
-             show_default="all CPUs", help="Threads; no result depends on them."),
-    _running("-q", "--quiet", is_flag=True, help="Say nothing but what is wrong."),
+    overwrite_option,
+    threads_option,
+    quiet_option,
 )  # fmt: skip
 
-
-def _common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    return reduce(lambda made, add: add(made), reversed(_COMMON), command)
+_common_options = add_options(_COMMON)
 
 
 @click.group(cls=OneLineGroup, short_help="Build, refine and show PSFs.")
@@ -131,7 +125,7 @@ def psf() -> None:
 )
 @_psf(
     "--oversampling",
-    type=click.IntRange(min=1),
+    type=COUNT_FROM_1,
     default=4,
     show_default=True,
     metavar="N",
@@ -194,7 +188,7 @@ def refine(image: str, **words: Any) -> None:
     metavar="IMAGE",
     help="The image that it was built from: what it leaves of its stars is drawn too.",
 )
-@_output("--overwrite", is_flag=True, help="Replace files that are there.")
+@overwrite_option
 def show(path: str, **words: Any) -> None:
     """Draw the PSF of a file, and how well it is known if the file tells."""
     from psfphot.cli._psf_run import run_show  # noqa: PLC0415  (slow to import)

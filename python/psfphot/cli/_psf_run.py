@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import numpy as np
 from astropy.io import fits
 from astropy.table import QTable
 
+from psfphot.cli._batch import make_teller
 from psfphot.cli._errors import UsageFault, require_package, usage
-from psfphot.cli._report import describe_image
+from psfphot.cli._outputs import PLOT_SUFFIXES, check_output
+from psfphot.cli._report import describe_image, describe_written
+from psfphot.cli._words import number_or_text
 from psfphot.io import (
     Psf,
-    check_writable,
     measure_fwhm,
     read_image,
     read_psf,
@@ -27,15 +26,12 @@ from psfphot.pipeline._image_psf import star_residuals
 from psfphot.pipeline._unusable import prepare_sky
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from psfphot.pipeline import ImagePSF
 
 #: Extensions of a file beyond the grid itself, which its readers pass over.
 _ERROR, _STARS, _REPORT = "PSF_ERR", "PSF_STARS", "PSF_REPORT"
 
 _SUFFIXES = (".fits", ".fits.gz")
-_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def run_build(name: str, words: dict[str, Any]) -> None:
@@ -58,7 +54,7 @@ def run_build(name: str, words: dict[str, Any]) -> None:
     output, plot = words["output"], words["plot"]
     options = _as_options(words)
     _check_outputs(output, plot, overwrite=words["overwrite"])
-    say = partial(_say, quiet=words["quiet"])
+    say = make_teller(quiet=words["quiet"])
     with usage():
         library = None
         if "library" in words:
@@ -72,14 +68,21 @@ def run_build(name: str, words: dict[str, Any]) -> None:
         psf=library,
         **options,
     )
-    _say_report(built, say)
+    say([f"{name:<22}{value}" for name, value in built.report.rows()])
     built.model.write(output, overwrite=words["overwrite"])
     _append(output, built)
-    written = [str(output)]
+    written = [output]
     if plot is not None:
-        _draw(built, plot, f"{image.name}: {built.description}")
-        written.append(str(plot))
-    say([f"wrote       {', '.join(written)}"])
+        _draw(
+            plot,
+            built.model,
+            error=built.report.error,
+            stars=built.brightest,
+            residuals=built.residuals(),
+            title=f"{image.name}: {built.description}",
+        )
+        written.append(plot)
+    say(describe_written(written))
 
 
 def run_show(name: str, words: dict[str, Any]) -> None:
@@ -97,11 +100,9 @@ def run_show(name: str, words: dict[str, Any]) -> None:
     UsageFault, OSError, ValueError
         If a file cannot be read or written.
     """
-    output = words["output"]
+    output, say = words["output"], make_teller(quiet=False)
     require_package("psfphot psf show", "matplotlib", "plot")
-    from psfphot.plotting import plot_psf, save_figure  # noqa: PLC0415
-
-    _check_writable(output, _PLOT_SUFFIXES, overwrite=words["overwrite"])
+    check_output(output, PLOT_SUFFIXES, overwrite=words["overwrite"])
     with usage():
         psf = read_psf(name)
     if not hasattr(psf.model, "data") or not hasattr(psf.model, "oversampling"):
@@ -112,15 +113,15 @@ def run_show(name: str, words: dict[str, Any]) -> None:
         if stars is None:
             raise UsageFault(f"{name}: does not tell which stars it was built from")
         residuals = _residuals(psf.model, words["image"], stars)
-    figure = plot_psf(
+    _draw(
+        output,
         psf.model,
         error=error,
         stars=stars,
         residuals=residuals,
         title=f"{Path(name).name}: {psf.description}",
     )
-    save_figure(figure, output)
-    click.echo(f"wrote       {output}")
+    say(describe_written([output]))
 
 
 def _as_options(words: dict[str, Any]) -> dict[str, Any]:
@@ -138,10 +139,8 @@ def _as_options(words: dict[str, Any]) -> dict[str, Any]:
         options["oversampling"] = words["oversampling"]
     if words.get("grid") is not None:
         options["grid"] = _as_grid(words["grid"])
-    correction = words["aperture_correction"]
+    correction = number_or_text(words["aperture_correction"])
     if correction is not None:
-        with contextlib.suppress(ValueError):
-            correction = float(correction)
         options["aperture_correction"] = correction
     options["apply_correction"] = correction is not None or "library" in words
     return options
@@ -170,24 +169,10 @@ def _split(name: str, ext: str | None) -> tuple[Path, str | None]:
 
 
 def _check_outputs(output: Path, plot: Path | None, *, overwrite: bool) -> None:
-    _check_writable(output, _SUFFIXES, overwrite=overwrite)
+    check_output(output, _SUFFIXES, overwrite=overwrite)
     if plot is not None:
         require_package("--plot", "matplotlib", "plot")
-        _check_writable(plot, _PLOT_SUFFIXES, overwrite=overwrite)
-
-
-def _check_writable(path: Path, suffixes: tuple[str, ...], *, overwrite: bool) -> None:
-    try:
-        with usage():
-            check_writable(path, suffixes, overwrite=overwrite)
-    except FileExistsError as exc:
-        msg = f"{path}: exists already; add --overwrite to replace it"
-        raise FileExistsError(msg) from exc
-
-
-def _say_report(built: ImagePSF, say: Callable[[list[str]], None]) -> None:
-    lines = [f"{name:<22}{value}" for name, value in built.report.rows()]
-    say(lines)
+        check_output(plot, PLOT_SUFFIXES, overwrite=overwrite)
 
 
 def _append(path: Path, built: ImagePSF) -> None:
@@ -229,19 +214,8 @@ def _residuals(model: Any, name: str, stars: QTable) -> list[Any]:
     return star_residuals(model, exposure.subtract_sky(), stars, size)
 
 
-def _draw(built: ImagePSF, path: Path, title: str) -> None:
+def _draw(path: Path, model: Any, **parts: Any) -> None:
+    """Draw a PSF, see `psfphot.plotting.plot_psf`, once matplotlib is known to be."""
     from psfphot.plotting import plot_psf, save_figure  # noqa: PLC0415
 
-    figure = plot_psf(
-        built.model,
-        error=built.report.error,
-        stars=built.brightest,
-        residuals=built.residuals(),
-        title=title,
-    )
-    save_figure(figure, path)
-
-
-def _say(lines: list[str], *, quiet: bool) -> None:
-    if not quiet:
-        click.echo("\n".join(lines))
+    save_figure(plot_psf(model, **parts), path)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from psfphot.io import FitsImage, Psf
     from psfphot.pipeline import PhotometryRun, PsfCheck
@@ -259,6 +260,11 @@ def _describe_fit(run: PhotometryRun) -> str:
     x, y = settings.max_shift
     shift = f"{x:g}" if x == y else f"{x:g} (x) and {y:g} (y)"
     return f"{said}, up to {shift} px from their starts"
+
+
+def describe_written(paths: Iterable[Path]) -> list[str]:
+    """Name the files that were written."""
+    return [make_line("wrote", ", ".join(map(str, paths)))]
 
 
 def make_line(subject: str, text: str) -> str:

@@ -82,7 +82,7 @@ def run_batch(images: Sequence[str], words: FitWords) -> int:
         psf = batch.psf(
             Detector() if first.fault else read_detector(first.path, first.ext)
         )
-    say = make_teller(words)
+    say = make_teller(quiet=words.quiet, err=words.as_json)
     write = write_above_bars if batch.progress else partial(click.echo, err=True)
     say(describe_psf(psf))
     with Ledger(work, words) as ledger:

@@ -1,14 +1,25 @@
-"""The words of ``psfphot fit``, as click read them."""
+"""The words of ``psfphot fit`` and ``completeness``, as click read them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from psfphot._defaults import POSITIONS
 from psfphot.cli._errors import UsageFault
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def number_or_text(word: str | None) -> float | str | None:
+    """Read a number where a word is one; leave it as it is where it is not."""
+    if word is None:
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        return word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +56,7 @@ class CompletenessWords:
         """
         if self.mag is not None and self.flux is not None:
             raise UsageFault("--mag and --flux exclude each other; give one")
-        has_own = self.positions not in {"lattice", "uniform", "density"}
+        has_own = self.positions not in POSITIONS
         if self.mag is None and self.flux is None and not has_own:
             raise UsageFault("how bright are the stars? give --mag BRIGHT:FAINT")
 

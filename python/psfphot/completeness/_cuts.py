@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._operators import OPERATORS
 from psfphot._validate import values_of
 
 if TYPE_CHECKING:
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 
     from astropy.table import Table
     from numpy.typing import NDArray
-
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
 
 _CUT = re.compile(
     r"\s*(?P<name>\w+)\s*(?:&\s*(?P<bits>\d+)\s*)?(?P<op>[=!<>]=|[<>])"
@@ -94,11 +85,11 @@ def _parse(text: str) -> tuple[str, int | None, Callable[[Any, Any], Any], float
     except ValueError:
         number = np.nan
     if found is None or np.isnan(number):
-        known = " ".join(_OPERATORS)
+        known = " ".join(OPERATORS)
         msg = (
             "a cut must be COLUMN OP NUMBER, as 'qfit < 0.2' or 'flags & 4 == 0', "
             f"with one of {known}, got {text!r}"
         )
         raise ValueError(msg)
     bits = None if found["bits"] is None else int(found["bits"])
-    return found["name"], bits, _OPERATORS[found["op"]], number
+    return found["name"], bits, OPERATORS[found["op"]], number

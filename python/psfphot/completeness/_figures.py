@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
+from psfphot._axes import scale_percents
 from psfphot._validate import values_of
 from psfphot.completeness._statistics import bin_edges, pull_of
 
@@ -97,10 +98,7 @@ def _draw_residuals(axis: Axes, results: Any, edges: NDArray[np.float64]) -> Non
         centre, bias, scatter, half, fmt="o", ms=4, color=_BINS,
         label="median and 68 %",
     )  # fmt: skip
-    axis.axhline(0, color="k", lw=0.8)
-    axis.set_yscale("symlog", linthresh=2, linscale=0.7)
-    axis.yaxis.set_major_locator(FixedLocator([-100, -10, -1, 0, 1, 10, 100]))
-    axis.yaxis.set_major_formatter("{x:g}")
+    scale_percents(axis, linear=2)
     axis.set(
         xlabel="input magnitude", ylabel="measured / input flux - 1 (%)",
         ylim=(-110, 110), title="fluxes of the stars recovered",

@@ -9,14 +9,13 @@ import numpy as np
 
 from psfphot._core import match_points, near_pairs
 from psfphot.completeness._columns import Reason
+from psfphot.matching._positions import nearest_within
+from psfphot.psf._models.gaussian import SIGMA_PER_FWHM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.completeness._sources import Sources
-
-#: The Gaussian of a PSF of FWHM 1 has this sigma.
-_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 #: Real stars farther than so many FWHM claim nothing: with that of the PSF their
 #: light is less than 1e-10 of what it is at their places.
@@ -149,7 +148,7 @@ def find_claims(
     which, other = near_pairs(rows.points[at], real.points[known], reach)
     rivals, index = np.unique(known[other], return_inverse=True)
     placed = np.flatnonzero(rows.is_placed)
-    nearest = placed[_nearest(real.points[rivals], rows.points[placed], reach)]
+    nearest = placed[nearest_within(real.points[rivals], rows.points[placed], reach)]
     own = nearest[index] == at[which]
     which, other = which[own], rivals[index[own]]
     place = rows.points[at]
@@ -186,18 +185,6 @@ def find_false(
     return is_false
 
 
-def _nearest(
-    points: NDArray[np.float64], others: NDArray[np.float64], reach: float
-) -> NDArray[np.int64]:
-    """Tell the nearest other of each point; of none within reach any."""
-    first, second = near_pairs(points, others, reach)
-    distance = np.hypot(*(points[first] - others[second]).T)
-    order = np.argsort(-distance, kind="stable")
-    nearest = np.zeros(len(points), dtype=np.int64)
-    nearest[first[order]] = second[order]
-    return nearest
-
-
 def _log_light(
     flux: NDArray[np.float64],
     points: NDArray[np.float64],
@@ -206,7 +193,7 @@ def _log_light(
 ) -> NDArray[np.float64]:
     """Compute the logarithm of a star's light at a place, as of a Gaussian."""
     square = np.sum((points - place) ** 2, axis=1)
-    return np.asarray(np.log(flux) - square / (2 * (_SIGMA * fwhm) ** 2))
+    return np.asarray(np.log(flux) - square / (2 * (SIGMA_PER_FWHM * fwhm) ** 2))
 
 
 def _differs(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from psfphot._defaults import POSITIONS
 from psfphot.completeness._fluxes import FOCUS_SHARE, Fluxes, UniformMagnitudes
 from psfphot.completeness._positions import (
     Field,
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
-#: Names of ways to draw positions.
-POSITIONS = ("lattice", "uniform", "density")
 
 
 class Batch(NamedTuple):

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
-from psfphot._files import file_suffix, replacing
+from psfphot._files import known_suffix, replacing
 from psfphot.io._coordinates import sky_errors, to_sky
 from psfphot.io._errors import MissingPackageError
 from psfphot.io._fits import as_path
@@ -116,11 +116,7 @@ def write_catalog(path: str | os.PathLike[str], catalog: Table) -> None:
         If it is to be Parquet and pyarrow is not installed.
     """
     path = as_path(path)
-    suffix = file_suffix(path)
-    if suffix not in CATALOG_SUFFIXES:
-        known = ", ".join(CATALOG_SUFFIXES)
-        msg = f"{path}: unknown extension {suffix!r}; use one of {known}"
-        raise ValueError(msg)
+    suffix = known_suffix(path, CATALOG_SUFFIXES)
     # Columns with a unit, not quantities: any reader of ECSV knows those.
     table = Table(catalog, copy=False)
     table.meta = {key: _plain(value) for key, value in catalog.meta.items()}

@@ -34,9 +34,6 @@ _WITH_EXTENSION = re.compile(
 #: An extension, and perhaps one plane of a cube: ``SCI,2[0]``.
 _WITH_PLANE = re.compile(r"(?P<ext>[^\[\]]*)(\[(?P<plane>[^\[\]]*)\])?")
 
-#: What FITS files end in that hold images to be read; a compressed one in any.
-FITS_SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".fts", ".fz")
-
 
 def as_path(path: str | os.PathLike[str]) -> Path:
     """Make a path of what names a file.
@@ -207,6 +204,14 @@ def choose_image(
     """
     ext, plane = ("", ()) if ext is None else split_plane(ext, path)
     return _choose_image(hdus, ext.strip() or None, path), plane
+
+
+def name_of_image(
+    hdus: fits.HDUList, hdu: Any, plane: tuple[int, ...], path: Path
+) -> str:
+    """Call an image by its file, its extension and the plane that was chosen of it."""
+    name = f"{path.name}[{extension_label(hdus, hdu)}]"
+    return f"{name}[{','.join(map(str, plane))}]" if plane else name
 
 
 def _choose_image(hdus: fits.HDUList, ext: str | None, path: Path) -> Any:

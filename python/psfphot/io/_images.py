@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
-from psfphot._files import replacing
+from psfphot._files import FITS_SUFFIXES, replacing
 from psfphot.io._detector import Detector, find_detector
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
     as_path,
     choose_image,
-    extension_label,
     keyword_value,
+    name_of_image,
     open_fits,
     read_plane,
     refuse_time_series,
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-IMAGE_SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
+#: The extensions of images that are written.
+IMAGE_SUFFIXES = FITS_SUFFIXES
 
 #: How an image was stored and what it held, which is not true of another.
 _STORAGE_KEYS = (
@@ -124,10 +125,7 @@ def read_image(
         return read_roman(path, dq_bits)
     with open_fits(path) as hdus:
         hdu, plane = choose_image(hdus, ext, path)
-        label = extension_label(hdus, hdu)
-        name = f"{path.name}[{label}]"
-        if plane:
-            name += f"[{','.join(map(str, plane))}]"
+        name = name_of_image(hdus, hdu, plane, path)
         refuse_time_series(hdus, hdu, plane, name)
         data = read_plane(hdu, name, plane)
         header, primary = hdu.header.copy(), hdus[0].header.copy()

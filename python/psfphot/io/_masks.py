@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from psfphot._operators import OPERATORS
 from psfphot.io._fits import read_pixels
 from psfphot.io._planes import Plane, pixels_of, refuse_plane, shape_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from psfphot.io._planes import Owner
-
-_OPERATORS: dict[str, Callable[..., object]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
 
 _COMPARISON = re.compile(r"\s*(?P<what>.*?)\s*(?P<op>[=!<>]=?)\s*(?P<number>[^=!<>]*)")
 
@@ -59,8 +48,8 @@ def parse_mask(spec: str) -> Comparison | None:
         number = float(found["number"])
     except ValueError:
         number = np.nan
-    if found["op"] not in _OPERATORS or not found["what"] or np.isnan(number):
-        known = " ".join(_OPERATORS)
+    if found["op"] not in OPERATORS or not found["what"] or np.isnan(number):
+        known = " ".join(OPERATORS)
         msg = (
             "--mask takes EXT OP NUMBER, as 'WHT==0', with one of "
             f"{known} and a number, got {spec!r}"
@@ -99,5 +88,5 @@ def find_mask(owner: Owner, spec: str) -> Plane:
     if comparison is None:
         return Plane(values != 0, name)
     _, op, number = comparison
-    bad = np.asarray(_OPERATORS[op](values, number), dtype=bool) | ~np.isfinite(values)
+    bad = np.asarray(OPERATORS[op](values, number), dtype=bool) | ~np.isfinite(values)
     return Plane(bad, f"{name} {op} {number:g}")

@@ -12,7 +12,7 @@ from psfphot.io._fits import (
     Band,
     as_path,
     choose_image,
-    extension_label,
+    name_of_image,
     open_fits,
     read_plane,
     refuse_time_series,
@@ -95,9 +95,7 @@ def read_image_to_disk(
         raise FileFormatError(msg)
     with open_fits(path) as hdus:
         hdu, plane = choose_image(hdus, ext, path)
-        name = f"{path.name}[{extension_label(hdus, hdu)}]"
-        if plane:
-            name += f"[{','.join(map(str, plane))}]"
+        name = name_of_image(hdus, hdu, plane, path)
         refuse_time_series(hdus, hdu, plane, name)
         header, primary = hdu.header.copy(), hdus[0].header.copy()
         unit = find_unit(header, name)

@@ -209,9 +209,12 @@ def find_variances(owner: Owner) -> dict[str, NDArray[Any]]:
             return {}
         pixels = read_plane(hdu, f"{owner.name}'s {label}", owner.plane_of(hdu))
         unit = parse_unit(hdu.header.get("BUNIT"))
-        is_other = unit is not None and owner.unit is not None
         # Some write the image's unit, not its square.
-        if is_other and unit not in (owner.unit, owner.unit**2):
+        if (
+            unit is not None
+            and owner.unit is not None
+            and unit not in (owner.unit, owner.unit**2)
+        ):
             return {}
         if shape_problem(pixels.shape, owner) is not None:
             return {}

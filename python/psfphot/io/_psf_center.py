@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot.psf._models.gaussian import FWHM_PER_SIGMA
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
 #: The narrowest window, sigma in samples: in a narrower one a centroid of samples
 #: depends on where between two of them the centre is.
 _NARROWEST = 1.0
-
-#: From standard deviation to full width at half maximum of a Gaussian.
-_FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 
 #: How much longer than the centroid's own offset a step is. The window halves that
 #: of a Gaussian core of its width, and leaves all of a much narrower one: with this
@@ -53,7 +52,7 @@ def find_core(image: NDArray[Any]) -> tuple[float, float] | None:
     y, x = (float(i) for i in np.unravel_index(image.argmax(), image.shape))
     area = np.count_nonzero(image > image.max() / 2)
     fwhm = 2 * float(np.sqrt(area / np.pi))
-    sigma = max(fwhm / _FWHM_PER_SIGMA, _NARROWEST)
+    sigma = max(float(fwhm / FWHM_PER_SIGMA), _NARROWEST)
     # Far from the core the window is 0 to a float.
     with np.errstate(under="ignore"):
         return _windowed_core(image, (x, y), sigma)

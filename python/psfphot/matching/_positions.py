@@ -100,6 +100,33 @@ def match_positions(
     return _core.match_points(*points, distance, n_threads=as_n_threads(n_threads))
 
 
+def nearest_within(
+    points: NDArray[np.float64], others: NDArray[np.float64], reach: float
+) -> Indices:
+    """Find the nearest of other points of each, whether or not that is mutual.
+
+    Parameters
+    ----------
+    points, others : (n, 2) and (m, 2) array
+        The positions.
+    reach : float
+        The largest distance.
+
+    Returns
+    -------
+    (n,) int array
+        Indices into ``others``; -1 where none is within reach. Of several at the
+        same distance it is the last.
+    """
+    first, second = _core.near_pairs(points, others, reach)
+    distance = np.hypot(*(points[first] - others[second]).T)
+    # The nearest comes last, and stays.
+    order = np.argsort(-distance, kind="stable")
+    nearest = np.full(len(points), -1, dtype=np.int64)
+    nearest[first[order]] = second[order]
+    return nearest
+
+
 def _pixels(catalog: Any, name: str) -> NDArray[np.float64]:
     """Make an (N, 2) array of a table's or a pair's positions."""
     if hasattr(catalog, "colnames"):

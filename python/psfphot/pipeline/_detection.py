@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._robust import robust_sigma
 from psfphot.detection import DAOStarFinder, IRAFStarFinder, MatchedFilterFinder
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.utils import NoDetectionsWarning
@@ -100,7 +101,7 @@ _CORRELATED = 1.2
 _LEAST_VALUES = 1000
 
 #: The middle of the image, pixels on a side, in which that is measured.
-_MIDDLE = 1024
+MIDDLE = 1024
 
 
 def excess_noise(exposure: Exposure, data: NDArray[Any], error: NDArray[Any]) -> float:
@@ -124,7 +125,7 @@ def excess_noise(exposure: Exposure, data: NDArray[Any], error: NDArray[Any]) ->
     if exposure.settings.finder != "matched":
         return 1.0
     middle = tuple(
-        slice(max(0, (n - _MIDDLE) // 2), max(0, (n - _MIDDLE) // 2) + _MIDDLE)
+        slice(max(0, (n - MIDDLE) // 2), max(0, (n - MIDDLE) // 2) + MIDDLE)
         for n in exposure.shape
     )
     mask = exposure.mask[middle]
@@ -135,7 +136,7 @@ def excess_noise(exposure: Exposure, data: NDArray[Any], error: NDArray[Any]) ->
     values = snr[np.isfinite(snr)]
     if values.size < _LEAST_VALUES:
         return 1.0
-    factor = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    factor = robust_sigma(values)
     return factor if factor > _CORRELATED else 1.0
 
 

@@ -11,7 +11,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from psfphot.io import FitsImage, Psf, check_detector, measure_fwhm, place_psf
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._psf_width import measure_image_psf
-from psfphot.pipeline._settings import ResolvedSettings, Settings
+from psfphot.pipeline._settings import ResolvedSettings, Settings, as_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,10 +73,7 @@ class Exposure:
                 f"got {type(image).__name__}"
             )
             raise TypeError(msg)
-        settings = Settings() if settings is None else settings
-        if not isinstance(settings, Settings):
-            msg = f"settings must be Settings, got {type(settings).__name__}"
-            raise TypeError(msg)
+        settings = as_settings(settings)
         self.image = image
         given = _as_psf(psf)
         self.has_measured_psf = given.measured_as is not None

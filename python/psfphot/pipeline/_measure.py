@@ -79,8 +79,10 @@ def measure(
     >>> run.residual.shape
     (128, 128)
     """
-    exposure = with_own_psf(Exposure(image, psf, settings), psf)
-    return measure_exposure(exposure, sources=sources, progress_bar=progress_bar)
+    clock = Clock()
+    with clock.step("psf"):
+        exposure = with_own_psf(Exposure(image, psf, settings), psf)
+    return _measure(exposure, sources, clock, progress_bar)
 
 
 def measure_exposure(
@@ -108,7 +110,16 @@ def measure_exposure(
     NoStarsError, FileFormatError, ValueError
         As `measure`.
     """
-    clock = Clock()
+    return _measure(exposure, sources, Clock(), progress_bar)
+
+
+def _measure(
+    exposure: Exposure,
+    sources: SourceList | Table | None,
+    clock: Clock,
+    progress_bar: bool,
+) -> PhotometryRun:
+    """Measure stars that are to be found, or those of a catalogue."""
     with clock.step("sky"):
         zero_point = find_zero_point(exposure.image, exposure.settings.zero_point)
         mask_unexposed(exposure)

@@ -22,7 +22,11 @@ from psfphot.psf import PSF_FLAGS, PSFPhotometry
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from psfphot.pipeline._cores import Cores
     from psfphot.pipeline._saturation import Saturation
+
+#: By which part of its value the PSF may be wrong.
+MISMATCH = 0.02
 
 # The fits go this many FWHM beyond a core.
 REACH = 2.0
@@ -76,7 +80,7 @@ def fit_saturated_stars(
     fwhm: float,
     error: ArrayLike | None = None,
     mask: ArrayLike | None = None,
-    mismatch: float = 0.02,
+    mismatch: float = MISMATCH,
     n_threads: int | None = None,
 ) -> SaturatedStars:
     """Measure the saturated stars of an image by their wings.
@@ -141,6 +145,15 @@ def fit_saturated_stars(
         fwhm=as_positive(fwhm, "fwhm"),
         mismatch=as_positive(mismatch, "mismatch"),
     )
+    # Far wings may be less than what single precision, an image's own, can hold.
+    with np.errstate(under="ignore"):
+        return _fit_cores(wings, cores, noise, n_threads)
+
+
+def _fit_cores(
+    wings: Wings, cores: Cores, noise: NDArray[Any], n_threads: int | None
+) -> SaturatedStars:
+    """Fit the stars of all cores, and those that their wings ask for."""
     fitter = _Fitter(wings, noise, n_threads)
     stars = start_stars(wings, cores)
     if not len(stars):
@@ -157,10 +170,10 @@ def fit_saturated_stars(
     stars, table = fitter.fit(stars)
     stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
     table["id"] = np.arange(len(table)) + 1
-    _hold_mismatch(table, mismatch)
+    _hold_mismatch(table, wings.mismatch)
     model = fitter.image(stars.select(is_fitted(table)))
     with np.errstate(invalid="ignore"):
-        is_near = 2 * mismatch * model > noise
+        is_near = 2 * wings.mismatch * model > noise
     return SaturatedStars(table, model, is_near)
 
 

@@ -21,6 +21,7 @@ from psfphot._validate import (
     as_n_threads,
     as_pair,
     as_positive,
+    is_auto,
 )
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Settings:
         if self.finder not in get_args(Finder):
             words = ", ".join(get_args(Finder))
             raise ValueError(f"finder must be one of {words}, got {self.finder!r}")
-        if not (_is_auto(self.confusion) or isinstance(self.confusion, bool)):
+        if not (is_auto(self.confusion) or isinstance(self.confusion, bool)):
             msg = f"confusion must be True, False or 'auto', got {self.confusion!r}"
             raise TypeError(msg)
         as_n_threads(self.n_threads)
@@ -137,7 +138,7 @@ class Settings:
             as_positive(self.gain, "gain")
         if self.read_noise is not None:
             _as_not_negative(self.read_noise, "read_noise")
-        if not isinstance(self.robust, bool) and not _is_auto(self.robust):
+        if not isinstance(self.robust, bool) and not is_auto(self.robust):
             as_positive(self.robust, "robust")
         checks: dict[str, Callable[[Any, str], object]] = {
             "iterations": partial(as_count, least=1),
@@ -152,7 +153,7 @@ class Settings:
         for name, check in checks.items():
             value = getattr(self, name)
             off = value is None and name in _CAN_BE_OFF
-            if not off and not _is_auto(value):
+            if not off and not is_auto(value):
                 check(value, name)
 
     def resolve(self, psf_fwhm: float) -> ResolvedSettings:
@@ -181,7 +182,7 @@ class Settings:
             "local_bkg": (ANNULUS[0] * side, ANNULUS[1] * side),
         }
         given = {name: getattr(self, name) for name in auto}
-        auto |= {name: value for name, value in given.items() if not _is_auto(value)}
+        auto |= {name: value for name, value in given.items() if not is_auto(value)}
         return ResolvedSettings(
             finder=self.finder,
             threshold=self.threshold,
@@ -203,7 +204,7 @@ class Settings:
         )
 
     def _group_box(self, shape: tuple[int, int]) -> tuple[int, int] | None:
-        if not _is_auto(self.group_separation):
+        if not is_auto(self.group_separation):
             return None
         ny, nx = (GROUPING * side + 1 for side in shape)
         return ny, nx
@@ -300,13 +301,24 @@ class ResolvedSettings:
         return self.rounds(are_given=are_given) > 1
 
 
+def as_settings(settings: Any) -> Settings:
+    """Check settings; `None` stands for the defaults.
+
+    Raises
+    ------
+    TypeError
+        If they are none.
+    """
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        msg = f"settings must be Settings, got {type(settings).__name__}"
+        raise TypeError(msg)
+    return settings
+
+
 #: Settings that `None` turns off.
 _CAN_BE_OFF = ("group_separation", "local_bkg", "max_shift")
-
-
-def _is_auto(value: Any) -> bool:
-    # Arrays are compared by element.
-    return isinstance(value, str) and value == "auto"
 
 
 def _as_not_negative(value: Any, name: str) -> float:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from psfphot._robust import robust_sigma
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -310,7 +312,7 @@ def _piece(
     outer = abs(offset) > BESIDE * fwhm
     beside = smooth[outer]
     base = float(np.median(beside))
-    spread = 1.4826 * float(np.median(abs(beside - base)))
+    spread = robust_sigma(beside, base)
     limit = base + _LIT * max(error, spread)
     window = abs(offset) <= _ASIDE * fwhm
     top = int(np.argmax(np.where(window, smooth, -np.inf)))
@@ -460,6 +462,6 @@ def _correction(section: _Section, pieces: _Pieces, degree: int) -> NDArray[np.f
     if len(at) <= degree:
         return np.zeros(degree + 1)
     fit = np.polyfit(at, centre, degree)
-    apart = abs(centre - np.polyval(fit, at))
-    kept = apart <= 3 * 1.4826 * np.median(apart) + 0.1
+    apart = centre - np.polyval(fit, at)
+    kept = abs(apart) <= 3 * robust_sigma(apart, 0.0) + 0.1
     return np.asarray(np.polyfit(at[kept], centre[kept], degree))

@@ -92,7 +92,7 @@ def find_paths(
         path = follow(frame, line, n_chances)
         if (
             path is None
-            or _count_on(path, x, y, fwhm) < _LEAST_ON_LINE
+            or np.count_nonzero(_are_on(path, x, y, fwhm)) < _LEAST_ON_LINE
             or line_snr(frame, path) < _LEAST_LIGHT * threshold
             or not lifts_all(frame, path)
         ):
@@ -101,9 +101,7 @@ def find_paths(
                 break
             continue
         paths.append(path)
-        along, aside = path.coordinates(seed_x, seed_y)
-        on = (along > path.start) & (along < path.stop)
-        is_open &= ~(on & (abs(aside) < abs(path.offset).max() + fwhm))
+        is_open &= ~_are_on(path, seed_x, seed_y, fwhm)
         if len(paths) == _MOST_TRAILS:
             break
     return sorted(paths, key=lambda path: -float(np.median(path.level)))
@@ -229,7 +227,10 @@ def _has_company(
     return bool(np.count_nonzero(on & (along < 60 * fwhm)) >= _LEAST_ON_LINE - 1)
 
 
-def _count_on(path: TrailPath, x: NDArray[Any], y: NDArray[Any], fwhm: float) -> int:
+def _are_on(
+    path: TrailPath, x: NDArray[Any], y: NDArray[Any], fwhm: float
+) -> NDArray[np.bool_]:
+    """Tell which positions are on a path."""
     along, aside = path.coordinates(x, y)
     on = (along > path.start) & (along < path.stop)
-    return int(np.count_nonzero(on & (abs(aside) < abs(path.offset).max() + fwhm)))
+    return np.asarray(on & (abs(aside) < abs(path.offset).max() + fwhm))

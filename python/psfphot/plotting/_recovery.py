@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
 
+from psfphot._axes import scale_percents
 from psfphot.plotting._residual import draw_triptych
 
 if TYPE_CHECKING:
@@ -80,10 +80,7 @@ def _draw_fluxes(axis: Axes, recovery: Recovery) -> None:
             recovery.magnitude[chosen], offset[chosen], ".",
             color=colour, ms=3, alpha=0.5, mew=0, label=label, rasterized=True,
         )  # fmt: skip
-    axis.axhline(0, color="k", lw=0.8)
-    axis.set_yscale("symlog", linthresh=1, linscale=0.7)
-    axis.yaxis.set_major_locator(FixedLocator([-100, -10, -1, 0, 1, 10, 100]))
-    axis.yaxis.set_major_formatter("{x:g}")
+    scale_percents(axis, linear=1)
     axis.set(
         xlabel="true magnitude", ylabel="fitted / true flux - 1 (%)", title="fluxes",
         ylim=(-100, 300),

@@ -4,8 +4,7 @@
 //! and `error` of one dtype (`float32` or `float64`).
 
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use psfphot::image::{Frame, Image, Pixel};
-use psfphot::noise::NoiseModel;
+use psfphot::image::{Frame, Image, NoiseModel, Pixel};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 

@@ -1,7 +1,7 @@
-//! `psfphot::noise`: a model of the noise.
+//! A model of the noise.
 
 use numpy::PyReadonlyArray2;
-use psfphot::noise::{Level, NoiseModel};
+use psfphot::image::{Level, NoiseModel};
 use pyo3::prelude::*;
 
 use crate::arrays::image;

@@ -13,7 +13,7 @@
 //! stars that are held out (`choose`), and that the flux and the centroid of a
 //! star do not depend on where in a pixel it is (`alias`), which no single
 //! exposure can tell. Pixels that the model does not explain lose weight, and so
-//! do all in which the model's own error is larger than the noise (`noise`).
+//! do all in which the model's own error is larger than the noise (`noise`, `estimate`).
 //!
 //! The ePSF, its grid and its centre are those of Anderson & King (2000, PASP
 //! 112, 1360); the penalised B-splines those of Eilers & Marx (1996, Stat. Sci.
@@ -24,6 +24,7 @@ mod banded;
 mod basis;
 mod choose;
 mod cutout;
+mod estimate;
 mod field;
 mod model;
 mod neighbours;
@@ -33,9 +34,11 @@ mod precondition;
 mod prior;
 mod profile;
 mod refit;
-mod result;
+mod report;
 mod rounds;
 mod settings;
+mod solution;
+mod solver;
 mod star;
 mod stars;
 mod system;
@@ -43,6 +46,6 @@ mod system;
 pub use alias::Alias;
 pub use cutout::Cutout;
 pub use field::Field;
-pub use result::{AliasReport, EpsfSolution, RoundReport, StarReport};
 pub use rounds::solve_epsf;
 pub use settings::EpsfSettings;
+pub use solution::{AliasReport, EpsfSolution, RoundReport, StarReport};

@@ -25,8 +25,7 @@
 //! # Weights that depend on the model
 //!
 //! With a model of the noise, or robust weights, χ² is minimised with weights that
-//! stay; then these are made anew ([`crate::noise`]), and it is minimised again, until
-//! they change no more.
+//! stay; then these are made anew, and it is minimised again, until they change no more.
 //!
 //! # Groups that end early
 //!
@@ -40,6 +39,7 @@ pub(crate) mod covariance;
 pub(crate) mod exposure;
 pub(crate) mod group;
 pub(crate) mod isolated;
+mod leverage;
 pub(crate) mod minimise;
 pub(crate) mod model;
 mod normal;
@@ -49,12 +49,13 @@ pub(crate) mod settle;
 pub(crate) mod source;
 pub(crate) mod system;
 mod tiles;
+pub(crate) mod weighting;
 
-use crate::noise::Weighting;
 use crate::psf::{Placement, Psf};
 use crate::{Error, Run};
 
 pub use covariance::Covariance;
+use weighting::Weighting;
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq)]

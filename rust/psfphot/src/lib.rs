@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error and mask |
+//! | [`image`] | borrowed image views, pixel boxes, the [`Frame`](image::Frame) of data, error (or a model of the noise) and mask |
 //! | [`detect`] | finding stars: the kernel, the convolution, the peaks, the statistics of IRAF's starfind |
 //! | [`epsf`] | PSFs from stars, solved for with their fluxes and positions |
 //! | [`psf`] | the [`Psf`](psf::Psf) trait and its models |
@@ -13,7 +13,6 @@
 //! | [`aperture`] | sums over circles and annuli, with exact overlaps |
 //! | [`background`] | the local background in an annulus, the background of a whole image |
 //! | [`matching`] | which source of one catalogue is which of another |
-//! | [`noise`] | the weight of a pixel, from data, error and model |
 //! | [`fit`] | Levenberg–Marquardt: its settings and outcomes |
 //! | [`photometry`] | from starting values to fitted sources with errors and flags |
 //! | [`flags`] | the flag bits and what they mean |
@@ -46,7 +45,6 @@ pub mod group;
 pub mod image;
 pub mod matching;
 mod near;
-pub mod noise;
 pub mod photometry;
 mod positions;
 pub mod psf;

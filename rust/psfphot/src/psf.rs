@@ -15,6 +15,7 @@ mod rectangle;
 mod sampled;
 mod spline;
 mod stencil;
+mod strip;
 mod strips;
 
 use crate::Error;

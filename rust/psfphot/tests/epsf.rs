@@ -90,17 +90,25 @@ fn solve(cutouts: &[Cutout<'_>], settings: &EpsfSettings<'_>) -> EpsfSolution {
     solve_epsf(cutouts, settings, Run::new().serial()).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// Rms error within 2.5 pixels of samples that are normalised over the cutout.
-fn core_error(samples: &[f64], psf: &dyn Psf) -> f64 {
+/// Pixels from the centre to a row or column of samples.
+fn offset(k: usize) -> f64 {
+    (k as f64 - 34.0) / 4.0
+}
+
+fn sampled(psf: &dyn Psf) -> Vec<f64> {
     let at = Placement {
         x: 0.0,
         y: 0.0,
         shape: &[],
     };
-    let offset = |k: usize| (k as f64 - 34.0) / 4.0;
-    let truth: Vec<f64> = (0..69 * 69)
+    (0..69 * 69)
         .map(|k| psf.value(at, offset(k % 69), offset(k / 69)))
-        .collect();
+        .collect()
+}
+
+/// Rms error within 2.5 pixels of samples that are normalised over the cutout.
+fn core_error(samples: &[f64], psf: &dyn Psf) -> f64 {
+    let truth = sampled(psf);
     let norm = truth.iter().sum::<f64>() / 16.0;
     let (mut sum, mut count) = (0.0, 0.0);
     for (k, (s, t)) in samples.iter().zip(&truth).enumerate() {
@@ -225,15 +233,7 @@ fn a_wrong_library_is_mended() {
         ..settings()
     };
     let found = solve(&cutouts(&stars), &chosen);
-    let at = Placement {
-        x: 0.0,
-        y: 0.0,
-        shape: &[],
-    };
-    let offset = |k: usize| (k as f64 - 34.0) / 4.0;
-    let known: Vec<f64> = (0..69 * 69)
-        .map(|k| library.value(at, offset(k % 69), offset(k / 69)))
-        .collect();
+    let known = sampled(&library);
     let mut sum: Vec<f64> = known
         .iter()
         .zip(&found.planes[0])

@@ -1,6 +1,7 @@
 """The builder with photutils' interface, on stars that a formula has drawn."""
 
 import copy
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -25,15 +26,18 @@ from psfphot.psf import (
 )
 from psfphot.utils.exceptions import PhotutilsDeprecationWarning
 
-pytest.importorskip("matplotlib").use("Agg")
+# The builder's centre of symmetry.
+SCIPY = pytest.mark.skipif(find_spec("scipy") is None, reason="needs scipy")
 
 
 @pytest.fixture(scope="module")
 def built():
+    pytest.importorskip("scipy")
     stars, table = cutouts(49)
     return EPSFBuilder(progress_bar=False)(stars), stars, table
 
 
+@SCIPY
 def test_the_tutorial_runs():
     """The steps of photutils' tutorial: peaks, stars away from edges, cutouts, ePSF."""
     image, _, stars = field(36)
@@ -53,6 +57,7 @@ def test_the_tutorial_runs():
     assert epsf.data.shape == (61, 61)
     assert isinstance(fitted, EPSFStars)
     assert compare(epsf.data) < 0.01
+    pytest.importorskip("matplotlib").use("Agg")
     figure = builder(cuts).plot_iterations(iterations=[1, 2])
     assert len(figure.axes) == 8
 
@@ -97,6 +102,7 @@ def test_results_are_photutils_and_more(built):
 
 
 def test_iterations_are_drawn(built):
+    pytest.importorskip("matplotlib").use("Agg")
     result, _, _ = built
     n_rows = result.iterations + (
         not np.array_equal(result.epsf.data, result.iteration_epsfs[-1])
@@ -165,6 +171,7 @@ def test_another_centre_moves_the_stars_as_much(built):
     assert here < 2 * there
 
 
+@SCIPY
 def test_a_start_must_fit():
     stars, _ = cutouts(9)
     builder = EPSFBuilder(progress_bar=False)
@@ -180,6 +187,7 @@ def test_a_start_must_fit():
         builder.build_epsf(stars, epsf=ImagePSF(np.ones((31, 31)), oversampling=4))
 
 
+@SCIPY
 def test_few_stars_and_lost_ones_are_told_of():
     stars, _ = cutouts(4)
     stars.all_stars[1].weights[:] = 0
@@ -220,6 +228,7 @@ def linked_frames(n_frames=3):
     return frames, Table({"skycoord": sky}), (x, y)
 
 
+@SCIPY
 def test_linked_stars_share_what_they_are():
     frames, catalog, (x, y) = linked_frames()
     stars = extract_stars(frames[:2], catalog, size=15)
@@ -234,6 +243,7 @@ def test_linked_stars_share_what_they_are():
     assert np.std(centre[:, 0, 1] - y) < 5e-3
 
 
+@SCIPY
 def test_linked_stars_may_have_fluxes_of_their_own():
     frames, catalog, _ = linked_frames()
     stars = extract_stars(frames[1:], catalog, size=15)

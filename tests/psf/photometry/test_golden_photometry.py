@@ -1,7 +1,4 @@
-"""PSFPhotometry against photutils' fits, the latter run to convergence.
-
-Tolerances: positions and fluxes 1 % of an error bar, errors 0.1 %.
-"""
+"""PSFPhotometry against photutils' fits, the latter run to convergence."""
 
 import warnings
 
@@ -10,6 +7,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
+from golden_fits import assert_same_fit, assert_same_metrics
 
 from psfphot.background import LocalBackground
 from psfphot.psf import CircularGaussianPRF, ImagePSF, PSFPhotometry, SourceGrouper
@@ -94,16 +92,6 @@ def starts(expected, columns):
     return QTable({c: expected[c] for c in ("id", *(f"{c}_init" for c in columns))})
 
 
-def assert_same_fit(table, expected):
-    for p in ("x", "y", "flux"):
-        fitted, error = np.asarray(table[f"{p}_fit"]), np.asarray(table[f"{p}_err"])
-        want, want_error = expected[f"{p}_fit"], expected[f"{p}_err"]
-        np.testing.assert_array_equal(np.isnan(fitted), np.isnan(want), err_msg=p)
-        good = np.isfinite(want)
-        assert np.all(np.abs(fitted - want)[good] <= 0.01 * want_error[good]), p
-        np.testing.assert_allclose(error, want_error, rtol=1e-3, err_msg=p)
-
-
 def test_fit(case, models, simulation):
     """From photutils' own positions, first fluxes and backgrounds.
 
@@ -123,15 +111,7 @@ def test_metrics(case, models, simulation):
     settings, expected = case
     init = starts(expected, ["x", "y", "flux"])
     table = fit(settings, models, simulation, init)
-    np.testing.assert_allclose(table["qfit"], expected["qfit"], rtol=2e-3)
-    np.testing.assert_array_equal(np.isnan(table["cfit"]), np.isnan(expected["cfit"]))
-    # A difference of nearly equal numbers: measured against the residuals.
-    difference = np.abs(np.asarray(table["cfit"]) - expected["cfit"])
-    good = np.isfinite(difference)
-    assert np.all(difference[good] <= 2e-3 * np.abs(expected["qfit"][good]))
-    np.testing.assert_allclose(
-        table["reduced_chi2"], expected["reduced_chi2"], rtol=1e-3
-    )
+    assert_same_metrics(table, expected)
 
 
 def test_first_flux_and_background(case, models, simulation):

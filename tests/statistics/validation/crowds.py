@@ -8,7 +8,7 @@ from astropy.table import QTable
 from frames.floor import FWHM as FLOOR_FWHM
 from frames.floor import crowd as crowd_on_floor
 from frames.floor import measured
-from frames.score import nearest, values
+from frames.score import brightest_near, values
 from noisy_frames import FWHM, GAIN, NOISE, READ_NOISE, SKY, NoisyFrame, crowd, fit
 
 from psfphot.datasets import make_model_image, make_nircam_psf_grid
@@ -114,11 +114,7 @@ def found(name, frame, table):
     stars = np.column_stack([frame.x, frame.y])
     at = np.column_stack([values(table, "x_fit"), values(table, "y_fit")])
     flux, error = values(table, "flux_fit"), values(table, "flux_err")
-    distance, row = nearest(stars, at)
-    brightest = np.full(len(at), -1)
-    for k in np.argsort(frame.flux):
-        if distance[k] < MATCH:
-            brightest[row[k]] = k
+    brightest, distance, _ = brightest_near(stars, at, frame.flux, MATCH)
     has = brightest >= 0
     truth = frame.flux[brightest[has]]
     note = (

@@ -11,7 +11,7 @@ from psfphot._validate import as_count, as_positive
 from psfphot._workers import is_passing, run_tasks
 from psfphot.io import Psf, read_image, read_psf
 from psfphot.pipeline._measure import measure
-from psfphot.pipeline._settings import Settings
+from psfphot.pipeline._settings import Settings, as_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -98,10 +98,7 @@ def map_frames(
     ...     print(path, status, result)
     none.fits failed none.fits: there is no such file
     """
-    settings = Settings() if settings is None else settings
-    if not isinstance(settings, Settings):
-        msg = f"settings must be Settings, got {type(settings).__name__}"
-        raise TypeError(msg)
+    settings = as_settings(settings)
     if client is not None and n_workers is not None:
         raise ValueError("client and n_workers exclude each other; give one")
     if n_workers is not None:

@@ -23,7 +23,7 @@ from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._psf_check import check_psf
 from psfphot.pipeline._run import PhotometryRun
 from psfphot.pipeline._saturated_stars import SaturatedStars
-from psfphot.pipeline._settings import Settings
+from psfphot.pipeline._settings import Settings, as_settings
 from psfphot.pipeline._tiles.mosaic import CHECKED, Mosaic
 from psfphot.pipeline._tiles.passes import TiledPasses
 from psfphot.pipeline._tiles.unusable import (
@@ -207,7 +207,7 @@ def measure_tiled(
     >>> with measure_tiled("mosaic.fits", psf, settings) as run:  # doctest: +SKIP
     ...     run.write_residual("residual.fits")
     """
-    settings = Settings() if settings is None else settings
+    settings = as_settings(settings)
     _check(settings)
     side = as_count(tile, "tile", least=SMALLEST_TILE)
     words = PlaneWords(error, mask, dq, dq_bits, weight, weight_type)
@@ -225,12 +225,9 @@ def _check(settings: Settings) -> None:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         If something is asked for that is not.
     """
-    if not isinstance(settings, Settings):
-        msg = f"settings must be Settings, got {type(settings).__name__}"
-        raise TypeError(msg)
     if settings.iterations != 1:
         msg = (
             "iterations must be 1 for an image that is measured by tiles: there is one "

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 
 from psfphot.pipeline._cuts import sharper_than_stars
-from psfphot.pipeline._detection import NoStarsError, excess_noise, find_stars
+from psfphot.pipeline._detection import MIDDLE, NoStarsError, excess_noise, find_stars
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._mismatch import LEAST_MISMATCH, measure_mismatch
@@ -20,6 +20,7 @@ from psfphot.pipeline._passes import (
     without_no_stars,
 )
 from psfphot.pipeline._pixels import nearest_pixels
+from psfphot.pipeline._saturated_stars import MISMATCH
 from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._tiles.rows import moved, stacked
 from psfphot.pipeline._tiles.saturated import (
@@ -38,12 +39,6 @@ if TYPE_CHECKING:
 
 #: Around the middle of the image, so that the light of neighbours is known there.
 _EDGE = 2
-
-#: The side of the middle in which excess noise is measured.
-_MIDDLE = 1024
-
-#: What `SaturatedStars.is_near` allows the PSF to be off.
-_NEAR = 2 * 0.02
 
 
 class TiledPasses:
@@ -164,7 +159,7 @@ class TiledPasses:
         return rest, search_noise(part, light, mismatch)
 
     def _excess_noise(self, mismatch: float) -> float:
-        window = self.mosaic.middle(_MIDDLE + 2 * _EDGE)
+        window = self.mosaic.middle(MIDDLE + 2 * _EDGE)
         part = self.mosaic.exposure(window)
         return excess_noise(part, *self._rest(part, window, mismatch))
 
@@ -246,7 +241,7 @@ class TiledPasses:
             owned = np.flatnonzero(tile.owns(x, y))
             light = self.light_in(part, tile.window, None)
             with np.errstate(invalid="ignore"):
-                is_near = _NEAR * light > part.sky.rms
+                is_near = 2 * MISMATCH * light > part.sky.rms
             x0, y0 = tile.origin
             row, column, _ = nearest_pixels(x[owned] - x0, y[owned] - y0, part.shape)
             table["flags"][owned[is_near[row, column]]] |= PSF_FLAGS.NEAR_SATURATED

@@ -12,6 +12,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._progress import progress_callback
 from psfphot._repr import make_repr
+from psfphot._validate import is_auto
 from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.centroids import centroid_symmetry
 from psfphot.psf._epsf import builder_checks as check
@@ -185,12 +186,12 @@ fit_shape, fitter_maxiters, refinement_iters, wing_smoothing : optional
         self.cutoff = cutoff
         self.n_threads = n_threads
         unused = {
-            "smoothing_kernel": not _is_auto(smoothing_kernel),
-            "alias_passband": not _is_auto(alias_passband),
+            "smoothing_kernel": not is_auto(smoothing_kernel),
+            "alias_passband": not is_auto(alias_passband),
             "sigma_clip": sigma_clip is not _DEFAULT_CLIP,
             "converged_fraction": converged_fraction != 0.95,  # noqa: PLR2004
             "fitter": has_fitter,
-            "fit_shape": not _is_auto(fit_shape),
+            "fit_shape": not is_auto(fit_shape),
             "fitter_maxiters": fitter_maxiters != 100,  # noqa: PLR2004
             "refinement_iters": refinement_iters != 5,  # noqa: PLR2004
             "wing_smoothing": not wing_smoothing,
@@ -350,10 +351,6 @@ fit_shape, fitter_maxiters, refinement_iters, wing_smoothing : optional
         for star in stars.all_good_stars:
             star.cutout_center += offset
         return ImagePSF(data, oversampling=tuple(self.oversampling))
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"
 
 
 def _warn_unused(names: list[str]) -> None:

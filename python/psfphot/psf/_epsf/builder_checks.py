@@ -11,7 +11,8 @@ import numpy as np
 from astropy.stats import SigmaClip
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot._validate import as_count, as_odd_pair, as_pair
+from psfphot._validate import as_count, as_odd_pair, as_pair, is_auto
+from psfphot.psf._epsf.coordinates import shape_of_epsf
 from psfphot.psf._epsf.star_list import EPSFStars
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def check_passband(passband: Any) -> None:
     TypeError, ValueError
         If it is none of them.
     """
-    if passband is None or (isinstance(passband, str) and passband == "auto"):
+    if passband is None or is_auto(passband):
         return
     msg = (
         "alias_passband must be 'auto', a number between 0 and 1 (exclusive), or "
@@ -325,18 +326,16 @@ def find_shape(
     ValueError
         If what was asked for has no room for the largest cutout.
     """
-    largest = np.max([star.shape for star in stars], axis=0)
-    least = np.array(largest) * oversampling
-    least += 1 - least % 2
-    ny, nx = least.tolist()
+    shapes = [star.shape for star in stars]
+    least = shape_of_epsf(shapes, oversampling)
     if shape is None:
-        return ny, nx
+        return least
     if (np.array(shape) < least).any():
+        largest = tuple(np.max(shapes, axis=0).tolist())
         msg = (
             f"Requested ePSF shape {tuple(shape)} is incompatible with star dimensions "
-            f"and oversampling: the largest cutout is {tuple(largest.tolist())}, the "
-            f"oversampling {tuple(oversampling)}; Minimum required ePSF shape: "
-            f"({ny}, {nx})"
+            f"and oversampling: the largest cutout is {largest}, the oversampling "
+            f"{tuple(oversampling)}; Minimum required ePSF shape: {least}"
         )
         raise ValueError(msg)
     return int(shape[0]), int(shape[1])

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def shape_of_epsf(star_shapes: Any, oversampling: Any) -> tuple[int, int]:
+    """Tell the shape of an ePSF of the largest of cutouts, made odd."""
+    ny, nx = np.max(np.atleast_2d(star_shapes), axis=0) * oversampling
+    return int(ny + 1 - ny % 2), int(nx + 1 - nx % 2)
+
+
 class Coordinates:
     """Pixels of stars and samples of ePSFs."""
 
@@ -29,8 +35,7 @@ class Coordinates:
 
     def compute_epsf_shape(self, star_shapes: Any) -> tuple[int, int]:
         """Tell the shape of an ePSF of the largest of cutouts, odd."""
-        ny, nx = np.max(np.atleast_2d(star_shapes), axis=0) * self.oversampling
-        return int(ny + 1 - ny % 2), int(nx + 1 - nx % 2)
+        return shape_of_epsf(star_shapes, self.oversampling)
 
     def compute_epsf_origin(self, epsf_shape: Any) -> NDArray[np.float64]:
         """Tell the (x, y) of an ePSF's centre."""

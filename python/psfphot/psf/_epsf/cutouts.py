@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot.psf._epsf.solver import Cutout
-from psfphot.psf._epsf.star_list import EPSFStars, LinkedEPSFStar
+from psfphot.psf._epsf.star_list import EPSFStars, LinkedEPSFStar, mean_flux
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,7 @@ def make_cutouts(stars: EPSFStars, *, shares_flux: bool = True) -> list[Cutout]:
         if not isinstance(star, LinkedEPSFStar):
             cutouts.append(make_cutout(star, has_errors=has_errors))
             continue
-        good = star.all_good_stars
-        mean = float(np.mean([one.flux for one in good])) if good else 0.0
+        mean = mean_flux(star.all_good_stars)
         for one in star:
             is_scaled = not shares_flux and mean != 0
             cutouts.append(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, Table
 
+from psfphot.matching._positions import nearest_within
 from psfphot.psf._epsf.sample import cut_out
 from psfphot.psf._epsf.selection import read_column
 from psfphot.psf._photometry.grouping import OverlapGrouper
@@ -67,8 +68,7 @@ def free_of_neighbours(
     data, error, mask = frame.arrays
     found = photometry(data, error=error, mask=mask, init_params=table)
     residual = photometry.make_residual_image(data, psf_shape=sample.size)
-    x, y, flux = (read_column(found, name) for name in ("x", "y", "flux"))
-    known = np.isfinite(x) & np.isfinite(y) & np.isfinite(flux)
+    x, y, flux, known = _read_stars(found)
     own = _match(sample.positions, x, y, known)
     bare = frame._replace(data=np.asarray(residual))
     cutouts = [
@@ -80,10 +80,15 @@ def free_of_neighbours(
     return sample._replace(cutouts=cutouts)
 
 
+def _read_stars(table: Table) -> tuple[Vector, Vector, Vector, NDArray[np.bool_]]:
+    """Read x, y and flux, and which rows have all three."""
+    x, y, flux = (read_column(table, name) for name in ("x", "y", "flux"))
+    return x, y, flux, np.isfinite(x) & np.isfinite(y) & np.isfinite(flux)
+
+
 def _whole_table(sample: Sample, catalog: Table) -> QTable:
     """Make starting values of a catalogue, with those of the sample that it lacks."""
-    x, y, flux = (read_column(catalog, name) for name in ("x", "y", "flux"))
-    good = np.isfinite(x) & np.isfinite(y) & np.isfinite(flux)
+    x, y, flux, good = _read_stars(catalog)
     places = sample.positions
     lacking = _match(places, x, y, good) < 0
     fluxes = [one.flux or float(np.nansum(one.data)) for one in sample.cutouts]
@@ -96,16 +101,14 @@ def _whole_table(sample: Sample, catalog: Table) -> QTable:
     )
 
 
-def _match(places: Vector, x: Vector, y: Vector, good: NDArray[np.bool_]) -> Any:
+def _match(
+    places: Vector, x: Vector, y: Vector, good: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """Tell which star is at each place; -1 where none is."""
-    from scipy.spatial import KDTree  # noqa: PLC0415  (slow to import)
-
     at = np.flatnonzero(good)
-    if at.size == 0:
-        return np.full(len(places), -1)
-    tree = KDTree(np.column_stack([x[at], y[at]]))
-    distance, nearest = tree.query(places)
-    return np.where(distance <= _SAME, at[nearest], -1)
+    nearest = nearest_within(places, np.column_stack([x[at], y[at]]), _SAME)
+    # The last is for the places without a star.
+    return np.append(at, -1)[nearest]
 
 
 def _put_back(

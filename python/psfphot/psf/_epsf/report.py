@@ -10,6 +10,8 @@ import numpy as np
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot.psf._epsf.solver import FEWEST_STARS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,21 +19,18 @@ if TYPE_CHECKING:
 
     from psfphot.psf._epsf.solver import Solution
 
-#: Fewer stars than this make no PSF that one can trust.
-LEAST_STARS = 3
-
 #: From so many stars on the PSF is good: the errors of the core measured 1.7e-3 to
 #: 1.8e-3 of the peak with 25, 3.4e-3 to 4.2e-3 with 5.
 ENOUGH_STARS = 25
-
-#: A node with fewer stars, as sums of their weights, says nothing of its own.
-LEAST_PER_NODE = 3.0
 
 # The core, pixels.
 _CORE = 2.5
 
 #: A cell of positions in the pixel with less than this share of the mean is empty.
 _EMPTY_CELL = 0.1
+
+# How the solver, too, names such cells.
+_UNSEEN = "some positions in the pixel"
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,32 +234,21 @@ def make_report(
     **more
         Further fields; ``flags`` and ``messages`` are added to.
     """
-    used = solution.is_used
-    n_used = int(np.count_nonzero(used))
-    phase_error, flux_phase_error = estimate_phase_errors(solution.alias)
+    n_used = int(np.count_nonzero(solution.is_used))
     counts = np.asarray(solution.phase_counts)
     coverage = float(counts.min() / counts.mean()) if counts.sum() else 0.0
-    per_node = np.full(len(nodes), float(n_used))
-    if node_stars is not None:
-        per_node = np.asarray(node_stars, dtype=np.float64)
-    is_starved = per_node < LEAST_PER_NODE
-    flags = list(more.pop("flags", ()))
+    node_table = _tabulate_nodes(nodes, n_used if node_stars is None else node_stars)
+    starves = order == "nodes" and bool(node_table["is_starved"].any())
+    faults = _find_faults(solution, coverage, starves=starves)
+    flags = (*more.pop("flags", ()), *faults)
     messages = [*solution.warnings, *more.pop("messages", ())]
-    if n_used < LEAST_STARS:
-        flags.append("few_stars")
-    if counts.sum() >= ENOUGH_STARS and coverage < _EMPTY_CELL:
-        flags.append("bunched_phases")
-        if not any("positions in the pixel" in said for said in messages):
-            messages.append(
-                "few stars are at some positions in the pixel: the PSF is known the "
-                f"less there; counts of {counts.tolist()}"
-            )
-    if order == "nodes" and is_starved.any():
-        flags.append("starved_nodes")  # the solver says which
-    if not solution.converged:
-        flags.append("not_converged")
-    chi2 = solution.chi2[used & np.isfinite(solution.chi2)]
-    x, y = solution.x + origins[:, 0], solution.y + origins[:, 1]
+    if "bunched_phases" in faults and not any(_UNSEEN in said for said in messages):
+        messages.append(
+            f"few stars are at {_UNSEEN}: the PSF is known the less there; counts of "
+            f"{counts.tolist()}"
+        )
+    phase_error, flux_phase_error = estimate_phase_errors(solution.alias)
+    chi2 = solution.chi2[solution.is_used & np.isfinite(solution.chi2)]
     return PSFReport(
         order=order,
         asked=asked,
@@ -280,31 +268,54 @@ def make_report(
         fwhm=float(solution.fwhm),
         error=solution.error,
         core_error=_core_error(solution, peak),
-        nodes=QTable(
-            {
-                "x": nodes[:, 0],
-                "y": nodes[:, 1],
-                "n_stars": per_node,
-                "is_starved": is_starved,
-            }
-        ),
-        stars=QTable(
-            {
-                "x": x,
-                "y": y,
-                "flux": solution.flux,
-                "chi2": solution.chi2,
-                "n_pixels": solution.n_pixels,
-                "n_rejected": solution.n_rejected,
-                "is_used": used,
-                "x_phase": (x + 0.5) % 1.0,
-                "y_phase": (y + 0.5) % 1.0,
-            }
-        ),
-        flags=tuple(flags),
+        nodes=node_table,
+        stars=_tabulate_stars(solution, origins),
+        flags=flags,
         messages=messages,
         **more,
     )
+
+
+def _tabulate_nodes(nodes: NDArray[np.float64], n_stars: Any) -> QTable:
+    # Those of a node are a sum of weights.
+    n_stars = np.broadcast_to(np.asarray(n_stars, dtype=np.float64), len(nodes))
+    return QTable(
+        {
+            "x": nodes[:, 0],
+            "y": nodes[:, 1],
+            "n_stars": n_stars,
+            "is_starved": n_stars < FEWEST_STARS,
+        }
+    )
+
+
+def _tabulate_stars(solution: Solution, origins: NDArray[np.float64]) -> QTable:
+    x, y = solution.x + origins[:, 0], solution.y + origins[:, 1]
+    return QTable(
+        {
+            "x": x,
+            "y": y,
+            "flux": solution.flux,
+            "chi2": solution.chi2,
+            "n_pixels": solution.n_pixels,
+            "n_rejected": solution.n_rejected,
+            "is_used": solution.is_used,
+            "x_phase": (x + 0.5) % 1.0,
+            "y_phase": (y + 0.5) % 1.0,
+        }
+    )
+
+
+def _find_faults(solution: Solution, coverage: float, *, starves: bool) -> list[str]:
+    """Name what is wrong; most of it the solver puts into words."""
+    n_seen = np.sum(solution.phase_counts)
+    faults = {
+        "few_stars": np.count_nonzero(solution.is_used) < FEWEST_STARS,
+        "bunched_phases": n_seen >= ENOUGH_STARS and coverage < _EMPTY_CELL,
+        "starved_nodes": starves,
+        "not_converged": not solution.converged,
+    }
+    return [name for name, is_so in faults.items() if is_so]
 
 
 def estimate_phase_errors(alias: Mapping[str, Any]) -> tuple[float, float]:

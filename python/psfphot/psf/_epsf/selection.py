@@ -11,6 +11,7 @@ from astropy.table import QTable, Table
 from psfphot import _core
 from psfphot._columns import find_column
 from psfphot._matched_filter import MatchedFilter
+from psfphot._robust import robust_sigma
 from psfphot._validate import (
     as_frame,
     as_n_threads,
@@ -286,7 +287,7 @@ class _Reasons:
             return
         light = self.light[at]
         middle = float(np.median(light))
-        spread = 1.4826 * float(np.median(np.abs(light - middle)))
+        spread = robust_sigma(light, middle)
         far = np.abs(light - middle) > max(_OUTLIER * spread, _PART * abs(middle))
         self.words[at[far]] = "no point source"
 
@@ -413,36 +414,15 @@ def _concentration(values: Vector, radius: Vector, good: Mask) -> Vector:
     return light
 
 
-def _pairs(x: Vector, y: Vector, radius: float) -> tuple[NDArray[np.int_], ...]:
-    """List the pairs of points that are within a radius of each other."""
-    order = np.argsort(x)
-    x, y = x[order], y[order]
-    one, other = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
-    # The k-th next along x, for all points at once, until none is near enough.
-    for step in range(1, x.size):
-        apart = x[step:] - x[:-step]
-        if not (apart <= radius).any():
-            break
-        near = np.flatnonzero(np.hypot(apart, y[step:] - y[:-step]) <= radius)
-        one.append(order[near])
-        other.append(order[near + step])
-    return np.concatenate(one), np.concatenate(other)
-
-
 def _find_neighbours(found: _Found, radius: float, whole: Mask) -> Vector:
     """Tell the brightest neighbour's part of each star's flux within a radius."""
     part = np.zeros(found.x.size)
     at = np.flatnonzero(whole)
-    if at.size < 2:  # noqa: PLR2004
-        return part
-    one, other = _pairs(found.x[at], found.y[at], radius)
-    one, other = at[one], at[other]
-    for star, near in ((one, other), (other, one)):
-        share = np.zeros(star.size)
-        np.divide(
-            found.flux[near], found.flux[star], out=share, where=found.flux[star] > 0
-        )
-        np.maximum.at(part, star, share)
+    points = np.column_stack([found.x[at], found.y[at]])
+    star, near = (at[k] for k in _core.near_pairs(points, points, radius))
+    is_pair = (star != near) & (found.flux[star] > 0)
+    star, near = star[is_pair], near[is_pair]
+    np.maximum.at(part, star, found.flux[near] / found.flux[star])
     return part
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from psfphot import _core
+from psfphot.psf._epsf.coordinates import shape_of_epsf
 from psfphot.psf._models.convert import to_core
 
 if TYPE_CHECKING:
@@ -282,8 +283,7 @@ def solve(
     ratio = _pair(oversampling)
     packed = [_pack(cutout) for cutout in cutouts]
     if shape is None:
-        largest = np.max([np.shape(cutout.data) for cutout in packed], axis=0)
-        shape = (int(largest[0]) * ratio[0] | 1, int(largest[1]) * ratio[1] | 1)
+        shape = shape_of_epsf([np.shape(cutout.data) for cutout in packed], ratio)
     settings = _Settings(
         oversampling=ratio,
         shape=shape,
@@ -384,8 +384,8 @@ def _pack_field(field: PolynomialField | GridField | None) -> tuple[Any, ...] | 
     return None
 
 
-# With fewer stars a PSF, or a plane of one, is hardly determined.
-_FEWEST_STARS = 3
+#: With fewer stars a PSF, or a plane of one, is hardly determined.
+FEWEST_STARS = 3
 # Only a PSF with fine structure in the pixel, which takes more knots than this,
 # needs stars at all phases of it.
 _WELL_SAMPLED = 2
@@ -399,11 +399,11 @@ def _judge(solution: Solution, cutouts: Sequence[Cutout], max_rounds: int) -> li
         told.append(
             f"{len(cutouts) - n_used} of {len(cutouts)} cutouts could not be fitted"
         )
-    if n_used < _FEWEST_STARS:
+    if n_used < FEWEST_STARS:
         told.append(f"{n_used} stars are too few to build a PSF from")
-    starved = np.flatnonzero(solution.n_stars < _FEWEST_STARS)
+    starved = np.flatnonzero(solution.n_stars < FEWEST_STARS)
     if solution.positions is not None and len(starved):
-        told.append(f"nodes with fewer than {_FEWEST_STARS} stars: {starved.tolist()}")
+        told.append(f"nodes with fewer than {FEWEST_STARS} stars: {starved.tolist()}")
     if not solution.converged:
         told.append(
             f"the PSF still changed by {solution.last_change:.2g} of its peak after "

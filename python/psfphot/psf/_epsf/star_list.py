@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,27 +20,78 @@ if TYPE_CHECKING:
 _ARRAYS = ("cutout_center", "center", "flux", "_excluded_from_fit")
 
 
-def _gather(owner: EPSFStars | LinkedEPSFStar, stars: Sequence[Any], name: str) -> Any:
-    """Tell an attribute of each star; of one star its own."""
-    kind = type(owner).__name__
-    if name.startswith("_") and name != "_excluded_from_fit":
-        raise AttributeError(f"{kind!r} object has no attribute {name!r}")
-    if not stars:
-        msg = f"{kind!r} object is empty and has no attribute {name!r}"
-        raise AttributeError(msg)
-    values: Any = [getattr(star, name) for star in stars]
-    if name in _ARRAYS:
-        shapes = {np.shape(value) for value in values}
-        if len(shapes) == 1:
-            values = np.array(values)
-        else:  # linked stars have several
-            ragged = np.empty(len(values), dtype=object)
-            ragged[:] = values
-            values = ragged
-    return values[0] if len(stars) == 1 else values
+class _Stars:
+    """Several stars, whose attributes are those of each."""
+
+    _data: list[Any]
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._data
+
+    def __getattr__(self, name: str) -> Any:
+        """Tell an attribute of each star; of one star its own."""
+        if name == "_data":  # not yet there in a copy that is being made
+            raise AttributeError(name)
+        kind = type(self).__name__
+        if name.startswith("_") and name != "_excluded_from_fit":
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+        if not self._data:
+            msg = f"{kind!r} object is empty and has no attribute {name!r}"
+            raise AttributeError(msg)
+        values: Any = [getattr(star, name) for star in self._data]
+        if name in _ARRAYS:
+            shapes = {np.shape(value) for value in values}
+            if len(shapes) == 1:
+                values = np.array(values)
+            else:  # linked stars have several
+                ragged = np.empty(len(values), dtype=object)
+                ragged[:] = values
+                values = ragged
+        return values[0] if len(self._data) == 1 else values
+
+    @property
+    def all_stars(self) -> list[EPSFStar]:
+        """All cutouts, those of linked stars one by one."""
+        each: list[EPSFStar] = []
+        for star in self._data:
+            each += star.all_stars if isinstance(star, LinkedEPSFStar) else [star]
+        return each
+
+    @property
+    def all_good_stars(self) -> list[EPSFStar]:
+        """The cutouts that no build has excluded."""
+        return [star for star in self.all_stars if not star._excluded_from_fit]
+
+    @property
+    def cutout_center_flat(self) -> NDArray[np.float64]:
+        """The places in the cutouts, (n_all_stars, 2), as (x, y), pixels."""
+        return np.array([star.cutout_center for star in self.all_stars])
+
+    @property
+    def center_flat(self) -> NDArray[np.float64]:
+        """The places in the images, (n_all_stars, 2), as (x, y), pixels."""
+        return np.array([star.center for star in self.all_stars])
+
+    @property
+    def n_stars(self) -> int:
+        """The number of stars; in a list linked ones are counted once."""
+        return len(self._data)
+
+    @property
+    def n_all_stars(self) -> int:
+        """The number of cutouts."""
+        return len(self.all_stars)
+
+    @property
+    def n_good_stars(self) -> int:
+        """The number of cutouts that no build has excluded."""
+        return len(self.all_good_stars)
 
 
-class LinkedEPSFStar:
+class LinkedEPSFStar(_Stars):
     """Cutouts of one star in several images.
 
     Attributes that are not its own are its stars': ``center`` and ``flux`` are
@@ -73,61 +123,18 @@ class LinkedEPSFStar:
                 raise ValueError(msg)
         self._data = list(stars_list)
 
-    def __len__(self) -> int:
-        return len(self._data)
-
     def __getitem__(self, index: Any) -> Any:
         return self._data[index]
 
-    def __iter__(self) -> Iterator[EPSFStar]:
-        yield from self._data
-
     def __getattr__(self, name: str) -> Any:
-        if name == "_data":  # not yet there in a copy that is being made
-            raise AttributeError(name)
         if name == "_excluded_from_fit":
             return np.array([star._excluded_from_fit for star in self._data])
-        return _gather(self, self._data, name)
-
-    @property
-    def all_stars(self) -> list[EPSFStar]:
-        """The cutouts."""
-        return self._data
-
-    @property
-    def all_good_stars(self) -> list[EPSFStar]:
-        """The cutouts that no build has excluded."""
-        return [star for star in self._data if not star._excluded_from_fit]
+        return super().__getattr__(name)
 
     @property
     def all_excluded(self) -> bool:
         """Whether a build has excluded all of them."""
         return not self.all_good_stars
-
-    @property
-    def cutout_center_flat(self) -> NDArray[np.float64]:
-        """The places in the cutouts, (n, 2), as (x, y), pixels."""
-        return np.array([star.cutout_center for star in self._data])
-
-    @property
-    def center_flat(self) -> NDArray[np.float64]:
-        """The places in the images, (n, 2), as (x, y), pixels."""
-        return np.array([star.center for star in self._data])
-
-    @property
-    def n_stars(self) -> int:
-        """The number of cutouts."""
-        return len(self._data)
-
-    @property
-    def n_all_stars(self) -> int:
-        """The number of cutouts."""
-        return len(self._data)
-
-    @property
-    def n_good_stars(self) -> int:
-        """The number of those that no build has excluded."""
-        return len(self.all_good_stars)
 
     def _find_linked(self, what: str) -> list[EPSFStar]:
         """Tell the stars that share something; none, with a warning, if excluded."""
@@ -166,15 +173,17 @@ class LinkedEPSFStar:
         Excluded stars do not count, and stay; if all are, there is a warning.
         """
         stars = self._find_linked("fluxes")
-        for star, flux in zip(stars, [_mean_flux(stars)] * len(stars), strict=True):
-            star.flux = flux
+        mean = mean_flux(stars)
+        for star in stars:
+            star.flux = mean
 
 
-def _mean_flux(stars: list[EPSFStar]) -> float:
+def mean_flux(stars: list[EPSFStar]) -> float:
+    """Tell the mean flux of stars; 0 of none."""
     return float(np.mean([star.flux for star in stars])) if stars else 0.0
 
 
-class EPSFStars:
+class EPSFStars(_Stars):
     """A list of stars.
 
     Attributes that are not its own are its stars': ``cutout_center``, ``center``
@@ -204,19 +213,11 @@ class EPSFStars:
                 raise TypeError(msg)
         self._data = given
 
-    def __len__(self) -> int:
-        return len(self._data)
-
     def __getitem__(self, index: Any) -> EPSFStars:
         return type(self)(self._data[index])
 
     def __delitem__(self, index: Any) -> None:
         del self._data[index]
-        for name in ("all_stars", "n_stars", "n_all_stars"):
-            vars(self).pop(name, None)
-
-    def __iter__(self) -> Iterator[EPSFStar | LinkedEPSFStar]:
-        yield from self._data
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(n_stars={self.n_stars})>"
@@ -225,46 +226,3 @@ class EPSFStars:
         """Give the cutouts as one array."""
         data = self._data[0] if len(self._data) == 1 else self._data
         return np.array(data, dtype=dtype, copy=copy)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_data":  # not yet there in a copy that is being made
-            raise AttributeError(name)
-        return _gather(self, self._data, name)
-
-    @property
-    def cutout_center_flat(self) -> NDArray[np.float64]:
-        """The places in the cutouts, (n_all_stars, 2), as (x, y), pixels."""
-        return np.array([star.cutout_center for star in self.all_stars])
-
-    @property
-    def center_flat(self) -> NDArray[np.float64]:
-        """The places in the images, (n_all_stars, 2), as (x, y), pixels."""
-        return np.array([star.center for star in self.all_stars])
-
-    @cached_property
-    def all_stars(self) -> list[EPSFStar]:
-        """All cutouts, those of linked stars one by one."""
-        each = []
-        for star in self._data:
-            each += star.all_stars if isinstance(star, LinkedEPSFStar) else [star]
-        return each
-
-    @property
-    def all_good_stars(self) -> list[EPSFStar]:
-        """The cutouts that no build has excluded."""
-        return [star for star in self.all_stars if not star._excluded_from_fit]
-
-    @cached_property
-    def n_stars(self) -> int:
-        """The number of stars, linked ones counted once."""
-        return len(self._data)
-
-    @cached_property
-    def n_all_stars(self) -> int:
-        """The number of cutouts."""
-        return len(self.all_stars)
-
-    @property
-    def n_good_stars(self) -> int:
-        """The number of cutouts that no build has excluded."""
-        return len(self.all_good_stars)

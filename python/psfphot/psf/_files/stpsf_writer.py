@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._core import __version__
-from psfphot._files import check_writable, replacing
+from psfphot._files import FITS_SUFFIXES, check_writable, replacing
 from psfphot.psf._files.grid_file import callers_level, file_name
 from psfphot.psf._files.stpsf import STRUCTURE
 from psfphot.psf._models.grid import sorted_order
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot._validate import Image
-
-SUFFIXES = (".fits", ".fits.gz", ".fit", ".fts")
 
 # What is written from the model, or would make another format of the file.
 _NOT_FROM_META = re.compile(
@@ -79,7 +77,7 @@ def write_stpsf(model: Grid, path: Any, overwrite: bool = False) -> None:
         _save(_grid_hdu(model, file_name(path)), path)
         return
     path = Path(path).expanduser()
-    check_writable(path, SUFFIXES, overwrite=overwrite)
+    check_writable(path, FITS_SUFFIXES, overwrite=overwrite)
     hdu = _grid_hdu(model, str(path))
     with replacing(path) as part:
         _save(hdu, part)

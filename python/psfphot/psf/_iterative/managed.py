@@ -13,7 +13,7 @@ from psfphot.psf._iterative.rounds import (
     Rounds,
     add_model_shape,
     subtract,
-    without_image,
+    without_covariances,
 )
 from psfphot.psf._iterative.search import (
     Knowledge,
@@ -103,7 +103,7 @@ class Manager:
             stars.append(StarList(new, number, is_given=False))
             self._fit(self.seen, stars)
             self._cull(self.seen, stars, number)
-            rounds.fits.append(without_image(self.photometry))
+            rounds.fits.append(without_covariances(self.photometry))
             if self.rules.is_few(len(new), len(stars), self._highest):
                 rounds.stopped = "few found"
                 break
@@ -129,7 +129,7 @@ class Manager:
             rest = self.seen.beside(left)
             self._fit(rest, new)
             self._cull(rest, new, number)
-            rounds.fits.append(without_image(self.photometry))
+            rounds.fits.append(without_covariances(self.photometry))
             stars.append(new)
             if len(new) > 0:
                 fit = fit.followed_by(self.photometry.last_fit())

@@ -28,7 +28,7 @@ from psfphot.psf._iterative.rounds import (
     fit_all,
     fit_new,
     fitted_as_one,
-    without_image,
+    without_covariances,
 )
 from psfphot.psf._photometry.arguments import as_keep_columns
 from psfphot.psf._photometry.confusion import with_confusion
@@ -255,7 +255,7 @@ class IterativePSFPhotometry(FittedSources):
                 quiet_frame(seen.data, seen.mask, seen.error),
                 has_sky=self._photometry.local_bkg_estimator is not None,
             )
-        self._fit_result = rounds.fit.without_image()
+        self._fit_result = rounds.fit.without_covariances()
         table = self._table(rounds)
         if self.extra_columns:
             rules = self.management or StarListManagement()
@@ -277,7 +277,7 @@ class IterativePSFPhotometry(FittedSources):
         ) as grouper:
             rounds = begin(self._photometry, seen, init_params)
             if rounds is None:
-                self.fit_results = [without_image(self._photometry)]
+                self.fit_results = [without_covariances(self._photometry)]
                 return None
             further = self._managed_rounds if is_managed else self._plain_rounds
             rounds = further(rounds, seen, init_params is not None)

@@ -5,6 +5,7 @@ Each round searches what the fits before have left, and fits what it finds.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class Rounds:
     iter_detected : (n,) int array
         The round in which each was found, in the order of the fit's rows.
     fits : list of PSFPhotometry
-        One of each round, without images.
+        One of each round, without covariances.
     n_merged : (n,) int array or None
         How many others were merged into each.
     stopped : str
@@ -125,12 +126,11 @@ def _mean_light(data: Any, mask: Any) -> NDArray[np.float64]:
     return np.asarray(np.maximum(np.sum(list(parts), axis=0) / 9, 0))
 
 
-def without_image(photometry: PSFPhotometry) -> PSFPhotometry:
-    """Make a copy of photometry, with its tables, that holds no pixels."""
-    light = object.__new__(type(photometry))
-    light.__dict__ |= photometry.__dict__
+def without_covariances(photometry: PSFPhotometry) -> PSFPhotometry:
+    """Make a copy of photometry, with its tables, for the list of the rounds."""
+    light = copy.copy(photometry)
     if photometry.results is not None:
-        light.__dict__["_fit_result"] = photometry.last_fit().without_image()
+        light._fit_result = photometry.last_fit().without_covariances()
     return light
 
 
@@ -201,7 +201,7 @@ def begin(
     if found is not None:
         photometry.finder_results = found
     first = np.ones(len(table), dtype=np.int64)
-    return Rounds(photometry.last_fit(), first, [without_image(photometry)])
+    return Rounds(photometry.last_fit(), first, [without_covariances(photometry)])
 
 
 def knows_errors(finder: Any) -> bool:
@@ -239,7 +239,7 @@ def fit_new(
             init_params=from_finder(found),
         )
         photometry.finder_results = found
-        rounds.fits.append(without_image(photometry))
+        rounds.fits.append(without_covariances(photometry))
         rounds.fit = rounds.fit.followed_by(photometry.last_fit())
         rounds.iter_detected = np.append(
             rounds.iter_detected, np.full(len(found), number)
@@ -271,7 +271,7 @@ def fit_all(
             init_params=vstack([known, new], metadata_conflicts="silent"),
         )
         photometry.finder_results = found
-        rounds.fits.append(without_image(photometry))
+        rounds.fits.append(without_covariances(photometry))
         rounds.fit = photometry.last_fit()
         rounds.iter_detected = np.concatenate(
             [rounds.iter_detected[is_kept], np.full(len(new), number)]

@@ -10,12 +10,11 @@ from astropy.modeling.functional_models import Gaussian2D, Moffat2D
 
 from psfphot.psf._models.analytic import number_of
 from psfphot.psf._models.elliptical import GaussianPSF
+from psfphot.psf._models.gaussian import FWHM_PER_SIGMA
 from psfphot.psf._models.moffat import MoffatPSF
 
 if TYPE_CHECKING:
     from psfphot.psf._models.base import PSFModel
-
-_FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 
 
 class _Counterpart(NamedTuple):
@@ -51,8 +50,8 @@ def _gaussian(model: Gaussian2D) -> dict[str, _Counterpart]:
         "flux": _Counterpart("amplitude", 2 * np.pi * area),
         "x_0": _Counterpart("x_mean", 1.0),
         "y_0": _Counterpart("y_mean", 1.0),
-        "x_fwhm": _Counterpart("x_stddev", _FWHM_PER_SIGMA),
-        "y_fwhm": _Counterpart("y_stddev", _FWHM_PER_SIGMA),
+        "x_fwhm": _Counterpart("x_stddev", FWHM_PER_SIGMA),
+        "y_fwhm": _Counterpart("y_stddev", FWHM_PER_SIGMA),
         "theta": _Counterpart("theta", per_theta),
     }
 

@@ -16,7 +16,8 @@ __all__ = [
     "CircularGaussianSigmaPRF",
 ]
 
-SIGMA_PER_FWHM = 1 / np.sqrt(8 * np.log(2))
+FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
+SIGMA_PER_FWHM = 1 / FWHM_PER_SIGMA
 
 
 def gaussian_width(description: str) -> Parameter:

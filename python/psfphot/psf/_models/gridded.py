@@ -19,8 +19,8 @@ from psfphot.psf._models.plot_grid import Picture, PlotsGrid
 from psfphot.psf._models.sampled import (
     SampledPSFModel,
     as_oversampling,
-    as_pixels,
     as_samples,
+    as_unmasked_pixels,
 )
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:
         if key not in nddata.meta:
             msg = f"'{key}' must be in the nddata meta dictionary"
             raise ValueError(msg)
-    positions = as_pixels(nddata.meta["grid_xypos"], "grid_xypos")
+    positions = as_unmasked_pixels(nddata.meta["grid_xypos"], "grid_xypos")
     if positions.ndim != 2 or positions.shape[1] != 2:  # noqa: PLR2004
         msg = f"grid_xypos must be N pairs (x, y), got the shape {positions.shape}"
         raise ValueError(msg)

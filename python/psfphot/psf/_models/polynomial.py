@@ -10,9 +10,9 @@ from psfphot import _core
 from psfphot.psf._models.base import PSFModel
 from psfphot.psf._models.sampled import (
     SampledPSFModel,
-    as_pixels,
     as_samples,
     as_samples_per_pixel,
+    as_unmasked_pixels,
 )
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _as_images(data: Any) -> Image:
 
 
 def _as_pair(value: Any, name: str) -> NDArray[np.float64]:
-    pair = as_pixels(value, name).astype(np.float64)
+    pair = as_unmasked_pixels(value, name).astype(np.float64)
     if pair.shape != (2,) or not np.isfinite(pair).all():
         msg = f"{name} must be two finite numbers (x, y), got {value!r}"
         raise ValueError(msg)

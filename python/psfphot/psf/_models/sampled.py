@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from astropy import units as u
 
-from psfphot._validate import as_float_array, as_scalar, split_mask
+from psfphot._validate import as_float_array, as_scalar, refuse_other_unit, split_mask
 from psfphot.psf._models.base import PSFModel
 from psfphot.psf._models.compiled import SPLINES, Packed, digest_of
 
@@ -105,7 +105,7 @@ class SampledPSFModel(PSFModel):
         if value is None:
             ny, nx = self._data.shape[-2:]
             return np.array([(nx - 1) / 2, (ny - 1) / 2])
-        origin = as_pixels(value, "origin").astype(np.float64)
+        origin = as_unmasked_pixels(value, "origin").astype(np.float64)
         if origin.shape != (2,):
             msg = "origin must be 1D and have 2-elements"
             raise ValueError(msg)
@@ -273,7 +273,7 @@ def as_samples(values: Any, what: str) -> Image:
     return samples
 
 
-def as_pixels(value: Any, name: str) -> NDArray[Any]:
+def as_unmasked_pixels(value: Any, name: str) -> NDArray[Any]:
     """Make an array of numbers that are pixels, whether or not they say so.
 
     Raises
@@ -287,10 +287,7 @@ def as_pixels(value: Any, name: str) -> NDArray[Any]:
     if mask is not None and mask.any():
         msg = f"{name} must not have masked values"
         raise ValueError(msg)
-    unit = getattr(value, "unit", None)
-    if unit not in (None, u.pixel, u.dimensionless_unscaled):
-        msg = f"{name} must be in pixels, got the unit {unit}"
-        raise ValueError(msg)
+    refuse_other_unit(value, name)
     msg = f"{name} must be real numbers, got {value!r}"
     try:
         array = np.array(getattr(value, "value", value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ class FitResult:
 
         The covariances of neither are kept: they belong to two images.
         """
-        joined = self.without_image()
+        joined = self.without_covariances()
         later = other._init.copy()
         for label in ("id", "group_id"):
             last = np.max(self._init[label])
@@ -86,15 +87,15 @@ class FitResult:
         }
         return joined
 
-    def without_image(self) -> FitResult:
-        """Make a copy that holds no pixels, and so no covariances of groups."""
-        light = object.__new__(type(self))
-        light.__dict__ |= self.__dict__ | {"_covariances": None}
+    def without_covariances(self) -> FitResult:
+        """Make a copy that does not hold the equations of covariances."""
+        light = copy.copy(self)
+        light._covariances = None
         return light
 
     def grouped_by(self, grouper: Any) -> FitResult:
-        """Make a copy without pixels whose groups are those that a grouper makes."""
-        grouped = self.without_image()
+        """Make a copy, without covariances, whose groups are those of a grouper."""
+        grouped = self.without_covariances()
         grouped._init = self._init.copy()
         del grouped._init["group_id"]
         add_groups(grouped._init, grouper, self.fit_shape)
@@ -121,8 +122,7 @@ class FitResult:
         flagged : dict of int to (n,) bool array
             The rows that have a flag besides, by its bit.
         """
-        larger = object.__new__(type(self))
-        larger.__dict__ |= self.__dict__
+        larger = copy.copy(self)
         errors = self._fit["errors"] * factor[:, None]
         if profile_error > 0:
             flux = self._fit["parameters"][:, 0]

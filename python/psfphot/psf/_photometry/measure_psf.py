@@ -10,6 +10,7 @@ import numpy as np
 
 from psfphot import _core
 from psfphot._matched_filter import MatchedFilter
+from psfphot._robust import robust_sigma
 from psfphot._validate import as_frame, as_n_threads, as_positive, as_positive_int
 from psfphot.psf._models.convert import to_core
 from psfphot.psf._models.gaussian import CircularGaussianPRF
@@ -318,7 +319,7 @@ class _Search(NamedTuple):
         if rim.size < 8:  # noqa: PLR2004
             return None
         sky = float(np.median(rim))
-        noise = 1.4826 * float(np.median(np.abs(rim - sky)))
+        noise = robust_sigma(rim, sky)
         if self.frame.error is not None:
             own = np.asarray(self.frame.error[part], dtype=float)
             good &= np.isfinite(own) & (own > 0)
@@ -353,7 +354,7 @@ def _summarised(fits: _Fits, profile: Profile, stage: _Stage) -> PSFMeasurement:
         # correlated than those of alpha and beta.
         beta = float(shape[1])
         shape[0] = fwhm / (2 * math.sqrt(2 ** (1 / beta) - 1))
-    scatter = 1.4826 * float(np.median(np.abs(fits.fwhm - fwhm)))
+    scatter = robust_sigma(fits.fwhm, fwhm)
     n_stars = len(fits.fwhm)
     if stage.fits_neighbours and scatter > _LARGEST_SCATTER * fwhm:
         msg = (

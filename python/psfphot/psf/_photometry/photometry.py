@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -226,10 +225,6 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         self.init_params: QTable | None = None
         self.data_unit: u.UnitBase | None = None
         self._fit_result: FitResult | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The copy of a result is without the image.
-        return self.__dict__ | {"_fit_result": copy.copy(self._fit_result)}
 
     def __call__(
         self,

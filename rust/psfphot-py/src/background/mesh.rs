@@ -138,18 +138,10 @@ pub(crate) fn interpolate_nodes<'py>(
     plane(py, shape, values)
 }
 
-/// See the core's `residual_background`: background, noise, the three meshes,
-/// the boxes excluded, the surface's degree and the sources.
-#[pyfunction]
-#[pyo3(signature = (
-    data, mask, box_shape, level, scatter, clip, *,
-    highest_degree, rounds, fwhm, threshold, n_threads=None,
-))]
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn residual_background<'py>(
-    py: Python<'py>,
-    data: AnyImage<'py>,
-    mask: Option<PyReadonlyArray2<'py, bool>>,
+/// The core's [`ResidualSettings`].
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct PyResidualSettings {
     box_shape: (usize, usize),
     level: NamedLevel,
     scatter: NamedLevel,
@@ -158,17 +150,34 @@ pub(crate) fn residual_background<'py>(
     rounds: usize,
     fwhm: Option<f64>,
     threshold: f64,
+}
+
+impl PyResidualSettings {
+    fn core(self) -> PyResult<ResidualSettings> {
+        Ok(ResidualSettings {
+            box_shape: self.box_shape,
+            statistics: box_settings(&self.level, &self.scatter, self.clip)?,
+            highest_degree: self.highest_degree,
+            rounds: self.rounds,
+            fwhm: self.fwhm,
+            threshold: self.threshold,
+        })
+    }
+}
+
+/// See the core's `residual_background`: background, noise, the three meshes,
+/// the boxes excluded, the surface's degree and the sources.
+#[pyfunction]
+#[pyo3(signature = (data, mask, settings, *, n_threads=None))]
+pub(crate) fn residual_background<'py>(
+    py: Python<'py>,
+    data: AnyImage<'py>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    settings: PyResidualSettings,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let frame = frame(&data, None, mask.as_ref())?;
-    let settings = ResidualSettings {
-        box_shape,
-        statistics: box_settings(&level, &scatter, clip)?,
-        highest_degree,
-        rounds,
-        fwhm,
-        threshold,
-    };
+    let settings = settings.core()?;
     let options = Options::new(n_threads, None)?;
     with_frame!(frame, frame => {
         let background = door::enter(py, &options, move |run| {
@@ -202,34 +211,16 @@ fn residual_to_python<T: Pixel + Element>(
 /// See the core's `residual_sheets`: the coefficients of background and noise, the
 /// limits of the noise, and its meshes.
 #[pyfunction]
-#[pyo3(signature = (
-    data, mask, box_shape, level, scatter, clip, *,
-    highest_degree, rounds, fwhm, threshold, n_threads=None,
-))]
-#[allow(clippy::too_many_arguments)]
+#[pyo3(signature = (data, mask, settings, *, n_threads=None))]
 pub(crate) fn residual_sheets<'py>(
     py: Python<'py>,
     data: AnyImage<'py>,
     mask: Option<PyReadonlyArray2<'py, bool>>,
-    box_shape: (usize, usize),
-    level: NamedLevel,
-    scatter: NamedLevel,
-    clip: Option<NamedClip>,
-    highest_degree: usize,
-    rounds: usize,
-    fwhm: Option<f64>,
-    threshold: f64,
+    settings: PyResidualSettings,
     n_threads: Option<usize>,
 ) -> PyResult<Sheets<'py>> {
     let frame = frame(&data, None, mask.as_ref())?;
-    let settings = ResidualSettings {
-        box_shape,
-        statistics: box_settings(&level, &scatter, clip)?,
-        highest_degree,
-        rounds,
-        fwhm,
-        threshold,
-    };
+    let settings = settings.core()?;
     let options = Options::new(n_threads, None)?;
     let sheets = with_frame!(frame, frame => door::enter(py, &options, move |run| {
         mesh::residual_sheets(frame, &settings, run)

@@ -14,8 +14,10 @@ mod median;
 mod neighbours;
 mod polynomial;
 mod quantum;
+mod rendered;
 mod residual;
 mod sheet;
+mod slope;
 mod sources;
 
 pub use boxes::{BoxSettings, BoxStatistics, box_statistics};

@@ -3,9 +3,8 @@
 use crate::Error;
 
 use super::model::Model;
-use super::refit::Refit;
-use super::rounds::Solver;
-use super::star::Star;
+use super::solver::Solver;
+use super::stars::some_of;
 use super::system::System;
 
 /// What is tried.
@@ -117,9 +116,7 @@ fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<Score>, Err
         let solved = system.solve(&right, &inverse, TOLERANCE, MOST_STEPS)?;
         solver.n_steps += solved.steps;
         let mut model = solver.model.clone();
-        for (plane, step) in model.planes.iter_mut().zip(&solved.planes) {
-            plane.iter_mut().zip(step).for_each(|(p, s)| *p += s);
-        }
+        model.add(&solved.planes);
         let stars = residuals(solver, &model, held)?;
         scores.push(Score { kappa, stars });
     }
@@ -134,19 +131,9 @@ fn residuals(
     held: &[usize],
 ) -> Result<Vec<(f64, usize)>, Error> {
     let noise = solver.noise;
-    let refit = Refit {
-        reach: (solver.smoothness.fwhm.ceil() as i64).max(3),
-        floor: 0.01,
-        with_background: solver.settings.with_background,
-    };
+    let refit = solver.refit(0.01);
     let core = CORE.max(1.5 * solver.smoothness.fwhm);
-    let chosen: Vec<&mut Star<'_>> = solver
-        .stars
-        .iter_mut()
-        .enumerate()
-        .filter(|(s, _)| held.binary_search(s).is_ok())
-        .map(|(_, star)| star)
-        .collect();
+    let chosen = some_of(&mut solver.stars, held);
     solver.run.map(chosen, Default::default, |scratch, star| {
         let before: Vec<_> = star
             .exposures

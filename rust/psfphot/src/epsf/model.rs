@@ -48,6 +48,13 @@ pub(crate) fn blended<'a>(
 }
 
 impl Model<'_> {
+    /// Adds to the coefficients of each term.
+    pub(crate) fn add(&mut self, step: &[Vec<f64>]) {
+        for (plane, step) in self.planes.iter_mut().zip(step) {
+            plane.iter_mut().zip(step).for_each(|(p, s)| *p += s);
+        }
+    }
+
     /// Values and derivatives by the position on the pixels of `window`, for a
     /// star at (x, y) of a cutout that starts at `origin` of the frame.
     pub(crate) fn fill(

@@ -5,8 +5,8 @@ use crate::Error;
 use super::alias::Functional;
 use super::basis::grid;
 use super::precondition::Preconditioner;
-use super::result::AliasReport;
-use super::rounds::Solver;
+use super::solution::AliasReport;
+use super::solver::Solver;
 
 /// Accuracy of the posterior of a functional: its variance is wrong by the square.
 const TOLERANCE: f64 = 0.1;

@@ -23,6 +23,20 @@ impl Profile {
         self.values[below] * (1.0 - fraction) + self.values[above] * fraction
     }
 
+    /// At an offset from the star, with the slopes along x and y.
+    pub(crate) fn value_and_slopes(&self, x: f64, y: f64) -> (f64, f64, f64) {
+        let radius = x.hypot(y);
+        let by_radius = (self.at(radius + 0.05) - self.at(radius - 0.05)) / 0.1;
+        let along = |p: f64| {
+            if radius > 0.0 {
+                by_radius * p / radius
+            } else {
+                0.0
+            }
+        };
+        (self.at(radius), along(x), along(y))
+    }
+
     /// The medians of the stars' pixels over their fluxes, around where the stars
     /// are now; made to fall outwards, for what rises is a neighbour.
     pub(crate) fn of_stars(stars: &[Star<'_>], reach: f64) -> Self {

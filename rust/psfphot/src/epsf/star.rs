@@ -65,7 +65,7 @@ impl<'a> Exposure<'a> {
         noise.variance(error, self.data()[k], model)
     }
 
-    /// Whether a pixel is valid and on the PSF, rejected or not.
+    /// Whether a pixel is valid, on the PSF and not rejected.
     pub(crate) fn is_used(&self, k: usize) -> bool {
         self.weight[k] > 0.0
     }

@@ -69,6 +69,13 @@ fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize]) -> Star<'a> {
     star
 }
 
+/// Some stars, by their numbers in order.
+pub(crate) fn some_of<'s, 'a>(stars: &'s mut [Star<'a>], which: &[usize]) -> Vec<&'s mut Star<'a>> {
+    let all = stars.iter_mut().enumerate();
+    let chosen = all.filter(|(number, _)| which.binary_search(number).is_ok());
+    chosen.map(|(_, star)| star).collect()
+}
+
 /// Works on every star that takes part, in parallel.
 ///
 /// # Errors

@@ -5,7 +5,6 @@ mod weights;
 
 use crate::Error;
 use crate::image::{NO_LEVEL, Patch};
-use crate::noise::Loss;
 
 use super::anderson::Anderson;
 use super::covariance::Joint;
@@ -17,6 +16,7 @@ use super::pixels::Pixels;
 use super::settle::settle;
 use super::source::{Level, Solution, Source};
 use super::tiles::{Reach, Tile, fill_reach, gather, link};
+use super::weighting::Loss;
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, Termination, is_rounding};
 use covariance::Whole;
 

@@ -1,10 +1,10 @@
 //! Fits whose weights depend on the model: minimised, weighed anew, and again.
 
 use crate::Error;
-use crate::noise::Loss;
 
 use super::Fitter;
 use super::minimise::{Problem, Report, minimise};
+use super::weighting::Loss;
 
 /// Weights have settled when none changes by more than this part of it; parameters
 /// then change by far less than that part of their errors.

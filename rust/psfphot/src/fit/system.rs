@@ -12,6 +12,7 @@
 mod errors;
 mod extent;
 pub(crate) mod kept;
+mod neighbours;
 mod plane;
 mod sandwich;
 mod star;
@@ -21,7 +22,6 @@ mod weights;
 
 use crate::Error;
 use crate::image::PixelBox;
-use crate::noise::Loss;
 use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
 
@@ -29,6 +29,7 @@ use super::covariance::Joint;
 use super::exposure::Exposure;
 use super::model::Model;
 use super::source::{Solution, Source};
+use super::weighting::Loss;
 use super::{Fitter, Parameters, SETTLED};
 
 use extent::Extent;

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::fit::exposure::{Count, Exposure};
 use crate::fit::source::Source;
+use crate::fit::weighting::Weighting;
 use crate::fit::{Covariance, FLUX, Fitter, X, Y};
 use crate::image::{Frame, Pixel, PixelBox};
-use crate::noise::Weighting;
 use crate::psf::Psf;
 use crate::{Error, Run, flags};
 

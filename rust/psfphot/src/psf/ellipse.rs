@@ -3,7 +3,8 @@
 
 use crate::image::PixelBox;
 
-use super::gaussian::{PixelValue, REACH, SIGMA_PER_FWHM, Strip};
+use super::gaussian::SIGMA_PER_FWHM;
+use super::strip::{PixelValue, REACH, Strip};
 use super::{Placement, offset, positive};
 
 /// `x_fwhm`, `y_fwhm` and `theta`, ready for use.

@@ -4,8 +4,9 @@ use crate::Error;
 use crate::image::PixelBox;
 
 use super::ellipse::Ellipse;
-use super::gaussian::{PixelValue, limit_width_step};
+use super::gaussian::limit_width_step;
 use super::rectangle::{BLOCK, Block, Rotated};
+use super::strip::PixelValue;
 use super::{Placement, Psf, offset, strips};
 
 /// An elliptical Gaussian at the pixel centres.

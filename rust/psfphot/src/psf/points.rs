@@ -255,7 +255,7 @@ mod tests {
         let values = evaluate_points(&psf, &xs, &ys, &source)?;
         let planes = gradient_points(&psf, &xs, &ys, &source)?;
         source.flux = PerPoint::Each(&flux);
-        let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 4e-15);
+        let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-15);
         assert!(close(&values, &evaluate_points(&psf, &xs, &ys, &source)?));
         assert!(close(&planes, &gradient_points(&psf, &xs, &ys, &source)?));
         Ok(())

@@ -20,7 +20,7 @@
 use crate::image::PixelBox;
 
 use super::ellipse::{ByCovariance, Ellipse};
-use super::gaussian::{REACH, density, normal_between};
+use super::strip::{REACH, density, normal_between};
 use super::{Placement, offset};
 
 /// Pixels along the sides of a block: small enough for the stack, large enough

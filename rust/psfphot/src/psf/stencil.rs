@@ -348,6 +348,15 @@ const LINE: usize = 128;
 /// stencils: then these are blended one by one.
 const DENSE: usize = 8;
 
+/// How many pixels, whose stencils are `step` coefficients apart, share a line.
+fn tile(step: usize) -> usize {
+    if step > DENSE {
+        1
+    } else {
+        (LINE - 4) / step.max(1) + 1
+    }
+}
+
 /// A row is blended over y first and then over x, pixel by pixel: that takes
 /// three quarters of the time of a stencil for each pixel (101 x 101 pixels,
 /// oversampling 4).
@@ -359,12 +368,7 @@ fn values_kernel<const FMA: bool, const K: usize>(
     values: &mut [f64],
 ) {
     let weights: [[f64; 4]; K] = blend.weights.map(|b| walk.wy.map(|w| b * w));
-    let step = walk.step.0;
-    let tile = if step > DENSE {
-        1
-    } else {
-        (LINE - 4) / step.max(1) + 1
-    };
+    let (step, tile) = (walk.step.0, tile(walk.step.0));
     let mut line = [0.0; LINE];
     for y in 0..walk.ny {
         let out = walk.out.0 + y * walk.out.1;

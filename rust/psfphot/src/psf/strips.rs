@@ -9,7 +9,7 @@
 use crate::image::PixelBox;
 use crate::simd::{dispatch, mul_add};
 
-use super::gaussian::{PixelValue, Strip};
+use super::strip::{PixelValue, Strip};
 use super::{Placement, offset};
 
 /// Pixels that are worked on at a time.
@@ -225,31 +225,48 @@ fn runs(n: usize) -> impl Iterator<Item = (usize, usize)> {
         .map(move |start| (start, RUN.min(n - start)))
 }
 
+/// Calls `visit` with both axes' strips of each block of at most [`RUN`]² pixels of
+/// `window`, the place of its first pixel in the window and its size, each (x, y).
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn each_block<const FMA: bool, const SLOPES: bool>(
+    per_pixel: PixelValue,
+    at: Placement<'_>,
+    (sigma_x, sigma_y): (f64, f64),
+    window: PixelBox,
+    mut visit: impl FnMut((&Strips, &Strips), (usize, usize), (usize, usize)),
+) {
+    let (mut x, mut y) = (Strips::new(), Strips::new());
+    for (left, nx) in runs(window.width()) {
+        let columns = (window.x0 + left as i64, nx);
+        strips::<FMA, SLOPES>(per_pixel, columns, (at.x, sigma_x), &mut x);
+        for (top, ny) in runs(window.height()) {
+            let rows = (window.y0 + top as i64, ny);
+            strips::<FMA, SLOPES>(per_pixel, rows, (at.y, sigma_y), &mut y);
+            visit((&x, &y), (left, top), (nx, ny));
+        }
+    }
+}
+
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn fill_kernel<const FMA: bool>(
     per_pixel: PixelValue,
     at: Placement<'_>,
-    (sigma_x, sigma_y): (f64, f64),
+    sigmas: (f64, f64),
     window: PixelBox,
     values: &mut [f64],
 ) {
-    let (width, height) = (window.width(), window.height());
-    let (mut x, mut y) = (Strips::new(), Strips::new());
-    for (left, nx) in runs(width) {
-        let columns = (window.x0 + left as i64, nx);
-        strips::<FMA, false>(per_pixel, columns, (at.x, sigma_x), &mut x);
-        for (top, ny) in runs(height) {
-            let rows = (window.y0 + top as i64, ny);
-            strips::<FMA, false>(per_pixel, rows, (at.y, sigma_y), &mut y);
-            for (j, &factor) in y.value[..ny].iter().enumerate() {
-                let row = &mut values[(top + j) * width + left..][..nx];
-                for (value, x) in row.iter_mut().zip(&x.value[..nx]) {
-                    *value = factor * x;
-                }
+    let width = window.width();
+    let fill = |(x, y): (&Strips, &Strips), (left, top), (nx, ny)| {
+        for (j, &factor) in y.value[..ny].iter().enumerate() {
+            let row = &mut values[(top + j) * width + left..][..nx];
+            for (value, x) in row.iter_mut().zip(&x.value[..nx]) {
+                *value = factor * x;
             }
         }
-    }
+    };
+    each_block::<FMA, false>(per_pixel, at, sigmas, window, fill);
 }
 
 dispatch! {
@@ -265,38 +282,32 @@ dispatch! {
 fn gradient_kernel<const FMA: bool, F: Fn(Strip, Strip) -> [f64; N], const N: usize>(
     per_pixel: PixelValue,
     at: Placement<'_>,
-    (sigma_x, sigma_y): (f64, f64),
+    sigmas: (f64, f64),
     window: PixelBox,
     (values, gradient): (&mut [f64], &mut [f64]),
     by_shape: F,
 ) {
-    let (width, height, n) = (window.width(), window.height(), window.len());
-    let (mut x, mut y) = (Strips::new(), Strips::new());
-    for (left, nx) in runs(width) {
-        let columns = (window.x0 + left as i64, nx);
-        strips::<FMA, true>(per_pixel, columns, (at.x, sigma_x), &mut x);
-        for (top, ny) in runs(height) {
-            let rows = (window.y0 + top as i64, ny);
-            strips::<FMA, true>(per_pixel, rows, (at.y, sigma_y), &mut y);
-            for j in 0..ny {
-                let (row, first) = (y.at(j), (top + j) * width + left);
-                let product = |out: &mut [f64], x: &[f64; RUN], factor: f64| {
-                    for (value, x) in out[first..][..nx].iter_mut().zip(x) {
-                        *value = x * factor;
-                    }
-                };
-                product(values, &x.value, row.value);
-                product(gradient, &x.by_position, row.value);
-                product(&mut gradient[n..], &x.value, row.by_position);
-                for plane in 0..N {
-                    let out = &mut gradient[(2 + plane) * n + first..][..nx.min(RUN)];
-                    for (i, value) in out.iter_mut().enumerate() {
-                        *value = by_shape(x.at(i), row)[plane];
-                    }
+    let (width, n) = (window.width(), window.len());
+    let fill = |(x, y): (&Strips, &Strips), (left, top), (nx, ny): (usize, usize)| {
+        for j in 0..ny {
+            let (row, first) = (y.at(j), (top + j) * width + left);
+            let product = |out: &mut [f64], x: &[f64; RUN], factor: f64| {
+                for (value, x) in out[first..][..nx].iter_mut().zip(x) {
+                    *value = x * factor;
+                }
+            };
+            product(values, &x.value, row.value);
+            product(gradient, &x.by_position, row.value);
+            product(&mut gradient[n..], &x.value, row.by_position);
+            for plane in 0..N {
+                let out = &mut gradient[(2 + plane) * n + first..][..nx.min(RUN)];
+                for (i, value) in out.iter_mut().enumerate() {
+                    *value = by_shape(x.at(i), row)[plane];
                 }
             }
         }
-    }
+    };
+    each_block::<FMA, true>(per_pixel, at, sigmas, window, fill);
 }
 
 dispatch! {

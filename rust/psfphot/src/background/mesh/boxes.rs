@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::cuts::{Cuts, check_box_shape};
 use super::quantum::Quantum;
-use super::sheet::Rendered;
+use super::rendered::Rendered;
 use crate::background::clip::{Clip, Space};
 use crate::background::estimator::{Level, Scatter};
 use crate::image::{Frame, Image, Pixel};

@@ -1,6 +1,6 @@
 //! Where sources stand out of a background.
 
-use super::sheet::Rendered;
+use super::rendered::Rendered;
 use crate::image::{Frame, Pixel};
 use crate::psf::SIGMA_PER_FWHM;
 use crate::simd::dispatch;

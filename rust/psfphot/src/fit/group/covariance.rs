@@ -1,8 +1,7 @@
 //! The joint covariance of a group.
 
-use crate::fit::covariance::{
-    Covariance, Joint, LARGEST_LEVERAGE, lower_triangle, meat_weight, residual_unit,
-};
+use crate::fit::covariance::{Covariance, Joint, lower_triangle};
+use crate::fit::leverage::{LARGEST_LEVERAGE, meat_weight, residual_unit};
 use crate::flags;
 
 use super::Group;

@@ -2,9 +2,9 @@
 
 use crate::fit::minimise::Problem;
 use crate::fit::settle::{Found, Weighed, typical_flux};
+use crate::fit::weighting::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 use crate::fit::{FLUX, Parameters};
 use crate::image::PixelBox;
-use crate::noise::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
 
 use super::Group;
 

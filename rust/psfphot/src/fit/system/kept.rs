@@ -8,7 +8,7 @@ use crate::solve::llt::Llt;
 use crate::solve::{Factor, Outcome};
 use crate::{Error, Run};
 
-use super::sandwich::Neighbours;
+use super::neighbours::Neighbours;
 
 /// The covariance of some stars is that of the equations of the stars within so many
 /// steps from neighbour to neighbour, with the others known: of stars in a field of
@@ -168,9 +168,7 @@ impl Kept {
         }
         Ok(covariance)
     }
-}
 
-impl Kept {
     /// The members within some steps of those asked for, in order.
     fn near(&self, asked: &[u32]) -> Vec<u32> {
         let mut near: Vec<u32> = asked.to_vec();

@@ -5,9 +5,9 @@ use crate::fit::exposure::Exposure;
 use crate::fit::model::Model;
 use crate::fit::pixels::{LANES, padded};
 use crate::fit::source::Source;
+use crate::fit::weighting::{Loss, Row, Weighting, highest_neighbours};
 use crate::fit::{FLUX, Fitter, Parameters};
 use crate::image::{NO_LEVEL, Patch, PixelBox};
-use crate::noise::{Loss, Row, Weighting, highest_neighbours};
 use crate::{Error, Run};
 
 /// The residual and the weights of the pixels that a system is fitted to, on the
@@ -116,10 +116,9 @@ impl Plane {
         )
     }
 
-    /// Residuals and weights of so many rows after another.
-    pub(super) fn rows_mut(&mut self, n: usize) -> impl Iterator<Item = (&[f64], &mut [f64])> {
-        let size = (n * self.window.width()).max(1);
-        self.residual.chunks(size).zip(self.weight.chunks_mut(size))
+    /// Residuals and weights of so many pixels after another.
+    pub(super) fn chunks(&self, size: usize) -> impl Iterator<Item = (&[f64], &[f64])> {
+        self.residual.chunks(size).zip(self.weight.chunks(size))
     }
 
     /// chi^2 of the pixels of a box.
@@ -137,7 +136,7 @@ impl Plane {
     /// chi^2 of all pixels.
     pub(super) fn total_chi2(&self, run: Run<'_>) -> Result<f64, Error> {
         let row = self.window.width().max(1);
-        let rows = self.residual.chunks(row).zip(self.weight.chunks(row));
+        let rows = self.chunks(row);
         let sum = |(): &mut (), (r, w): (&[f64], &[f64])| {
             let terms = r.iter().zip(w).map(|(r, w)| w * r * r);
             Ok(terms.sum::<f64>())
@@ -292,9 +291,9 @@ impl Plane {
         &self.weight
     }
 
-    /// Puts weights back.
-    pub(super) fn set_weight(&mut self, weight: Vec<f64>) {
-        self.weight = weight;
+    /// Puts other weights in the place of all, which are returned.
+    pub(super) fn replace_weight(&mut self, weight: Vec<f64>) -> Vec<f64> {
+        std::mem::replace(&mut self.weight, weight)
     }
 
     /// All residuals and weights.

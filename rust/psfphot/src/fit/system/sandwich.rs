@@ -1,7 +1,7 @@
 //! The sandwich covariance of a system: of each star and its neighbours.
 
 use crate::bands::{Bands, RENDERED};
-use crate::fit::covariance::{LARGEST_LEVERAGE, meat_weight, residual_unit};
+use crate::fit::leverage::{LARGEST_LEVERAGE, meat_weight, residual_unit};
 use crate::fit::{FLUX, Fitter, Parameters};
 use crate::image::PixelBox;
 use crate::run::chunks;
@@ -9,6 +9,7 @@ use crate::solve::blocks::{Block, Blocks};
 use crate::{Error, Run};
 
 use super::System;
+use super::neighbours::Neighbours;
 use super::plane::{Plane, band_window};
 use super::sweep::{Sums, Sweep};
 
@@ -17,46 +18,6 @@ const CHUNK: usize = 256;
 
 /// The blocks of an inverse for a star and another; `None` where they are 0.
 pub(super) type Inverse<'a, const P: usize> = dyn Fn(usize, usize) -> Option<Block<P>> + Sync + 'a;
-
-/// Who shares pixels with whom, and where the block of each pair is.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Neighbours {
-    /// Where those of each member begin, and the end of the last.
-    starts: Vec<u32>,
-    /// Neighbour and pair, by increasing neighbour.
-    entries: Vec<(u32, u32)>,
-}
-
-impl Neighbours {
-    /// From pairs of `n` members.
-    pub(super) fn new(n: usize, pairs: &[(u32, u32)]) -> Self {
-        let mut starts = vec![0_u32; n + 1];
-        for &(a, b) in pairs {
-            starts[a as usize + 1] += 1;
-            starts[b as usize + 1] += 1;
-        }
-        for k in 0..n {
-            starts[k + 1] += starts[k];
-        }
-        let mut next = starts.clone();
-        let mut entries = vec![(0, 0); 2 * pairs.len()];
-        for (pair, &(a, b)) in (0_u32..).zip(pairs) {
-            for (own, other) in [(a, b), (b, a)] {
-                entries[next[own as usize] as usize] = (other, pair);
-                next[own as usize] += 1;
-            }
-        }
-        for k in 0..n {
-            entries[starts[k] as usize..starts[k + 1] as usize].sort_unstable();
-        }
-        Self { starts, entries }
-    }
-
-    /// Those of a member, each with the number of the pair.
-    pub(super) fn of(&self, member: usize) -> &[(u32, u32)] {
-        &self.entries[self.starts[member] as usize..self.starts[member + 1] as usize]
-    }
-}
 
 impl<const P: usize> System<'_, P> {
     /// Makes the sums of a system those of the middle of the sandwich, and tells the
@@ -73,10 +34,12 @@ impl<const P: usize> System<'_, P> {
         let cores: Vec<_> = members.iter().map(|&m| self.cores[m as usize]).collect();
         let parameters: Vec<_> = members.iter().map(|&m| self.current[m as usize]).collect();
         let mut is_unit = vec![false; members.len()];
-        let weights: Vec<_> = self.planes.iter().map(|p| p.weight().to_vec()).collect();
+        let mut weights = Vec::with_capacity(self.planes.len());
         for plane in &mut self.planes {
-            let lost = plane.weigh_meat(self.fitter, (&cores, &parameters), inverse, per_unit)?;
-            for (x, y) in lost {
+            let stars = (&cores[..], &parameters[..]);
+            let meat = plane.meat(self.fitter, stars, inverse, per_unit)?;
+            weights.push(plane.replace_weight(meat.weight));
+            for (x, y) in meat.lost {
                 for (is_unit, core) in is_unit.iter_mut().zip(&cores) {
                     *is_unit |= core.contains(x, y);
                 }
@@ -84,7 +47,7 @@ impl<const P: usize> System<'_, P> {
         }
         sweep.sum(self.fitter, &self.planes, &self.cores, &self.current, sums)?;
         for (plane, weight) in self.planes.iter_mut().zip(weights) {
-            plane.set_weight(weight);
+            plane.replace_weight(weight);
         }
         Ok(is_unit)
     }
@@ -226,26 +189,35 @@ fn add_products<const P: usize>(
     }
 }
 
+/// The pixels of a plane in the middle of the sandwich.
+struct Meat {
+    /// The weight of each.
+    weight: Vec<f64>,
+    /// Those whose leverage is near 1: their residuals say nothing.
+    lost: Vec<(i64, i64)>,
+}
+
 impl Plane {
-    /// Makes the weight of each pixel that of the middle of the sandwich; returns the
-    /// pixels whose leverage is near 1. Members are told by their `cores` and
+    /// Its pixels in the middle of the sandwich. Members are told by their `cores` and
     /// `parameters`.
-    fn weigh_meat<const P: usize>(
-        &mut self,
+    fn meat<const P: usize>(
+        &self,
         fitter: &Fitter<'_>,
         (cores, parameters): (&[PixelBox], &[Parameters]),
         inverse: &Inverse<'_, P>,
         per_unit: f64,
-    ) -> Result<Vec<(i64, i64)>, Error> {
+    ) -> Result<Meat, Error> {
         let grid = self.window();
         let boxes: Vec<_> = cores.iter().map(|&core| self.local(core)).collect();
         let bands = Bands::new(&boxes, grid.height(), RENDERED);
-        let rows = self.rows_mut(RENDERED).enumerate().collect();
-        let work = |profile: &mut Vec<f64>, (band, (residual, weight)): (usize, Rows<'_>)| {
+        let mut weight = vec![0.0; grid.len()];
+        let size = (RENDERED * grid.width()).max(1);
+        let rows = weight.chunks_mut(size).zip(self.chunks(size)).enumerate();
+        let work = |profile: &mut Vec<f64>, (band, (meat, (residual, weight))): Task<'_>| {
             let window = band_window(&bands, band, grid);
+            // Leverages at unit weight, until the weights are made of them.
             let mut members = bands.boxes(band).to_vec();
             members.sort_unstable_by_key(|&m| (cores[m].x0, m));
-            let mut leverage = vec![0.0; weight.len()];
             // Those that later ones can still meet.
             let mut alive: Vec<Derivatives> = Vec::new();
             for member in members {
@@ -253,33 +225,33 @@ impl Plane {
                 alive.retain(|other| other.part.x1 > part.x0);
                 let own = Derivatives::new(fitter, member, part, &parameters[member], profile);
                 if let Some(block) = inverse(member, member) {
-                    add_products(&mut leverage, window, (&own, &own), &block, 1.0);
+                    add_products(meat, window, (&own, &own), &block, 1.0);
                 }
                 for other in &alive {
                     if !other.part.intersection(&part).is_empty()
                         && let Some(block) = inverse(member, other.member)
                     {
-                        add_products(&mut leverage, window, (&own, other), &block, 2.0);
+                        add_products(meat, window, (&own, other), &block, 2.0);
                     }
                 }
                 alive.push(own);
             }
             let mut lost = Vec::new();
-            let pixels = weight.iter_mut().zip(residual).zip(leverage);
-            for (k, ((weight, residual), leverage)) in pixels.enumerate() {
-                let leverage = *weight * leverage;
+            let pixels = meat.iter_mut().zip(residual).zip(weight);
+            for (k, ((meat, residual), &weight)) in pixels.enumerate() {
+                let leverage = weight * *meat;
                 if leverage > LARGEST_LEVERAGE {
                     let (row, column) = (k / window.width(), k % window.width());
                     lost.push((window.x0 + column as i64, window.y0 + row as i64));
                 }
-                *weight = meat_weight(*weight, *residual * per_unit, leverage);
+                *meat = meat_weight(weight, *residual * per_unit, leverage);
             }
             Ok(lost)
         };
-        let lost = fitter.run.map(rows, Vec::new, work)?;
-        Ok(lost.into_iter().flatten().collect())
+        let lost = fitter.run.map(rows.collect(), Vec::new, work)?.concat();
+        Ok(Meat { weight, lost })
     }
 }
 
-/// Residuals and weights of some rows.
-type Rows<'a> = (&'a [f64], &'a mut [f64]);
+/// A band of rows: its number, where its weights go, and its residuals and weights.
+type Task<'a> = (usize, (&'a mut [f64], (&'a [f64], &'a [f64])));

@@ -4,8 +4,8 @@ use crate::Error;
 use crate::fit::FLUX;
 use crate::fit::exposure::Exposure;
 use crate::fit::settle::{Found, MOST_ROUNDS, typical_flux};
+use crate::fit::weighting::{Loss, unit_variance};
 use crate::image::PixelBox;
-use crate::noise::{Loss, unit_variance};
 use crate::run::chunks;
 
 use super::plane::Image;
@@ -128,7 +128,7 @@ impl<const P: usize> System<'_, P> {
         let is_none = |counts: &[usize]| counts.iter().all(|&n| n == 0);
         if is_none(&self.n_below(Loss::REJECTED, exposure)?) {
             for (plane, weight) in self.planes.iter_mut().zip(weights) {
-                plane.set_weight(weight);
+                plane.replace_weight(weight);
             }
             return Ok(Found::Nothing);
         }

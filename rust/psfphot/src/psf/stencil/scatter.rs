@@ -5,7 +5,7 @@ use crate::psf::Placement;
 use crate::simd::{dispatch, mul_add};
 
 use super::super::spline::weights;
-use super::{DENSE, Geometry, LINE, Walk, points};
+use super::{Geometry, LINE, Walk, points, tile};
 
 impl Geometry {
     /// Adds to the coefficients `plane` the transpose of [`Geometry::fill`]
@@ -88,12 +88,7 @@ pub(crate) struct StencilRow {
 #[inline(always)]
 #[allow(clippy::inline_always)] // must take on the caller's target features
 fn scatter_kernel<const FMA: bool>(stride: usize, walk: &Walk, values: &[f64], plane: &mut [f64]) {
-    let step = walk.step.0;
-    let tile = if step > DENSE {
-        1
-    } else {
-        (LINE - 4) / step.max(1) + 1
-    };
+    let (step, tile) = (walk.step.0, tile(walk.step.0));
     let mut line = [0.0; LINE];
     for y in 0..walk.ny {
         let out = walk.out.0 + y * walk.out.1;

@@ -1,0 +1,203 @@
+//! The normal equations of one star by flux, x and y, and its sandwich.
+
+use crate::fit::leverage::meat_weight;
+use crate::fit::normal::{SINGULAR, damped};
+use crate::fit::pixels::LANES;
+use crate::simd::{dispatch, mul_add};
+
+/// The upper triangle of a symmetric matrix, by rows: ff, fx, fy, xx, xy, yy.
+pub(super) type Triangle = [f64; 6];
+
+/// `A`, `g` and χ².
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Normal {
+    pub(super) matrix: Triangle,
+    pub(super) gradient: [f64; 3],
+    pub(super) chi2: f64,
+}
+
+impl Normal {
+    /// Takes a parameter out of the equations: its step is 0.
+    pub(super) fn hold(&mut self, parameter: usize) {
+        // The elements of each parameter's row and column, the diagonal first.
+        const OWN: [[usize; 3]; 3] = [[0, 1, 2], [3, 1, 4], [5, 2, 4]];
+        for element in OWN[parameter] {
+            self.matrix[element] = 0.0;
+        }
+        self.matrix[OWN[parameter][0]] = 1.0;
+        self.gradient[parameter] = 0.0;
+    }
+}
+
+/// Cholesky factors of a 3 × 3 matrix with its diagonal times 1 + λ.
+pub(super) struct Factor {
+    l: [f64; 6],
+}
+
+impl Factor {
+    pub(super) fn new(a: &Triangle, lambda: f64) -> Option<Self> {
+        let [a00, a11, a22] = [a[0], a[3], a[5]].map(|diagonal| damped(diagonal, lambda));
+        let pivot = |rest: f64, whole: f64| {
+            (rest > SINGULAR * whole && rest.is_finite()).then(|| rest.sqrt())
+        };
+        let l00 = pivot(a00, a00)?;
+        let (l10, l20) = (a[1] / l00, a[2] / l00);
+        let l11 = pivot(a11 - l10 * l10, a11)?;
+        let l21 = (a[4] - l20 * l10) / l11;
+        let l22 = pivot(a22 - l20 * l20 - l21 * l21, a22)?;
+        Some(Self {
+            l: [l00, l10, l11, l20, l21, l22],
+        })
+    }
+
+    pub(super) fn solve(&self, b: [f64; 3]) -> [f64; 3] {
+        let [l00, l10, l11, l20, l21, l22] = self.l;
+        let y0 = b[0] / l00;
+        let y1 = (b[1] - l10 * y0) / l11;
+        let y2 = (b[2] - l20 * y0 - l21 * y1) / l22;
+        let x2 = y2 / l22;
+        let x1 = (y1 - l21 * x2) / l11;
+        [(y0 - l10 * x1 - l20 * x2) / l00, x1, x2]
+    }
+
+    /// The inverse of the matrix.
+    pub(super) fn inverse(&self) -> Triangle {
+        let [a, b, c] = [0, 1, 2].map(|k| {
+            let mut unit = [0.0; 3];
+            unit[k] = 1.0;
+            self.solve(unit)
+        });
+        [a[0], a[1], a[2], b[1], b[2], c[2]]
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of the kernel
+fn product(a: &[f64; LANES], b: &[f64; LANES]) -> [f64; LANES] {
+    let mut product = *a;
+    for l in 0..LANES {
+        product[l] *= b[l];
+    }
+    product
+}
+
+/// Sums over whole lanes. What the slices hold of other planes stands where the
+/// padding has weight 0.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of the kernel
+fn accumulate_kernel<const FMA: bool>(
+    data: &[f64],
+    weights: &[f64],
+    [profile, by_x, by_y]: [&[f64]; 3],
+    flux: f64,
+) -> Normal {
+    let mut sums = [[0.0; LANES]; 10];
+    let lanes = data.as_chunks::<LANES>().0.iter();
+    let lanes = lanes.zip(weights.as_chunks::<LANES>().0);
+    let [profile, by_x, by_y] = [profile, by_x, by_y].map(|plane| plane.as_chunks::<LANES>().0);
+    for ((((d, w), p), x), y) in lanes.zip(profile).zip(by_x).zip(by_y) {
+        let mut r = *d;
+        for l in 0..LANES {
+            r[l] = mul_add::<FMA>(-flux, p[l], d[l]);
+        }
+        // Lane by lane within each sum, not the other way round: so it becomes
+        // vectors, whatever is compiled beside it.
+        let [wp, wx, wy, wr] = [p, x, y, &r].map(|plane| product(w, plane));
+        let terms = [
+            (&wp, p),
+            (&wp, x),
+            (&wp, y),
+            (&wx, x),
+            (&wx, y),
+            (&wy, y),
+            (&wr, p),
+            (&wr, x),
+            (&wr, y),
+            (&wr, &r),
+        ];
+        for (sum, (a, b)) in sums.iter_mut().zip(terms) {
+            for l in 0..LANES {
+                sum[l] = mul_add::<FMA>(a[l], b[l], sum[l]);
+            }
+        }
+    }
+    let [pp, px, py, xx, xy, yy, rp, rx, ry, rr] = sums.map(|s| (s[0] + s[1]) + (s[2] + s[3]));
+    // The model is flux times the profile, and so are its derivatives.
+    let square = flux * flux;
+    Normal {
+        matrix: [
+            pp,
+            flux * px,
+            flux * py,
+            square * xx,
+            square * xy,
+            square * yy,
+        ],
+        gradient: [rp, flux * rx, flux * ry],
+        chi2: rr,
+    }
+}
+
+dispatch! {
+    /// The normal equations of one star.
+    pub(super) fn accumulate(
+        data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
+    ) -> Normal = accumulate_kernel
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn meat_kernel<const FMA: bool>(
+    data: &[f64],
+    weights: &[f64],
+    [profile, by_x, by_y]: [&[f64]; 3],
+    flux: f64,
+    (inverse, per_unit): (&Triangle, f64),
+) -> (Triangle, f64) {
+    let [ff, fx, fy, xx, xy, yy] = *inverse;
+    let mut sums = [[0.0; LANES]; 6];
+    let mut largest = [0.0; LANES];
+    let lanes = data.as_chunks::<LANES>().0.iter();
+    let lanes = lanes.zip(weights.as_chunks::<LANES>().0);
+    let [profile, by_x, by_y] = [profile, by_x, by_y].map(|plane| plane.as_chunks::<LANES>().0);
+    for ((((d, w), p), x), y) in lanes.zip(profile).zip(by_x).zip(by_y) {
+        for l in 0..LANES {
+            let (a, b, c) = (p[l], flux * x[l], flux * y[l]);
+            let across = mul_add::<FMA>(fx, b, fy * c);
+            let own = mul_add::<FMA>(xx * b, b, yy * c * c);
+            let twice = mul_add::<FMA>(xy * b, c, a * across);
+            let leverage = w[l] * mul_add::<FMA>(ff * a, a, mul_add::<FMA>(2.0, twice, own));
+            largest[l] = f64::max(largest[l], leverage);
+            let weight = meat_weight(w[l], (d[l] - flux * a) * per_unit, leverage);
+            let terms = [a * a, a * b, a * c, b * b, b * c, c * c];
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                sum[l] = mul_add::<FMA>(weight, term, sum[l]);
+            }
+        }
+    }
+    let largest = largest.into_iter().fold(0.0, f64::max);
+    (sums.map(|s| (s[0] + s[1]) + (s[2] + s[3])), largest)
+}
+
+dispatch! {
+    /// The middle of a star's sandwich, and the largest leverage of a pixel, with the
+    /// inverse of the normal matrix and one over the unit of residuals.
+    pub(super) fn meat(
+        data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
+        inverse: (&Triangle, f64),
+    ) -> (Triangle, f64) = meat_kernel
+}
+
+/// A B A, of symmetric matrices.
+pub(super) fn sandwich(a: &Triangle, b: &Triangle) -> Triangle {
+    const AT: [[usize; 3]; 3] = [[0, 1, 2], [1, 3, 4], [2, 4, 5]];
+    let mut product = [0.0; 6];
+    for i in 0..3 {
+        for j in i..3 {
+            let terms = (0..9).map(|k| (k / 3, k % 3));
+            let sum = terms.map(|(k, l)| a[AT[i][k]] * b[AT[k][l]] * a[AT[l][j]]);
+            product[AT[i][j]] = sum.sum();
+        }
+    }
+    product
+}
