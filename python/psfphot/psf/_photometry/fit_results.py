@@ -349,9 +349,7 @@ class FitResult:
 
     def _kept(self) -> _core.Covariances:
         if self._covariances is None:
-            msg = (
-                "covariances need a fit of all sources together by LevenbergMarquardt"
-            )
+            msg = "covariances need a fit of all sources together by LevenbergMarquardt"
             raise NotImplementedError(msg)
         return self._covariances
 
