@@ -73,8 +73,9 @@ def test_tiles_give_the_rows_of_the_whole_image(path, error):
         assert whole.n_saturated == run.n_saturated > 3
         assert_same_rows(run.catalog, whole.catalog)
         assert len(np.unique(run.catalog["id"])) == len(run.catalog)
-        assert run.sky.level == whole.sky.level
-        assert run.sky.noise == whole.sky.noise
+        # Measured without the light of saturated stars, which fits tell.
+        assert run.sky.level == pytest.approx(whole.sky.level, rel=1e-6)
+        assert run.sky.noise == pytest.approx(whole.sky.noise, rel=1e-6)
         assert run.report()["masked_by"] == whole.report()["masked_by"]
         for key in ("dropped", "flags", "largest_group", "n_bright", "errors"):
             assert run.report()[key] == whole.report()[key]

@@ -297,5 +297,5 @@ class _Tests:
 def _rules(exposure: Exposure, threshold: float) -> StarListManagement:
     n_sigma = PART_OF_THRESHOLD * threshold
     if exposure.settings.keep_all:
-        return StarListManagement(n_sigma=n_sigma, drop_below=(), merge_distance=0)
+        return StarListManagement(n_sigma=n_sigma, drop_below=None, merge_distance=0)
     return StarListManagement(n_sigma=n_sigma)

@@ -145,6 +145,12 @@ class Mosaic:
             yield rows, slice(0, self.shape[1])
             self.release()
 
+    def parts(self) -> Iterator[tuple[Tile, Exposure]]:
+        """Yield each tile that has data with what is to be measured in its window."""
+        for tile in self.tiles:
+            if not self.image.mask[tile.window].all():
+                yield tile, self.exposure(tile.window)
+
     def release(self) -> None:
         """Give back the memory of what is on disk."""
         image = self.image

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, vstack
 
-from psfphot.pipeline._bright import measure_saturated
 from psfphot.pipeline._cuts import sharper_than_stars
 from psfphot.pipeline._detection import MIDDLE, NoStarsError, excess_noise, find_stars
 from psfphot.pipeline._fit import fit_stars
@@ -23,7 +22,11 @@ from psfphot.pipeline._passes import (
 from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.pipeline._saturated_stars import MISMATCH
 from psfphot.pipeline._starts import start_from_detections
-from psfphot.pipeline._tiles.unusable import saturation_in
+from psfphot.pipeline._tiles.rows import moved, stacked
+from psfphot.pipeline._tiles.saturated import (
+    measure_saturated_tiles,
+    saturated_light,
+)
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from psfphot.pipeline._clock import Clock
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._tiles.mosaic import Mosaic, Window
-    from psfphot.pipeline._tiles.tiling import Tile
     from psfphot.psf import PSFPhotometry
 
 #: Around the middle of the image, so that the light of neighbours is known there.
@@ -62,10 +64,8 @@ class TiledPasses:
     def __init__(self, mosaic: Mosaic, level: float | None, clock: Clock) -> None:
         self.mosaic, self.clock = mosaic, clock
         self.photometry: PSFPhotometry | None = None
-        self.saturated: QTable | None = None
-        self.n_unfitted = 0
         with clock.step("saturated"):
-            self._measure_saturated(level)
+            self.saturated, self.n_unfitted = measure_saturated_tiles(mosaic, level)
         self._bright: QTable | None = None
 
     def __call__(self) -> Passes:
@@ -110,38 +110,10 @@ class TiledPasses:
         self, part: Exposure, window: Window, stars: QTable | None
     ) -> NDArray[Any] | float:
         """Render the saturated stars of a window, and others."""
-        light: NDArray[Any] | float = 0.0
-        if self.saturated is not None:
-            light = self.mosaic.light(part.psf, window, self.saturated, is_wide=True)
+        light = saturated_light(self.mosaic, part.psf, window, self.saturated)
         if stars is not None:
             light = light + self.mosaic.light(part.psf, window, stars)
         return light
-
-    def _measure_saturated(self, level: float | None) -> None:
-        found = []
-        for tile, part in self._parts():
-            saturation = saturation_in(self.mosaic, part, tile, level)
-            no_data = np.array(self.mosaic.no_data[tile.window])
-            stars = measure_saturated(part, saturation, no_data)
-            if stars is None:
-                continue
-            # Those that were dropped have no place: their tile is not known.
-            self.n_unfitted += stars.n_dropped
-            if len(stars.table):
-                table = _moved(stars.table, tile)
-                x, y = (np.asarray(table[f"{axis}_fit"], float) for axis in "xy")
-                x = np.where(np.isfinite(x), x, table["x_init"])
-                y = np.where(np.isfinite(y), y, table["y_init"])
-                found.append(table[tile.owns(x, y)])
-        if sum(map(len, found)):
-            self.saturated = _stacked(found)
-
-    def _parts(self) -> Any:
-        """Yield each tile with what is to be measured in its window."""
-        for tile in self.mosaic.tiles:
-            if self.mosaic.image.mask[tile.window].all():
-                continue
-            yield tile, self.mosaic.exposure(tile.window)
 
     def _data(self, part: Exposure, window: Window) -> NDArray[Any]:
         data = part.subtract_sky()
@@ -160,7 +132,7 @@ class TiledPasses:
         """Find and fit the bright stars; `None` where there are none."""
         threshold = max(BRIGHT, self.mosaic.whole.settings.threshold)
         tables = []
-        for tile, part in self._parts():
+        for tile, part in self.mosaic.parts():
             data = self._data(part, tile.window)
             part.error = pixel_errors(part)
             try:
@@ -175,10 +147,10 @@ class TiledPasses:
             table, self.photometry = fit_stars(part, start, data=data)
             x0, y0 = tile.origin
             owned = tile.owns(start["x_init"] + x0, start["y_init"] + y0)
-            tables.append(_moved(table[owned], tile))
+            tables.append(moved(table[owned], tile))
         if not sum(map(len, tables)):
             return None
-        return _stacked(tables)
+        return stacked(tables)
 
     def _rest(self, part: Exposure, window: Window, mismatch: float) -> tuple[Any, Any]:
         """Tell what the bright stars leave of a window, and its noise."""
@@ -201,7 +173,7 @@ class TiledPasses:
         separation = self.mosaic.whole.settings.min_separation
         found = [QTable({"x_init": np.zeros(0), "y_init": np.zeros(0)})]
         n_sharp = n_close = 0
-        for tile, part in self._parts():
+        for tile, part in self.mosaic.parts():
             rest, noise = self._rest(part, tile.window, mismatch)
             try:
                 stars = find_stars(part, data=rest, error=noise, threshold=threshold)
@@ -227,7 +199,7 @@ class TiledPasses:
         x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
         tables = []
         with self.clock.step("fit"):
-            for tile, part in self._parts():
+            for tile, part in self.mosaic.parts():
                 seen = tile.sees(x, y)
                 owned = tile.owns(x, y)
                 if not (seen & owned).any():
@@ -239,12 +211,12 @@ class TiledPasses:
                 init["y_init"] -= y0
                 data = self._data(part, tile.window)
                 table, self.photometry = fit_stars(part, init, data=data)
-                tables.append(_moved(table[owned[seen]], tile))
+                tables.append(moved(table[owned[seen]], tile))
         if self.photometry is None or not tables:
             raise NoStarsError.above(
                 self.mosaic.whole.settings.threshold, self.mosaic.whole
             )
-        table = _stacked(tables)
+        table = stacked(tables)
         table.sort("id")
         _set_groups(table, start)
         return Passes(table, self.photometry, start)
@@ -265,7 +237,7 @@ class TiledPasses:
         if self.saturated is None:
             return
         x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
-        for tile, part in self._parts():
+        for tile, part in self.mosaic.parts():
             owned = np.flatnonzero(tile.owns(x, y))
             light = self.light_in(part, tile.window, None)
             with np.errstate(invalid="ignore"):
@@ -273,22 +245,6 @@ class TiledPasses:
             x0, y0 = tile.origin
             row, column, _ = nearest_pixels(x[owned] - x0, y[owned] - y0, part.shape)
             table["flags"][owned[is_near[row, column]]] |= PSF_FLAGS.NEAR_SATURATED
-
-
-def _stacked(tables: list[QTable]) -> QTable:
-    """Join the rows of tiles, whose meta is the same."""
-    table = vstack(tables, metadata_conflicts="silent")
-    # Lists in them would be joined, too.
-    table.meta = dict(tables[0].meta)
-    return table
-
-
-def _moved(table: QTable, tile: Tile) -> QTable:
-    """Move the positions of a window's rows into the image."""
-    for axis, origin in zip("xy", tile.origin, strict=True):
-        for name in (f"{axis}_init", f"{axis}_fit"):
-            table[name] = table[name] + origin
-    return table
 
 
 def _set_groups(table: QTable, start: QTable) -> None:

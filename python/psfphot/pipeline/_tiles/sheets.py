@@ -51,7 +51,9 @@ class SkySheets(Sky):
         return SkyMaps(self.level, self.noise, self.method, background, rms)
 
 
-def measure_sky_sheets(exposure: Exposure, mask: NDArray[np.bool_]) -> SkySheets:
+def measure_sky_sheets(
+    exposure: Exposure, mask: NDArray[np.bool_], data: NDArray[Any] | None = None
+) -> SkySheets:
     """Measure the background of an image on disk, as `measure_sky` does in memory.
 
     Parameters
@@ -60,6 +62,8 @@ def measure_sky_sheets(exposure: Exposure, mask: NDArray[np.bool_]) -> SkySheets
         The image and the settings.
     mask : 2D bool array
         The pixels that take no part.
+    data : 2D array, optional
+        The image without the light of some stars, on disk; as it is if not given.
 
     Raises
     ------
@@ -67,8 +71,9 @@ def measure_sky_sheets(exposure: Exposure, mask: NDArray[np.bool_]) -> SkySheets
         If the pixels have no scatter.
     """
     settings, image = exposure.settings, exposure.image
-    sheets = measure_sheets(image.data, mask, settings.fwhm, settings.n_threads)
-    release(image.data)
+    data = image.data if data is None else data
+    sheets = measure_sheets(data, mask, settings.fwhm, settings.n_threads)
+    release(data)
     background, rms = sheets.background, sheets.background_rms
     lowest, highest = np.inf, -np.inf
     for rows in bands_of(image.shape):
