@@ -58,6 +58,7 @@ def draw(image, planes):
 
 
 def main():
+    """Fit, draw and write the picture."""
     image_path, library, *more = sys.argv[1:]
     path = more[0] if more else HERE.parent / "images" / "spitzer_own_psf.png"
     image = read_image(Path(image_path))
