@@ -26,6 +26,10 @@ ENOUGH_STARS = 25
 # The core, pixels.
 _CORE = 2.5
 
+# Part of the peak by which stars may differ from the PSF: 6 % do where all have
+# neighbours on all sides, none once those are taken away.
+_MISMATCHED = 0.05
+
 #: A cell of positions in the pixel with less than this share of the mean is empty.
 _EMPTY_CELL = 0.1
 
@@ -90,7 +94,7 @@ class PSFReport:
         Whether the PSF's images are of total flux already.
     flags : tuple of str
         What is wrong: "few_stars", "bunched_phases", "starved_nodes",
-        "lower_order", "not_converged", "no_noise".
+        "lower_order", "not_converged", "mismatched".
     messages : list of str
         The same in words, with the solver's own.
     """
@@ -247,6 +251,11 @@ def make_report(
             f"few stars are at {_UNSEEN}: the PSF is known the less there; counts of "
             f"{counts.tolist()}"
         )
+    if "mismatched" in faults:
+        messages.append(
+            f"the stars differ from the PSF by {solution.model_error:.0%} of its peak: it "
+            "varies among them, or they have neighbours"
+        )
     phase_error, flux_phase_error = estimate_phase_errors(solution.alias)
     chi2 = solution.chi2[solution.is_used & np.isfinite(solution.chi2)]
     return PSFReport(
@@ -314,6 +323,7 @@ def _find_faults(solution: Solution, coverage: float, *, starves: bool) -> list[
         "bunched_phases": n_seen >= ENOUGH_STARS and coverage < _EMPTY_CELL,
         "starved_nodes": starves,
         "not_converged": not solution.converged,
+        "mismatched": solution.model_error > _MISMATCHED,
     }
     return [name for name, is_so in faults.items() if is_so]
 
