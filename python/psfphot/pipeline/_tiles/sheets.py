@@ -51,7 +51,11 @@ class SkySheets(Sky):
         return SkyMaps(self.level, self.noise, self.method, background, rms)
 
 
-def measure_sky_sheets(exposure: Exposure, mask: NDArray[np.bool_]) -> SkySheets:
+def measure_sky_sheets(
+    exposure: Exposure,
+    mask: NDArray[np.bool_],
+    starless: NDArray[Any] | None = None,
+) -> SkySheets:
     """Measure the background of an image on disk, as `measure_sky` does in memory.
 
     Parameters
@@ -60,6 +64,9 @@ def measure_sky_sheets(exposure: Exposure, mask: NDArray[np.bool_]) -> SkySheets
         The image and the settings.
     mask : 2D bool array
         The pixels that take no part.
+    starless : 2D array, optional
+        The image without the light of known stars, on disk; by default its stars are
+        masked.
 
     Raises
     ------
@@ -67,8 +74,9 @@ def measure_sky_sheets(exposure: Exposure, mask: NDArray[np.bool_]) -> SkySheets
         If the pixels have no scatter.
     """
     settings, image = exposure.settings, exposure.image
-    sheets = measure_sheets(image.data, mask, settings.fwhm, settings.n_threads)
-    release(image.data)
+    data = image.data if starless is None else starless
+    sheets = measure_sheets(data, mask, settings.fwhm, settings.n_threads)
+    release(data)
     background, rms = sheets.background, sheets.background_rms
     lowest, highest = np.inf, -np.inf
     for rows in bands_of(image.shape):
@@ -90,7 +98,7 @@ def measure_sky_sheets(exposure: Exposure, mask: NDArray[np.bool_]) -> SkySheets
     return SkySheets(
         float(np.median(level)),
         float(np.median(noise)),
-        method_of(sheets.box_size),
+        method_of(sheets.box_size, "masked" if starless is None else "subtracted"),
         sheets,
         float(np.nanmedian(_every(rms, image.shape, SPARSE))),
         lowest,
