@@ -164,6 +164,7 @@ def search_score(
     is_scaled: bool,
     width: ScoreWidth | None = None,
 ) -> dict[str, NDArray[Any]]: ...
+
 @final
 class ScoreWidth:
     """The width of the score in blocks of an image; immutable."""

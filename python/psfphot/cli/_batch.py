@@ -168,7 +168,7 @@ class Batch:
             yield run
 
     def _tile_of(self, job: Job, say: Callable[[list[str]], None]) -> int | None:
-        """Tell the side of the tiles of an image; `None` for one that is measured whole.
+        """Tell the side of an image's tiles; `None` for one that is measured whole.
 
         Whoever has not asked for tiles is told.
         """

@@ -101,12 +101,12 @@ def add_confusion(
     for axis in ("x", "y", "flux"):
         table[f"{axis}_err"] = fitted[f"{axis}_err"]
     table["flags"] |= fitted["flags"]
-    told = (np.asarray(fitted[name]) for name in COLUMNS)
-    return tell_confusion(table, *told, factor, part)
+    factors, companions = (np.asarray(fitted[name]) for name in COLUMNS)
+    return tell_confusion(table, factors, companions, factor, part)
 
 
 def profile_part(profile_error: float | None) -> float:
-    """Tell what part of its flux each star may be off by, of a `measure_profile_error`."""
+    """Tell what part of its flux a star is off by where the profile has an error."""
     return _FLUX_OF_RESIDUAL * (profile_error or 0.0)
 
 

@@ -167,9 +167,7 @@ class TiledResidual:
             for values, some in zip((widths, weights), told, strict=True):
                 part_of = values[at[0], at[1]]
                 part_of[...] = some.reshape(part_of.shape)
-        return _core.ScoreWidth(
-            widths.ravel(), weights.ravel(), n_blocks, mosaic.shape
-        )
+        return _core.ScoreWidth(widths.ravel(), weights.ravel(), n_blocks, mosaic.shape)
 
     def add_confusion(self, table: QTable) -> Confusion:
         """Make the errors of the last fit larger in its table, as `add_confusion`."""

@@ -161,15 +161,13 @@ class TiledSearch:
         """Find new stars; `None` if there are none."""
         left = self.left
         left.remake_sky()
-        mismatch, position = left.mismatch(), stars.position()
-        is_matched = left.mosaic.whole.settings.finder == "matched"
-        # Other finders know of no correlated noise.
-        width = left.score_width(position, mismatch) if is_matched else None
+        mismatch, width = left.mismatch(), None
+        if left.mosaic.whole.settings.finder == "matched":
+            # Other finders know of no correlated noise.
+            width = left.score_width(stars.position(), mismatch)
         found = []
         for tile, part in left.passes.parts():
-            finder = make_finder(part, part.settings.threshold)
-            seen = left.left(tile, part, position, mismatch)
-            of_tile = self._search(tile, part, seen, finder, stars, width, mismatch)
+            of_tile = self._search(tile, part, stars, mismatch=mismatch, width=width)
             if of_tile is not None:
                 found.append(of_tile)
         return _joined(found)
@@ -178,13 +176,15 @@ class TiledSearch:
         self,
         tile: Tile,
         part: Exposure,
-        seen: Left,
-        finder: Any,
         stars: StarList,
-        width: _core.ScoreWidth | None,
+        *,
         mismatch: float,
+        width: _core.ScoreWidth | None,
     ) -> Found | None:
         """Find the new stars that belong to a tile."""
+        # Its noise is that of the first sky.
+        finder = make_finder(part, part.settings.threshold)
+        seen = self.left.left(tile, part, stars.position(), mismatch)
         data = part.subtract_sky() - seen.known
         finding = find_new(
             finder,
@@ -196,23 +196,23 @@ class TiledSearch:
             is_scaled=width is not None,
             width=None if width is None else width.seen_from(*tile.origin),
         )
-        if finding is None:
-            return None
+        return None if finding is None else self._owned(finding, seen, tile)
+
+    def _owned(self, finding: Finding, seen: Left, tile: Tile) -> Found | None:
+        """Tell which new stars of a window belong to its tile, where on the image."""
         x0, y0 = tile.origin
         own = tile.owns(finding.x + x0, finding.y + y0)
         if not own.any():
             return None
-        finding = Finding(*(column[own] for column in finding))
+        finding = _rows(finding, own)
         at = QTable({"x_init": finding.x, "y_init": finding.y})
-        frame = quiet_frame(seen.residual.data, part.mask, None)
+        frame = quiet_frame(seen.residual.data, seen.residual.mask, None)
         add_background(at, frame, self.left.passes.local_bkg_estimator)
         nearest = finding.nearest.copy()
         is_beside = nearest >= 0
         nearest[is_beside] = seen.which[nearest[is_beside]]
-        finding = finding._replace(
-            x=finding.x + x0, y=finding.y + y0, nearest=nearest
-        )
-        return Found(finding, np.asarray(at["local_bkg"]))
+        moved = finding._replace(x=finding.x + x0, y=finding.y + y0, nearest=nearest)
+        return Found(moved, np.asarray(at["local_bkg"]))
 
 
 @dataclass(frozen=True)
@@ -231,13 +231,17 @@ def _joined(found: list[Found]) -> Found | None:
     """Join what the tiles have found, the most significant first."""
     if not found:
         return None
-    columns = [
+    columns: list[Any] = [
         np.concatenate(parts)
         for parts in zip(*(one.finding for one in found), strict=True)
     ]
-    finding, local_bkg = (
-        Finding(*columns),
-        np.concatenate([one.local_bkg for one in found]),
-    )
+    finding = Finding(*columns)
     order = np.argsort(-finding.score, kind="stable")
-    return Found(Finding(*(column[order] for column in finding)), local_bkg[order])
+    local_bkg = np.concatenate([one.local_bkg for one in found])
+    return Found(_rows(finding, order), local_bkg[order])
+
+
+def _rows(finding: Finding, which: NDArray[Any]) -> Finding:
+    """Choose some of new stars, or their order."""
+    columns: list[Any] = [column[which] for column in finding]
+    return Finding(*columns)

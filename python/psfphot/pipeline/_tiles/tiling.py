@@ -106,7 +106,6 @@ def cut_tiles(shape: tuple[int, int], side: int, halo: int) -> list[Tile]:
         The pixels around it that are read with it.
     """
 
-
     def edges(n: int) -> list[int]:
         number = math.ceil(n / side)
         return [n * k // number for k in range(number + 1)]
