@@ -27,6 +27,7 @@ class Psf:
         oversampling: tuple[float, float],
         origin: tuple[float, float] | None = None,
         n_threads: int | None = None,
+        part_of: tuple[tuple[int, int], tuple[int, int]] | None = None,
     ) -> Psf: ...
     @staticmethod
     def polynomial(

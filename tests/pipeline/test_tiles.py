@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import NDData
 
 from psfphot.background import ResidualBackground2D
 from psfphot.background._sheets import measure_sheets
@@ -18,7 +19,7 @@ from psfphot.pipeline import (
     simulate_star_field,
 )
 from psfphot.pipeline._tiles.tiling import cut_tiles
-from psfphot.psf import CircularGaussianPRF
+from psfphot.psf import CircularGaussianPRF, GriddedPSFModel
 
 PSF = CircularGaussianPRF(fwhm=2.8)
 ONE_ROUND = Settings(iterations=1, n_threads=1)
@@ -114,6 +115,23 @@ def test_rounds_of_tiles_are_those_of_the_whole_image(corner, error, changes):
         assert run.history.n_new[0] > 5
         assert run.confusion.n_companions == whole.confusion.n_companions
         assert run.confusion.factor == pytest.approx(whole.confusion.factor, rel=1e-4)
+
+
+def test_tiles_know_where_in_a_grid_of_psfs_they_are(tmp_path):
+    nodes, oversampling = [(x, y) for y in (0, 300) for x in (0, 300)], 4
+    offset = (np.arange(81) - 40) / oversampling
+    psfs = []
+    for fwhm in (2.4, 2.8, 3.0, 3.4):
+        one = np.exp(-4 * np.log(2) * (offset / fwhm) ** 2)
+        psfs.append(np.outer(one, one) / one.sum() ** 2 * oversampling**2)
+    meta = {"grid_xypos": nodes, "oversampling": oversampling}
+    grid = GriddedPSFModel(NDData(np.array(psfs), meta=meta))
+    image, _ = simulate_star_field(grid, 300, 400, seed=5)
+    path = write_scene(tmp_path / "grid.fits", image, image.data, image.error)
+    settings = Settings(n_threads=1)
+    whole = measure(read_image(path), grid, settings)
+    with measure_tiled(path, grid, settings, tile=160) as run:
+        assert_same_rows(run.catalog, whole.catalog, ("iter_detected",))
 
 
 def test_a_star_at_a_border_is_found_once_beside_what_another_tile_has(tmp_path):

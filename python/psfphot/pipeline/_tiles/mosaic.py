@@ -177,7 +177,8 @@ class Mosaic:
 
     def psf_in(self, window: Window) -> Psf:
         """Give the PSF as a window has it, whose first pixel is at (0, 0)."""
-        return place_psf(self.whole.psf, (window[1].start, window[0].start))
+        origin = window[1].start, window[0].start
+        return place_psf(self.whole.psf, origin, self.shape)
 
     def light(
         self, psf: Psf, window: Window, stars: QTable, *, is_wide: bool = False
