@@ -71,6 +71,9 @@ class Covariances:
 
     def __new__(cls, state: bytes) -> Covariances: ...
     def of(self, rows: list[int]) -> NDArray[np.float64]: ...
+    def flux_inflation(
+        self, rows: list[int], n_threads: int | None
+    ) -> NDArray[np.float64]: ...
 
 def judge_sources(
     call: dict[str, Any],

@@ -309,5 +309,5 @@ def rules_of(exposure: Exposure) -> StarListManagement:
     """Tell the rules by which an exposure's list of stars is managed."""
     n_sigma = PART_OF_THRESHOLD * exposure.settings.threshold
     if exposure.settings.keep_all:
-        return StarListManagement(n_sigma=n_sigma, drop_below=(), merge_distance=0)
+        return StarListManagement(n_sigma=n_sigma, drop_below=None, merge_distance=0)
     return StarListManagement(n_sigma=n_sigma)

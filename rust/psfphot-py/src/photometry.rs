@@ -231,6 +231,20 @@ impl PyCovariances {
         Ok(PyArray1::from_vec(py, matrix).reshape([order, order])?)
     }
 
+    /// By what the variances of the fluxes of some rows are inflated.
+    fn flux_inflation<'py>(
+        &self,
+        py: Python<'py>,
+        rows: Vec<usize>,
+        n_threads: Option<usize>,
+    ) -> CallResult<Bound<'py, PyArray1<f64>>> {
+        let options = Options::new(n_threads, None)?;
+        let factors = enter(py, &options, |run: Run<'_>| {
+            self.covariances.flux_inflation(&rows, run)
+        })?;
+        Ok(PyArray1::from_vec(py, factors))
+    }
+
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>,)) {
         let bytes = slf.get().covariances.to_bytes();
         (slf.get_type(), (PyBytes::new(slf.py(), &bytes),))

@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+from astropy.table import QTable
 
 from psfphot import _core
 from psfphot.detection import MatchedFilterFinder
-from psfphot.psf import CircularGaussianPRF, IterativePSFPhotometry, OverlapGrouper
+from psfphot.psf import (
+    CircularGaussianPRF,
+    IterativePSFPhotometry,
+    OverlapGrouper,
+    PSFPhotometry,
+)
 from psfphot.psf._models.convert import to_core
 
 PSF = CircularGaussianPRF(fwhm=1.8)
@@ -33,3 +39,28 @@ def test_few_new_stars_end_no_rounds_that_a_clump_still_needs(phase):
     assert len(table) == 3
     left = (data - photometry.make_model_image(data.shape)) / error
     assert np.abs(left).max() < 5
+
+
+def test_a_star_of_a_close_pair_is_certain_where_its_flux_is_not():
+    """The error of a flux without that of its own position, from its covariance."""
+    x, y, flux = np.array([20.0, 20.9]), np.array([20.3, 20.0]), np.array([3e3, 2e3])
+    image = np.zeros((41, 41))
+    _core.render_sources(image, to_core(PSF), x, y, flux)
+    error = np.sqrt(image + 25.0)
+    data = image + error * np.random.default_rng(1).normal(size=image.shape)
+    photometry = PSFPhotometry(PSF, (7, 7), grouper=OverlapGrouper())
+    init = QTable({"x": x, "y": y, "flux": flux})
+    photometry(data, error=error, init_params=init)
+    fit = photometry.last_fit()
+    expected = []
+    for own in (1, 2):
+        joint = photometry.source_covariance(own)
+        information = np.linalg.inv(joint.covariance)
+        k = joint.parameters.index("flux")
+        expected.append(np.sqrt(information[k, k]))
+    flux_fit = np.array(photometry.results["flux_fit"])
+    significance = fit.significance(np.inf)
+    np.testing.assert_allclose(significance, flux_fit * expected, rtol=1e-9)
+    assert (significance > 1.5 * fit.snr()).all()
+    # What is beyond the limit already is not looked at.
+    np.testing.assert_array_equal(fit.significance(1.0), fit.snr())

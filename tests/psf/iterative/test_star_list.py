@@ -68,7 +68,7 @@ def test_stars_off_the_image_are_dropped_and_their_place_is_barred():
     assert stars.n_dropped == 1
     assert stars.is_barred([-0.5, 10.0], [5.0, 5.0], 0.5).tolist() == [True, False]
     assert not stars.drop((50, 100), 1.0, bar=True)
-    assert not make([-5.0], [1.0]).drop((50, 100), -np.inf, bar=True)
+    assert not make([-5.0], [1.0]).drop((50, 100), None, bar=True)
     assert not make([-5.0], [1.0], is_given=True).drop((50, 100), 1.0, bar=True)
 
 
@@ -87,10 +87,11 @@ def test_of_a_clump_without_significance_the_oldest_stays_with_its_light():
     assert stars.starts["id"].tolist() == [2]
 
 
-@pytest.mark.parametrize(("number", "limit"), [(1, 4.0), (2, 1.5), (3, 2.0), (7, 2.0)])
-def test_limits_rise(number, limit):
-    assert StarListManagement().drop_limit(number) == limit
-    assert StarListManagement(drop_below=()).drop_limit(number) == -np.inf
+def test_what_goes_is_not_found_again():
+    rules = StarListManagement(n_sigma=3.0)
+    assert rules.least_significance() == pytest.approx(2.7)
+    assert rules.least_significance() < rules.n_sigma
+    assert StarListManagement(drop_below=None).least_significance() is None
 
 
 def test_few_new_stars():

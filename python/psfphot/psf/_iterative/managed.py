@@ -143,7 +143,7 @@ class Manager:
 
     def _list(self, fit: FitResult, is_given: bool) -> StarList:
         stars = StarList(fit.as_starts(), 1, is_given)
-        stars.update(fit)
+        stars.update(fit, self.rules.least_significance())
         return stars
 
     def _find(self, stars: StarList, left: Any) -> QTable | None:
@@ -193,7 +193,7 @@ class Manager:
         self.photometry(
             seen.data, mask=seen.mask, error=seen.error, init_params=stars.starts
         )
-        stars.update(self.photometry.last_fit())
+        stars.update(self.photometry.last_fit(), self.rules.least_significance())
 
     def _cull(self, seen: Observation, stars: StarList, number: int) -> None:
         """Drop and merge stars that were fitted, and fit the others again."""
@@ -202,7 +202,7 @@ class Manager:
             is_merged = stars.merge(rules.merge_distance * self.fwhm)
             is_dropped = stars.drop(
                 seen.shape,
-                rules.drop_limit(number),
+                rules.least_significance(),
                 bar=number >= rules.bar_from,
                 clump=rules.min_separation * self.fwhm,
             )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from psfphot._validate import as_count, as_finite, as_positive
 
 # So many times the least score is no chance.
@@ -38,14 +36,15 @@ class StarListManagement:
     profile_error : float, optional
         What the PSF may be off by, relative to it, in the search: added to the
         errors of the pixels in quadrature. The fits' weights know nothing of it.
-    drop_below : tuple of float, optional
-        A star that was found, not given, is dropped where its flux is fewer
-        errors than this: in the first round, in the second, and so on; the last
-        number holds for the others and the end. It must be mild: in a close pair
-        it is certain that there are two stars, and not how bright each is. Of
-        several within ``min_separation`` the oldest stays, with their light, until
-        it is fitted without them.
-        Empty: none is dropped.
+    drop_below : float or None, optional
+        A star that was found, not given, is dropped where after a fit of all stars
+        its flux is fewer errors than this part of ``n_sigma``, at most 1: what goes
+        is not found again. The error is what it would be if the star's own position
+        were known, as in the search: in a close pair the flux is uncertain where it
+        is certain that there are two stars, and with the whole error real ones would
+        be lost. Of several within ``min_separation`` the oldest stays, with their
+        light, until it is fitted without them.
+        `None`: none is dropped.
     merge_distance : float, optional
         Stars closer than this are one, in full widths at half maximum. 0: none
         is merged.
@@ -69,7 +68,7 @@ class StarListManagement:
     min_distance: float = 0.17
     min_separation: float = 1.0
     profile_error: float = 0.03
-    drop_below: tuple[float, ...] = (4.0, 1.5, 2.0)
+    drop_below: float | None = 0.9
     merge_distance: float = 0.1
     bar_from: int = 3
     bar_distance: float = 0.23
@@ -83,14 +82,15 @@ class StarListManagement:
                 as_count(getattr(self, field.name), field.name)
             elif field.name != "drop_below":
                 _not_negative(getattr(self, field.name), field.name)
-        for limit in self.drop_below:
-            _not_negative(limit, "drop_below")
+        if self.drop_below is not None:
+            _not_negative(self.drop_below, "drop_below")
+            if self.drop_below > 1:
+                msg = f"drop_below must be at most 1, got {self.drop_below!r}"
+                raise ValueError(msg)
 
-    def drop_limit(self, number: int) -> float:
-        """Tell below how many errors a flux is dropped in a round, from 1."""
-        if not self.drop_below:
-            return -np.inf
-        return float(self.drop_below[min(number, len(self.drop_below)) - 1])
+    def least_significance(self) -> float | None:
+        """Tell below how many errors the flux of a star is none."""
+        return None if self.drop_below is None else self.drop_below * self.n_sigma
 
     def is_few(self, n_new: int, n_stars: int, highest: float = 0.0) -> bool:
         """Tell whether so few new stars end the rounds.

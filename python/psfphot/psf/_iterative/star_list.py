@@ -76,10 +76,10 @@ class StarList:
         )
         return x, y
 
-    def update(self, fit: FitResult) -> None:
+    def update(self, fit: FitResult, limit: float | None = None) -> None:
         """Start the next fit where this one has ended.
 
-        What has no finite values starts where it did.
+        What has no finite values starts where it did. A limit is that of `drop`.
         """
         fitted = fit.to_init_params(remove_invalid=False, reset_ids=False)
         names = fitted.colnames[1:]
@@ -87,7 +87,7 @@ class StarList:
         is_finite = np.all(np.isfinite(columns), axis=0)
         for name in names:
             self.starts[name][is_finite] = fitted[name][is_finite]
-        self._significance = fit.snr()
+        self._significance = fit.significance(limit or 0.0)
 
     def number(self, new: QTable) -> QTable:
         """Give ids to new stars, and their columns the order of the others."""
@@ -113,7 +113,12 @@ class StarList:
         self._set_flux(left)
 
     def drop(
-        self, shape: Sequence[int], limit: float, *, bar: bool, clump: float = 0.0
+        self,
+        shape: Sequence[int],
+        limit: float | None,
+        *,
+        bar: bool,
+        clump: float = 0.0,
     ) -> bool:
         """Drop found stars that the last fit showed to be insignificant.
 
@@ -124,9 +129,9 @@ class StarList:
         ----------
         shape : (ny, nx)
             The image's: stars that left it are dropped too.
-        limit : float
-            Stars whose flux is fewer errors are dropped, and those without an
-            error; with ``-inf`` none is.
+        limit : float or None
+            Less significant stars are dropped, and those without an error; with
+            `None` none is.
         bar : bool
             Whether their places take no star again.
         clump : float, optional
@@ -137,13 +142,15 @@ class StarList:
         bool
             Whether a star was dropped.
         """
+        if limit is None:
+            return False
         x, y = self.position()
         ny, nx = shape
         is_on = (np.abs(x - (nx - 1) / 2) <= nx / 2) & (
             np.abs(y - (ny - 1) / 2) <= ny / 2
         )
         is_out = ~(is_on & (self._significance >= limit)) & ~self._is_given
-        if limit == -np.inf or not is_out.any():
+        if not is_out.any():
             return False
         is_out &= ~self._gather(np.flatnonzero(is_out & is_on), clump)
         if bar:

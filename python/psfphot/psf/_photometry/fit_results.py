@@ -173,6 +173,31 @@ class FitResult:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(error > 0, flux / error, np.nan)
 
+    def significance(self, up_to: float) -> NDArray[np.float64]:
+        """Tell the flux of each row over its error if its position were known.
+
+        That of neighbours is not known. In a close pair the flux over its error is
+        small where it is certain that there are two stars.
+
+        Parameters
+        ----------
+        up_to : float
+            What is more significant is more than this, and not computed exactly.
+
+        Returns
+        -------
+        (n,) float array
+            NaN without an error.
+        """
+        significance = self.snr()
+        low = np.flatnonzero((significance > 0) & (significance < up_to))
+        if self._covariances is not None and len(low) > 0:
+            factor = self._covariances.flux_inflation(
+                low.tolist(), self._setup.n_threads
+            )
+            significance[low] *= np.sqrt(factor)
+        return significance
+
     @property
     def ids(self) -> list[int]:
         """The id of each row."""

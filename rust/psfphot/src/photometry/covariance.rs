@@ -97,6 +97,26 @@ impl Covariances {
         Ok(whole)
     }
 
+    /// How many times larger the variance of the flux of each of some sources is than it
+    /// would be if the source's other parameters were known: a variance inflation factor
+    /// (Marquardt 1970, Technometrics 12, 591). 1 where there is no covariance.
+    ///
+    /// In a close pair it is large: there it is certain that there are two sources, and
+    /// not how bright each is.
+    ///
+    /// # Errors
+    /// As for [`Covariances::of`].
+    pub fn flux_inflation(&self, members: &[usize], run: Run<'_>) -> Result<Vec<f64>, Error> {
+        run.map(
+            members.to_vec(),
+            || (),
+            |(), member| {
+                let own = self.of(&[member], run.serial())?;
+                Ok(inflation_of_first(own, self.width).unwrap_or(1.0))
+            },
+        )
+    }
+
     /// The covariance of some members of a part.
     fn of_part(&self, part: &Joint, own: &[usize], run: Run<'_>) -> Result<Vec<f64>, Error> {
         let lower = match part {
@@ -111,5 +131,52 @@ impl Covariances {
             lower[row * (row + 1) / 2 + column]
         };
         Ok((0..n * n).map(element).collect())
+    }
+}
+
+/// The variance of the first of n parameters over what is left of it once the others are
+/// known, if there is any.
+fn inflation_of_first(mut covariance: Vec<f64>, n: usize) -> Option<f64> {
+    let variance = *covariance.first()?;
+    for known in (1..n).rev() {
+        let pivot = covariance[known * n + known];
+        for i in 0..known {
+            for j in 0..known {
+                covariance[i * n + j] -=
+                    covariance[i * n + known] * covariance[known * n + j] / pivot;
+            }
+        }
+    }
+    let inflation = variance / covariance[0];
+    (inflation >= 1.0 && inflation.is_finite()).then_some(inflation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variances_are_inflated_by_what_is_not_known() {
+        // Of the inverse of [[4, 1, 0], [1, 3, 1], [0, 1, 2]], whose first element is
+        // 5/18: the variance if the others are known is 1/4.
+        let covariance: Vec<f64> = [5.0, -2.0, 1.0, -2.0, 8.0, -4.0, 1.0, -4.0, 11.0]
+            .map(|v| v / 18.0)
+            .to_vec();
+        let inflation = inflation_of_first(covariance, 3);
+        assert!(inflation.is_some_and(|v| (v - 10.0 / 9.0).abs() < 1e-14));
+        assert_eq!(inflation_of_first(vec![2.0], 1), Some(1.0));
+        assert_eq!(inflation_of_first(vec![f64::NAN; 4], 2), None);
+        assert_eq!(inflation_of_first(vec![], 0), None);
+    }
+
+    #[test]
+    fn sources_without_a_covariance_have_an_inflation_of_1() -> Result<(), Error> {
+        let mut covariances = Covariances::new(2, 2);
+        // [[4, 1], [1, 1]], packed.
+        covariances.push(Part::new([1], Joint::Dense(vec![4.0, 1.0, 1.0])));
+        let run = Run::new();
+        assert_eq!(covariances.flux_inflation(&[0, 1], run)?, [1.0, 4.0 / 3.0]);
+        assert!(covariances.flux_inflation(&[2], run).is_err());
+        Ok(())
     }
 }
