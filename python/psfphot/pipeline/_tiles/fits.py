@@ -20,23 +20,24 @@ class TiledFit:
     ----------
     rows : `~astropy.table.QTable`
         The fits' table, by increasing id.
-    significance : (n,) array
-        The flux of each over its error; NaN without one.
+    significances : (n,) array
+        `FitResult.significance` of each, up to that by which stars are dropped.
     errors : (n,) array
         The sum of the pixels' errors in each star's fit box.
     """
 
     rows: QTable
-    significance: NDArray[np.float64]
+    significances: NDArray[np.float64]
     errors: NDArray[np.float64]
 
     def table(self) -> QTable:
         """Make a table of the rows."""
         return self.rows.copy()
 
-    def snr(self) -> NDArray[np.float64]:
-        """Tell the flux of each row over its error; NaN without a positive error."""
-        return self.significance
+    def significance(self, up_to: float) -> NDArray[np.float64]:
+        """Tell the significance of each row, which was computed in its tile."""
+        del up_to
+        return self.significances
 
     def to_init_params(self, *, remove_invalid: bool, reset_ids: bool) -> QTable:
         """Name the values as starting values, those that are not finite included."""

@@ -21,6 +21,7 @@ from psfphot.pipeline._passes import (
     without_no_stars,
 )
 from psfphot.pipeline._pixels import nearest_pixels
+from psfphot.pipeline._rounds import rules_of
 from psfphot.pipeline._saturated_stars import MISMATCH
 from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._tiles.fits import TiledFit
@@ -280,6 +281,7 @@ class TiledPasses:
         group_stars(start, self.mosaic.whole)
         x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
         tables, significance, errors = [], [], []
+        limit = rules_of(self.mosaic.whole).least_significance() or 0.0
         for tile, part in self.parts():
             seen = tile.sees(x, y)
             owned = tile.owns(x, y)
@@ -293,7 +295,7 @@ class TiledPasses:
             data = self._data(part, tile.window)
             table, self.photometry = fit_stars(part, init, data=data)
             own = owned[seen]
-            significance.append(self.photometry.last_fit().snr()[own])
+            significance.append(self.photometry.last_fit().significance(limit)[own])
             errors.append(sum_of_errors(table[own], part))
             tables.append(_moved(table[own], tile))
         if self.photometry is None or not tables:
