@@ -126,7 +126,7 @@ def test_tiles_know_where_in_a_grid_of_psfs_they_are(tmp_path):
         psfs.append(np.outer(one, one) / one.sum() ** 2 * oversampling**2)
     meta = {"grid_xypos": nodes, "oversampling": oversampling}
     grid = GriddedPSFModel(NDData(np.array(psfs), meta=meta))
-    image, _ = simulate_star_field(grid, 300, 400, seed=5)
+    image, _ = simulate_star_field(grid, 260, 250, seed=5)
     path = write_scene(tmp_path / "grid.fits", image, image.data, image.error)
     settings = Settings(n_threads=1)
     whole = measure(read_image(path), grid, settings)

@@ -296,6 +296,35 @@ mod tests {
     }
 
     #[test]
+    fn the_width_of_parts_is_that_of_the_whole() -> Result<(), Error> {
+        let varying = maps(SHAPE, |_, x| 1.0 + x as f64 / 400.0);
+        let errors = vec![1.0_f32; SHAPE.0 * SHAPE.1];
+        let image = Image::new(&errors, SHAPE)?;
+        let frame = Frame::new(image).with_error(image)?;
+        let whole = ScoreWidth::measure(&varying, &frame, 2.0, Run::new())?;
+        let [rows, columns] = [SHAPE.0, SHAPE.1].map(|side| block_edges(side, 2.0));
+        assert_eq!((rows.len(), columns.len()), (4, 5));
+        let mut blocks = Vec::new();
+        for row in rows.windows(2) {
+            blocks.extend(ScoreWidth::blocks(
+                &varying,
+                &frame,
+                (row, &columns),
+                Run::new(),
+            )?);
+        }
+        let of_parts = ScoreWidth::of_blocks(&blocks, (3, 4), SHAPE)?;
+        assert_eq!(of_parts, whole);
+        let seen = of_parts.seen_from(100.0, 50.0);
+        assert!((seen.at(120.0, 60.0) - whole.at(220.0, 110.0)).abs() < 1e-15);
+        assert!(ScoreWidth::of_blocks(&blocks, (4, 4), SHAPE).is_err());
+        for bad in [&[][..], &[0, 301], &[7, 3]] {
+            assert!(ScoreWidth::blocks(&varying, &frame, (bad, &columns), Run::new()).is_err());
+        }
+        Ok(())
+    }
+
+    #[test]
     fn the_width_follows_the_image_and_is_never_below_one() -> Result<(), Error> {
         let wide = maps(SHAPE, |_, x| if x < 200 { 0.7 } else { 2.0 });
         let width = measure(&wide, &vec![1.0; 120_000], SHAPE)?;
