@@ -96,8 +96,6 @@ def test_tiles_give_the_rows_of_the_whole_image(path, error):
         assert run.n_tiles == 9
         assert_same_rows(run.catalog, whole.catalog)
         assert_same_run(run, whole)
-        assert run.sky.level == whole.sky.level
-        assert run.sky.noise == whole.sky.noise
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,17 @@
 """Fits with a model of the noise are those with the errors that nobody knows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from frames.renderer import Gaussians, render
 from frames.score import robust_width
 from noisy_frames import (
+    FWHM,
+    GAIN,
     NOISE,
+    READ_NOISE,
+    SKY,
     crowd,
     fit,
     flux_of_snr,
@@ -14,6 +21,8 @@ from noisy_frames import (
 )
 
 from psfphot.utils import DataErrorWarning, NoiseModel
+
+TERMS = {"read_noise": READ_NOISE, "effective_gain": GAIN, "background": SKY}
 
 
 @pytest.mark.parametrize("snr", [5, 15, 100])
@@ -56,6 +65,38 @@ def test_pairs_and_crowds_have_the_right_errors():
         )
 
 
+def test_errors_hold_a_psf_that_is_off_by_chance():
+    frame = lone_stars((1e4, 1e5), seed=6)
+    off = 0.05 * frame.clean * np.random.default_rng(1).normal(size=frame.data.shape)
+    frame = replace(frame, data=frame.data + off)
+    known = NoiseModel(**TERMS, profile_error=0.05)
+    plain, own = (pull(fit(frame, noise), frame) for noise in (NOISE, known))
+    assert np.std(plain) > 2.5
+    assert np.std(own) == pytest.approx(1, abs=0.12)
+    assert abs(np.median(own)) < 0.15
+
+
+def test_a_psf_of_the_wrong_width_biases_by_what_the_formula_says():
+    """The sum over pixels by hand, of noise-free stars that are 5 % narrower."""
+    frame = lone_stars(1e5, n_side=3, seed=6)
+    frame = replace(frame, data=frame.clean)
+    psf = Gaussians(((1.0, 1.05 * FWHM, 1.05 * FWHM),), radius=12)
+    for part, expected in ((0.0, 0.01), (0.05, -0.09)):
+        table = fit(frame, NoiseModel(**TERMS, profile_error=part), width=1.05)
+        for row, x, y in zip(table, frame.x, frame.y, strict=True):
+            j, i = (int(np.ceil(row[f"{k}_init"] - 3.5)) for k in "xy")
+            box = np.s_[i : i + 7, j : j + 7]
+            of_one = render(frame.data.shape, psf, [x], [y], [1.0])[box]
+            flux = 1e5
+            for _ in range(40):
+                light = flux * of_one
+                variance = (light + SKY) / GAIN + (READ_NOISE / GAIN) ** 2
+                weighted = of_one / (variance + (part * light) ** 2)
+                flux = (weighted * frame.data[box]).sum() / (weighted * of_one).sum()
+            assert flux / 1e5 - 1 == pytest.approx(expected, abs=0.02)
+            assert row["flux_fit"] == pytest.approx(flux, rel=0.003)
+
+
 def test_weights_are_those_of_the_fitted_model():
     """Solved here with weights of the truth's formula at the fitted parameters."""
     frame = lone_stars(2e4, n_side=3, seed=5)
@@ -66,8 +107,6 @@ def test_weights_are_those_of_the_fitted_model():
         flat_error=0.01,
         profile_error=0.02,
     )
-    from frames.renderer import Gaussians, render  # noqa: PLC0415
-
     psf = Gaussians(((1.0, 2.5, 2.5),), radius=12)
     for row in fit(frame, noise):
         x, y, flux = row["x_fit"], row["y_fit"], row["flux_fit"]

@@ -131,11 +131,27 @@ class PipelinePhotometer:
         """Measure an image, see `Photometer`."""
         if window is not None:
             raise ValueError("the pipeline measures whole images")
-        image = replace(self.image, data=pixels.data, error=pixels.error)
+        image = replace(
+            self.image,
+            data=pixels.data,
+            error=pixels.error,
+            var_poisson=self._var_poisson(pixels.data),
+        )
         try:
             return measure(image, self.psf, self.settings).catalog
         except NoStarsError:
             return QTable()
+
+    def _var_poisson(self, data: NDArray[Any]) -> NDArray[Any] | None:
+        """Let the variance by photons, if it is known, grow with the light."""
+        before = self.image.var_poisson
+        if before is None:
+            return None
+        own = self.image.data
+        ratio = np.divide(
+            data, own, out=np.ones(own.shape), where=(own > 0) & (data > 0)
+        )
+        return np.asarray(before * ratio, dtype=before.dtype)
 
 
 @dataclass(frozen=True)

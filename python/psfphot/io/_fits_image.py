@@ -57,6 +57,10 @@ class FitsImage:
     weight : 2D float array or `None`
         The weights of the pixels as the file has them: those that were asked
         for, or the WHT extension's. Not finite, 0 or negative: no data.
+    var_poisson, var_rnoise : 2D float array or `None`
+        The variances by photons and by the reading, in the square of ``unit``, where
+        the file has both beside the ERR extension that gave ``error``, as those of
+        JWST have; see `psfphot.utils.NoiseModel.from_variances`.
     saturated : 2D bool array or `None`
         `True` where the data quality says that the pixel was full; `None` where
         it cannot say. Such pixels need not be in ``mask``.
@@ -94,6 +98,8 @@ class FitsImage:
     area: PixelArea | None = None
     wcs_source: str = ""
     tables: tuple[Any, ...] = ()
+    var_poisson: NDArray[Any] | None = None
+    var_rnoise: NDArray[Any] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from psfphot.io._fits import (
 from psfphot.io._fits_image import FitsImage, joined_masks
 from psfphot.io._found import PlaneWords, find_facts, find_planes, find_unit, is_none
 from psfphot.io._levels import find_saturation
-from psfphot.io._planes import Owner, Plane
+from psfphot.io._planes import Owner, Plane, find_variances
 from psfphot.io._roman import read_roman
 from psfphot.io._weights import error_of_weight
 
@@ -133,6 +133,7 @@ def read_image(
         owner = Owner(hdus, hdu, path, name, data.shape, unit, plane)
         planes = find_planes(owner, words)
         facts = find_facts(owner, header, primary)
+        parts = find_variances(owner) if error is None else {}
     weights, errors, quality = planes.weight, planes.error, planes.quality
     bad = {"not finite": ~np.isfinite(data)}
     if bad["not finite"].all():
@@ -162,6 +163,8 @@ def read_image(
         saturated=_pixels(quality and quality.saturated),
         saturation=find_saturation(facts.keyword, data),
         **facts.fields(),
+        var_poisson=None if planes.error is None else parts.get("var_poisson"),
+        var_rnoise=None if planes.error is None else parts.get("var_rnoise"),
     )
 
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 #: Extensions with the errors, the first that is there counts; see `_to_sigma`.
 _ERROR_NAMES = ("ERR", "VAR", "VARIANCE", "UNCERT")
 
+#: Extensions with parts of the variance, in JWST's files.
+_VARIANCES = ("VAR_POISSON", "VAR_RNOISE")
+
 #: Names under which a science image is found; only these look for ERR and DQ.
 _SCIENCE_NAMES = ("SCI", "PRIMARY", "")
 
@@ -188,6 +191,35 @@ def find_error(owner: Owner, spec: str | None) -> Plane | None:
     if value is None:
         return _error_of_file(owner, spec)
     return Plane(np.full(owner.shape, value), f"--error {value:g}")
+
+
+def find_variances(owner: Owner) -> dict[str, NDArray[Any]]:
+    """Read the variances of JWST's files: those by photons and by the reading.
+
+    Returns
+    -------
+    fields : dict
+        ``var_poisson`` and ``var_rnoise`` of a `~psfphot.io.FitsImage`; none if the
+        file does not have both, of the image's shape and unit.
+    """
+    found = {}
+    for label in _VARIANCES:
+        hdu = owner.sibling(label)
+        if hdu is None or owner.sibling("ERR") is None:
+            return {}
+        pixels = read_plane(hdu, f"{owner.name}'s {label}", owner.plane_of(hdu))
+        unit = parse_unit(hdu.header.get("BUNIT"))
+        # Some write the image's unit, not its square.
+        if (
+            unit is not None
+            and owner.unit is not None
+            and unit not in (owner.unit, owner.unit**2)
+        ):
+            return {}
+        if shape_problem(pixels.shape, owner) is not None:
+            return {}
+        found[label.lower()] = pixels
+    return found
 
 
 def find_quality(owner: Owner, ext: str | None, bits: str | None) -> Quality | None:

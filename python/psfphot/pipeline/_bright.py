@@ -16,6 +16,7 @@ from psfphot.pipeline._saturated_stars import (
     fit_saturated_stars,
     is_fitted,
 )
+from psfphot.pipeline._sky import measure_sky
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -23,13 +24,25 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._saturation import Saturation
+    from psfphot.pipeline._sky_maps import SkyMaps
+
+#: How often the sky is measured anew without the saturated stars, at most, and by
+#: which part of its noise it changes where there is no more to gain.
+SKIES = 3
+SAME_SKY = 0.05
 
 
 def measure_saturated(
-    exposure: Exposure, saturation: Saturation, no_data: NDArray[np.bool_]
+    exposure: Exposure,
+    saturation: Saturation,
+    no_data: NDArray[np.bool_],
+    *,
+    keep_sky: bool = False,
 ) -> SaturatedStars | None:
     """Measure the saturated stars of an exposure; `None` where there are none.
 
+    The sky is measured anew without their light: no mask holds their far wings, and a
+    sky with them in it is too high where they are, so that the fluxes are too low.
     Those that could not be fitted are dropped, or flagged where all are to be kept.
 
     Parameters
@@ -40,19 +53,13 @@ def measure_saturated(
         Its saturated pixels.
     no_data : 2D bool array
         Pixels that are masked for other reasons.
+    keep_sky : bool, optional
+        Whether the sky stays as it is.
     """
     if not saturation.pixels.any():
         return None
-    found = fit_saturated_stars(
-        exposure.subtract_sky(),
-        exposure.psf.model,
-        saturation,
-        noise=exposure.sky.rms,
-        fwhm=exposure.psf.fwhm,
-        error=pixel_errors(exposure),
-        mask=no_data,
-        n_threads=exposure.settings.n_threads,
-    )
+    skies = 0 if keep_sky else SKIES
+    found = _fit_on_their_sky(exposure, saturation, no_data, skies)
     known = is_fitted(found.table) if len(found.table) else np.zeros(0, dtype=bool)
     if known.all():
         return found if len(known) else None
@@ -63,6 +70,39 @@ def measure_saturated(
     return replace(
         found, table=found.table[known], n_dropped=int(np.count_nonzero(~known))
     )
+
+
+def is_same_sky(sky: SkyMaps, before: SkyMaps) -> bool:
+    """Tell whether a sky is another's, but for a part of the noise."""
+    change = np.abs(sky.background - before.background)
+    return not bool((change > SAME_SKY * before.rms).any())
+
+
+def _fit_on_their_sky(
+    exposure: Exposure,
+    saturation: Saturation,
+    no_data: NDArray[np.bool_],
+    skies: int,
+) -> SaturatedStars:
+    """Fit saturated stars, the sky measured anew without them so many times."""
+    for again in range(skies + 1):
+        found = fit_saturated_stars(
+            exposure.subtract_sky(),
+            exposure.psf.model,
+            saturation,
+            noise=exposure.sky.rms,
+            fwhm=exposure.psf.fwhm,
+            error=pixel_errors(exposure),
+            mask=no_data,
+            n_threads=exposure.settings.n_threads,
+        )
+        if again == skies or not found.model.any():
+            break
+        before = exposure.sky
+        exposure.sky = measure_sky(exposure, light=found.model, stars="masked")
+        if is_same_sky(exposure.sky, before):
+            break
+    return found
 
 
 def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:

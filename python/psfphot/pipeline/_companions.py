@@ -12,10 +12,13 @@ from psfphot.pipeline._noise import highest_neighbour
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from psfphot.pipeline._wings import Wings
+    from psfphot.pipeline._wings import Window, Wings
 
 # A companion stands so many standard deviations above what is left.
 CLEAR = 8.0
+
+# They are looked for so many FWHM beyond a core: as far as their light is in its box.
+SEARCH = 4.0
 
 # A companion that comes so near to a brighter star, in FWHM, is none.
 MERGED = 0.5
@@ -42,8 +45,10 @@ def find_companions(
     """
     found: list[tuple[float, float, float]] = []
     for k in np.flatnonzero(stars.is_saturated & np.isfinite(stars.flux)):
-        reach = stars.radius[k] + 2 * wings.fwhm
-        rows, columns = window = wings.window(stars.x[k], stars.y[k], reach)
+        reach = stars.radius[k] + SEARCH * wings.fwhm
+        inner = wings.window(stars.x[k], stars.y[k], reach)
+        # One pixel more shows which are peaks and which the slope of one farther out.
+        rows, columns = window = wings.window(stars.x[k], stars.y[k], reach + 1)
         rest = wings.data[window] - model[window]
         off = wings.mismatch * highest_neighbour(model[window])
         errors = np.hypot(wings.errors_in(window), off)
@@ -56,6 +61,8 @@ def find_companions(
         peak = wings.stamp(*at, pixel)[0, 0]
         for j, i in zip(*peaks, strict=True):
             x, y = float(columns.start + i), float(rows.start + j)
+            if not _is_in(x, y, inner):
+                continue
             others = np.array(
                 [*zip(stars.x, stars.y, strict=True), *(f[:2] for f in found)]
             )
@@ -76,6 +83,11 @@ def without_merged(stars: StarList, fwhm: float) -> StarList:
         near = np.hypot(stars.x - stars.x[k], stars.y - stars.y[k]) < MERGED * fwhm
         keep[k] = not (near & keep & (flux > flux[k])).any()
     return stars.select(keep)
+
+
+def _is_in(x: float, y: float, window: Window) -> bool:
+    rows, columns = window
+    return bool(rows.start <= y < rows.stop and columns.start <= x < columns.stop)
 
 
 def _peaks(above: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -169,7 +169,10 @@ class Exposure:
     def error_source(self) -> str:
         """What the catalogue's errors come from, for people."""
         if self.image.error is not None:
-            return f"from {self.image.error_source}"
+            source = f"from {self.image.error_source}"
+            if self.error is not self.image.error:
+                source += ", with VAR_POISSON for the fitted stars' light"
+            return source
         if self.error is None:
             return "from the scatter of each fit's own residuals (no ERR is used)"
         if self.gain is None:

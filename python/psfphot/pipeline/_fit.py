@@ -20,6 +20,7 @@ def fit_stars(
     start: QTable,
     *,
     data: NDArray[Any] | None = None,
+    error: Any = None,
     progress_bar: bool = False,
 ) -> tuple[QTable, PSFPhotometry]:
     """Fit the stars.
@@ -35,6 +36,8 @@ def fit_stars(
     data : 2D array, optional
         The image to fit, without its sky, instead of the exposure's: from which
         other stars may have been subtracted.
+    error : 2D array or `~psfphot.utils.NoiseModel`, optional
+        The errors of the pixels, instead of the exposure's.
     progress_bar : bool, optional
         Whether to show a progress bar.
 
@@ -66,6 +69,9 @@ def fit_stars(
         # The run counts every flag by its name.
         warnings.filterwarnings("ignore", message=".*may not have converged.*")
         table = photometry(
-            data, mask=exposure.mask, error=exposure.error, init_params=start
+            data,
+            mask=exposure.mask,
+            error=exposure.error if error is None else error,
+            init_params=start,
         )
     return table, photometry

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from psfphot.io import find_zero_point
 from psfphot.pipeline._bright import measure_saturated, with_saturated
 from psfphot.pipeline._catalog import make_catalog
@@ -12,7 +14,7 @@ from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._image_psf import with_own_psf
-from psfphot.pipeline._noise import pixel_errors
+from psfphot.pipeline._noise import noise_model, pixel_errors, renew_errors
 from psfphot.pipeline._passes import find_and_fit, with_neighbours
 from psfphot.pipeline._psf_check import check_psf
 from psfphot.pipeline._run import PhotometryRun
@@ -176,8 +178,14 @@ def _measure_known(
         exposure.error = pixel_errors(exposure)
         data = exposure.subtract_sky()
         table, photometry = fit_stars(
-            exposure, start, data=data, progress_bar=progress_bar
+            exposure,
+            start,
+            data=data,
+            error=noise_model(exposure),
+            progress_bar=progress_bar,
         )
+        light = np.asarray(photometry.make_model_image(exposure.shape))
+        renew_errors(exposure, light)
     table, history, confusion = with_neighbours(
         exposure, data, table, photometry, clock
     )

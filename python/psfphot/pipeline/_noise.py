@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._exposure import Exposure
 
+#: The ratio of photon variance and light is that of a gain where it varies by this part
+#: (the median of absolute differences).
+_ONE_GAIN = 0.15
+
 
 def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
     r"""Tell the 1-sigma errors of the pixels.
@@ -34,21 +38,82 @@ def pixel_errors(exposure: Exposure, light: NDArray[Any] | None = None) -> Any:
     """
     if exposure.image.error is not None:
         return exposure.image.error
-    rms, gain = exposure.sky.rms, exposure.gain
-    if gain is None:
-        return rms
+    noise = noise_model(exposure)
+    if noise is None:
+        return exposure.sky.rms
     if light is None:
         light = _mean_of_neighbours(np.where(exposure.mask, 0, exposure.subtract_sky()))
+    return np.sqrt(noise.variance(np.maximum(light, 0)))
+
+
+def noise_model(exposure: Exposure) -> NoiseModel | None:
+    """Make a model of an exposure's noise.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky.
+
+    Returns
+    -------
+    noise : `~psfphot.utils.NoiseModel` or `None`
+        That of the variances of the image's file where it has errors, else that of
+        its gain; `None` where neither is known.
+    """
+    image = exposure.image
+    if image.error is not None:
+        return _model_of_variances(exposure)
+    rms, gain = exposure.sky.rms, exposure.gain
+    if gain is None:
+        return None
     read_noise = exposure.settings.read_noise
     if read_noise is None:
         # What is measured is read noise and the sky's photons together.
-        noise = NoiseModel(read_noise=rms * gain, effective_gain=gain, background=0.0)
-    else:
-        sky = np.maximum(exposure.sky.background, 0)
-        if read_noise == 0 and not np.all(sky > 0):
-            sky = np.maximum(sky, rms**2 * gain)
-        noise = NoiseModel(read_noise=read_noise, effective_gain=gain, background=sky)
-    return np.sqrt(noise.variance(np.maximum(light, 0)))
+        return NoiseModel(read_noise=rms * gain, effective_gain=gain, background=0.0)
+    sky = np.maximum(exposure.sky.background, 0)
+    if read_noise == 0 and not np.all(sky > 0):
+        sky = np.maximum(sky, rms**2 * gain)
+    return NoiseModel(read_noise=read_noise, effective_gain=gain, background=sky)
+
+
+def renew_errors(exposure: Exposure, light: NDArray[Any]) -> None:
+    """Make an exposure's errors by the light of its fitted stars, if that is known.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The image with its sky, whose errors are set.
+    light : 2D array
+        The light of all stars, fitted or subtracted.
+    """
+    noise = noise_model(exposure)
+    if noise is not None:
+        error = np.sqrt(noise.variance(np.maximum(light, 0)))
+        exposure.error = error.astype(exposure.data.dtype, copy=False)
+
+
+def _model_of_variances(exposure: Exposure) -> NoiseModel | None:
+    """Make a model of VAR_POISSON and VAR_RNOISE, if their image is that of SCI."""
+    image = exposure.image
+    poisson, read = image.var_poisson, image.var_rnoise
+    if poisson is None or read is None:
+        return None
+    data, good = exposure.data, ~exposure.mask
+    good = good & (data > 0) & (poisson > 0)
+    if not good.any():
+        return None
+    good &= data > np.median(data[good])
+    ratios = poisson[good] / data[good]
+    typical = np.median(ratios)
+    if np.median(np.abs(ratios - typical)) > _ONE_GAIN * typical:
+        # Of an image whose sky was subtracted the ratio is not that of the gain.
+        return None
+    return NoiseModel.from_variances(
+        data,
+        var_poisson=np.where(exposure.mask, np.nan, poisson),
+        var_rnoise=read,
+        background=np.maximum(exposure.sky.background, 0),
+    )
 
 
 def search_noise(exposure: Exposure, light: NDArray[Any], mismatch: float) -> Any:

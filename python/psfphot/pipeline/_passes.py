@@ -30,7 +30,7 @@ from psfphot.pipeline._mismatch import (
     Surroundings,
     measure_mismatch,
 )
-from psfphot.pipeline._noise import pixel_errors, search_noise
+from psfphot.pipeline._noise import pixel_errors, renew_errors, search_noise
 from psfphot.pipeline._rounds import (
     HISTORY,
     add_extra_columns,
@@ -155,6 +155,8 @@ def find_and_fit(
         closed = closed | saturated.is_near
     around = Surroundings(known, closed, passes.mismatch)
     if exposure.settings.rounds(are_given=False) > 1:
+        light = np.asarray(passes.photometry.make_model_image(exposure.shape))
+        renew_errors(exposure, light + known)
         passes, data = _iterated(
             exposure, data, passes, around, clock, progress_bar=progress_bar
         )

@@ -16,7 +16,7 @@ from psfphot.pipeline._companions import find_companions, without_merged
 from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
 from psfphot.pipeline._cores import find_cores
 from psfphot.pipeline._light import LightImages
-from psfphot.pipeline._wings import Wings
+from psfphot.pipeline._wings import Window, Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _hold_mismatch(table: QTable, mismatch: float) -> None:
 
 
 class _Fitter:
-    """Joint fits of all stars, whose far wings are subtracted."""
+    """Joint fits of stars whose boxes overlap, the others subtracted."""
 
     def __init__(
         self, wings: Wings, noise: NDArray[Any], n_threads: int | None
@@ -223,8 +223,7 @@ class _Fitter:
         reach = np.where(stars.is_saturated, REACH, 1.0) * self.wings.fwhm
         half = np.ceil(stars.radius + reach).astype(int)
         groups, half = _groups_of_boxes(stars, half)
-        sides = np.repeat((2 * half + 1)[:, None], 2, axis=1)
-        data, error = self._without_far_wings(stars, half, sides)
+        data, error = self._without_others(stars, half, groups)
         tables = []
         for size in np.unique(half):
             chosen = np.flatnonzero(half == size)
@@ -251,21 +250,41 @@ class _Fitter:
         table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
         return stars.moved_to(table), table
 
-    def _without_far_wings(
-        self, stars: StarList, half: NDArray[np.int64], sides: NDArray[np.int64]
+    def _without_others(
+        self, stars: StarList, half: NDArray[np.int64], groups: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Subtract the stars' light outside their boxes; only boxes are made.
+        """Subtract the light of other groups from each one's boxes.
 
-        Returns the image and its errors, with those of the PSF.
+        A fit has each of its stars in all of its boxes, so all of their light stays.
+        Returns the image, in the boxes alone, and its errors with those of the PSF.
         """
-        model, near = self.image(stars), self.image(stars, sides)
-        for x, y, reach in zip(stars.x, stars.y, half, strict=True):
-            box = self.wings.window(x, y, int(reach) + 2)
-            self._data[box] = self.wings.data[box] - (model[box] - near[box])
-            self._error[box] = np.hypot(
-                self.wings.error[box], self.wings.mismatch * model[box]
-            )
+        model = self.image(stars)
+        for group in np.unique(groups):
+            chosen = np.flatnonzero(groups == group)
+            x, y, flux = (of[chosen] for of in (stars.x, stars.y, stars.flux))
+            # The pixels of the boxes and no more: the next are another group's.
+            columns, rows = np.ceil(x - 0.5), np.ceil(y - 0.5)
+            around = self.wings.window(columns, rows, int(half[chosen].max()))
+            rest = self.wings.data[around] - model[around]
+            for a, b, one in zip(x, y, flux, strict=True):
+                if np.isfinite(one):
+                    rest += one * self.wings.stamp(a, b, around)
+            for a, b, reach in zip(columns, rows, half[chosen], strict=True):
+                box = self.wings.window(a, b, int(reach))
+                self._data[box] = rest[_inside(box, around)]
+                self._error[box] = np.hypot(
+                    self.wings.error[box], self.wings.mismatch * model[box]
+                )
         return self._data, self._error
+
+
+def _inside(box: Window, around: Window) -> Window:
+    """Where a part of an image is in a larger part."""
+    rows, columns = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(box, around, strict=True)
+    )
+    return rows, columns
 
 
 def _groups_of_boxes(

@@ -28,6 +28,7 @@ def measure_sky(
     also: NDArray[np.bool_] | None = None,
     *,
     light: NDArray[Any] | None = None,
+    stars: str | None = None,
 ) -> SkyMaps:
     """Measure the background and the noise of its pixels, each as a map.
 
@@ -40,6 +41,9 @@ def measure_sky(
     light : 2D array, optional
         The light of known stars, which is taken off first: in a crowded image there
         is no sky between them.
+    stars : str, optional
+        What the stars are, for people: "subtracted" where there is ``light``, else
+        "masked".
 
     Returns
     -------
@@ -66,7 +70,7 @@ def measure_sky(
     good = ~mask
     if rms.min() <= ROUNDING * np.abs(background).max():
         rms = _with_known_noise(exposure, rms, good)
-    stars = "masked" if light is None else "subtracted"
+    stars = stars or ("masked" if light is None else "subtracted")
     method = method_of(maps.box_size, stars)
     level, noise = (_median(of, good) for of in (background, rms))
     return SkyMaps(level, noise, method, background, rms)

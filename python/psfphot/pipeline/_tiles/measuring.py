@@ -224,6 +224,8 @@ def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
     with clock.step("masks"):
         mask_cosmic_ray_tiles(mosaic)
     tiled = TiledPasses(mosaic, level, clock)
+    # Made anew without the saturated stars.
+    whole.sky = mosaic.sky  # type: ignore[assignment]
     passes = tiled()
     whole.sky = mosaic.sky_now  # type: ignore[assignment]
     if whole.error is None:

@@ -19,7 +19,7 @@ from psfphot.psf._models.convert import to_core
 from psfphot.psf._rendering.rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from astropy.table import QTable
@@ -158,6 +158,14 @@ class Mosaic:
         for rows in bands_of(self.shape):
             yield rows, slice(0, self.shape[1])
             self.release()
+
+    def parts(
+        self, tiles: Iterable[Tile] | None = None
+    ) -> Iterator[tuple[Tile, Exposure]]:
+        """Yield each tile that has data with what is to be measured in its window."""
+        for tile in self.tiles if tiles is None else tiles:
+            if not self.image.mask[tile.window].all():
+                yield tile, self.exposure(tile.window)
 
     def release(self) -> None:
         """Give back the memory of what is on disk."""

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import QTable, vstack
 
-from psfphot.pipeline._bright import measure_saturated
 from psfphot.pipeline._cuts import sharper_than_stars
 from psfphot.pipeline._detection import MIDDLE, NoStarsError, excess_noise, find_stars
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._mismatch import LEAST_MISMATCH, measure_mismatch, sum_of_errors
-from psfphot.pipeline._noise import pixel_errors, search_noise
+from psfphot.pipeline._noise import (
+    noise_model,
+    pixel_errors,
+    renew_errors,
+    search_noise,
+)
 from psfphot.pipeline._passes import (
     BRIGHT,
     Passes,
@@ -27,18 +31,19 @@ from psfphot.pipeline._starts import start_from_detections
 from psfphot.pipeline._tiles.fits import TiledFit
 from psfphot.pipeline._tiles.residual import TiledResidual
 from psfphot.pipeline._tiles.rounds import iterate_tiles
-from psfphot.pipeline._tiles.unusable import saturation_in
+from psfphot.pipeline._tiles.rows import moved, stacked
+from psfphot.pipeline._tiles.saturated import (
+    measure_saturated_tiles,
+    saturated_light,
+)
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
 
     from psfphot.pipeline._clock import Clock
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._tiles.mosaic import Mosaic, Window
-    from psfphot.pipeline._tiles.tiling import Tile
     from psfphot.psf import PSFPhotometry
 
 #: Around the middle of the image, so that the light of neighbours is known there.
@@ -70,12 +75,12 @@ class TiledPasses:
     def __init__(self, mosaic: Mosaic, level: float | None, clock: Clock) -> None:
         self.mosaic, self.clock = mosaic, clock
         self.photometry: PSFPhotometry | None = None
-        self.saturated: QTable | None = None
         self.fit: TiledFit | None = None
-        self.n_unfitted = 0
         with clock.step("saturated"):
-            self._measure_saturated(level)
+            self.saturated, self.n_unfitted = measure_saturated_tiles(mosaic, level)
         self._bright: QTable | None = None
+        # Those whose light tells the errors in rounds.
+        self._fitted: QTable | None = None
 
     def __call__(self) -> Passes:
         """Find and fit all stars.
@@ -129,7 +134,7 @@ class TiledPasses:
 
     def _iterated(self, passes: Passes) -> Passes:
         """Look for more stars in what is left, and drop what is none."""
-        whole = self.mosaic.whole
+        whole, self._fitted = self.mosaic.whole, passes.table
         with self.clock.step("rounds"):
             again = iterate_tiles(self, passes.mismatch)
         if again is None:
@@ -141,40 +146,10 @@ class TiledPasses:
         self, part: Exposure, window: Window, stars: QTable | None
     ) -> NDArray[Any] | float:
         """Render the saturated stars of a window, and others."""
-        light: NDArray[Any] | float = 0.0
-        if self.saturated is not None:
-            light = self.mosaic.light(part.psf, window, self.saturated, is_wide=True)
+        light = saturated_light(self.mosaic, part.psf, window, self.saturated)
         if stars is not None:
             light = light + self.mosaic.light(part.psf, window, stars)
         return light
-
-    def _measure_saturated(self, level: float | None) -> None:
-        found = []
-        for tile, part in self.parts():
-            saturation = saturation_in(self.mosaic, part, tile, level)
-            no_data = np.array(self.mosaic.no_data[tile.window])
-            stars = measure_saturated(part, saturation, no_data)
-            if stars is None:
-                continue
-            # Those that were dropped have no place: their tile is not known.
-            self.n_unfitted += stars.n_dropped
-            if len(stars.table):
-                table = _moved(stars.table, tile)
-                x, y = (np.asarray(table[f"{axis}_fit"], float) for axis in "xy")
-                x = np.where(np.isfinite(x), x, table["x_init"])
-                y = np.where(np.isfinite(y), y, table["y_init"])
-                found.append(table[tile.owns(x, y)])
-        if sum(map(len, found)):
-            self.saturated = _stacked(found)
-
-    def parts(
-        self, tiles: Iterable[Tile] | None = None
-    ) -> Iterator[tuple[Tile, Exposure]]:
-        """Yield each tile with what is to be measured in its window."""
-        for tile in self.mosaic.tiles if tiles is None else tiles:
-            if self.mosaic.image.mask[tile.window].all():
-                continue
-            yield tile, self.mosaic.exposure(tile.window)
 
     def _data(self, part: Exposure, window: Window) -> NDArray[Any]:
         data = part.subtract_sky()
@@ -185,11 +160,17 @@ class TiledPasses:
     def set_error(self, part: Exposure, window: Window) -> NDArray[Any]:
         """Set the errors by the light of the bright stars, which is returned.
 
+        In rounds they are set by that of all stars.
+
         The window's sky is the one that was last measured, afterwards.
         """
         light = self.light_in(part, window, self._bright)
         light = np.broadcast_to(np.asarray(light, part.data.dtype), part.shape)
         part.error = pixel_errors(part, light)
+        if self._fitted is not None and noise_model(part) is not None:
+            saturated = self.light_in(part, window, None)
+            fitted = self.mosaic.fitted_light(window, self._fitted)
+            renew_errors(part, fitted + saturated)
         if self.mosaic.remade_sky is not None:
             part.sky = self.mosaic.remade_sky.window(window)
         return light
@@ -205,7 +186,7 @@ class TiledPasses:
         """Find and fit the bright stars; `None` where there are none."""
         threshold = max(BRIGHT, self.mosaic.whole.settings.threshold)
         tables = []
-        for tile, part in self.parts():
+        for tile, part in self.mosaic.parts():
             data = self._data(part, tile.window)
             part.error = pixel_errors(part)
             try:
@@ -220,10 +201,10 @@ class TiledPasses:
             table, self.photometry = fit_stars(part, start, data=data)
             x0, y0 = tile.origin
             owned = tile.owns(start["x_init"] + x0, start["y_init"] + y0)
-            tables.append(_moved(table[owned], tile))
+            tables.append(moved(table[owned], tile))
         if not sum(map(len, tables)):
             return None
-        return _stacked(tables)
+        return stacked(tables)
 
     def _rest(self, part: Exposure, window: Window, mismatch: float) -> tuple[Any, Any]:
         """Tell what the bright stars leave of a window, and its noise."""
@@ -246,7 +227,7 @@ class TiledPasses:
         separation = self.mosaic.whole.settings.min_separation
         found = [QTable({"x_init": np.zeros(0), "y_init": np.zeros(0)})]
         n_sharp = n_close = 0
-        for tile, part in self.parts():
+        for tile, part in self.mosaic.parts():
             rest, noise = self._rest(part, tile.window, mismatch)
             try:
                 stars = find_stars(part, data=rest, error=noise, threshold=threshold)
@@ -282,7 +263,7 @@ class TiledPasses:
         x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
         tables, significance, errors = [], [], []
         limit = rules_of(self.mosaic.whole).least_significance() or 0.0
-        for tile, part in self.parts():
+        for tile, part in self.mosaic.parts():
             seen = tile.sees(x, y)
             owned = tile.owns(x, y)
             if not (seen & owned).any():
@@ -297,11 +278,11 @@ class TiledPasses:
             own = owned[seen]
             significance.append(self.photometry.last_fit().significance(limit)[own])
             errors.append(sum_of_errors(table[own], part))
-            tables.append(_moved(table[own], tile))
+            tables.append(moved(table[own], tile))
         if self.photometry is None or not tables:
             whole = self.mosaic.whole
             raise NoStarsError.above(whole.settings.threshold, whole)
-        table = _stacked(tables)
+        table = stacked(tables)
         order = np.argsort(np.asarray(table["id"]), kind="stable")
         table = table[order]
         _set_groups(table, start)
@@ -326,29 +307,13 @@ class TiledPasses:
         if self.saturated is None:
             return
         x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
-        for tile, part in self.parts():
+        for tile, part in self.mosaic.parts():
             owned = np.flatnonzero(tile.owns(x, y))
             light = self.light_in(part, tile.window, None)
             is_near = self.is_near_saturated(part, light)
             x0, y0 = tile.origin
             row, column, _ = nearest_pixels(x[owned] - x0, y[owned] - y0, part.shape)
             table["flags"][owned[is_near[row, column]]] |= PSF_FLAGS.NEAR_SATURATED
-
-
-def _stacked(tables: list[QTable]) -> QTable:
-    """Join the rows of tiles, whose meta is the same."""
-    table = vstack(tables, metadata_conflicts="silent")
-    # Lists in them would be joined, too.
-    table.meta = dict(tables[0].meta)
-    return table
-
-
-def _moved(table: QTable, tile: Tile) -> QTable:
-    """Move the positions of a window's rows into the image."""
-    for axis, origin in zip("xy", tile.origin, strict=True):
-        for name in (f"{axis}_init", f"{axis}_fit"):
-            table[name] = table[name] + origin
-    return table
 
 
 def _set_groups(table: QTable, start: QTable) -> None:

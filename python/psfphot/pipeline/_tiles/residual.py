@@ -106,7 +106,7 @@ class TiledResidual:
         """Measure the sky without the stars, as `RemadeSky` does."""
         mosaic = self.mosaic
         mosaic.remade_sky = measure_sky_sheets(
-            mosaic.whole, mosaic.masks.pixels, self._starless
+            mosaic.whole, mosaic.masks.pixels, self._starless, stars="subtracted"
         )
         mosaic.release()
 
@@ -152,7 +152,7 @@ class TiledResidual:
         tiles = cut_along(
             (edges[0], edges[1]), mosaic.side, math.ceil(_REACH * self.fwhm)
         )
-        for tile, part in self.passes.parts(tiles):
+        for tile, part in self.mosaic.parts(tiles):
             residual = self.left(tile, part, stars, mismatch).residual
             at, inside = [], []
             own = (tile.rows, tile.columns)
@@ -177,7 +177,7 @@ class TiledResidual:
         mismatch = mismatch_of(profile_error, self._first_mismatch)
         width = self.score_width((x, y), mismatch)
         factor, companion = np.ones(len(table)), np.full(len(table), np.nan)
-        for tile, part in self.passes.parts():
+        for tile, part in self.mosaic.parts():
             left = self.left(tile, part, (x, y), mismatch)
             of_tile = _core.measure_confusion(
                 left.residual, width.seen_from(*tile.origin)

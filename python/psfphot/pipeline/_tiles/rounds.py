@@ -166,7 +166,7 @@ class TiledSearch:
             # Other finders know of no correlated noise.
             width = left.score_width(stars.position(), mismatch)
         found = []
-        for tile, part in left.passes.parts():
+        for tile, part in left.mosaic.parts():
             of_tile = self._search(tile, part, stars, mismatch=mismatch, width=width)
             if of_tile is not None:
                 found.append(of_tile)

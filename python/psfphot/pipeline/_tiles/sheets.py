@@ -54,7 +54,9 @@ class SkySheets(Sky):
 def measure_sky_sheets(
     exposure: Exposure,
     mask: NDArray[np.bool_],
-    starless: NDArray[Any] | None = None,
+    data: NDArray[Any] | None = None,
+    *,
+    stars: str = "masked",
 ) -> SkySheets:
     """Measure the background of an image on disk, as `measure_sky` does in memory.
 
@@ -64,9 +66,10 @@ def measure_sky_sheets(
         The image and the settings.
     mask : 2D bool array
         The pixels that take no part.
-    starless : 2D array, optional
-        The image without the light of known stars, on disk; by default its stars are
-        masked.
+    data : 2D array, optional
+        The image without the light of some stars, on disk; as it is if not given.
+    stars : str, optional
+        What is said to be done about the others.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def measure_sky_sheets(
         If the pixels have no scatter.
     """
     settings, image = exposure.settings, exposure.image
-    data = image.data if starless is None else starless
+    data = image.data if data is None else data
     sheets = measure_sheets(data, mask, settings.fwhm, settings.n_threads)
     release(data)
     background, rms = sheets.background, sheets.background_rms
@@ -98,7 +101,7 @@ def measure_sky_sheets(
     return SkySheets(
         float(np.median(level)),
         float(np.median(noise)),
-        method_of(sheets.box_size, "masked" if starless is None else "subtracted"),
+        method_of(sheets.box_size, stars),
         sheets,
         float(np.nanmedian(_every(rms, image.shape, SPARSE))),
         lowest,

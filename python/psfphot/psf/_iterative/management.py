@@ -15,8 +15,9 @@ _CERTAIN = 2.0
 class StarListManagement:
     """The rules by which `IterativePSFPhotometry` manages its list of stars.
 
-    With the defaults 98.0 % of 20,000 stars on 2048 by 2048 pixels (full width at half
-    maximum 3) were found in five rounds, and 0.2 % of the rows were no stars.
+    With the defaults 98.2 % of 20,000 stars on 2048 by 2048 pixels (full width at half
+    maximum 3) were found in five rounds, and 0.2 % of the rows were no stars; of 700
+    undersampled ones on 320 by 320 pixels 99.6 %, and 0.9 %.
 
     Parameters
     ----------
