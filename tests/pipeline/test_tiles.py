@@ -19,7 +19,7 @@ from psfphot.pipeline import (
     simulate_star_field,
 )
 from psfphot.pipeline._tiles.tiling import cut_tiles
-from psfphot.psf import CircularGaussianPRF, GriddedPSFModel
+from psfphot.psf import PSF_FLAGS, CircularGaussianPRF, GriddedPSFModel
 
 PSF = CircularGaussianPRF(fwhm=2.8)
 ONE_ROUND = Settings(iterations=1, n_threads=1)
@@ -75,8 +75,12 @@ def assert_same_rows(tiled, whole, columns=()):
         assert np.nanmax(change / error) < 0.01
         own_error = np.asarray(tiled[f"{name}_err"])[there]
         np.testing.assert_allclose(own_error, error, rtol=0.01)
-    for name in ("flags", "group_size", "n_pixels_fit", *columns):
+    for name in ("group_size", "n_pixels_fit", *columns):
         np.testing.assert_array_equal(tiled[name][there], whole[name][here])
+    # That one tells of the whole group, of which a tile may see a part.
+    changed = np.asarray(tiled["flags"][there] ^ whole["flags"][here])
+    assert not np.any(changed & ~PSF_FLAGS.UNRESOLVED_PAIR)
+    assert np.count_nonzero(changed) <= 0.01 * len(whole)
 
 
 def assert_same_run(tiled, whole):
