@@ -1,5 +1,7 @@
 """Stars closer than the PSF is wide, which the first search sees as one."""
 
+import pickle
+
 import numpy as np
 import pytest
 from astropy.table import QTable
@@ -64,3 +66,36 @@ def test_a_star_of_a_close_pair_is_certain_where_its_flux_is_not():
     assert (significance > 1.5 * fit.snr()).all()
     # What is beyond the limit already is not looked at.
     np.testing.assert_array_equal(fit.significance(1.0), fit.snr())
+
+
+def test_neighbours_of_the_last_round_have_a_covariance():
+    x, y, flux = np.array([15.2, 17.0, 30.1]), np.array([20.3, 20.0, 25.0]), 5e3
+    image = np.zeros((41, 41))
+    _core.render_sources(image, to_core(PSF), x, y, np.full(3, flux))
+    error = np.sqrt(image + 25.0)
+    data = image + error * np.random.default_rng(1).normal(size=image.shape)
+    finder = MatchedFilterFinder(PSF, 5.0)
+    grouper = OverlapGrouper()
+    photometry = IterativePSFPhotometry(
+        PSF, (7, 7), finder, grouper=grouper, mode="all", aperture_radius=3
+    )
+    table = photometry(data, error=error)
+    pair = np.flatnonzero(table["group_size"] == 2)
+    assert len(table) == 3
+    assert len(pair) == 2
+    joint = photometry.source_covariance(table["id"][pair].tolist())
+    error_of = dict(
+        zip(joint.parameters, np.sqrt(np.diag(joint.covariance)), strict=False)
+    )
+    assert error_of["flux"] == pytest.approx(table["flux_err"][pair[0]], rel=1e-6)
+    k = joint.parameters.index("flux")
+    assert joint.correlation()[k, k + len(joint.parameters)] < -0.05
+    again = pickle.loads(pickle.dumps(photometry))  # noqa: S301
+    group = int(table["group_id"][pair[0]])
+    np.testing.assert_array_equal(
+        again.group_covariance(group).covariance, joint.covariance
+    )
+    photometry.mode = "new"
+    photometry(data, error=error)
+    with pytest.raises(NotImplementedError, match="a fit of all sources together"):
+        photometry.source_covariance([1])

@@ -255,7 +255,7 @@ class IterativePSFPhotometry(FittedSources):
                 quiet_frame(seen.data, seen.mask, seen.error),
                 has_sky=self._photometry.local_bkg_estimator is not None,
             )
-        self._fit_result = rounds.fit.without_covariances()
+        self._fit_result = rounds.fit
         table = self._table(rounds)
         if self.extra_columns:
             rules = self.management or StarListManagement()

@@ -94,8 +94,8 @@ class FitResult:
         return light
 
     def grouped_by(self, grouper: Any) -> FitResult:
-        """Make a copy, without covariances, whose groups are those of a grouper."""
-        grouped = self.without_covariances()
+        """Make a copy whose groups are those of a grouper."""
+        grouped = copy.copy(self)
         grouped._init = self._init.copy()
         del grouped._init["group_id"]
         add_groups(grouped._init, grouper, self.fit_shape)
@@ -349,10 +349,7 @@ class FitResult:
 
     def _kept(self) -> _core.Covariances:
         if self._covariances is None:
-            msg = (
-                "covariances need a fit by LevenbergMarquardt, and of "
-                "IterativePSFPhotometry a fit of its own"
-            )
+            msg = "covariances need a fit of all sources together by LevenbergMarquardt"
             raise NotImplementedError(msg)
         return self._covariances
 

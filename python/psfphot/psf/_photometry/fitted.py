@@ -9,6 +9,7 @@ from psfphot._deprecated import by_keyword, old_arguments
 if TYPE_CHECKING:
     from astropy.table import QTable
 
+    from psfphot.psf._photometry.covariance import GroupCovariance
     from psfphot.psf._photometry.fit_results import FitResult
 
 _OLD_ARGUMENTS = {"include_localbkg": "include_local_bkg"}
@@ -56,6 +57,60 @@ class FittedSources:
             If there are no results yet.
         """
         return self.last_fit().decode_flags(return_bit_values)
+
+    def group_covariance(self, group_id: int) -> GroupCovariance:
+        r"""Compute the joint covariance of a group's sources.
+
+        Its diagonal is that of the errors squared; off it stands how the
+        values of blended sources go together.
+
+        Parameters
+        ----------
+        group_id : int
+            The group, as in the table of results.
+
+        Returns
+        -------
+        GroupCovariance
+            The covariance and what its rows are.
+
+        Raises
+        ------
+        ValueError
+            If there are no results yet, no such group, or one of more than 1000
+            sources: see `source_covariance`.
+        NotImplementedError
+            If the fitter was not our own, or the rounds of ``mode='new'`` fitted
+            several images.
+        """
+        return self.last_fit().group_covariance(group_id)
+
+    def source_covariance(self, ids: Any) -> GroupCovariance:
+        r"""Compute the joint covariance of some sources of a group, however large.
+
+        It comes from the equations that the fit has left, without the image: of a
+        group of up to 48 sources it is that of `group_covariance`, of a larger one
+        that of the sources and those around them, within 1 % of it.
+
+        Parameters
+        ----------
+        ids : int or sequence of int
+            The sources, of one group, as in the table of results.
+
+        Returns
+        -------
+        GroupCovariance
+            The covariance and what its rows are.
+
+        Raises
+        ------
+        ValueError
+            If there are no results yet, or the ids are no sources of one group.
+        NotImplementedError
+            If the fitter was not our own, or the rounds of ``mode='new'`` fitted
+            several images.
+        """
+        return self.last_fit().source_covariance(ids)
 
     def results_to_init_params(
         self, *, remove_invalid: bool = True, reset_ids: bool = True

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from psfphot._validate import Frame
     from psfphot.background import LocalBackground
     from psfphot.psf._photometry.arguments import CovarianceKind
-    from psfphot.psf._photometry.covariance import GroupCovariance
 
 
 class PSFPhotometry(PhotometrySettings, FittedSources):
@@ -383,58 +382,6 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
             return None
         names = [n for n in self.results.colnames if n.endswith(("_fit", "_err"))]
         return QTable(self.results["id", *(n for n in names if n != "n_pixels_fit")])
-
-    def group_covariance(self, group_id: int) -> GroupCovariance:
-        r"""Compute the joint covariance of a group's sources.
-
-        Its diagonal is that of the errors squared; off it stands how the
-        values of blended sources go together.
-
-        Parameters
-        ----------
-        group_id : int
-            The group, as in the table of results.
-
-        Returns
-        -------
-        GroupCovariance
-            The covariance and what its rows are.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet, no such group, or one of more than 1000
-            sources: see `source_covariance`.
-        NotImplementedError
-            If the fitter was not our own.
-        """
-        return self.last_fit().group_covariance(group_id)
-
-    def source_covariance(self, ids: Any) -> GroupCovariance:
-        r"""Compute the joint covariance of some sources of a group, however large.
-
-        It comes from the equations that the fit has left, without the image: of a
-        group of up to 48 sources it is that of `group_covariance`, of a larger one
-        that of the sources and those around them, within 1 % of it.
-
-        Parameters
-        ----------
-        ids : int or sequence of int
-            The sources, of one group, as in the table of results.
-
-        Returns
-        -------
-        GroupCovariance
-            The covariance and what its rows are.
-
-        Raises
-        ------
-        ValueError
-            If there are no results yet, or the ids are no sources of one group.
-        NotImplementedError
-            If the fitter was not our own.
-        """
-        return self.last_fit().source_covariance(ids)
 
 
 put_columns_into_docstring(PSFPhotometry)
