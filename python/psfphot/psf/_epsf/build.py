@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 # Most rounds of fitting neighbours: the first takes most of their light away.
 _MOST_ROUNDS = 3
 
+# Change of the PSF, in units of its peak, that is enough before they are fitted: what
+# that leaves of them is a hundredth of a star that is fainter.
+_ROUGH = 1e-2
+
 # The box to fit neighbours in, in FWHM, and the least, pixels.
 _FIT_WIDTHS, _SMALLEST_FIT = 2.0, 5
 
@@ -340,8 +344,11 @@ def _clean(sample: Sample, neighbours: Any, plan: Plan, rounds: int) -> Sample:
     # A single PSF does, until the last.
     order = "single" if plan.library is None else "constant"
     raw = sample
+    told: dict[str, Any] = {"with_error": False, "accuracy": _ROUGH, "max_rounds": 6}
     for _ in range(rounds):
-        solution, model = plan.solve(sample.cutouts, order, with_error=False)
+        solution, model = plan.solve(sample.cutouts, order, **told)
+        if plan.library is None:
+            told["kappa"] = solution.kappa
         side = max(_SMALLEST_FIT, int(_FIT_WIDTHS * solution.fwhm) // 2 * 2 + 1)
         sample = free_of_neighbours(
             raw,

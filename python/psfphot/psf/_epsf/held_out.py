@@ -38,8 +38,8 @@ def measure_held_out(
     cutouts : sequence of Cutout
         The stars.
     model_error : float
-        The PSF's relative error that counts in the weights; the same for all PSFs
-        that are compared.
+        The error of the PSF's peak, relative to that, that counts in the weights; the
+        same for all PSFs that are compared.
     noise : (float, float) or None
         Constant and slope of the variance against the flux, for cutouts without
         errors.
@@ -53,11 +53,16 @@ def measure_held_out(
     for k, cutout in enumerate(cutouts):
         data = np.asarray(cutout.data, dtype=np.float64)
         start = cutout.flux or float(np.nansum(data))
-        variance = _variance(cutout, data, noise) + (model_error * data) ** 2
-        weights = np.zeros(data.shape)
-        good = np.isfinite(data) & np.isfinite(variance) & (variance > 0)
+        good = np.isfinite(data)
         if cutout.mask is not None:
             good &= ~np.asarray(cutout.mask, dtype=bool)
+        light = np.where(good, np.clip(data, 0.0, None), 0.0)
+        row, column = round(cutout.y), round(cutout.x)
+        core = light[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        wrong = model_error**2 * core.max(initial=0.0) * light
+        variance = _variance(cutout, data, noise) + wrong
+        weights = np.zeros(data.shape)
+        good &= np.isfinite(variance) & (variance > 0)
         weights[good] = 1.0 / np.sqrt(variance[good])
         fit = fit_cutout(
             model,

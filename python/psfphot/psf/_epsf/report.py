@@ -54,7 +54,7 @@ class PSFReport:
     last_change : float
         The largest change of a sample in the last round, in units of the peak.
     model_error : float
-        The part of its light by which the PSF was found wrong, pixel by pixel.
+        The part of its peak by which the PSF was found wrong there.
     kappa : float
         The factor of the roughness that is allowed.
     held_out : dict

@@ -153,8 +153,9 @@ class Solution:
         (kappa, mean capped chi-squared of the held-out stars' pixels), empty
         if kappa was given.
     model_error : float
-        The fraction of the PSF by which it was found wrong, pixel by pixel; it is
-        part of the weights.
+        The fraction of the PSF's peak by which it was found wrong there; elsewhere
+        the error is that times the root of the PSF over its peak. It is part of the
+        weights.
     noise : (float, float) or None
         Constant and slope of the variance against the flux in a pixel, where
         they were estimated.
@@ -253,7 +254,8 @@ def solve(
     knots_per_pixel : int or None
         Knots of the spline per pixel, 1 to 4; by default by the FWHM.
     model_error : float or None
-        Relative error of the model that the weights count with; `None` estimates it.
+        Error of the model at its peak, relative to that, that the weights count
+        with; `None` estimates it.
     fit_background : bool
         Fit a constant for each cutout as well.
     max_rounds : int

@@ -3,6 +3,7 @@
 use crate::Error;
 
 use super::model::Model;
+use super::noise::mismatch;
 use super::solver::Solver;
 use super::stars::some_of;
 use super::system::System;
@@ -146,6 +147,7 @@ fn residuals(
         let (mut sum, mut count) = (0.0, 0_usize);
         for exposure in &star.exposures {
             let flux = star.flux_in(exposure);
+            let peak = exposure.peak(flux);
             for (k, (x, y)) in exposure.window().pixels().enumerate() {
                 let radius = (x as f64 - exposure.x).hypot(y as f64 - exposure.y);
                 if radius > core || !exposure.is_used(k) {
@@ -153,7 +155,7 @@ fn residuals(
                 }
                 let model = flux * exposure.psi[k];
                 let total =
-                    exposure.variance(k, &noise, flux) + (noise.model_error * model).powi(2);
+                    exposure.variance(k, &noise, flux) + mismatch(noise.model_error, model, peak);
                 sum += (exposure.residual(k, flux).powi(2) / total).min(CAP);
                 count += 1;
             }

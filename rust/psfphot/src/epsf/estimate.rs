@@ -1,7 +1,7 @@
 //! What the residuals of stars say of the noise, and of how wrong the model is.
 
 use super::banded::Banded;
-use super::noise::Noise;
+use super::noise::{Noise, mismatch};
 use super::star::Star;
 
 /// Squared residuals beyond this many sigmas count as this many.
@@ -47,6 +47,7 @@ pub(crate) fn data_slope(stars: &[Star<'_>]) -> Option<f64> {
 
 /// What the residuals say of a pixel where the model counts.
 struct Sample {
+    /// The variance that an error of 1 of the model would make.
     model2: f64,
     residual2: f64,
     variance: f64,
@@ -96,9 +97,9 @@ fn core_samples(stars: &[Star<'_>], noise: &Noise) -> Vec<Sample> {
     for (star, exposure) in stars.iter().flat_map(Star::active_exposures) {
         let factor = star.flux_in(exposure);
         let leverage = star.leverage(exposure);
-        let peak = exposure.psi.iter().copied().fold(0.0, f64::max);
+        let peak = exposure.peak(factor);
         for k in 0..exposure.psi.len() {
-            if !exposure.is_used(k) || exposure.psi[k] < IN_CORE * peak {
+            if !exposure.is_used(k) || factor * exposure.psi[k] < IN_CORE * peak {
                 continue;
             }
             let model = factor * exposure.psi[k];
@@ -107,7 +108,7 @@ fn core_samples(stars: &[Star<'_>], noise: &Noise) -> Vec<Sample> {
                 continue;
             }
             samples.push(Sample {
-                model2: model * model,
+                model2: mismatch(1.0, model, peak),
                 residual2: exposure.residual(k, factor).powi(2),
                 variance,
                 freedom: (1.0 - leverage(k)).max(0.0),

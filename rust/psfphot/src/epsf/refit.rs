@@ -4,7 +4,7 @@ use crate::image::PixelBox;
 
 use super::banded::Banded;
 use super::model::{Model, Scratch};
-use super::noise::{Noise, robust};
+use super::noise::{Noise, mismatch, robust};
 use super::star::{Star, add_moments, moments};
 
 /// How stars are fitted.
@@ -110,6 +110,7 @@ impl Refit {
             model.fill(&exposure.terms, at, origin, window, out, scratch);
             let flux = star.flux_in(exposure);
             let judged = noise.model_error.max(self.floor);
+            let peak = flux * patch.psi.iter().copied().fold(0.0, f64::max);
             let error = exposure.error();
             for (p, (x, y)) in window.pixels().enumerate() {
                 let k = y as usize * exposure.window().width() + x as usize;
@@ -120,8 +121,8 @@ impl Refit {
                 let residual = data - psf - exposure.background;
                 let error = error.map_or(0.0, |error| error[k]);
                 let variance = noise.variance(error, data, psf + exposure.background);
-                let z2 = residual * residual / (variance + (judged * psf).powi(2));
-                let total = variance + (noise.model_error * psf).powi(2);
+                let z2 = residual * residual / (variance + mismatch(judged, psf, peak));
+                let total = variance + mismatch(noise.model_error, psf, peak);
                 patch.weight[p] = robust(z2) / total;
                 patch.weighted_residual[p] = patch.weight[p] * residual;
             }

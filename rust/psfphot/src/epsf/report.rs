@@ -3,7 +3,7 @@
 use crate::Error;
 
 use super::basis::symmetry_centre;
-use super::noise::Variance;
+use super::noise::{Variance, mismatch};
 use super::posterior;
 use super::solution::{EpsfSolution, StarReport};
 use super::solver::Solver;
@@ -116,12 +116,13 @@ fn star_report(
     /// Pixels within this distance are the star's core.
     const CORE: f64 = 3.0;
     let flux = star.flux_in(exposure);
+    let peak = exposure.peak(flux);
     let (mut chi2, mut count) = (0.0, 0.0);
     for (k, (x, y)) in exposure.window().pixels().enumerate() {
         let radius = (x as f64 - exposure.x).hypot(y as f64 - exposure.y);
         if star.is_active && radius <= CORE && exposure.valid[k] {
-            let model = solver.noise.model_error * flux * exposure.psi[k];
-            let variance = exposure.variance(k, &solver.noise, flux) + model * model;
+            let wrong = mismatch(solver.noise.model_error, flux * exposure.psi[k], peak);
+            let variance = exposure.variance(k, &solver.noise, flux) + wrong;
             chi2 += exposure.residual(k, flux).powi(2) / variance;
             count += 1.0;
         }

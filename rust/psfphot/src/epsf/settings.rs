@@ -23,7 +23,7 @@ pub struct EpsfSettings<'a> {
     pub library: Option<&'a dyn Psf>,
     /// Knots per pixel, 1 to 4; `None`: by the width of the PSF.
     pub knots: Option<usize>,
-    /// Relative error of the model; `None`: estimated.
+    /// Error of the model at its peak, relative to that; `None`: estimated.
     pub model_error: Option<f64>,
     /// Whether each cutout has a constant background that is fitted.
     pub with_background: bool,

@@ -70,7 +70,7 @@ pub struct EpsfSolution {
     pub kappa: f64,
     /// What was tried for it: (kappa, mean capped χ² of held-out stars' pixels).
     pub held_out: Vec<(f64, f64)>,
-    /// Relative error of the model.
+    /// Error of the model at its peak, relative to that.
     pub model_error: f64,
     /// Constant and slope of the variance, where they were estimated.
     pub noise: Option<(f64, f64)>,

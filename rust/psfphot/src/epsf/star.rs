@@ -8,7 +8,7 @@ use super::banded::{Banded, dot_kernel};
 use super::cutout::Cutout;
 use super::field::TermWeight;
 use super::model::{Model, Scratch};
-use super::noise::{Noise, robust};
+use super::noise::{Noise, mismatch, robust};
 
 /// A star in one cutout.
 #[derive(Debug)]
@@ -65,6 +65,11 @@ impl<'a> Exposure<'a> {
         noise.variance(error, self.data()[k], model)
     }
 
+    /// The highest of the pixels that the PSF would have with a flux.
+    pub(crate) fn peak(&self, flux: f64) -> f64 {
+        flux * self.psi.iter().copied().fold(0.0, f64::max)
+    }
+
     /// Whether a pixel is valid, on the PSF and not rejected.
     pub(crate) fn is_used(&self, k: usize) -> bool {
         self.weight[k] > 0.0
@@ -85,14 +90,16 @@ impl<'a> Exposure<'a> {
         self.weight.clear();
         self.weight.resize(window.len(), 0.0);
         let judged = noise.model_error.max(floor);
+        let peak = self.peak(flux);
         for y in on.y0..on.y1 {
             for x in on.x0..on.x1 {
                 let k = y as usize * window.width() + x as usize;
                 if self.valid[k] {
                     let variance = self.variance(k, noise, flux);
                     let model = flux * self.psi[k];
-                    let z2 = self.residual(k, flux).powi(2) / (variance + (judged * model).powi(2));
-                    let total = variance + (noise.model_error * model).powi(2);
+                    let judged = variance + mismatch(judged, model, peak);
+                    let z2 = self.residual(k, flux).powi(2) / judged;
+                    let total = variance + mismatch(noise.model_error, model, peak);
                     self.weight[k] = robust(z2) / total;
                 }
             }

@@ -40,12 +40,10 @@ use sweep::{Sums, Sweep};
 /// Steps before stars that stand still are left out: the first ones are damped.
 const FULL_STEPS: usize = 4;
 
-/// The steps after which wings follow: the first, and each so many after that. What the
-/// first steps leave of them, some 10 % of what they are far from the star, changes no
-/// step to speak of; what a star that moves by an error leaves, far less. Moving them
-/// takes several times as long as moving the cores.
-/// Those of stars that stand still from now on, and all in the end, follow in any case.
-const WINGS: (usize, usize) = (3, 3);
+/// The step from which on wings follow. What the first steps leave of them, some 10 % of
+/// what they are far from the star, changes no step to speak of, and moving them takes
+/// several times as long as moving the cores.
+const WINGS_FROM: usize = 3;
 
 /// Damping is raised so often in a step, by 10 each time. Only a matrix that holds what
 /// is no number has no factor then: there is no step.
@@ -227,10 +225,7 @@ impl<'a, const P: usize> System<'a, P> {
         let limit = SETTLED * settings.step_tolerance();
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
-            self.step(&mut moving)?;
-            if step >= WINGS.0 && (step - WINGS.0).is_multiple_of(WINGS.1) {
-                self.move_wings(&moving.sweep.members)?;
-            }
+            self.step(&mut moving, step)?;
             if step < full_steps {
                 continue;
             }
@@ -263,18 +258,15 @@ impl<'a, const P: usize> System<'a, P> {
             {
                 let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
                 let left: Vec<u32> = left.map(|(&star, _)| star).collect();
-                let leave = members.iter().zip(&stays).filter(|(_, stays)| !**stays);
-                let leave: Vec<u32> = leave.map(|(&star, _)| star).collect();
-                self.move_wings(&leave)?;
                 self.follow(&left)?;
                 moving = self.moving(&left)?;
             }
         }
-        self.move_wings(&moving.sweep.members)
+        Ok(())
     }
 
-    /// A step of the stars that still move.
-    fn step(&mut self, moving: &mut Moving<P>) -> Result<(), Error> {
+    /// The step of a number, counted from 1, of the stars that still move.
+    fn step(&mut self, moving: &mut Moving<P>, number: usize) -> Result<(), Error> {
         self.sum(moving)?;
         let unit_variance = self.unit_variance()?;
         let members = moving.sweep.members.clone();
@@ -301,6 +293,9 @@ impl<'a, const P: usize> System<'a, P> {
         let mut step = free(&moving.sums.gradient, &held);
         moving.factor.solve(&mut step);
         self.take(&members, &step, &undamped, unit_variance)?;
+        if number >= WINGS_FROM {
+            self.move_wings(&members, unit_variance)?;
+        }
         Ok(())
     }
 

@@ -85,9 +85,8 @@ impl<const P: usize> System<'_, P> {
     }
 
     /// Lets the wings of stars follow their cores, where that changes pixels.
-    pub(super) fn move_wings(&mut self, members: &[u32]) -> Result<(), Error> {
-        let tolerance = self.fitter.settings.step_tolerance();
-        let limit = WINGS * tolerance * self.unit_variance()?.sqrt();
+    pub(super) fn move_wings(&mut self, members: &[u32], unit_variance: f64) -> Result<(), Error> {
+        let limit = WINGS * self.fitter.settings.step_tolerance() * unit_variance.sqrt();
         let mut images = Vec::new();
         for &star in members {
             let star = star as usize;
@@ -99,29 +98,18 @@ impl<const P: usize> System<'_, P> {
             } else {
                 now[FLUX].abs()
             };
-            let brightened = now[FLUX] - before[FLUX];
-            let displaced = (moved * now[FLUX].abs() + shape) * own.edge;
-            if brightened.abs() * own.edge + displaced <= limit {
+            let change = (now[FLUX] - before[FLUX]).abs() + moved * now[FLUX].abs() + shape;
+            if change * own.edge <= limit {
                 continue;
             }
-            let mut image = |parameters, sign| {
+            own.wings = *now;
+            for (parameters, sign) in [(before, -1.0), (*now, 1.0)] {
                 images.push(Image {
                     pixels: own.support,
                     hole: self.cores[star],
                     parameters,
                     sign,
                 });
-            };
-            if displaced <= 0.5 * limit {
-                // One image instead of two: brighter where they are.
-                own.wings[FLUX] = now[FLUX];
-                let mut change = before;
-                change[FLUX] = brightened;
-                image(change, 1.0);
-            } else {
-                own.wings = *now;
-                image(before, -1.0);
-                image(*now, 1.0);
             }
         }
         self.add(&images)
