@@ -299,8 +299,8 @@ mod tests {
     fn the_width_of_parts_is_that_of_the_whole() -> Result<(), Error> {
         let varying = maps(SHAPE, |_, x| 1.0 + x as f64 / 400.0);
         let errors = vec![1.0_f32; SHAPE.0 * SHAPE.1];
-        let image = Image::new(&errors, SHAPE)?;
-        let frame = Frame::new(image).with_error(image)?;
+        let frame =
+            Frame::new(Image::new(&errors, SHAPE)?).with_error(Image::new(&errors, SHAPE)?)?;
         let whole = ScoreWidth::measure(&varying, &frame, 2.0, Run::new())?;
         let [rows, columns] = [SHAPE.0, SHAPE.1].map(|side| block_edges(side, 2.0));
         assert_eq!((rows.len(), columns.len()), (4, 5));
@@ -318,8 +318,8 @@ mod tests {
         let seen = of_parts.seen_from(100.0, 50.0);
         assert!((seen.at(120.0, 60.0) - whole.at(220.0, 110.0)).abs() < 1e-15);
         assert!(ScoreWidth::of_blocks(&blocks, (4, 4), SHAPE).is_err());
-        for bad in [&[][..], &[0, 301], &[7, 3]] {
-            assert!(ScoreWidth::blocks(&varying, &frame, (bad, &columns), Run::new()).is_err());
+        for bad in [vec![], vec![0, 301], vec![7, 3]] {
+            assert!(ScoreWidth::blocks(&varying, &frame, (&bad, &columns), Run::new()).is_err());
         }
         Ok(())
     }
