@@ -27,6 +27,7 @@ class Psf:
         oversampling: tuple[float, float],
         origin: tuple[float, float] | None = None,
         n_threads: int | None = None,
+        part_of: tuple[tuple[int, int], tuple[int, int]] | None = None,
     ) -> Psf: ...
     @staticmethod
     def polynomial(
@@ -165,9 +166,30 @@ def search_score(
     min_distance: float,
     min_separation: float,
     is_scaled: bool,
+    width: ScoreWidth | None = None,
 ) -> dict[str, NDArray[Any]]: ...
+
+@final
+class ScoreWidth:
+    """The width of the score in blocks of an image; immutable."""
+
+    def __new__(
+        cls,
+        widths: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        n_blocks: tuple[int, int],
+        shape: tuple[int, int],
+    ) -> ScoreWidth: ...
+    def seen_from(self, x: float, y: float) -> ScoreWidth: ...
+    @property
+    def typical(self) -> float: ...
+
+def score_block_edges(side: int, fwhm: float) -> list[int]: ...
+def measure_score_blocks(
+    residual: Any, rows: list[int], columns: list[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def measure_confusion(
-    residual: Any,
+    residual: Any, width: ScoreWidth | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]: ...
 def companion_scores(residual: Any) -> NDArray[np.float64]: ...
 def find_peaks(

@@ -47,5 +47,8 @@ TIMEOUT = 600.0
 #: halos are.
 TILE, SMALLEST_TILE = 2048, 128
 
+#: Images of more pixels are measured in tiles, unless the user says otherwise.
+MOST_WHOLE = 8192**2
+
 #: Names of the ways to draw the positions of artificial stars, the default first.
 POSITIONS = ("lattice", "uniform", "density")

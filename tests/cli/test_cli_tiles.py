@@ -21,7 +21,7 @@ def test_tiles_write_what_the_whole_image_writes(tmp_path):
     for name, words in (("whole", []), ("tiled", ["--tile", 128])):
         out = [tmp_path / f"{name}{end}" for end in (".ecsv", "_m.fits", "_r.fits")]
         files = ["-o", out[0], "--model", out[1], "--residual", out[2]]
-        fit(image, *PSF, *files, "--iterations", 1, *words)
+        fit(image, *PSF, *files, *words)
         pixels = [fits.getdata(path) for path in out[1:]]
         written[name] = QTable.read(out[0]), *pixels
     whole, tiled = written["whole"], written["tiled"]
@@ -34,12 +34,33 @@ def test_tiles_write_what_the_whole_image_writes(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("words", "n_tiles"),
+    [
+        ([], 1),
+        (["--no-tile"], None),
+        (["--extra-columns"], None),
+        (["--tile", 128], 6),
+    ],
+)
+def test_large_images_are_measured_by_tiles(tmp_path, monkeypatch, words, n_tiles):
+    monkeypatch.setattr("psfphot.cli._batch.MOST_WHOLE", SHAPE[0] * SHAPE[1] - 1)
+    data = make_field(x=X, y=Y, flux=np.full(len(X), 3000.0), shape=SHAPE)
+    image, out = write_field(tmp_path / "a.fits", data=data), tmp_path / "a.ecsv"
+    said = fit(image, *PSF, "-o", out, *words).stdout
+    assert ("300 x 200 (--no-tile" in said) == (n_tiles == 1)
+    assert QTable.read(out).meta.get("n_tiles") == n_tiles
+    monkeypatch.setattr("psfphot.cli._batch.MOST_WHOLE", SHAPE[0] * SHAPE[1])
+    fit(image, *PSF, "-o", out, "--overwrite")
+    assert "n_tiles" not in QTable.read(out).meta
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "--iterations 1"),
-        (["--iterations", 1, "--plot", "a.png"], "--plot"),
-        (["--iterations", 1, "--extra-columns"], "--extra-columns"),
-        (["--iterations", 1, "--catalog", "a.ecsv"], "--catalog"),
+        (["--no-tile"], "--no-tile"),
+        (["--plot", "a.png"], "--plot"),
+        (["--extra-columns"], "--extra-columns"),
+        (["--catalog", "a.ecsv"], "--catalog"),
     ],
 )
 def test_what_does_not_go_with_tiles_is_said(tmp_path, words, said):

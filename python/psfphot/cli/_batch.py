@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import click
 
+from psfphot._defaults import MOST_WHOLE, TILE
 from psfphot.cli._errors import one_line_messages
 from psfphot.cli._jobs import NAME
-from psfphot.cli._report import describe_image, describe_run, describe_written
+from psfphot.cli._report import (
+    describe_image,
+    describe_run,
+    describe_tiles,
+    describe_written,
+)
 from psfphot.cli._summary import summarize, summarize_failure
 from psfphot.cli._words import number_or_text
 from psfphot.io import (
@@ -24,9 +30,11 @@ from psfphot.io import (
     read_psf,
     read_sources,
 )
+from psfphot.io._images import read_shape
 from psfphot.pipeline import NoStarsError, Settings, SourceList, measure_tiled
 from psfphot.pipeline._frames.mapping import measure_in_threads, raise_if_passing
 from psfphot.pipeline._frames.source_ids import add_source_ids
+from psfphot.psf import PolynomialPSFModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +86,9 @@ class Batch:
     n_threads : int or `None`
         Threads to use; `None` takes all CPUs.
     tile : int or `None`
-        The side of the tiles of images larger than memory; `None` measures them whole.
+        The side of the tiles that all images are measured in, if any.
+    may_tile : bool
+        Whether large images are measured in tiles where that is not told.
     """
 
     psf: PsfReader
@@ -90,6 +100,7 @@ class Batch:
     progress: bool
     n_threads: int | None
     tile: int | None = None
+    may_tile: bool = False
 
     def for_workers(self, n_threads: int | None) -> Batch:
         """Make the batch that workers are sent, who say nothing themselves."""
@@ -134,7 +145,8 @@ class Batch:
     ) -> Iterator[PhotometryRun]:
         """Measure an image, whole or by tiles, whose arrays go afterwards."""
         reading = self.reading_of(job)
-        if self.tile is None:
+        tile = self._tile_of(job, say)
+        if tile is None:
             image = read_image(job.path, job.ext, **reading)
             say(describe_image(image))
             yield measure_in_threads(
@@ -149,11 +161,27 @@ class Batch:
         psf = self.psf(read_detector(job.path, job.ext))
         settings = replace(self.settings, n_threads=self.n_threads)
         with measure_tiled(
-            job.path, psf, settings, ext=job.ext, tile=self.tile, **reading
+            job.path, psf, settings, ext=job.ext, tile=tile, **reading
         ) as run:
             run.catalog.meta["n_threads"] = self.settings.n_threads
             say(describe_image(run.image))
             yield run
+
+    def _tile_of(self, job: Job, say: Callable[[list[str]], None]) -> int | None:
+        """Tell the side of an image's tiles; `None` for one that is measured whole.
+
+        Whoever has not asked for tiles is told.
+        """
+        if not self.may_tile:
+            return self.tile
+        shape = read_shape(job.path, job.ext)
+        if shape is None or math.prod(shape) <= MOST_WHOLE:
+            return None
+        psf = self.psf(read_detector(job.path, job.ext))
+        if isinstance(psf.model, PolynomialPSFModel):
+            return None
+        say(describe_tiles(shape, TILE))
+        return TILE
 
 
 @contextlib.contextmanager
@@ -185,6 +213,7 @@ def make_batch(words: FitWords) -> Batch:
         progress=not words.quiet and sys.stderr.isatty(),
         n_threads=words.threads,
         tile=words.tile,
+        may_tile=words.may_tile,
     )
 
 

@@ -10,10 +10,12 @@ import click
 from psfphot._defaults import (
     GROUPING,
     ITERATIONS,
+    MOST_WHOLE,
     RETRIES,
     SEPARATION,
     SMALLEST_TILE,
     THRESHOLD,
+    TILE,
     TIMEOUT,
 )
 from psfphot.cli._command import (
@@ -367,10 +369,10 @@ _OPTIONS = (
         "--tile",
         type=click.IntRange(min=SMALLEST_TILE),
         metavar="N",
-        show_default="the whole image",
-        help="Measure images larger than memory in tiles of N pixels on a side, as "
-        "2048; with --iterations 1.",
+        show_default=f"{TILE} for more than {MOST_WHOLE // 10**6} million pixels",
+        help="Measure images larger than memory in tiles of N pixels on a side.",
     ),
+    _running("--no-tile", is_flag=True, help="Measure images of any size whole."),
     threads_option,
     _running(
         "--json",

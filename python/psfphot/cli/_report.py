@@ -48,6 +48,13 @@ def describe_image(image: FitsImage) -> list[str]:
     return lines
 
 
+def describe_tiles(shape: tuple[int, int], side: int) -> list[str]:
+    """Say that a large image is measured by tiles though nobody asked for that."""
+    ny, nx = shape
+    said = f"of {side} pixels on a side, as the image has {nx} x {ny}"
+    return [make_line("tiles", f"{said} (--no-tile measures it whole, in memory)")]
+
+
 def describe_run(run: PhotometryRun) -> list[str]:
     """Describe what was found and fitted, and how long it took."""
     sky, sizes = run.sky, run.group_sizes

@@ -128,6 +128,7 @@ class FitWords:
     merge: str | None
     # The run
     tile: int | None
+    no_tile: bool
     threads: int | None
     as_json: bool
     quiet: bool
@@ -167,18 +168,28 @@ class FitWords:
             raise UsageFault(msg)
         self._check_many()
         if self.tile is not None:
-            self._check_tiles()
+            self._check_tiles(self.tile)
 
-    def _check_tiles(self) -> None:
+    @property
+    def may_tile(self) -> bool:
+        """Whether a large image may be measured by tiles without being told."""
+        has_errors = self.weight is None or self.weight_type == "ivar"
+        return self.tile is None and not self.no_tile and not self._whole and has_errors
+
+    @property
+    def _whole(self) -> list[str]:
+        """The options that were given and need the whole image in memory."""
+        names = ("catalog", "plot", "report", "extra_columns")
+        return [name.replace("_", "-") for name in names if getattr(self, name)]
+
+    def _check_tiles(self, tile: int) -> None:
         """Check what is typed for an image that is measured by tiles."""
-        if self.iterations != 1:
-            msg = "--tile measures in one round: give --iterations 1 with it"
+        if self.no_tile:
+            msg = f"--tile {tile} and --no-tile exclude each other; give one"
             raise UsageFault(msg)
-        for name in ("catalog", "plot", "report", "extra_columns"):
-            if getattr(self, name):
-                option = name.replace("_", "-")
-                msg = f"--tile and --{option} exclude each other: that needs the whole"
-                raise UsageFault(f"{msg} image in memory")
+        for option in self._whole:
+            msg = f"--tile and --{option} exclude each other: that needs the whole"
+            raise UsageFault(f"{msg} image in memory")
 
     def _check_many(self) -> None:
         """Check what is typed for many images."""

@@ -191,6 +191,30 @@ def read_detector(path: str | os.PathLike[str], ext: str | None = None) -> Detec
         return Detector()
 
 
+def read_shape(
+    path: str | os.PathLike[str], ext: str | None = None
+) -> tuple[int, int] | None:
+    """Read from the headers alone how large an image is.
+
+    Parameters
+    ----------
+    path, ext
+        As for `read_image`.
+
+    Returns
+    -------
+    shape : (ny, nx) or `None`
+        `None` where the file cannot be read, or is no FITS file.
+    """
+    try:
+        with open_fits(as_path(path)) as hdus:
+            hdu, _ = choose_image(hdus, ext, as_path(path))
+            ny, nx = hdu.shape[-2:]
+            return ny, nx
+    except (OSError, FileFormatError):
+        return None
+
+
 def write_image(
     path: str | os.PathLike[str],
     data: NDArray[Any],

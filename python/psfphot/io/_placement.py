@@ -94,7 +94,9 @@ def check_detector(image: FitsImage, psf: Psf) -> DetectorCheck:
     return DetectorCheck(tuple(said), own.offset)
 
 
-def place_psf(psf: Psf, offset: tuple[float, float]) -> Psf:
+def place_psf(
+    psf: Psf, offset: tuple[float, float], whole: tuple[int, int] | None = None
+) -> Psf:
     """Move a grid of PSFs from the detector's pixels to the image's.
 
     Parameters
@@ -104,13 +106,18 @@ def place_psf(psf: Psf, offset: tuple[float, float]) -> Psf:
     offset : tuple of float
         (x, y) of the image's first pixel on the detector, as `check_detector`
         tells it.
+    whole : (ny, nx), optional
+        The shape of a larger image, if the image is a part of it at this offset: stars
+        are found in the part as in the whole.
 
     Returns
     -------
     psf : `~psfphot.io.Psf`
     """
     model = psf.model
-    if not isinstance(model, GriddedPSFModel) or tuple(offset) == (0.0, 0.0):
+    if not isinstance(model, GriddedPSFModel):
+        return psf
+    if whole is None and tuple(offset) == (0.0, 0.0):
         return psf
     meta = dict(model.meta)
     meta["grid_xypos"] = np.asarray(model.grid_xypos, dtype=float) - offset
@@ -125,6 +132,8 @@ def place_psf(psf: Psf, offset: tuple[float, float]) -> Psf:
         getattr(moved, name).fixed = getattr(model, name).fixed
         getattr(moved, name).bounds = getattr(model, name).bounds
     x, y = offset
+    if whole is not None:
+        moved._see_in((int(x), int(y)), whole)
     said = f"{psf.description}, the image at ({x:g}, {y:g}) of the detector"
     return replace(psf, model=moved, description=said)
 

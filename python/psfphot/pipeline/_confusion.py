@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: pixels weigh the same, and leaves 1.43 e of the light as absolute residuals.
 _FLUX_OF_RESIDUAL = 0.7
 
+#: What a table tells of it.
+COLUMNS = ("confusion_factor", "blend_significance")
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -86,7 +89,7 @@ def add_confusion(
     fit = photometry.last_fit()
     frame = quiet_frame(data, exposure.mask, exposure.error)
     light = np.asarray(photometry.make_model_image(exposure.shape))
-    part = _FLUX_OF_RESIDUAL * (measure_profile_error(table, exposure) or 0.0)
+    part = profile_part(measure_profile_error(table, exposure))
     mismatch = known_mismatch(table, exposure, around)
     fit, factor = with_confusion(
         fit,
@@ -98,9 +101,25 @@ def add_confusion(
     for axis in ("x", "y", "flux"):
         table[f"{axis}_err"] = fitted[f"{axis}_err"]
     table["flags"] |= fitted["flags"]
-    for name in ("confusion_factor", "blend_significance"):
-        at = table.colnames.index("flags")
-        table.add_column(fitted[name], name=name, index=at)
-    companions = np.asarray(fitted["flags"]) & PSF_FLAGS.UNMODELLED_COMPANION
-    largest = float(np.max(fitted["confusion_factor"], initial=1.0))
-    return Confusion(factor, largest, part, int(np.count_nonzero(companions)))
+    factors, companions = (np.asarray(fitted[name]) for name in COLUMNS)
+    return tell_confusion(table, factors, companions, factor, part)
+
+
+def profile_part(profile_error: float | None) -> float:
+    """Tell what part of its flux a star is off by where the profile has an error."""
+    return _FLUX_OF_RESIDUAL * (profile_error or 0.0)
+
+
+def tell_confusion(
+    table: QTable,
+    factor: NDArray[np.float64],
+    companion: NDArray[np.float64],
+    typical: float,
+    part: float,
+) -> Confusion:
+    """Add the columns of confusion to a table with larger errors, and sum them up."""
+    for name, column in zip(COLUMNS, (factor, companion), strict=True):
+        table.add_column(column, name=name, index=table.colnames.index("flags"))
+    companions = np.asarray(table["flags"]) & PSF_FLAGS.UNMODELLED_COMPANION
+    largest = float(np.max(factor, initial=1.0))
+    return Confusion(typical, largest, part, int(np.count_nonzero(companions)))

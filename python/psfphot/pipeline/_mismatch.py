@@ -10,6 +10,8 @@ from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from astropy.table import QTable
     from numpy.typing import NDArray
 
@@ -62,8 +64,12 @@ def known_mismatch(table: QTable, exposure: Exposure, around: Surroundings) -> f
 
     That of the brightest stars of the last fit; of the first where there are too few.
     """
-    part = measure_profile_error(table, exposure)
-    return around.mismatch if part is None else max(part, _LEAST_ERROR)
+    return mismatch_of(measure_profile_error(table, exposure), around.mismatch)
+
+
+def mismatch_of(part: float | None, first: float) -> float:
+    """Tell the mismatch of a `measure_profile_error`, or the first one without any."""
+    return first if part is None else max(part, _LEAST_ERROR)
 
 
 def measure_mismatch(table: QTable) -> float:
@@ -92,15 +98,26 @@ def measure_profile_error(table: QTable, exposure: Exposure) -> float | None:
         The mean absolute residual that noise does not make, as a part of the flux; 0
         where noise makes all of it. `None` if there are too few bright stars.
     """
+    if exposure.error is None:
+        return None
+    return profile_error_of(
+        table, lambda chosen: sum_of_errors(table[chosen], exposure)
+    )
+
+
+def profile_error_of(
+    table: QTable, sums: Callable[[NDArray[np.intp]], NDArray[np.float64]]
+) -> float | None:
+    """Measure the same where the sums of errors in the fit boxes of rows are known."""
     flux, qfit, good = _columns(table)
     error = np.asarray(table["flux_err"], dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         good &= flux > _SNR * error
     chosen = np.flatnonzero(good)
-    if len(chosen) < _FEWEST or exposure.error is None:
+    if len(chosen) < _FEWEST:
         return None
     chosen = chosen[np.argsort(-flux[chosen], kind="stable")[:_BRIGHTEST]]
-    noise = _sum_of_errors(table[chosen], exposure) * _MEAN_ABSOLUTE / flux[chosen]
+    noise = sums(chosen) * _MEAN_ABSOLUTE / flux[chosen]
     excess = float(np.median(qfit[chosen] ** 2 - noise**2))
     return float(np.sqrt(max(excess, 0.0)))
 
@@ -112,7 +129,7 @@ def _columns(table: QTable) -> Any:
     return flux, qfit, good & (flags & ~_HARMLESS == 0)
 
 
-def _sum_of_errors(stars: QTable, exposure: Exposure) -> NDArray[np.float64]:
+def sum_of_errors(stars: QTable, exposure: Exposure) -> NDArray[np.float64]:
     """Add up the errors in each star's fit box."""
     row, column, _ = nearest_pixels(stars["x_fit"], stars["y_fit"], exposure.shape)
     half_y, half_x = (side // 2 for side in exposure.settings.fit_shape)

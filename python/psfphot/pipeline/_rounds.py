@@ -24,7 +24,7 @@ from psfphot.psf._iterative.rounds import Observation, Rounds
 from psfphot.psf._iterative.search import Knowledge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from astropy.table import QTable
     from numpy.typing import NDArray
@@ -121,27 +121,28 @@ def iterate(
         The image without the sky of what the stars have left, which is the exposure's
         now.
     """
-    threshold = exposure.settings.threshold
-    photometry.finder = make_finder(exposure, threshold)
+    photometry.finder = make_finder(exposure, exposure.settings.threshold)
     # In groups, not as one system: that of 945 stars of the demo takes forty times as
     # long, and its fluxes and the stars found are the same.
     photometry.grouper = make_grouper(exposure)
     seen = Observation(data, exposure.mask, exposure.error)
     most = exposure.settings.rounds(are_given=are_given)
     sky = RemadeSky(exposure, data, around.light)
+
+    def mismatch() -> float:
+        return known_mismatch(photometry.results, exposure, around)
+
     manager = Manager(
         photometry,
         seen,
-        _rules(exposure, threshold),
+        rules_of(exposure),
         maxiters=most,
         sub_shape=None,
         knowledge=Knowledge(
             errors=lambda light: search_noise(
-                exposure,
-                light + around.light,
-                known_mismatch(photometry.results, exposure, around),
+                exposure, light + around.light, mismatch()
             ),
-            accepts=_Tests(exposure, photometry, sky, around, threshold),
+            accepts=StarTests(exposure, around.closed, lambda: sky.data, mismatch),
             sky=sky,
             # Other finders know of no correlated noise.
             is_scaled=exposure.settings.finder == "matched",
@@ -158,17 +159,31 @@ def iterate(
         return None
     table = rounds.fit.table()
     table.meta |= photometry.results.meta
+    return table, told_by(rounds, table, most), sky.data
+
+
+def told_by(rounds: Rounds, table: QTable, most: int) -> History:
+    """Tell what the rounds have come to; the table is given the columns of `HISTORY`.
+
+    Parameters
+    ----------
+    rounds : `~psfphot.psf._iterative.rounds.Rounds`
+        The rounds.
+    table : `~astropy.table.QTable`
+        The rows of the last fit.
+    most : int
+        How many rounds there could have been.
+    """
     table["iter_detected"] = rounds.iter_detected
     table["n_merged"] = rounds.n_merged
     told = rounds.told
-    history = History(
+    return History(
         most,
         tuple(told["n_new"]),
         told["n_dropped"],
         told["n_merged"],
         rounds.stopped,
     )
-    return table, history, sky.data
 
 
 def add_extra_columns(
@@ -208,33 +223,30 @@ def add_extra_columns(
 
 
 @dataclass(frozen=True, eq=False)
-class _Tests:
+class StarTests:
     """What a new star must stand beside its score.
 
     Parameters
     ----------
     exposure : `Exposure`
         The image with its masks and settings.
-    photometry : `~psfphot.psf.PSFPhotometry`
-        What fits it.
-    sky : `RemadeSky`
-        Knows the image that is fitted.
-    around : `Surroundings`
-        What else there is in it.
-    threshold : float
-        The least S/N of a detection, in units of the width of the score.
+    closed : 2D bool array
+        Pixels in which there is no new star.
+    data : callable
+        Tells the image that is fitted.
+    mismatch : callable
+        Tells by what part of a star's light what is left of it may be the PSF's fault.
     """
 
     exposure: Exposure
-    photometry: PSFPhotometry
-    sky: RemadeSky
-    around: Surroundings
-    threshold: float
+    closed: NDArray[np.bool_]
+    data: Callable[[], NDArray[Any]]
+    mismatch: Callable[[], float]
 
     def __call__(self, left: Residual, found: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Tell which of the peaks of the score in a residual pass."""
         row, column, known = nearest_pixels(found["x"], found["y"], self.exposure.shape)
-        passes: NDArray[np.bool_] = np.asarray(known & ~self.around.closed[row, column])
+        passes: NDArray[np.bool_] = np.asarray(known & ~self.closed[row, column])
         passes &= self._is_no_flaw(left, found, row, column)
         if self.exposure.settings.finder == "matched" and passes.any():
             passes &= self._is_no_sky(left, found, passes)
@@ -249,15 +261,14 @@ class _Tests:
         which they are not.
         """
         ny, nx = self.exposure.shape
-        brightest = np.zeros(len(row))
+        brightest, data = np.zeros(len(row)), self.data()
         for dy, dx in np.ndindex(3, 3):
             at = np.clip(row + dy - 1, 0, ny - 1), np.clip(column + dx - 1, 0, nx - 1)
-            light = self.sky.data[at] - left.data[at]
+            light = data[at] - left.data[at]
             light = np.where(self.exposure.mask[at], 0, light)
             brightest = np.fmax(brightest, light)
         peak = found["flux"] * central_pixels(self.exposure.psf, 0.25).max()
-        part = known_mismatch(self.photometry.results, self.exposure, self.around)
-        return np.asarray(peak >= _CLEAR * part * brightest)
+        return np.asarray(peak >= _CLEAR * self.mismatch() * brightest)
 
     def _is_no_sky(
         self, left: Residual, found: Mapping[str, Any], which: NDArray[np.bool_]
@@ -271,7 +282,7 @@ class _Tests:
         x, y = found["x"], found["y"]
         finder = MatchedFilterFinder(
             psf.model,
-            self.threshold,
+            settings.threshold,
             fwhm=settings.fwhm,
             xycoords=np.column_stack([x, y])[which],
             n_threads=settings.n_threads,
@@ -287,15 +298,16 @@ class _Tests:
         area = noise_area(psf) * found["q"][here]
         at = nearest_pixels(x[here], y[here], self.exposure.shape)[:2]
         of_sky = np.maximum(sky, 0) * np.sqrt(area) / left.error[at]
-        least = self.threshold * found["width"][here]
+        least = settings.threshold * found["width"][here]
         stands_out = found["z"][here] - of_sky >= PART_OF_THRESHOLD * least
         passes[here] = np.where(is_beside[here], stands_out, snr >= least)
         passes[here] &= ~sharper_than_stars(measured, psf)[row]
         return passes
 
 
-def _rules(exposure: Exposure, threshold: float) -> StarListManagement:
-    n_sigma = PART_OF_THRESHOLD * threshold
+def rules_of(exposure: Exposure) -> StarListManagement:
+    """Tell the rules by which an exposure's list of stars is managed."""
+    n_sigma = PART_OF_THRESHOLD * exposure.settings.threshold
     if exposure.settings.keep_all:
         return StarListManagement(n_sigma=n_sigma, drop_below=None, merge_distance=0)
     return StarListManagement(n_sigma=n_sigma)

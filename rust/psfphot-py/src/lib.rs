@@ -55,7 +55,8 @@ mod _core {
     use crate::render::{profile_sources, render_sources};
     #[pymodule_export]
     use crate::score::{
-        companion_scores, measure_confusion, psf_fwhm, score_maps, scores_at, search_score,
+        PyScoreWidth, companion_scores, measure_confusion, measure_score_blocks, psf_fwhm,
+        score_block_edges, score_maps, scores_at, search_score,
     };
 
     #[cfg(feature = "panic-test")]

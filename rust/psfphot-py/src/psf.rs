@@ -15,7 +15,7 @@ use psfphot::image::Pixel;
 use psfphot::psf::{
     AiryPrf, AiryPsf, CircularGaussianPrf, CircularGaussianPsf, CircularGaussianSigmaPrf, Domain,
     GaussianPrf, GaussianPsf, GriddedPsf, MoffatPrf, MoffatPsf, PerPoint, Placement, PointSource,
-    PolynomialPsf, Psf, SampledPsf, Sampling, evaluate_points, gradient_points,
+    PolynomialPsf, Psf, SampledPsf, Sampling, Whole, evaluate_points, gradient_points,
 };
 use psfphot::{Error, Run};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -190,7 +190,8 @@ impl PyPsf {
 
     /// Images at the nodes of a rectangular grid of (x, y) positions.
     #[staticmethod]
-    #[pyo3(signature = (data, positions, oversampling, origin=None, n_threads=None))]
+    #[pyo3(signature = (data, positions, oversampling, origin=None, n_threads=None,
+        part_of=None))]
     fn gridded(
         py: Python<'_>,
         data: AnyStack<'_>,
@@ -198,15 +199,17 @@ impl PyPsf {
         oversampling: (f64, f64),
         origin: Option<(f64, f64)>,
         n_threads: Option<usize>,
+        part_of: Option<((usize, usize), (usize, usize))>,
     ) -> CallResult<Self> {
         let sampling = sampling(oversampling, origin);
         let options = Options::new(n_threads, None)?;
         let positions = pairs(&positions)?;
+        let whole = part_of.map(|(origin, shape)| Whole { origin, shape });
         let psf = match &data {
             AnyStack::F32(data) => grid(py, data, &positions, sampling, &options)?,
             AnyStack::F64(data) => grid(py, data, &positions, sampling, &options)?,
         };
-        Ok(Self::core(Arc::new(psf), 1))
+        Ok(Self::core(Arc::new(psf.with_whole(whole)), 1))
     }
 
     /// Images that are the coefficients of a polynomial of the position, which

@@ -1,7 +1,9 @@
 //! The score of new stars in a residual image.
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
-use psfphot::detect::{Acceptance, ProjectedScore, Score, measured_fwhm};
+use psfphot::detect::{
+    Acceptance, BlockWidth, ProjectedScore, Score, ScoreWidth, block_edges, measured_fwhm,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -92,10 +94,77 @@ pub(crate) fn scores_at<'py>(
     columns(py, &scores)
 }
 
+/// The width of the score in blocks of an image.
+#[pyclass(name = "ScoreWidth", module = "psfphot._core", frozen)]
+pub(crate) struct PyScoreWidth(ScoreWidth);
+
+#[pymethods]
+impl PyScoreWidth {
+    /// The widths of all blocks of an image, row by row, and the medians of weights; the
+    /// numbers of blocks along y and x, and of pixels.
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // Python's call
+    fn new(
+        widths: PyReadonlyArray1<'_, f64>,
+        weights: PyReadonlyArray1<'_, f64>,
+        n_blocks: (usize, usize),
+        shape: (usize, usize),
+    ) -> CallResult<Self> {
+        let blocks: Vec<BlockWidth> = (widths.as_slice()?.iter())
+            .zip(weights.as_slice()?)
+            .map(|(&width, &weight)| BlockWidth { width, weight })
+            .collect();
+        Ok(Self(ScoreWidth::of_blocks(&blocks, n_blocks, shape)?))
+    }
+
+    /// The same for positions in a window whose first pixel is at (x, y).
+    fn seen_from(&self, x: f64, y: f64) -> Self {
+        Self(self.0.clone().seen_from(x, y))
+    }
+
+    /// The median width of the blocks.
+    #[getter]
+    fn typical(&self) -> f64 {
+        self.0.typical()
+    }
+}
+
+/// Where the blocks of a side of so many pixels begin and end.
+#[pyfunction]
+pub(crate) fn score_block_edges(side: usize, fwhm: f64) -> Vec<usize> {
+    block_edges(side, fwhm)
+}
+
+/// The width of the score in each block between edges, row by row, and the median weight.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python's call
+pub(crate) fn measure_score_blocks<'py>(
+    py: Python<'py>,
+    residual: Residual<'py>,
+    rows: Vec<usize>,
+    columns: Vec<usize>,
+) -> CallResult<(Column<'py>, Column<'py>)> {
+    let blocks = scored!(py, residual, |score, frame, run| score.widths(
+        frame,
+        (&rows, &columns),
+        run
+    ))?;
+    let (widths, weights) = blocks
+        .iter()
+        .map(|block| (block.width, block.weight))
+        .unzip();
+    Ok((
+        PyArray1::from_vec(py, widths),
+        PyArray1::from_vec(py, weights),
+    ))
+}
+
 /// The new stars, as columns.
 #[pyfunction]
-#[pyo3(signature = (residual, *, n_sigma, min_q, min_distance, min_separation, is_scaled))]
+#[pyo3(signature = (residual, *, n_sigma, min_q, min_distance, min_separation, is_scaled,
+    width=None))]
 #[allow(clippy::needless_pass_by_value)] // Python's call
+#[allow(clippy::too_many_arguments)] // Python's call
 pub(crate) fn search_score<'py>(
     py: Python<'py>,
     residual: Residual<'py>,
@@ -104,7 +173,9 @@ pub(crate) fn search_score<'py>(
     min_distance: f64,
     min_separation: f64,
     is_scaled: bool,
+    width: Option<PyRef<'py, PyScoreWidth>>,
 ) -> CallResult<Bound<'py, PyDict>> {
+    let known = width.as_ref().map(|width| &width.0);
     let accept = Acceptance {
         n_sigma,
         min_q,
@@ -113,20 +184,23 @@ pub(crate) fn search_score<'py>(
         is_scaled,
     };
     let scores = scored!(py, residual, |score, frame, run| score
-        .search(frame, &accept, run))?;
+        .search_by(frame, &accept, known, run))?;
     columns(py, &scores)
 }
 
 /// By what factor each star's error is too small, the largest score of another beside
 /// it, and the typical width of the score.
 #[pyfunction]
+#[pyo3(signature = (residual, width=None))]
 #[allow(clippy::needless_pass_by_value)] // Python's call
 pub(crate) fn measure_confusion<'py>(
     py: Python<'py>,
     residual: Residual<'py>,
+    width: Option<PyRef<'py, PyScoreWidth>>,
 ) -> CallResult<(Column<'py>, Column<'py>, f64)> {
+    let known = width.as_ref().map(|width| &width.0);
     let found = scored!(py, residual, |score, frame, run| score
-        .confusion(frame, run))?;
+        .confusion(frame, known, run))?;
     let [factor, companion] =
         [found.factor, found.companion].map(|values| PyArray1::from_vec(py, values));
     Ok((factor, companion, found.typical))

@@ -67,7 +67,9 @@ pub use iraf::{IrafFinder, IrafSource};
 pub use kernel::Kernel;
 pub use matched::{MatchedFinder, MatchedMaps, MatchedSource, measured_fwhm};
 pub use peaks::{Neighbourhood, Peak, PeakSearch, Threshold};
-pub use score::{Acceptance, Confusion, ProjectedScore, Score, ScoreMaps, ScoreWidth};
+pub use score::{
+    Acceptance, BlockWidth, Confusion, ProjectedScore, Score, ScoreMaps, ScoreWidth, block_edges,
+};
 pub use selection::Selection;
 pub use star::{Star, StarFinder};
 

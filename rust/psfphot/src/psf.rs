@@ -128,6 +128,20 @@ pub trait Psf: Send + Sync + std::fmt::Debug {
         values: &mut [f64],
         gradient: &mut [f64],
     );
+
+    /// Of which image the one with this PSF is a part, if it is known to be one.
+    fn whole(&self) -> Option<Whole> {
+        None
+    }
+}
+
+/// An image of which another is a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole {
+    /// The (x, y) of the part's first pixel.
+    pub origin: (usize, usize),
+    /// Rows and columns.
+    pub shape: (usize, usize),
 }
 
 /// A pixel's offset from a source. What is infinitely far becomes so far that
@@ -208,6 +222,10 @@ macro_rules! delegate_psf {
             ) {
                 self.0.fill_with_gradient(at, window, values, gradient);
             }
+
+            fn whole(&self) -> Option<$crate::psf::Whole> {
+                self.0.whole()
+            }
         }
     };
 }
@@ -278,6 +296,13 @@ mod tests {
         ) {
             values.fill(11.0);
             gradient.fill(12.0);
+        }
+
+        fn whole(&self) -> Option<Whole> {
+            Some(Whole {
+                origin: (1, 2),
+                shape: (3, 4),
+            })
         }
     }
 

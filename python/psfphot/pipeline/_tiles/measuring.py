@@ -31,8 +31,6 @@ from psfphot.pipeline._tiles.unusable import (
     mask_unexposed_tiles,
     prepare_sky_tiles,
 )
-from psfphot.psf._models.convert import to_core
-from psfphot.psf._rendering.rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
     import os
@@ -69,7 +67,7 @@ class TiledRun(PhotometryRun):
     @property
     def sky_range(self) -> tuple[float, float]:
         """The lowest and the highest level of the sky where pixels are used."""
-        return self.mosaic.sky.lowest, self.mosaic.sky.highest
+        return self.mosaic.sky_now.lowest, self.mosaic.sky_now.highest
 
     @property
     def model(self) -> NDArray[np.float64]:
@@ -109,24 +107,7 @@ class TiledRun(PhotometryRun):
     def _rows_of_model(self, rows: slice) -> NDArray[np.float64]:
         """Render the stars in some rows of the image."""
         window = rows, slice(0, self.mosaic.shape[1])
-        model = self.mosaic.psf_in(window).model
-        shape = rows.stop - rows.start, self.mosaic.shape[1]
-        table = self._fitted
-        x, y, flux = (
-            np.asarray(table[f"{name}_fit"], dtype=float) for name in ("x", "y", "flux")
-        )
-        box = rendering_box(model)
-        seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(flux)
-        seen &= np.abs(y - (rows.start + rows.stop) / 2) < shape[0] / 2 + box[0]
-        image: NDArray[np.float64] = render_model_image(
-            shape,
-            to_core(model),
-            x[seen],
-            y[seen] - rows.start,
-            flux[seen],
-            box_shape=box,
-            n_threads=self.settings.n_threads,
-        )
+        image = self.mosaic.fitted_light(window, self._fitted)
         if self.saturated is None:
             return image
         psf = self.mosaic.psf_in(window)
@@ -173,7 +154,7 @@ def measure_tiled(
     path, ext, error, mask, dq, dq_bits, weight, weight_type
         As for `psfphot.io.read_image`.
     psf, settings
-        As for `measure`. There is one round: ``iterations`` must be 1.
+        As for `measure`.
     tile : int, optional
         The most pixels on the side of a tile, 128 or more.
 
@@ -185,9 +166,8 @@ def measure_tiled(
     Raises
     ------
     TypeError, ValueError
-        If an argument is wrong, or asks for what is not done by tiles: several rounds,
-        errors that hold what was not found, extra columns, relative weights, and PSFs
-        that vary as a polynomial.
+        If an argument is wrong, or asks for what is not done by tiles: extra columns,
+        relative weights, and PSFs that vary as a polynomial.
     OSError, FileFormatError
         If the file cannot be read.
     NoStarsError
@@ -228,19 +208,9 @@ def _check(settings: Settings) -> None:
     ValueError
         If something is asked for that is not.
     """
-    if settings.iterations != 1:
-        msg = (
-            "iterations must be 1 for an image that is measured by tiles: there is one "
-            f"round, got {settings.iterations!r}"
-        )
+    if settings.extra_columns:
+        msg = "extra_columns must not be True: there are none by tiles"
         raise ValueError(msg)
-    for name, said in (
-        ("confusion", "errors that hold what was not found"),
-        ("extra_columns", "extra columns"),
-    ):
-        if getattr(settings, name) is True:
-            msg = f"{name} must not be True: there are no {said} by tiles"
-            raise ValueError(msg)
 
 
 def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
@@ -257,6 +227,7 @@ def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
     # Made anew without the saturated stars.
     whole.sky = mosaic.sky  # type: ignore[assignment]
     passes = tiled()
+    whole.sky = mosaic.sky_now  # type: ignore[assignment]
     if whole.error is None:
         whole.error = np.broadcast_to(mosaic.sky.noise, mosaic.shape)
     if tiled.n_unfitted:
@@ -269,9 +240,12 @@ def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
     table = with_saturated(passes.table, saturated)
     catalog = make_catalog(table, whole, passes.start, zero_point)
     catalog.meta["n_tiles"] = len(mosaic.tiles)
+    for told in (passes.history, passes.confusion):
+        catalog.meta |= {} if told is None else told.summary()
     with clock.step("check"):
         middle = mosaic.exposure(mosaic.middle(CHECKED))
         middle.error = pixel_errors(middle)
+        middle.sky = mosaic.sky_now.window(mosaic.middle(CHECKED))
         psf_check = check_psf(middle, passes.mismatch)
     return TiledRun(
         whole,
@@ -280,6 +254,8 @@ def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
         zero_point,
         group_separation=passes.start.meta["group_separation"],
         clock=clock,
+        history=passes.history,
+        confusion=passes.confusion,
         passes=passes,
         saturated=saturated,
         psf_check=psf_check,

@@ -15,9 +15,11 @@ from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._tiles.tiling import Tile, cut_tiles, halo_of
 from psfphot.psf import PolynomialPSFModel
+from psfphot.psf._models.convert import to_core
+from psfphot.psf._rendering.rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from astropy.table import QTable
@@ -83,6 +85,11 @@ class Mosaic:
         Those that are for other reasons than that they are saturated.
     tiles : list of `Tile`
         The tiles.
+    side : int
+        The most pixels of one along each axis.
+    remade_sky : `SkySheets` or `None`
+        The sky without known stars, which takes the place of the first; the errors of
+        pixels are those of the first.
     """
 
     def __init__(
@@ -112,7 +119,9 @@ class Mosaic:
         self.masks = MasksOnDisk(image.mask, image.n_masked)
         self.whole.masks = self.masks
         self.tiles = cut_tiles(self.shape, side, halo_of(self.whole.settings))
+        self.side = side
         self._sky: SkySheets | None = None
+        self.remade_sky: SkySheets | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -121,7 +130,7 @@ class Mosaic:
 
     @property
     def sky(self) -> SkySheets:
-        """The background; it must have been set."""
+        """The first background; it must have been set."""
         if self._sky is None:
             msg = "the sky has not been measured"
             raise ValueError(msg)
@@ -130,6 +139,11 @@ class Mosaic:
     @sky.setter
     def sky(self, sky: SkySheets) -> None:
         self._sky = sky
+
+    @property
+    def sky_now(self) -> SkySheets:
+        """The background as it was last measured."""
+        return self.sky if self.remade_sky is None else self.remade_sky
 
     def middle(self, side: int) -> Window:
         """Tell the window in the middle of the image, so many pixels on a side."""
@@ -145,9 +159,11 @@ class Mosaic:
             yield rows, slice(0, self.shape[1])
             self.release()
 
-    def parts(self) -> Iterator[tuple[Tile, Exposure]]:
+    def parts(
+        self, tiles: Iterable[Tile] | None = None
+    ) -> Iterator[tuple[Tile, Exposure]]:
         """Yield each tile that has data with what is to be measured in its window."""
-        for tile in self.tiles:
+        for tile in self.tiles if tiles is None else tiles:
             if not self.image.mask[tile.window].all():
                 yield tile, self.exposure(tile.window)
 
@@ -159,7 +175,7 @@ class Mosaic:
         release(self.no_data)
 
     def exposure(self, window: Window) -> Exposure:
-        """Copy a window of the image, with the whole image's sky."""
+        """Copy a window of the image, with the whole image's first sky."""
         part = Exposure(self._cut(window), self.psf_in(window), self.given)
         part.has_measured_psf = self.whole.has_measured_psf
         part.knows_cosmic_rays = self.whole.knows_cosmic_rays
@@ -169,7 +185,8 @@ class Mosaic:
 
     def psf_in(self, window: Window) -> Psf:
         """Give the PSF as a window has it, whose first pixel is at (0, 0)."""
-        return place_psf(self.whole.psf, (window[1].start, window[0].start))
+        origin = window[1].start, window[0].start
+        return place_psf(self.whole.psf, origin, self.shape)
 
     def light(
         self, psf: Psf, window: Window, stars: QTable, *, is_wide: bool = False
@@ -198,6 +215,25 @@ class Mosaic:
         seen = tile.sees(x, y, render.reach)
         x, y = x[seen] - window[1].start, y[seen] - window[0].start
         return render(x, y, flux[seen]).astype(self.image.data.dtype, copy=False)
+
+    def fitted_light(self, window: Window, stars: QTable) -> NDArray[np.float64]:
+        """Render fitted stars in a window, each in the PSF's own box."""
+        model = self.psf_in(window).model
+        box = rendering_box(model)
+        x, y, flux = (
+            np.asarray(stars[f"{name}_fit"], dtype=float) for name in ("x", "y", "flux")
+        )
+        seen = Tile(*window, window, self.shape).sees(x, y, max(box))
+        image: NDArray[np.float64] = render_model_image(
+            tuple(side.stop - side.start for side in window),
+            to_core(model),
+            x[seen] - window[1].start,
+            y[seen] - window[0].start,
+            flux[seen],
+            box_shape=box,
+            n_threads=self.given.n_threads,
+        )
+        return image
 
     def _cut(self, window: Window) -> FitsImage:
         image = self.image

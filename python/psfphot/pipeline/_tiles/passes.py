@@ -11,8 +11,13 @@ from psfphot.pipeline._cuts import sharper_than_stars
 from psfphot.pipeline._detection import MIDDLE, NoStarsError, excess_noise, find_stars
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
-from psfphot.pipeline._mismatch import LEAST_MISMATCH, measure_mismatch
-from psfphot.pipeline._noise import pixel_errors, search_noise
+from psfphot.pipeline._mismatch import LEAST_MISMATCH, measure_mismatch, sum_of_errors
+from psfphot.pipeline._noise import (
+    noise_model,
+    pixel_errors,
+    renew_errors,
+    search_noise,
+)
 from psfphot.pipeline._passes import (
     BRIGHT,
     Passes,
@@ -20,8 +25,12 @@ from psfphot.pipeline._passes import (
     without_no_stars,
 )
 from psfphot.pipeline._pixels import nearest_pixels
+from psfphot.pipeline._rounds import rules_of
 from psfphot.pipeline._saturated_stars import MISMATCH
 from psfphot.pipeline._starts import start_from_detections
+from psfphot.pipeline._tiles.fits import TiledFit
+from psfphot.pipeline._tiles.residual import TiledResidual
+from psfphot.pipeline._tiles.rounds import iterate_tiles
 from psfphot.pipeline._tiles.rows import moved, stacked
 from psfphot.pipeline._tiles.saturated import (
     measure_saturated_tiles,
@@ -57,6 +66,8 @@ class TiledPasses:
     ----------
     saturated : `~astropy.table.QTable` or `None`
         The rows of the saturated stars.
+    fit : `TiledFit` or `None`
+        The last fit of all stars.
     n_unfitted : int
         How many saturated stars were dropped, because they could not be fitted.
     """
@@ -64,9 +75,12 @@ class TiledPasses:
     def __init__(self, mosaic: Mosaic, level: float | None, clock: Clock) -> None:
         self.mosaic, self.clock = mosaic, clock
         self.photometry: PSFPhotometry | None = None
+        self.fit: TiledFit | None = None
         with clock.step("saturated"):
             self.saturated, self.n_unfitted = measure_saturated_tiles(mosaic, level)
         self._bright: QTable | None = None
+        # Those whose light tells the errors in rounds.
+        self._fitted: QTable | None = None
 
     def __call__(self) -> Passes:
         """Find and fit all stars.
@@ -102,9 +116,31 @@ class TiledPasses:
         passes.dropped["sharper than the PSF"] = n_sharp
         passes.dropped["too close to a bright star"] = n_close
         passes = without_no_stars(whole, passes, self._fit, self._noise_at)
+        if whole.settings.rounds(are_given=False) > 1:
+            passes = self._iterated(passes)
+        if whole.settings.has_confusion(are_given=False):
+            with self.clock.step("confusion"):
+                passes.confusion = TiledResidual(self, passes.mismatch).add_confusion(
+                    passes.table
+                )
         with self.clock.step("fit"):
             self._flag_near_saturated(passes.table)
         return passes
+
+    @property
+    def local_bkg_estimator(self) -> Any:
+        """What measures the sky around each star in the fits, if anything does."""
+        return None if self.photometry is None else self.photometry.local_bkg_estimator
+
+    def _iterated(self, passes: Passes) -> Passes:
+        """Look for more stars in what is left, and drop what is none."""
+        whole, self._fitted = self.mosaic.whole, passes.table
+        with self.clock.step("rounds"):
+            again = iterate_tiles(self, passes.mismatch)
+        if again is None:
+            raise NoStarsError.above(whole.settings.threshold, whole)
+        passes.table, passes.history = again
+        return without_no_stars(whole, passes, self._fit, self._noise_at)
 
     def light_in(
         self, part: Exposure, window: Window, stars: QTable | None
@@ -121,12 +157,30 @@ class TiledPasses:
             data -= self.light_in(part, window, None)
         return data
 
-    def _set_error(self, part: Exposure, window: Window) -> NDArray[Any]:
-        """Set the errors by the light of the bright stars, which is returned."""
+    def set_error(self, part: Exposure, window: Window) -> NDArray[Any]:
+        """Set the errors by the light of the bright stars, which is returned.
+
+        In rounds they are set by that of all stars.
+
+        The window's sky is the one that was last measured, afterwards.
+        """
         light = self.light_in(part, window, self._bright)
         light = np.broadcast_to(np.asarray(light, part.data.dtype), part.shape)
         part.error = pixel_errors(part, light)
+        if self._fitted is not None and noise_model(part) is not None:
+            saturated = self.light_in(part, window, None)
+            fitted = self.mosaic.fitted_light(window, self._fitted)
+            renew_errors(part, fitted + saturated)
+        if self.mosaic.remade_sky is not None:
+            part.sky = self.mosaic.remade_sky.window(window)
         return light
+
+    def is_near_saturated(
+        self, part: Exposure, light: NDArray[Any] | float
+    ) -> NDArray[np.bool_]:
+        """Tell where the light of saturated stars is not known to the sky's noise."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(2 * MISMATCH * light > part.sky.rms)
 
     def _find_bright(self) -> QTable | None:
         """Find and fit the bright stars; `None` where there are none."""
@@ -154,7 +208,7 @@ class TiledPasses:
 
     def _rest(self, part: Exposure, window: Window, mismatch: float) -> tuple[Any, Any]:
         """Tell what the bright stars leave of a window, and its noise."""
-        light = self._set_error(part, window)
+        light = self.set_error(part, window)
         rest = part.subtract_sky() - light
         return rest, search_noise(part, light, mismatch)
 
@@ -193,32 +247,48 @@ class TiledPasses:
         return vstack(found, metadata_conflicts="silent"), n_sharp, n_close
 
     def _fit(self, start: QTable) -> Passes:
-        """Fit stars that are known, each with all that its tile sees."""
-        with self.clock.step("group"):
-            group_stars(start, self.mosaic.whole)
-        x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
-        tables = []
+        """Group and fit stars that are known."""
         with self.clock.step("fit"):
-            for tile, part in self.mosaic.parts():
-                seen = tile.sees(x, y)
-                owned = tile.owns(x, y)
-                if not (seen & owned).any():
-                    continue
-                self._set_error(part, tile.window)
-                x0, y0 = tile.origin
-                init = start[seen]
-                init["x_init"] -= x0
-                init["y_init"] -= y0
-                data = self._data(part, tile.window)
-                table, self.photometry = fit_stars(part, init, data=data)
-                tables.append(moved(table[owned[seen]], tile))
+            return self.fit_tiles(start)
+
+    def fit_tiles(self, start: QTable) -> Passes:
+        """Fit stars that are known, each with all that its tile sees.
+
+        Raises
+        ------
+        NoStarsError
+            If none is on a tile.
+        """
+        group_stars(start, self.mosaic.whole)
+        x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
+        tables, significance, errors = [], [], []
+        limit = rules_of(self.mosaic.whole).least_significance() or 0.0
+        for tile, part in self.mosaic.parts():
+            seen = tile.sees(x, y)
+            owned = tile.owns(x, y)
+            if not (seen & owned).any():
+                continue
+            self.set_error(part, tile.window)
+            x0, y0 = tile.origin
+            init = start[seen]
+            init["x_init"] -= x0
+            init["y_init"] -= y0
+            data = self._data(part, tile.window)
+            table, self.photometry = fit_stars(part, init, data=data)
+            own = owned[seen]
+            significance.append(self.photometry.last_fit().significance(limit)[own])
+            errors.append(sum_of_errors(table[own], part))
+            tables.append(moved(table[own], tile))
         if self.photometry is None or not tables:
-            raise NoStarsError.above(
-                self.mosaic.whole.settings.threshold, self.mosaic.whole
-            )
+            whole = self.mosaic.whole
+            raise NoStarsError.above(whole.settings.threshold, whole)
         table = stacked(tables)
-        table.sort("id")
+        order = np.argsort(np.asarray(table["id"]), kind="stable")
+        table = table[order]
         _set_groups(table, start)
+        self.fit = TiledFit(
+            table, np.concatenate(significance)[order], np.concatenate(errors)[order]
+        )
         return Passes(table, self.photometry, start)
 
     def _noise_at(self, table: QTable) -> NDArray[Any]:
@@ -229,7 +299,7 @@ class TiledPasses:
         for window in self.mosaic.bands():
             rows = window[0]
             here = (row >= rows.start) & (row < rows.stop)
-            rms = self.mosaic.sky.sheets.background_rms(window)
+            rms = self.mosaic.sky_now.sheets.background_rms(window)
             noise[here] = rms[row[here] - rows.start, column[here]]
         return noise
 
@@ -240,8 +310,7 @@ class TiledPasses:
         for tile, part in self.mosaic.parts():
             owned = np.flatnonzero(tile.owns(x, y))
             light = self.light_in(part, tile.window, None)
-            with np.errstate(invalid="ignore"):
-                is_near = 2 * MISMATCH * light > part.sky.rms
+            is_near = self.is_near_saturated(part, light)
             x0, y0 = tile.origin
             row, column, _ = nearest_pixels(x[owned] - x0, y[owned] - y0, part.shape)
             table["flags"][owned[is_near[row, column]]] |= PSF_FLAGS.NEAR_SATURATED

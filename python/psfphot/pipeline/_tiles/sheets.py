@@ -52,7 +52,11 @@ class SkySheets(Sky):
 
 
 def measure_sky_sheets(
-    exposure: Exposure, mask: NDArray[np.bool_], data: NDArray[Any] | None = None
+    exposure: Exposure,
+    mask: NDArray[np.bool_],
+    data: NDArray[Any] | None = None,
+    *,
+    stars: str = "masked",
 ) -> SkySheets:
     """Measure the background of an image on disk, as `measure_sky` does in memory.
 
@@ -64,6 +68,8 @@ def measure_sky_sheets(
         The pixels that take no part.
     data : 2D array, optional
         The image without the light of some stars, on disk; as it is if not given.
+    stars : str, optional
+        What is said to be done about the others.
 
     Raises
     ------
@@ -95,7 +101,7 @@ def measure_sky_sheets(
     return SkySheets(
         float(np.median(level)),
         float(np.median(noise)),
-        method_of(sheets.box_size),
+        method_of(sheets.box_size, stars),
         sheets,
         float(np.nanmedian(_every(rms, image.shape, SPARSE))),
         lowest,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from psfphot.pipeline._settings import ResolvedSettings
@@ -104,18 +106,52 @@ def cut_tiles(shape: tuple[int, int], side: int, halo: int) -> list[Tile]:
         The pixels around it that are read with it.
     """
 
-    def cuts(n: int) -> list[tuple[slice, slice]]:
+    def edges(n: int) -> list[int]:
         number = math.ceil(n / side)
-        edges = [n * k // number for k in range(number + 1)]
+        return [n * k // number for k in range(number + 1)]
+
+    return _between(edges(shape[0]), edges(shape[1]), shape, halo)
+
+
+def cut_along(
+    edges: tuple[Sequence[int], Sequence[int]], side: int, halo: int
+) -> list[Tile]:
+    """Cut an image into tiles of whole blocks.
+
+    Parameters
+    ----------
+    edges : (list of int, list of int)
+        Where blocks begin and end along y and along x.
+    side : int
+        About the most pixels of a tile along each axis; one block at least.
+    halo : int
+        As for `cut_tiles`.
+    """
+
+    def chosen(all_edges: Sequence[int]) -> list[int]:
+        n_blocks, n = len(all_edges) - 1, all_edges[-1]
+        step = max(1, side * n_blocks // n)
+        return [*all_edges[:-1:step], n]
+
+    shape = edges[0][-1], edges[1][-1]
+    return _between(chosen(edges[0]), chosen(edges[1]), shape, halo)
+
+
+def _between(
+    rows: list[int], columns: list[int], shape: tuple[int, int], halo: int
+) -> list[Tile]:
+    """Make the tiles between edges along y and along x."""
+
+    def cuts(edges: list[int], n: int) -> list[tuple[slice, slice]]:
         return [
             (slice(a, b), slice(max(0, a - halo), min(n, b + halo)))
             for a, b in pairwise(edges)
         ]
 
     return [
-        Tile(rows, columns, (with_rows, with_columns), shape)
-        for rows, with_rows in cuts(shape[0])
-        for columns, with_columns in cuts(shape[1])
+        Tile(inner_y, inner_x, (wide_y, wide_x), shape)
+        for inner_y, wide_y in cuts(rows, shape[0])
+        for inner_x, wide_x in cuts(columns, shape[1])
     ]
 
 

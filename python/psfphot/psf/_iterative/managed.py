@@ -16,6 +16,7 @@ from psfphot.psf._iterative.rounds import (
     without_covariances,
 )
 from psfphot.psf._iterative.search import (
+    Finding,
     Knowledge,
     find_new,
     starting_flux,
@@ -171,6 +172,12 @@ class Manager:
         )
         if finding is None:
             return None
+        new = self._starts_of(finding, stars)
+        add_background(new, frame, self.photometry.local_bkg_estimator)
+        return stars.number(new)
+
+    def _starts_of(self, finding: Finding, stars: StarList) -> QTable:
+        """Tell what the fit of new stars starts from, but for their backgrounds."""
         self._n_new.append(len(finding.x))
         self._highest = float(np.max(finding.score))
         flux, taken = starting_flux(finding, stars, self.fwhm)
@@ -178,9 +185,8 @@ class Manager:
         stars.take_light(finding.nearest[is_beside], taken[is_beside])
         new = QTable({"x_init": finding.x, "y_init": finding.y})
         new["flux_init"] = in_unit_of(stars.starts["flux_init"], flux)
-        add_background(new, frame, self.photometry.local_bkg_estimator)
         add_model_shape(new, self.photometry)
-        return stars.number(new)
+        return new
 
     def _fit(self, seen: Observation, stars: StarList) -> None:
         """Fit a list of stars from where they are."""

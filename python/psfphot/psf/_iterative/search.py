@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -41,6 +41,13 @@ class Finding(NamedTuple):
     score: NDArray[np.float64]
 
 
+class Barring(Protocol):
+    """A list that knows of places that take no star again."""
+
+    def is_barred(self, x: Any, y: Any, distance: float) -> NDArray[np.bool_]:
+        """Tell which places these are."""
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """What a host knows of an image beyond its errors and the rules.
@@ -72,12 +79,13 @@ class Knowledge:
 def find_new(
     finder: Any,
     left: Observation,
-    stars: StarList,
+    stars: Barring,
     rules: StarListManagement,
     known: Residual,
     *,
     accepts: Callable[[Residual, Mapping[str, Any]], NDArray[np.bool_]] | None = None,
     is_scaled: bool = False,
+    width: _core.ScoreWidth | None = None,
 ) -> Finding | None:
     """Search a residual for stars that are not in the list.
 
@@ -88,14 +96,16 @@ def find_new(
         at their places.
     left : Observation
         The residual, with the user's mask.
-    stars : StarList
-        The stars that were subtracted.
+    stars : Barring
+        The list of the stars that were subtracted.
     rules : StarListManagement
         Which new stars are accepted.
     known : Residual
         The residual, its errors and the stars, for the core.
     accepts, is_scaled
         See `Knowledge`.
+    width : ScoreWidth, optional
+        The width of the score, where more is known than the residual tells.
 
     Returns
     -------
@@ -110,6 +120,7 @@ def find_new(
             min_distance=rules.min_distance,
             min_separation=rules.min_separation,
             is_scaled=is_scaled,
+            width=width,
         )
     else:
         rows = search(finder, left.data, left.mask)

@@ -73,6 +73,8 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
     read: ClassVar[Any]
     write: ClassVar[Any]
 
+    _part_of: tuple[tuple[int, int], tuple[int, int]] | None = None
+
     def __init__(
         self,
         nddata: NDData,
@@ -116,6 +118,25 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         self._oversampling = as_oversampling(value)
         self.meta["oversampling"] = tuple(self._oversampling.tolist())
         self._forget_compiled()
+
+    def _see_in(self, origin: tuple[int, int], shape: tuple[int, int]) -> None:
+        """Say of which image the one that this PSF is of is a part; for tiles.
+
+        Stars are looked for with one PSF for each block of the whole.
+
+        Parameters
+        ----------
+        origin : (x, y)
+            The part's first pixel in the whole.
+        shape : (ny, nx)
+            Of the whole.
+        """
+        self._part_of = origin, shape
+        self._forget_compiled()
+
+    def _sampling(self) -> dict[str, Any]:
+        sampling = super()._sampling()
+        return sampling | ({"part_of": self._part_of} if self._part_of else {})
 
     def _splines(self) -> _core.Psf:
         positions = np.ascontiguousarray(self._grid_xypos, dtype=np.float64)

@@ -24,7 +24,7 @@ use near::{Near, NearStars};
 use projection::{Projected, Projector};
 
 pub use confusion::Confusion;
-pub use width::ScoreWidth;
+pub use width::{BlockWidth, ScoreWidth, block_edges};
 
 /// Pixels that a star must lie off for its derivatives not to matter, and half
 /// the width of the windows of the PSF, in units of the full width at half
@@ -231,14 +231,29 @@ impl<'a> ProjectedScore<'a> {
         accept: &Acceptance,
         run: Run<'_>,
     ) -> Result<Vec<Score>, Error> {
+        self.search_by(frame, accept, None, run)
+    }
+
+    /// As [`ProjectedScore::search`]; where the least score is in units of the score's
+    /// width, of a width that is known, as that of an image of which the frame is a part.
+    ///
+    /// # Errors
+    /// As [`ProjectedScore::maps`].
+    pub fn search_by<T: Pixel>(
+        &self,
+        frame: &Frame<'_, T>,
+        accept: &Acceptance,
+        width: Option<&ScoreWidth>,
+        run: Run<'_>,
+    ) -> Result<Vec<Score>, Error> {
         let field = self.field(frame, run)?;
         let mut maps = self.maps_in(&field, frame, run)?;
         leave_out(&mut maps, accept.min_q);
         let places = peaks(&maps, frame.data().shape(), accept, run)?;
-        let width = if accept.is_scaled {
-            Some(ScoreWidth::measure(&maps, frame, field.fwhm, run)?)
-        } else {
-            None
+        let width = match width {
+            _ if !accept.is_scaled => None,
+            Some(known) => Some(known.clone()),
+            None => Some(ScoreWidth::measure(&maps, frame, field.fwhm, run)?),
         };
         drop(maps);
         let mut found = self.at_in(&field, frame, &places, run)?;
@@ -262,6 +277,19 @@ impl<'a> ProjectedScore<'a> {
         }
         leave_one_to_each(&mut found);
         Ok(found)
+    }
+
+    /// The width of the score in some blocks of a frame, see [`ScoreWidth::blocks`].
+    ///
+    /// # Errors
+    /// As [`ProjectedScore::maps`] and [`ScoreWidth::blocks`].
+    pub fn widths<T: Pixel>(
+        &self,
+        frame: &Frame<'_, T>,
+        edges: (&[usize], &[usize]),
+        run: Run<'_>,
+    ) -> Result<Vec<BlockWidth>, Error> {
+        ScoreWidth::blocks(&self.maps(frame, run)?, frame, edges, run)
     }
 
     fn field<T: Pixel>(&self, frame: &Frame<'_, T>, run: Run<'_>) -> Result<Field<'_>, Error> {

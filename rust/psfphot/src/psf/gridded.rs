@@ -6,7 +6,7 @@ use crate::{Error, Run};
 use super::sampled::{Sampling, check_finite};
 use super::spline::SplineImage;
 use super::stencil::{Blend, Geometry};
-use super::{Placement, Psf};
+use super::{Placement, Psf, Whole};
 
 /// PSFs at the nodes of a rectangular grid of detector positions.
 ///
@@ -25,6 +25,7 @@ pub struct GriddedPsf {
     xs: Vec<f64>,
     ys: Vec<f64>,
     geometry: Geometry,
+    whole: Option<Whole>,
 }
 
 /// Next to nodes without a PSF a position keeps this distance from the nodes,
@@ -113,7 +114,16 @@ impl GriddedPsf {
             xs,
             ys,
             geometry,
+            whole: None,
         })
+    }
+
+    /// The same for an image that is a part of a larger one, as far as stars are looked
+    /// for with one PSF for a block of the image: the blocks are those of the whole.
+    #[must_use]
+    pub fn with_whole(mut self, whole: Option<Whole>) -> Self {
+        self.whole = whole;
+        self
     }
 
     /// The blend of the four PSFs around a position.
@@ -219,6 +229,10 @@ fn nodes(positions: &[(f64, f64)]) -> Result<(Vec<f64>, Vec<f64>), Error> {
 }
 
 impl Psf for GriddedPsf {
+    fn whole(&self) -> Option<Whole> {
+        self.whole
+    }
+
     fn support(&self, at: Placement<'_>) -> PixelBox {
         self.geometry.support(at)
     }

@@ -7,7 +7,7 @@ use super::separable::Separable;
 use super::sums::Sums;
 use crate::Error;
 use crate::image::PixelBox;
-use crate::psf::{Placement, Psf};
+use crate::psf::{Placement, Psf, Whole};
 
 /// What of a PSF's peak its low-rank form may be off by. The loss of S/N goes
 /// with the square of it: 2e-5 of a Moffat's, of real PSFs some 1e-5.
@@ -65,6 +65,8 @@ pub(crate) struct Kernels {
     pub(super) half_width: usize,
     pub(super) rows: Vec<Range<usize>>,
     pub(super) columns: Vec<Range<usize>>,
+    /// The middle (x, y) of each block, row by row.
+    centres: Vec<(f64, f64)>,
     of_blocks: Vec<PsfKernel>,
 }
 
@@ -101,25 +103,40 @@ impl Kernels {
     ///
     /// One will do where it costs less than 1 % of the S/N anywhere on the
     /// image; else the image is cut into so many blocks that those of their
-    /// centres cost less than that, up to 16 by 16.
+    /// centres cost less than that, up to 16 by 16. Of a part of an image the blocks
+    /// are those of the whole, so that stars are found in the part as in the whole.
     pub(super) fn new(
         psf: &dyn Psf,
         half_width: usize,
         shape: (usize, usize),
     ) -> Result<Self, Error> {
-        let n = n_blocks(psf, half_width, shape);
-        let (rows, columns) = (blocks(shape.0, n), blocks(shape.1, n));
+        let whole = psf.whole().filter(|whole| {
+            let (x, y) = whole.origin;
+            y + shape.0 <= whole.shape.0 && x + shape.1 <= whole.shape.1
+        });
+        let whole = whole.unwrap_or(Whole {
+            origin: (0, 0),
+            shape,
+        });
+        let n = n_blocks(psf, half_width, whole);
+        let rows = seen(&blocks(whole.shape.0, n), whole.origin.1, shape.0);
+        let columns = seen(&blocks(whole.shape.1, n), whole.origin.0, shape.1);
         let side = 2 * half_width + 1;
         let mut of_blocks = Vec::new();
-        for (x, y) in centres(&rows, &columns) {
+        let centres: Vec<(f64, f64)> = rows
+            .iter()
+            .flat_map(|(_, y)| columns.iter().map(move |(_, x)| (*x, *y)))
+            .collect();
+        for &(x, y) in &centres {
             let values = averaged(psf, half_width, (x, y));
             check(&values, (x, y))?;
             of_blocks.push(PsfKernel::new(&values, side));
         }
         Ok(Self {
             half_width,
-            rows,
-            columns,
+            rows: rows.into_iter().map(|(range, _)| range).collect(),
+            columns: columns.into_iter().map(|(range, _)| range).collect(),
+            centres,
             of_blocks,
         })
     }
@@ -151,10 +168,9 @@ impl Kernels {
 
     /// Something of each kernel, from its place (x, y) and its values.
     pub(crate) fn map<R>(&self, of: impl Fn((f64, f64), &[f64]) -> R) -> Vec<R> {
-        let places = centres(&self.rows, &self.columns);
+        let places = self.centres.iter().zip(&self.of_blocks);
         places
-            .zip(&self.of_blocks)
-            .map(|(place, kernel)| of(place, &kernel.values))
+            .map(|(place, kernel)| of(*place, &kernel.values))
             .collect()
     }
 }
@@ -171,13 +187,19 @@ fn middle(range: &Range<usize>) -> f64 {
     usize::midpoint(range.start, range.end) as f64
 }
 
-/// The middle pixels (x, y) of all blocks, row by row.
-fn centres<'a>(
-    rows: &'a [Range<usize>],
-    columns: &'a [Range<usize>],
-) -> impl Iterator<Item = (f64, f64)> + 'a {
-    rows.iter()
-        .flat_map(move |row| columns.iter().map(move |c| (middle(c), middle(row))))
+/// Those of the blocks of a side that a part sees, so many pixels from `origin` on, and
+/// where in it their middles are.
+fn seen(all: &[Range<usize>], origin: usize, side: usize) -> Vec<(Range<usize>, f64)> {
+    let inside = |at: usize| at.saturating_sub(origin).min(side);
+    let mut seen: Vec<(Range<usize>, f64)> = all
+        .iter()
+        .map(|range| {
+            let part = inside(range.start)..inside(range.end);
+            (part, middle(range) - origin as f64)
+        })
+        .collect();
+    seen.retain(|(part, _)| !part.is_empty() || side == 0);
+    seen
 }
 
 /// The window of whole pixels around a pixel.
@@ -228,9 +250,10 @@ fn check(values: &[f64], (x, y): (f64, f64)) -> Result<(), Error> {
 }
 
 /// The least number of blocks along each side that keeps the loss of S/N small.
-fn n_blocks(psf: &dyn Psf, half_width: usize, shape: (usize, usize)) -> usize {
-    let at = |place| centred(psf, half_width, place);
-    let (ny, nx) = shape;
+fn n_blocks(psf: &dyn Psf, half_width: usize, whole: Whole) -> usize {
+    let (ny, nx) = whole.shape;
+    let (left, low) = (whole.origin.0 as f64, whole.origin.1 as f64);
+    let at = |(x, y): (f64, f64)| centred(psf, half_width, (x - left, y - low));
     let far = |n: usize, i: usize| (n.saturating_sub(1) * i / (PROBES - 1)) as f64;
     let places = (0..PROBES * PROBES).map(|k| (far(nx, k % PROBES), far(ny, k / PROBES)));
     let first = at((far(nx, 0), far(ny, 0)));

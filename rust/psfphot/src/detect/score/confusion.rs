@@ -60,17 +60,24 @@ impl ProjectedScore<'_> {
     /// What the stars that were not found, and what the PSF does not match, mean for
     /// the errors of the known stars.
     ///
+    /// The width of the score may be known, as that of an image of which the frame is a
+    /// part.
+    ///
     /// # Errors
     /// As [`ProjectedScore::maps`].
     pub fn confusion<T: Pixel>(
         &self,
         frame: &Frame<'_, T>,
+        known: Option<&ScoreWidth>,
         run: Run<'_>,
     ) -> Result<Confusion, Error> {
         let field = self.field(frame, run)?;
-        let maps = self.maps_in(&field, frame, run)?;
-        let width = ScoreWidth::measure(&maps, frame, field.fwhm, run)?;
-        drop(maps);
+        let width = if let Some(width) = known {
+            width.clone()
+        } else {
+            let maps = self.maps_in(&field, frame, run)?;
+            ScoreWidth::measure(&maps, frame, field.fwhm, run)?
+        };
         let tasks = chunks(self.x.len(), TASK);
         let factors: Vec<Vec<f64>> = run.map(tasks, Vec::new, |values, stars| {
             let factor = |i: usize| {

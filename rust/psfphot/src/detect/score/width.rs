@@ -36,19 +36,23 @@ const SIGMA_PER_MAD: f64 = 1.482_602_218_505_602;
 /// tell it: what is left of stars is correlated over the PSF.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreWidth {
-    nodes: Vec<Node>,
+    nodes: Vec<BlockWidth>,
     /// Of the nodes: rows and columns.
     shape: (usize, usize),
     /// Of a block, pixels.
     size: (f64, f64),
+    /// The (x, y) in the image of what positions are counted from.
+    origin: (f64, f64),
     typical: f64,
 }
 
-/// The width in a block, and the median of its pixels' weights.
+/// The width in a block of an image, and the median of its pixels' weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Node {
-    width: f64,
-    weight: f64,
+pub struct BlockWidth {
+    /// NaN where too few pixels tell.
+    pub width: f64,
+    /// NaN without pixels.
+    pub weight: f64,
 }
 
 impl ScoreWidth {
@@ -65,16 +69,43 @@ impl ScoreWidth {
         run: Run<'_>,
     ) -> Result<Self, Error> {
         let shape = frame.data().shape();
+        let [rows, columns] = [shape.0, shape.1].map(|side| block_edges(side, fwhm));
+        let blocks = Self::blocks(maps, frame, (&rows, &columns), run)?;
+        Self::of_blocks(&blocks, (rows.len() - 1, columns.len() - 1), shape)
+    }
+
+    /// Measures the width in each of some blocks of a frame, row by row, as
+    /// [`ScoreWidth::measure`] does before it averages: those between edges along y and
+    /// along x, pixels.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the maps are of another shape;
+    /// [`Error::InvalidArgument`] for edges that do not increase or are off the frame;
+    /// [`Error::Cancelled`].
+    pub fn blocks<T: Pixel>(
+        maps: &ScoreMaps,
+        frame: &Frame<'_, T>,
+        edges: (&[usize], &[usize]),
+        run: Run<'_>,
+    ) -> Result<Vec<BlockWidth>, Error> {
+        let shape = frame.data().shape();
         let (z, q) = (Image::new(&maps.z, shape)?, Image::new(&maps.q, shape)?);
-        let (rows, columns) = (count(shape.0, fwhm), count(shape.1, fwhm));
-        let blocks = (0..rows * columns).collect();
+        for (edges, side) in [(edges.0, shape.0), (edges.1, shape.1)] {
+            let is_on = edges.last().is_some_and(|last| *last <= side);
+            if !is_on || !edges.is_sorted() {
+                let got = format!("{edges:?} of {side} pixels");
+                return Err(Error::invalid("edges", "increase within the frame", got));
+            }
+        }
+        let columns = edges.1.len() - 1;
+        let blocks = (0..(edges.0.len() - 1) * columns).collect();
         let scratch = || (Vec::new(), Vec::new());
-        let measured = run.map(blocks, scratch, |(values, weights), block: usize| {
-            let part = |k: usize, n: usize, side: usize| k * side / n..(k + 1) * side / n;
-            let inside = part(block % columns, columns, shape.1);
+        run.map(blocks, scratch, |(values, weights), block: usize| {
+            let part = |k: usize, edges: &[usize]| edges[k]..edges[k + 1];
+            let inside = part(block % columns, edges.1);
             values.clear();
             weights.clear();
-            for y in part(block / columns, rows, shape.0) {
+            for y in part(block / columns, edges.0) {
                 let scores = z.row(y)[inside.clone()]
                     .iter()
                     .zip(&q.row(y)[inside.clone()]);
@@ -90,18 +121,31 @@ impl ScoreWidth {
                 }
             }
             let has_width = values.len() >= FEWEST;
-            Ok(Node {
+            Ok(BlockWidth {
                 width: if has_width { spread(values) } else { f64::NAN },
                 weight: median(weights).unwrap_or(f64::NAN),
             })
-        })?;
-        let known = measured.iter().map(|node| node.width);
+        })
+    }
+
+    /// The width in an image of a shape whose blocks, between [`block_edges`], were
+    /// measured; so many along y and x.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if there are not as many.
+    pub fn of_blocks(
+        blocks: &[BlockWidth],
+        (rows, columns): (usize, usize),
+        shape: (usize, usize),
+    ) -> Result<Self, Error> {
+        Error::check_len("blocks", rows * columns, blocks.len())?;
+        let known = blocks.iter().map(|node| node.width);
         let mut known: Vec<f64> = known.filter(|width| width.is_finite()).collect();
         let typical = median(&mut known).unwrap_or(1.0).max(1.0);
         let node = |block: usize| {
             let at = (block / columns, block % columns);
-            let mean = |of: fn(&Node) -> f64| smoothed(&measured, of, (rows, columns), at);
-            Node {
+            let mean = |of: fn(&BlockWidth) -> f64| smoothed(blocks, of, (rows, columns), at);
+            BlockWidth {
                 width: mean(|node| node.width).unwrap_or(typical).max(1.0),
                 weight: mean(|node| node.weight).unwrap_or(f64::NAN),
             }
@@ -113,8 +157,16 @@ impl ScoreWidth {
                 shape.0 as f64 / rows as f64,
                 shape.1 as f64 / columns as f64,
             ),
+            origin: (0.0, 0.0),
             typical,
         })
+    }
+
+    /// The same, told by positions in a window whose first pixel is at (x, y).
+    #[must_use]
+    pub fn seen_from(mut self, x: f64, y: f64) -> Self {
+        self.origin = (x, y);
+        self
     }
 
     /// The width at a place, pixels: bilinear between the middles of the blocks, at
@@ -142,12 +194,12 @@ impl ScoreWidth {
         self.typical
     }
 
-    fn between(&self, x: f64, y: f64, of: fn(&Node) -> f64) -> f64 {
+    fn between(&self, x: f64, y: f64, of: fn(&BlockWidth) -> f64) -> f64 {
         if x.is_nan() || y.is_nan() {
             return f64::NAN;
         }
-        let (row, down) = place(y, self.size.0, self.shape.0);
-        let (column, right) = place(x, self.size.1, self.shape.1);
+        let (row, down) = place(y + self.origin.1, self.size.0, self.shape.0);
+        let (column, right) = place(x + self.origin.0, self.size.1, self.shape.1);
         let node = |row: usize, column: usize| {
             let (row, column) = (row.min(self.shape.0 - 1), column.min(self.shape.1 - 1));
             of(&self.nodes[row * self.shape.1 + column])
@@ -157,16 +209,18 @@ impl ScoreWidth {
     }
 }
 
-/// How many blocks a side has.
-fn count(side: usize, fwhm: f64) -> usize {
+/// Where the blocks of a side of so many pixels begin and end.
+#[must_use]
+pub fn block_edges(side: usize, fwhm: f64) -> Vec<usize> {
     let block = BLOCK.0.max(BLOCK.1 * fwhm);
-    (side as f64 / block).round().max(1.0) as usize
+    let n = (side as f64 / block).round().max(1.0) as usize;
+    (0..=n).map(|k| k * side / n).collect()
 }
 
 /// The mean of a node and those around it that are known, its own weight largest.
 fn smoothed(
-    nodes: &[Node],
-    of: fn(&Node) -> f64,
+    nodes: &[BlockWidth],
+    of: fn(&BlockWidth) -> f64,
     shape: (usize, usize),
     at: (usize, usize),
 ) -> Option<f64> {
@@ -239,6 +293,35 @@ mod tests {
         let serial = ScoreWidth::measure(maps, &frame, 2.0, Run::new().serial())?;
         assert!(width == serial || width.nodes.iter().any(|node| node.weight.is_nan()));
         Ok(width)
+    }
+
+    #[test]
+    fn the_width_of_parts_is_that_of_the_whole() -> Result<(), Error> {
+        let varying = maps(SHAPE, |_, x| 1.0 + x as f64 / 400.0);
+        let errors = vec![1.0_f32; SHAPE.0 * SHAPE.1];
+        let frame =
+            Frame::new(Image::new(&errors, SHAPE)?).with_error(Image::new(&errors, SHAPE)?)?;
+        let whole = ScoreWidth::measure(&varying, &frame, 2.0, Run::new())?;
+        let [rows, columns] = [SHAPE.0, SHAPE.1].map(|side| block_edges(side, 2.0));
+        assert_eq!((rows.len(), columns.len()), (4, 5));
+        let mut blocks = Vec::new();
+        for row in rows.windows(2) {
+            blocks.extend(ScoreWidth::blocks(
+                &varying,
+                &frame,
+                (row, &columns),
+                Run::new(),
+            )?);
+        }
+        let of_parts = ScoreWidth::of_blocks(&blocks, (3, 4), SHAPE)?;
+        assert_eq!(of_parts, whole);
+        let seen = of_parts.seen_from(100.0, 50.0);
+        assert!((seen.at(120.0, 60.0) - whole.at(220.0, 110.0)).abs() < 1e-15);
+        assert!(ScoreWidth::of_blocks(&blocks, (4, 4), SHAPE).is_err());
+        for bad in [vec![], vec![0, 301], vec![7, 3]] {
+            assert!(ScoreWidth::blocks(&varying, &frame, (&bad, &columns), Run::new()).is_err());
+        }
+        Ok(())
     }
 
     #[test]

@@ -1,0 +1,199 @@
+"""What the fitted stars have left of an image on disk."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from psfphot import _core
+from psfphot.io._on_disk import new_plane, release
+from psfphot.pipeline._confusion import profile_part, tell_confusion
+from psfphot.pipeline._mismatch import mismatch_of, profile_error_of
+from psfphot.pipeline._noise import search_noise
+from psfphot.pipeline._tiles.sheets import measure_sky_sheets
+from psfphot.pipeline._tiles.tiling import cut_along
+from psfphot.psf import PSF_FLAGS
+from psfphot.psf._models.convert import to_core
+from psfphot.psf._photometry.confusion import COMPANION
+from psfphot.psf._photometry.residuals import (
+    compiled,
+    quiet_frame,
+    residual_for_core,
+    with_errors,
+)
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from numpy.typing import NDArray
+
+    from psfphot._residual import Residual
+    from psfphot.pipeline._confusion import Confusion
+    from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._tiles.fits import TiledFit
+    from psfphot.pipeline._tiles.passes import TiledPasses
+    from psfphot.pipeline._tiles.tiling import Tile
+
+#: A score depends on stars and pixels that are so many FWHM away.
+_REACH = 4.0
+
+
+class Left(NamedTuple):
+    """What is left of a window.
+
+    Attributes
+    ----------
+    residual : `~psfphot._residual.Residual`
+        The pixels, with their errors in a search, and the stars.
+    which : (n,) int array
+        The rows that these stars are.
+    known : 2D array or float
+        The light of saturated stars.
+    closed : 2D bool array
+        Pixels in which there is no new star.
+    """
+
+    residual: Residual
+    which: NDArray[np.intp]
+    known: NDArray[Any] | float
+    closed: NDArray[np.bool_]
+
+
+class TiledResidual:
+    """What the last fit has left of an image on disk.
+
+    Parameters
+    ----------
+    passes : `TiledPasses`
+        What fits the stars.
+    first_mismatch : float
+        By what part of its value the PSF is off, where too few stars tell.
+    """
+
+    def __init__(self, passes: TiledPasses, first_mismatch: float) -> None:
+        self.passes, self.mosaic = passes, passes.mosaic
+        self._first_mismatch = first_mismatch
+        mosaic = self.mosaic
+        self.fwhm = compiled(mosaic.whole.psf.model, mosaic.shape)[1]
+        self._starless = new_plane(
+            mosaic.directory, "starless", mosaic.shape, mosaic.image.data.dtype
+        )
+
+    @property
+    def fit(self) -> TiledFit:
+        """The last fit; there must have been one."""
+        if self.passes.fit is None:
+            msg = "no star has been fitted"
+            raise ValueError(msg)
+        return self.passes.fit
+
+    def subtract(self) -> None:
+        """Take the stars of the last fit, and the saturated ones, off the image."""
+        mosaic, rows = self.mosaic, self.fit.rows
+        for tile in mosaic.tiles:
+            window = tile.rows, tile.columns
+            light = mosaic.fitted_light(window, rows)
+            if self.passes.saturated is not None:
+                psf = mosaic.psf_in(window)
+                light += mosaic.light(psf, window, self.passes.saturated, is_wide=True)
+            data = mosaic.image.data[window]
+            self._starless[window] = data - light.astype(data.dtype, copy=False)
+            release(self._starless)
+            mosaic.release()
+
+    def remake_sky(self) -> None:
+        """Measure the sky without the stars, as `RemadeSky` does."""
+        mosaic = self.mosaic
+        mosaic.remade_sky = measure_sky_sheets(
+            mosaic.whole, mosaic.masks.pixels, self._starless, stars="subtracted"
+        )
+        mosaic.release()
+
+    def profile_error(self) -> float | None:
+        """Tell how far the PSF is off the brightest stars, see `profile_error_of`."""
+        fit = self.fit
+        return profile_error_of(fit.rows, lambda chosen: fit.errors[chosen])
+
+    def mismatch(self) -> float:
+        """Tell what part of a star's light may be left by the PSF's fault."""
+        return mismatch_of(self.profile_error(), self._first_mismatch)
+
+    def left(self, tile: Tile, part: Exposure, stars: Stars, mismatch: float) -> Left:
+        """Tell what is left of a tile's window, beside the stars at (x, y)."""
+        x, y = stars
+        window = tile.window
+        known = self.passes.light_in(part, window, None)
+        closed = part.mask
+        if self.passes.saturated is not None:
+            closed = closed | self.passes.is_near_saturated(part, known)
+        self.passes.set_error(part, window)
+        starless = np.array(self._starless[window])
+        release(self._starless)
+        light = part.data - starless
+        which = np.flatnonzero(tile.sees(x, y, _REACH * self.fwhm))
+        x0, y0 = tile.origin
+        residual = residual_for_core(
+            quiet_frame(starless - part.sky.background, part.mask, part.error),
+            (x[which] - x0, y[which] - y0),
+            psf=to_core(part.psf.model),
+            fwhm=self.fwhm,
+            n_threads=part.settings.n_threads,
+        )
+        errors = search_noise(part, light, mismatch)
+        return Left(with_errors(residual, errors), which, known, closed)
+
+    def score_width(self, stars: Stars, mismatch: float) -> _core.ScoreWidth:
+        """Measure the width of the score in blocks of the whole image."""
+        mosaic = self.mosaic
+        edges = [_core.score_block_edges(side, self.fwhm) for side in mosaic.shape]
+        n_blocks = len(edges[0]) - 1, len(edges[1]) - 1
+        widths, weights = np.full((2, *n_blocks), np.nan)
+        tiles = cut_along(
+            (edges[0], edges[1]), mosaic.side, math.ceil(_REACH * self.fwhm)
+        )
+        for tile, part in self.mosaic.parts(tiles):
+            residual = self.left(tile, part, stars, mismatch).residual
+            at, inside = [], []
+            own = (tile.rows, tile.columns)
+            for side, all_edges, origin in zip(
+                own, edges, tile.origin[::-1], strict=True
+            ):
+                blocks = slice(all_edges.index(side.start), all_edges.index(side.stop))
+                at.append(blocks)
+                ends = all_edges[blocks.start : blocks.stop + 1]
+                inside.append([edge - origin for edge in ends])
+            told = _core.measure_score_blocks(residual, *inside)
+            for values, some in zip((widths, weights), told, strict=True):
+                part_of = values[at[0], at[1]]
+                part_of[...] = some.reshape(part_of.shape)
+        return _core.ScoreWidth(widths.ravel(), weights.ravel(), n_blocks, mosaic.shape)
+
+    def add_confusion(self, table: QTable) -> Confusion:
+        """Make the errors of the last fit larger in its table, as `add_confusion`."""
+        self.subtract()
+        x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
+        profile_error = self.profile_error()
+        mismatch = mismatch_of(profile_error, self._first_mismatch)
+        width = self.score_width((x, y), mismatch)
+        factor, companion = np.ones(len(table)), np.full(len(table), np.nan)
+        for tile, part in self.mosaic.parts():
+            left = self.left(tile, part, (x, y), mismatch)
+            of_tile = _core.measure_confusion(
+                left.residual, width.seen_from(*tile.origin)
+            )
+            own = tile.owns(x, y)[left.which]
+            for column, values in zip((factor, companion), of_tile[:2], strict=True):
+                column[left.which[own]] = values[own]
+        factor = np.where(np.isfinite(factor), factor, 1.0)
+        for axis in ("x", "y", "flux"):
+            table[f"{axis}_err"] *= factor
+        lost = profile_part(profile_error)
+        flux_error = np.asarray(table["flux_err"], dtype=float)
+        table["flux_err"] = np.hypot(flux_error, lost * np.asarray(table["flux_fit"]))
+        table["flags"][companion > COMPANION] |= PSF_FLAGS.UNMODELLED_COMPANION
+        return tell_confusion(table, factor, companion, width.typical, lost)
+
+
+#: The positions of stars, x and y in pixels.
+Stars = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
