@@ -253,8 +253,8 @@ def make_report(
         )
     if "mismatched" in faults:
         messages.append(
-            f"the stars differ from the PSF by {solution.model_error:.0%} of its peak: it "
-            "varies among them, or they have neighbours"
+            f"the stars differ from the PSF by {solution.model_error:.0%} of its "
+            "peak: it varies among them, or they have neighbours"
         )
     phase_error, flux_phase_error = estimate_phase_errors(solution.alias)
     chi2 = solution.chi2[solution.is_used & np.isfinite(solution.chi2)]
