@@ -3,8 +3,6 @@
 import re
 import warnings
 
-import numpy as np
-
 
 def called(function, *args, **options):
     """The result and the warnings' texts."""
@@ -19,8 +17,7 @@ def outcome(function, *args, **options):
 
     def attempt():
         try:
-            with np.errstate(under="ignore"):
-                return function(*args, **options)
+            return function(*args, **options)
         except (AttributeError, TypeError, ValueError) as exc:
             return type(exc)
 

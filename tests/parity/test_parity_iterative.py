@@ -49,7 +49,7 @@ def both(frame, mode, *, init_params=None, unit=None, **settings):
     data, error = frame
     if unit is not None:
         data, error = data * unit, error * unit
-    for psf in (ours, theirs):
+    for psf, own in ((ours, {"management": False}), (theirs, {})):
         photometry = psf.IterativePSFPhotometry(
             psf.CircularGaussianPRF(fwhm=3.0),
             (5, 5),
@@ -58,6 +58,7 @@ def both(frame, mode, *, init_params=None, unit=None, **settings):
             aperture_radius=3,
             mode=mode,
             **settings,
+            **own,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyUserWarning)
