@@ -7,6 +7,7 @@ import pytest
 from astropy.table import QTable
 
 from psfphot import _core
+from psfphot.background import LocalBackground
 from psfphot.detection import MatchedFilterFinder
 from psfphot.psf import (
     CircularGaussianPRF,
@@ -99,3 +100,29 @@ def test_neighbours_of_the_last_round_have_a_covariance():
     photometry(data, error=error)
     with pytest.raises(NotImplementedError, match="a fit of all sources together"):
         photometry.source_covariance([1])
+
+
+def test_a_sky_of_local_backgrounds_is_no_new_star():
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(5, 195, (2, 60))
+    image = np.zeros((200, 200))
+    _core.render_sources(image, to_core(PSF), x, y, rng.uniform(2e3, 2e4, 60))
+    error = np.sqrt(image + 125.0)
+    data = image + error * rng.normal(size=image.shape)
+    tables = []
+    for sky in (0.0, 100.0):
+        photometry = IterativePSFPhotometry(
+            PSF,
+            (7, 7),
+            MatchedFilterFinder(PSF, 5.0),
+            grouper=OverlapGrouper(),
+            local_bkg_estimator=LocalBackground(7, 12),
+            aperture_radius=3,
+            mode="all",
+        )
+        tables.append(photometry(data + sky, error=error))
+    plain, shifted = tables
+    assert sum(shifted.meta["n_new"]) < 20
+    assert shifted.meta["n_new"] == plain.meta["n_new"]
+    assert len(shifted) == len(plain)
+    np.testing.assert_allclose(shifted["flux_fit"], plain["flux_fit"], rtol=1e-4)

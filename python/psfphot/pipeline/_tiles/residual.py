@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from psfphot.pipeline._confusion import Confusion
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._tiles.fits import TiledFit
-    from psfphot.pipeline._tiles.passes import TiledPasses
+    from psfphot.pipeline._tiles.fitting import TiledFitter
     from psfphot.pipeline._tiles.tiling import Tile
 
 #: A score depends on stars and pixels that are so many FWHM away.
@@ -65,14 +65,14 @@ class TiledResidual:
 
     Parameters
     ----------
-    passes : `TiledPasses`
+    fitter : `TiledFitter`
         What fits the stars.
     first_mismatch : float
         By what part of its value the PSF is off, where too few stars tell.
     """
 
-    def __init__(self, passes: TiledPasses, first_mismatch: float) -> None:
-        self.passes, self.mosaic = passes, passes.mosaic
+    def __init__(self, fitter: TiledFitter, first_mismatch: float) -> None:
+        self.fitter, self.mosaic = fitter, fitter.mosaic
         self._first_mismatch = first_mismatch
         mosaic = self.mosaic
         self.fwhm = compiled(mosaic.whole.psf.model, mosaic.shape)[1]
@@ -83,10 +83,10 @@ class TiledResidual:
     @property
     def fit(self) -> TiledFit:
         """The last fit; there must have been one."""
-        if self.passes.fit is None:
+        if self.fitter.fit is None:
             msg = "no star has been fitted"
             raise ValueError(msg)
-        return self.passes.fit
+        return self.fitter.fit
 
     def subtract(self) -> None:
         """Take the stars of the last fit, and the saturated ones, off the image."""
@@ -94,9 +94,9 @@ class TiledResidual:
         for tile in mosaic.tiles:
             window = tile.rows, tile.columns
             light = mosaic.fitted_light(window, rows)
-            if self.passes.saturated is not None:
+            if self.fitter.saturated is not None:
                 psf = mosaic.psf_in(window)
-                light += mosaic.light(psf, window, self.passes.saturated, is_wide=True)
+                light += mosaic.light(psf, window, self.fitter.saturated, is_wide=True)
             data = mosaic.image.data[window]
             self._starless[window] = data - light.astype(data.dtype, copy=False)
             release(self._starless)
@@ -123,11 +123,11 @@ class TiledResidual:
         """Tell what is left of a tile's window, beside the stars at (x, y)."""
         x, y = stars
         window = tile.window
-        known = self.passes.light_in(part, window, None)
+        known = self.fitter.light_in(part, window, None)
         closed = part.mask
-        if self.passes.saturated is not None:
-            closed = closed | self.passes.is_near_saturated(part, known)
-        self.passes.set_error(part, window)
+        if self.fitter.saturated is not None:
+            closed = closed | self.fitter.is_near_saturated(part, known)
+        self.fitter.set_error(part, window)
         starless = np.array(self._starless[window])
         release(self._starless)
         light = part.data - starless

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from psfphot import _core
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._tiles.fits import TiledFit
-    from psfphot.pipeline._tiles.passes import TiledPasses
+    from psfphot.pipeline._tiles.fitting import TiledFitter
     from psfphot.pipeline._tiles.residual import Left
     from psfphot.pipeline._tiles.tiling import Tile
     from psfphot.psf import PSFPhotometry, StarListManagement
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def iterate_tiles(
-    passes: TiledPasses, first_mismatch: float
+    fitter: TiledFitter, first_mismatch: float
 ) -> tuple[QTable, History] | None:
     """Find more stars in what a fit has left, as `iterate` does, tile by tile.
 
@@ -43,7 +43,7 @@ def iterate_tiles(
 
     Parameters
     ----------
-    passes : `TiledPasses`
+    fitter : `TiledFitter`
         What has fitted the first round; it holds the last fit afterwards.
     first_mismatch : float
         By what part of its value the PSF is off, where too few stars tell.
@@ -54,12 +54,12 @@ def iterate_tiles(
         The last fit's table, with the columns of `HISTORY`. `None` without stars.
     history : `History`
     """
-    whole = passes.mosaic.whole
-    residual = TiledResidual(passes, first_mismatch)
+    whole = fitter.mosaic.whole
+    residual = TiledResidual(fitter, first_mismatch)
     most = whole.settings.rounds(are_given=False)
     rules = rules_of(whole)
     manager = TiledManager(
-        cast("PSFPhotometry", TiledPhotometry(passes, residual)),
+        cast("PSFPhotometry", TiledPhotometry(fitter, residual)),
         Observation(whole.image.data, None, None),
         rules,
         maxiters=most,
@@ -83,7 +83,7 @@ class TiledPhotometry:
 
     Parameters
     ----------
-    passes : `TiledPasses`
+    fitter : `TiledFitter`
         What fits them, and keeps the last fit.
     residual : `TiledResidual`
         What takes them off the image.
@@ -91,16 +91,16 @@ class TiledPhotometry:
 
     results = None
 
-    def __init__(self, passes: TiledPasses, residual: TiledResidual) -> None:
-        self._passes, self._residual = passes, residual
-        self.psf_model = passes.mosaic.whole.psf.model
+    def __init__(self, fitter: TiledFitter, residual: TiledResidual) -> None:
+        self._fitter, self._residual = fitter, residual
+        self.psf_model = fitter.mosaic.whole.psf.model
 
     def __call__(
         self, data: Any, *, mask: Any, error: Any, init_params: QTable
     ) -> None:
         """Fit all stars of a list to the image, whose arrays are on disk."""
         del data, mask, error
-        self._passes.fit_tiles(init_params.copy())
+        self._fitter.fit_tiles(init_params.copy())
 
     def last_fit(self) -> TiledFit:
         """Give the last fit of all stars."""
@@ -207,7 +207,7 @@ class TiledSearch:
         finding = _rows(finding, own)
         at = QTable({"x_init": finding.x, "y_init": finding.y})
         frame = quiet_frame(seen.residual.data, seen.residual.mask, None)
-        add_background(at, frame, self.left.passes.local_bkg_estimator)
+        add_background(at, frame, self.left.fitter.local_bkg_estimator)
         nearest = finding.nearest.copy()
         is_beside = nearest >= 0
         nearest[is_beside] = seen.which[nearest[is_beside]]

@@ -28,6 +28,7 @@ from psfphot.psf._photometry.residuals import (
     residual_for_core,
     with_errors,
     with_profile_error,
+    without_sky,
 )
 from psfphot.psf._photometry.starts import add_background
 
@@ -149,14 +150,15 @@ class Manager:
     def _find(self, stars: StarList, left: Any) -> QTable | None:
         """Find stars in a residual, and tell what their fit starts from."""
         frame = quiet_frame(left, self.seen.mask, self.seen.search_errors(left))
+        light = quiet_frame(self.seen.data, self.seen.mask, None).data - frame.data
+        is_above_sky = self.photometry.local_bkg_estimator is None
         residual = residual_for_core(
-            frame,
+            frame if is_above_sky else without_sky(frame),
             stars.position(),
             psf=self.psf,
             fwhm=self.fwhm,
             n_threads=self.photometry.n_threads,
         )
-        light = quiet_frame(self.seen.data, self.seen.mask, None).data - frame.data
         if self.knowledge.errors is not None:
             residual = with_errors(residual, self.knowledge.errors(light))
         else:

@@ -8,13 +8,13 @@ import numpy as np
 
 from psfphot import _core
 from psfphot._validate import values_of
-from psfphot.background import Background2D
 from psfphot.psf._photometry.flags import PSF_FLAGS
 from psfphot.psf._photometry.residuals import (
     compiled,
     residual_for_core,
     with_errors,
     with_profile_error,
+    without_sky,
 )
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ PROFILE_ERROR = 0.03
 
 #: The score of another star beside one from which on there seems to be one.
 COMPANION = 3.0
-
-# The box in which a sky that the fits took off star by star is measured, pixels.
-_SKY_BOX = 50
 
 
 def with_confusion(
@@ -93,13 +90,12 @@ def _residual(
     model = values_of(
         images.model_image(frame.data.shape, psf_shape=None, include_local_bkg=False)
     )
-    rest = frame.data - model.astype(frame.data.dtype, copy=False)
+    rest = frame._replace(data=frame.data - model.astype(frame.data.dtype, copy=False))
     if has_sky:
-        sky = Background2D(rest, _SKY_BOX, mask=frame.mask, exclude_percentile=90.0)
-        rest = rest - np.asarray(sky.background, dtype=rest.dtype)
+        rest = without_sky(rest)
     psf, fwhm = compiled(fit.psf_model, frame.data.shape)
     residual = residual_for_core(
-        frame._replace(data=rest),
+        rest,
         images.positions(),
         psf=psf,
         fwhm=fwhm,

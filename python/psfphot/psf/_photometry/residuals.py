@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from psfphot._validate import Frame, Image
 
-# The box in which the noise of a residual is measured, pixels.
-_NOISE_BOX = 50
+# The box in which sky and noise of a residual are measured, pixels.
+_BOX = 50
 
 
 def quiet_frame(data: Any, mask: Any, error: Any) -> Frame:
@@ -74,11 +74,18 @@ def with_profile_error(residual: Residual, light: Any, part: float) -> Residual:
     return with_errors(residual, np.hypot(residual.error, part * light))
 
 
+def without_sky(frame: Frame) -> Frame:
+    """Take off a residual the sky that fits took off star by star."""
+    sky = Background2D(frame.data, _BOX, mask=frame.mask, exclude_percentile=90.0)
+    above = frame.data - np.asarray(sky.background)
+    return frame._replace(data=as_image(above.astype(frame.data.dtype, copy=False)))
+
+
 def local_noise(frame: Frame) -> Image:
     """Measure the noise of a residual, box by box."""
     background = Background2D(
         frame.data,
-        _NOISE_BOX,
+        _BOX,
         mask=frame.mask,
         exclude_percentile=90.0,
         bkg_rms_estimator=MADStdBackgroundRMS(),
