@@ -1,5 +1,7 @@
 """PSFs over the field, refined libraries, neighbours and the light outside."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.table import Table, vstack
@@ -40,6 +42,8 @@ def test_the_report_speaks(single):
     report = single[4]
     assert "49 of 49" in repr(report)
     assert "error of the core" in str(report)
+    unknown = dict(replace(report, phase_error=np.nan).rows())
+    assert unknown["error by pixel phase"] == "not known"
     table = report.table
     assert table.colnames == ["quantity", "value"]
     assert "model error" in table["quantity"]

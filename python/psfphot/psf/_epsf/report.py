@@ -150,16 +150,16 @@ class PSFReport:
             Names and values.
         """
         coverage, mismatch = 100 * self.phase_coverage, 100 * self.model_error
-        flux_error = 100 * self.flux_phase_error
+        phases = "not known"
+        if np.isfinite(self.phase_error) and np.isfinite(self.flux_phase_error):
+            flux_error = f"{100 * self.flux_phase_error:.3f} % of the flux"
+            phases = f"{1000 * self.phase_error:.2f} mpx, {flux_error}"
         rows = [
             ("order", f"{self.order} (at most {self.asked})"),
             ("stars", f"{self.n_used} of {self.n_stars}"),
             ("FWHM", f"{self.fwhm:.3f} px"),
             ("error of the core", f"{self.core_error:.2e} of the peak"),
-            (
-                "error by pixel phase",
-                f"{1000 * self.phase_error:.2f} mpx, {flux_error:.3f} % of the flux",
-            ),
+            ("error by pixel phase", phases),
             ("phases seen", f"{coverage:.0f} % of the mean in the emptiest cell"),
             ("model error", f"{mismatch:.2f} %"),
             ("reduced chi2", f"{self.chi2:.3f}"),
