@@ -6,6 +6,8 @@ from astropy.io import fits
 from astropy.table import QTable
 from cli_field import FWHM, fit, make_field, run, write_field
 
+from psfphot.io._images import read_shape
+
 #: Two tiles by three, with stars on their borders.
 SHAPE = (200, 300)
 X = np.array([20.0, 99.5, 100.2, 150.0, 199.6, 230.3, 280.0, 60.1])
@@ -68,3 +70,15 @@ def test_what_does_not_go_with_tiles_is_said(tmp_path, words, said):
     result = run("fit", image, *PSF, "-o", tmp_path / "o.ecsv", "--tile", 128, *words)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_an_image_without_rows_is_no_reason_to_look_for_tiles(tmp_path):
+    path = tmp_path / "spectrum.fits"
+    fits.PrimaryHDU(np.arange(10.0)).writeto(path)
+    assert read_shape(path) is None
+    fits.PrimaryHDU(np.zeros((2, 30, 40))).writeto(tmp_path / "cube.fits")
+    assert read_shape(tmp_path / "cube.fits") == (30, 40)
+    assert read_shape(tmp_path / "none.fits") is None
+    result = run("fit", path, "--psf", "gaussian:2", "-o", tmp_path / "stars.ecsv")
+    assert result.exit_code == 1
+    assert "spectrum.fits[0]: a 2D image is needed" in result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from psfphot.io._weights import error_of_weight
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -181,14 +183,10 @@ def read_detector(path: str | os.PathLike[str], ext: str | None = None) -> Detec
     detector : `Detector`
         One that says nothing where the file cannot be read.
     """
-    try:
-        with open_fits(as_path(path)) as hdus:
-            hdu, _ = choose_image(hdus, ext, as_path(path))
-            header, primary = hdu.header, hdus[0].header
-            headers = header, primary
-            return find_detector(lambda key: keyword_value(headers, key, str(path)))
-    except (OSError, FileFormatError):
-        return Detector()
+    with contextlib.suppress(OSError, FileFormatError), _chosen(path, ext) as hdus:
+        headers = tuple(hdu.header for hdu in hdus)
+        return find_detector(lambda key: keyword_value(headers, key, str(path)))
+    return Detector()
 
 
 def read_shape(
@@ -204,15 +202,21 @@ def read_shape(
     Returns
     -------
     shape : (ny, nx) or `None`
-        `None` where the file cannot be read, or is no FITS file.
+        `None` where the file cannot be read, or is no FITS file, or where it has no
+        rows and columns.
     """
-    try:
-        with open_fits(as_path(path)) as hdus:
-            hdu, _ = choose_image(hdus, ext, as_path(path))
-            ny, nx = hdu.shape[-2:]
-            return ny, nx
-    except (OSError, FileFormatError):
-        return None
+    with contextlib.suppress(OSError, FileFormatError), _chosen(path, ext) as hdus:
+        shape = hdus[0].shape
+        return shape[-2:] if len(shape) > 1 else None
+    return None
+
+
+@contextlib.contextmanager
+def _chosen(path: str | os.PathLike[str], ext: str | None) -> Iterator[tuple[Any, Any]]:
+    """Open a file for the headers of its image, and the primary one."""
+    with open_fits(as_path(path)) as hdus:
+        hdu, _ = choose_image(hdus, ext, as_path(path))
+        yield hdu, hdus[0]
 
 
 def write_image(
