@@ -184,8 +184,9 @@ def _measure_known(
             error=noise_model(exposure),
             progress_bar=progress_bar,
         )
-        light = np.asarray(photometry.make_model_image(exposure.shape))
-        renew_errors(exposure, light)
+        renew_errors(
+            exposure, lambda: np.asarray(photometry.make_model_image(exposure.shape))
+        )
     table, history, confusion = with_neighbours(
         exposure, data, table, photometry, clock
     )

@@ -9,6 +9,8 @@ import numpy as np
 from psfphot.utils import NoiseModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from psfphot.pipeline._exposure import Exposure
@@ -76,19 +78,20 @@ def noise_model(exposure: Exposure) -> NoiseModel | None:
     return NoiseModel(read_noise=read_noise, effective_gain=gain, background=sky)
 
 
-def renew_errors(exposure: Exposure, light: NDArray[Any]) -> None:
+def renew_errors(exposure: Exposure, light: Callable[[], NDArray[Any]]) -> None:
     """Make an exposure's errors by the light of its fitted stars, if that is known.
 
     Parameters
     ----------
     exposure : `Exposure`
         The image with its sky, whose errors are set.
-    light : 2D array
-        The light of all stars, fitted or subtracted.
+    light : callable
+        Renders the light of all stars, fitted or subtracted; not called where the
+        noise is not known.
     """
     noise = noise_model(exposure)
     if noise is not None:
-        error = np.sqrt(noise.variance(np.maximum(light, 0)))
+        error = np.sqrt(noise.variance(np.maximum(light(), 0)))
         exposure.error = error.astype(exposure.data.dtype, copy=False)
 
 

@@ -155,8 +155,11 @@ def find_and_fit(
         closed = closed | saturated.is_near
     around = Surroundings(known, closed, passes.mismatch)
     if exposure.settings.rounds(are_given=False) > 1:
-        light = np.asarray(passes.photometry.make_model_image(exposure.shape))
-        renew_errors(exposure, light + known)
+        fitter = passes.photometry
+        renew_errors(
+            exposure,
+            lambda: np.asarray(fitter.make_model_image(exposure.shape)) + known,
+        )
         passes, data = _iterated(
             exposure, data, passes, around, clock, progress_bar=progress_bar
         )

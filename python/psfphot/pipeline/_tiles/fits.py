@@ -34,7 +34,7 @@ class TiledFit:
         """Make a table of the rows."""
         return self.rows.copy()
 
-    def significance(self, up_to: float) -> NDArray[np.float64]:
+    def significance(self, up_to: float | None) -> NDArray[np.float64]:
         """Tell the significance of each row, which was computed in its tile."""
         del up_to
         return self.significances

@@ -10,7 +10,7 @@ from psfphot.pipeline._detection import NoStarsError
 from psfphot.pipeline._fit import fit_stars
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._mismatch import sum_of_errors
-from psfphot.pipeline._noise import noise_model, pixel_errors, renew_errors
+from psfphot.pipeline._noise import pixel_errors, renew_errors
 from psfphot.pipeline._passes import Passes
 from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.pipeline._rounds import rules_of
@@ -88,10 +88,15 @@ class TiledFitter:
         light = self.light_in(part, window, self.bright)
         light = np.broadcast_to(np.asarray(light, part.data.dtype), part.shape)
         part.error = pixel_errors(part, light)
-        if self.fitted is not None and noise_model(part) is not None:
-            saturated = self.light_in(part, window, None)
-            fitted = self.mosaic.fitted_light(window, self.fitted)
-            renew_errors(part, fitted + saturated)
+        fitted = self.fitted
+        if fitted is not None:
+            renew_errors(
+                part,
+                lambda: (
+                    self.mosaic.fitted_light(window, fitted)
+                    + self.light_in(part, window, None)
+                ),
+            )
         if self.mosaic.remade_sky is not None:
             part.sky = self.mosaic.remade_sky.window(window)
         return light
@@ -114,7 +119,7 @@ class TiledFitter:
         group_stars(start, self.mosaic.whole)
         x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
         tables, significance, errors = [], [], []
-        limit = rules_of(self.mosaic.whole).least_significance() or 0.0
+        limit = rules_of(self.mosaic.whole).least_significance()
         for tile, part in self.mosaic.parts():
             seen = tile.sees(x, y)
             owned = tile.owns(x, y)

@@ -12,6 +12,7 @@ from psfphot.io._on_disk import new_plane, release
 from psfphot.pipeline._confusion import profile_part, tell_confusion
 from psfphot.pipeline._mismatch import mismatch_of, profile_error_of
 from psfphot.pipeline._noise import search_noise
+from psfphot.pipeline._tiles.saturated import saturated_light
 from psfphot.pipeline._tiles.sheets import measure_sky_sheets
 from psfphot.pipeline._tiles.tiling import cut_along
 from psfphot.psf import PSF_FLAGS
@@ -94,9 +95,8 @@ class TiledResidual:
         for tile in mosaic.tiles:
             window = tile.rows, tile.columns
             light = mosaic.fitted_light(window, rows)
-            if self.fitter.saturated is not None:
-                psf = mosaic.psf_in(window)
-                light += mosaic.light(psf, window, self.fitter.saturated, is_wide=True)
+            psf = mosaic.psf_in(window)
+            light += saturated_light(mosaic, psf, window, self.fitter.saturated)
             data = mosaic.image.data[window]
             self._starless[window] = data - light.astype(data.dtype, copy=False)
             release(self._starless)

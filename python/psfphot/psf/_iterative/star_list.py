@@ -87,7 +87,7 @@ class StarList:
         is_finite = np.all(np.isfinite(columns), axis=0)
         for name in names:
             self.starts[name][is_finite] = fitted[name][is_finite]
-        self._significance = fit.significance(limit or 0.0)
+        self._significance = fit.significance(limit)
 
     def number(self, new: QTable) -> QTable:
         """Give ids to new stars, and their columns the order of the others."""

@@ -173,7 +173,7 @@ class FitResult:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(error > 0, flux / error, np.nan)
 
-    def significance(self, up_to: float) -> NDArray[np.float64]:
+    def significance(self, up_to: float | None) -> NDArray[np.float64]:
         """Tell the flux of each row over its error if its position were known.
 
         That of neighbours is not known. In a close pair the flux over its error is
@@ -181,8 +181,9 @@ class FitResult:
 
         Parameters
         ----------
-        up_to : float
-            What is more significant is more than this, and not computed exactly.
+        up_to : float or None
+            What is more significant is more than this, and not computed exactly; with
+            `None` nothing is.
 
         Returns
         -------
@@ -190,7 +191,7 @@ class FitResult:
             NaN without an error.
         """
         significance = self.snr()
-        low = np.flatnonzero((significance > 0) & (significance < up_to))
+        low = np.flatnonzero((significance > 0) & (significance < (up_to or 0.0)))
         if self._covariances is not None and len(low) > 0:
             factor = self._covariances.flux_inflation(
                 low.tolist(), self._setup.n_threads
