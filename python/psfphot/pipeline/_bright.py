@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from astropy.table import QTable, vstack
@@ -20,6 +20,8 @@ from psfphot.pipeline._sky import measure_sky
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from psfphot.pipeline._exposure import Exposure
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 #: which part of its noise it changes where there is no more to gain.
 SKIES = 3
 SAME_SKY = 0.05
+
+T = TypeVar("T")
 
 
 def measure_saturated(
@@ -58,8 +62,27 @@ def measure_saturated(
     """
     if not saturation.pixels.any():
         return None
-    skies = 0 if keep_sky else SKIES
-    found = _fit_on_their_sky(exposure, saturation, no_data, skies)
+
+    def fit() -> SaturatedStars:
+        return fit_saturated_stars(
+            exposure.subtract_sky(),
+            exposure.psf.model,
+            saturation,
+            noise=exposure.sky.rms,
+            fwhm=exposure.psf.fwhm,
+            error=pixel_errors(exposure),
+            mask=no_data,
+            n_threads=exposure.settings.n_threads,
+        )
+
+    def renew_sky(found: SaturatedStars) -> bool:
+        if not found.model.any():
+            return False
+        before = exposure.sky
+        exposure.sky = measure_sky(exposure, light=found.model, stars="masked")
+        return not is_same_sky(exposure.sky, before)
+
+    found = fit() if keep_sky else fit_on_their_sky(fit, renew_sky)
     known = is_fitted(found.table) if len(found.table) else np.zeros(0, dtype=bool)
     if known.all():
         return found if len(known) else None
@@ -78,31 +101,21 @@ def is_same_sky(sky: SkyMaps, before: SkyMaps) -> bool:
     return not bool((change > SAME_SKY * before.rms).any())
 
 
-def _fit_on_their_sky(
-    exposure: Exposure,
-    saturation: Saturation,
-    no_data: NDArray[np.bool_],
-    skies: int,
-) -> SaturatedStars:
-    """Fit saturated stars, the sky measured anew without them so many times."""
-    for again in range(skies + 1):
-        found = fit_saturated_stars(
-            exposure.subtract_sky(),
-            exposure.psf.model,
-            saturation,
-            noise=exposure.sky.rms,
-            fwhm=exposure.psf.fwhm,
-            error=pixel_errors(exposure),
-            mask=no_data,
-            n_threads=exposure.settings.n_threads,
-        )
-        if again == skies or not found.model.any():
-            break
-        before = exposure.sky
-        exposure.sky = measure_sky(exposure, light=found.model, stars="masked")
-        if is_same_sky(exposure.sky, before):
-            break
-    return found
+def fit_on_their_sky(fit: Callable[[], T], renew_sky: Callable[[T], bool]) -> T:
+    """Fit saturated stars until the sky without them stays as it is.
+
+    Parameters
+    ----------
+    fit : callable
+        Fits them on the sky as it is.
+    renew_sky : callable
+        Measures the sky anew without what was fitted; tells whether it is another.
+    """
+    for _ in range(SKIES):
+        found = fit()
+        if not renew_sky(found):
+            return found
+    return fit()
 
 
 def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:

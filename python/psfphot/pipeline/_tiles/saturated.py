@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot.io._on_disk import new_plane, release
-from psfphot.pipeline._bright import SKIES, is_same_sky, measure_saturated
+from psfphot.pipeline._bright import (
+    fit_on_their_sky,
+    is_same_sky,
+    measure_saturated,
+)
 from psfphot.pipeline._tiles.rows import moved, stacked
 from psfphot.pipeline._tiles.sheets import measure_sky_sheets
 from psfphot.pipeline._tiles.unusable import saturation_in
@@ -41,15 +45,15 @@ def measure_saturated_tiles(
         How many were dropped, because they could not be fitted.
     """
     first = mosaic.sky
-    for again in range(SKIES + 1):
-        table, n_unfitted = _fit_tiles(mosaic, level, first)
-        if again == SKIES or table is None:
-            break
-        before = mosaic.sky
+
+    def renew_sky(fitted: tuple[QTable | None, int]) -> bool:
+        table, before = fitted[0], mosaic.sky
+        if table is None:
+            return False
         mosaic.sky = _sky_without(mosaic, table)
-        if _is_same(mosaic, before):
-            break
-    return table, n_unfitted
+        return not _is_same(mosaic, before)
+
+    return fit_on_their_sky(lambda: _fit_tiles(mosaic, level, first), renew_sky)
 
 
 def saturated_light(
