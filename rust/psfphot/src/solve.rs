@@ -6,6 +6,7 @@
 //! ([`order`]): the pattern once, the numbers as often as they change.
 
 pub(crate) mod blocks;
+mod dense;
 pub(crate) mod llt;
 mod order;
 pub(crate) mod small;

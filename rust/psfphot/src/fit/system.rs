@@ -14,6 +14,7 @@ mod extent;
 pub(crate) mod kept;
 mod neighbours;
 mod plane;
+mod pruning;
 mod sandwich;
 mod star;
 mod steps;
@@ -58,6 +59,8 @@ const WORTHWHILE: f64 = 0.8;
 pub(crate) struct Care {
     /// The parts of a star's information outside its core.
     losses: [f64; 2],
+    /// Pairs without larger correlations are left out of the steps.
+    weak: f64,
     /// Whether stars that stand still are left out.
     freezes: bool,
 }
@@ -66,6 +69,7 @@ impl Default for Care {
     fn default() -> Self {
         Self {
             losses: extent::LOSSES,
+            weak: pruning::WEAK,
             freezes: true,
         }
     }
@@ -76,6 +80,7 @@ impl Care {
     /// Nothing.
     pub(crate) const UTMOST: Self = Self {
         losses: [0.0; 2],
+        weak: 0.0,
         freezes: false,
     };
 }
@@ -93,11 +98,13 @@ struct System<'a, const P: usize> {
     current: Vec<Parameters>,
 }
 
-/// The stars that still move, and their equations.
-struct Moving<const P: usize> {
+/// The equations of some stars.
+struct Equations<const P: usize> {
     sweep: Sweep,
     sums: Sums<P>,
     factor: Llt<P>,
+    /// What stands for the pairs that are left out; empty where none are.
+    slack: Vec<[f64; P]>,
 }
 
 /// Fits the sources jointly; returns where each ended, the model of all, and what their
@@ -178,25 +185,39 @@ impl<'a, const P: usize> System<'a, P> {
         Ok(())
     }
 
-    /// The equations of some stars.
-    fn moving(&self, stars: &[u32]) -> Result<Moving<P>, Error> {
+    /// The equations of some stars where they are, without pairs whose correlations are
+    /// not larger than `weak`.
+    fn equations(&self, stars: &[u32], weak: f64) -> Result<Equations<P>, Error> {
         let run = self.fitter.run;
-        let (sweep, sums) = Sweep::new(&self.planes, &self.cores, stars, run)?;
-        let factor = Llt::new(&sums.matrix, run)?;
-        Ok(Moving {
-            sweep,
-            sums,
-            factor,
-        })
-    }
-
-    fn sum(&self, moving: &mut Moving<P>) -> Result<(), Error> {
-        moving.sweep.sum(
+        let (mut sweep, mut sums) = Sweep::new(&self.planes, &self.cores, stars, run)?;
+        sweep.sum(
             self.fitter,
             &self.planes,
             &self.cores,
             &self.current,
-            &mut moving.sums,
+            &mut sums,
+        )?;
+        let slack = if weak > 0.0 {
+            pruning::prune(&mut sweep, &mut sums, weak)
+        } else {
+            Vec::new()
+        };
+        let factor = Llt::new(&sums.matrix, run)?;
+        Ok(Equations {
+            sweep,
+            sums,
+            factor,
+            slack,
+        })
+    }
+
+    fn sum(&self, equations: &mut Equations<P>) -> Result<(), Error> {
+        equations.sweep.sum(
+            self.fitter,
+            &self.planes,
+            &self.cores,
+            &self.current,
+            &mut equations.sums,
         )
     }
 
@@ -220,16 +241,18 @@ impl<'a, const P: usize> System<'a, P> {
     fn minimise(&mut self, full_steps: usize) -> Result<(), Error> {
         let all = 0..self.sources.len() as u32;
         let all: Vec<u32> = all.filter(|&i| !self.stars[i as usize].has_ended).collect();
-        let mut moving = self.moving(&all)?;
+        let mut moving = self.equations(&all, self.care.weak)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
             if step < full_steps {
+                self.sum(&mut moving)?;
                 continue;
             }
             if self.care.freezes && step == steps::LONGEST {
+                self.sum(&mut moving)?;
                 self.end_unresolved(&mut moving)?;
             }
             let members = &moving.sweep.members;
@@ -259,22 +282,23 @@ impl<'a, const P: usize> System<'a, P> {
                 let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
                 let left: Vec<u32> = left.map(|(&star, _)| star).collect();
                 self.follow(&left)?;
-                moving = self.moving(&left)?;
+                moving = self.equations(&left, self.care.weak)?;
+            } else {
+                self.sum(&mut moving)?;
             }
         }
         Ok(())
     }
 
     /// The step of a number, counted from 1, of the stars that still move.
-    fn step(&mut self, moving: &mut Moving<P>, number: usize) -> Result<(), Error> {
-        self.sum(moving)?;
+    fn step(&mut self, moving: &mut Equations<P>, number: usize) -> Result<(), Error> {
         let unit_variance = self.unit_variance()?;
         let members = moving.sweep.members.clone();
         let undamped = moving.sums.matrix.diagonal.clone();
         let held = self.held(&members, &moving.sums.gradient);
         let mut is_factored = false;
         for _ in 0..MOST_RAISES {
-            self.damp(&members, &undamped, unit_variance, &mut moving.sums);
+            self.damp(&members, &undamped, unit_variance, moving);
             let run = self.fitter.run;
             let outcome = moving.factor.factor(&moving.sums.matrix, &held, run)?;
             let Outcome::Indefinite(nulls) = outcome else {

@@ -33,4 +33,12 @@ impl<const P: usize> Blocks<P> {
     pub(crate) fn pairs(&self) -> &[(u32, u32)] {
         &self.pairs
     }
+
+    /// Takes out the pairs that are not kept.
+    pub(crate) fn retain(&mut self, is_kept: &[bool]) {
+        let mut keeps = is_kept.iter();
+        self.pairs.retain(|_| keeps.next() == Some(&true));
+        let mut keeps = is_kept.iter();
+        self.values.retain(|_| keeps.next() == Some(&true));
+    }
 }

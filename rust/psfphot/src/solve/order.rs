@@ -1,32 +1,11 @@
 //! The order in which a sparse matrix is eliminated.
 
-use crate::near::disjoint::DisjointSets;
-
-/// An order of elimination: `order[new] = old`.
-pub(crate) struct Order {
-    pub(crate) order: Vec<u32>,
-    /// Ends of the runs of members that no pair links to others.
-    pub(crate) ends: Vec<usize>,
-}
-
-impl Order {
-    /// An order with little fill, the components of the graph one after another.
-    ///
-    /// Approximate minimum degree (Amestoy, Davis & Duff 1996, SIAM J. Matrix Anal.
-    /// Appl. 17, 886). Geometric nested dissection gave more fill on every star field.
-    pub(crate) fn new(n: usize, pairs: &[(u32, u32)]) -> Self {
-        let mut order = Elimination::new(n, pairs).order();
-        let mut sets = DisjointSets::new(n);
-        for &(row, column) in pairs {
-            sets.unite(row as usize, column as usize);
-        }
-        let roots: Vec<usize> = (0..n).map(|i| sets.root(i)).collect();
-        order.sort_by_key(|&i| roots[i as usize]);
-        let root = |k: usize| roots[order[k] as usize];
-        let is_end = |&k: &usize| k == n || root(k) != root(k - 1);
-        let ends = (1..=n).filter(is_end).collect();
-        Self { order, ends }
-    }
+/// An order of elimination with little fill: `order[new] = old`.
+///
+/// Approximate minimum degree (Amestoy, Davis & Duff 1996, SIAM J. Matrix Anal.
+/// Appl. 17, 886). Geometric nested dissection gave more fill on every star field.
+pub(super) fn order(n: usize, pairs: &[(u32, u32)]) -> Vec<u32> {
+    Elimination::new(n, pairs).order()
 }
 
 /// The graph while members are eliminated: what is left of it, and *elements*, each
@@ -194,20 +173,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_follow_each_other_and_every_member_is_there_once() {
+    fn every_member_is_there_once_and_leaves_go_before_their_centre() {
         // Two stars of many leaves, and one by itself.
         let pairs: Vec<(u32, u32)> = (0..8)
             .map(|k| (2 * k + 2, 0))
             .chain((0..8).map(|k| (2 * k + 3, 1)))
             .collect();
-        let order = Order::new(19, &pairs);
-        let mut sorted = order.order.clone();
+        let order = order(19, &pairs);
+        let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..19).collect::<Vec<_>>());
-        assert_eq!(order.ends, [9, 18, 19]);
-        // The leaves go before the centre.
-        for run in [&order.order[..8], &order.order[9..17]] {
-            assert!(run.iter().filter(|&&i| i > 1).count() >= 7, "{run:?}");
+        let place = |member: u32| order.iter().position(|&m| m == member);
+        for (centre, leaves) in [(0, 2_u32), (1, 3)] {
+            let leaves = (0..8).map(|k| 2 * k + leaves);
+            let before = leaves.filter(|&leaf| place(leaf) < place(centre));
+            assert!(before.count() >= 7, "{order:?}");
         }
     }
 
@@ -244,7 +224,7 @@ mod tests {
             total
         };
         let natural: Vec<u32> = (0..n as u32).collect();
-        let (ours, natural) = (fill(&Order::new(n, &pairs).order), fill(&natural));
+        let (ours, natural) = (fill(&order(n, &pairs)), fill(&natural));
         assert!(ours * 3 < natural, "{ours} {natural}");
     }
 }

@@ -1,62 +1,7 @@
 //! Small dense blocks.
 
-use crate::simd::mul_add;
-
 use super::SINGULAR;
 use super::blocks::Block;
-
-/// `c -= a bᵀ`.
-#[inline(always)]
-#[allow(clippy::inline_always)] // part of the kernels
-pub(super) fn subtract_product<const FMA: bool, const P: usize>(
-    c: &mut Block<P>,
-    a: &Block<P>,
-    b: &Block<P>,
-) {
-    for i in 0..P {
-        for j in 0..P {
-            let mut sum = c[i][j];
-            for k in 0..P {
-                sum = mul_add::<FMA>(-a[i][k], b[j][k], sum);
-            }
-            c[i][j] = sum;
-        }
-    }
-}
-
-/// `c -= a b`.
-#[inline(always)]
-#[allow(clippy::inline_always)]
-pub(super) fn subtract_plain<const FMA: bool, const P: usize>(
-    c: &mut Block<P>,
-    a: &Block<P>,
-    b: &Block<P>,
-) {
-    for i in 0..P {
-        for k in 0..P {
-            for j in 0..P {
-                c[i][j] = mul_add::<FMA>(-a[i][k], b[k][j], c[i][j]);
-            }
-        }
-    }
-}
-
-/// `c -= aᵀ b`.
-#[inline(always)]
-#[allow(clippy::inline_always)]
-pub(super) fn subtract_transposed<const FMA: bool, const P: usize>(
-    c: &mut Block<P>,
-    a: &Block<P>,
-    b: &Block<P>,
-) {
-    for k in 0..P {
-        for i in 0..P {
-            for j in 0..P {
-                c[i][j] = mul_add::<FMA>(-a[k][i], b[k][j], c[i][j]);
-            }
-        }
-    }
-}
 
 /// The transpose.
 pub(super) fn transposed<const P: usize>(a: &Block<P>) -> Block<P> {

@@ -10,7 +10,7 @@ use crate::solve::small::inverse_diagonal;
 use crate::solve::{Factor, factor_determined};
 
 use super::kept::Kept;
-use super::{Moving, System, free, sandwich};
+use super::{Equations, System, free, pruning, sandwich};
 
 /// Neighbours that make the errors of a star so many times larger than they would be
 /// were the neighbours known make it uncertain: pairs within some 0.5 FWHM.
@@ -57,8 +57,7 @@ impl<const P: usize> System<'_, P> {
     ) -> Result<(Vec<Solution>, Option<Joint>), Error> {
         let run = self.fitter.run;
         let all: Vec<u32> = (0..self.sources.len() as u32).collect();
-        let mut whole = self.moving(&all)?;
-        self.sum(&mut whole)?;
+        let mut whole = self.equations(&all, 0.0)?;
         let members = whole.sweep.members.clone();
         let (matrix, gradient) = (&whole.sums.matrix, &whole.sums.gradient);
         let mut held = vec![false; members.len() * P];
@@ -113,12 +112,17 @@ impl<const P: usize> System<'_, P> {
     }
 
     /// The errors of all members of a system whose factor is the inverse.
-    fn errors(&mut self, whole: Moving<P>, is_determined: Vec<bool>) -> Result<Errors<P>, Error> {
+    fn errors(
+        &mut self,
+        whole: Equations<P>,
+        is_determined: Vec<bool>,
+    ) -> Result<Errors<P>, Error> {
         let (run, scale) = (self.fitter.run, self.unit_variance()?);
-        let Moving {
+        let Equations {
             sweep,
             mut sums,
             factor,
+            ..
         } = whole;
         let inverse = |i: usize, j: usize| {
             let is_there = is_determined[i] && is_determined[j];
@@ -170,10 +174,10 @@ impl<const P: usize> System<'_, P> {
     }
 
     /// Ends the stars that still move and whose neighbours make them uncertain.
-    pub(super) fn end_unresolved(&mut self, moving: &mut Moving<P>) -> Result<(), Error> {
+    pub(super) fn end_unresolved(&mut self, moving: &mut Equations<P>) -> Result<(), Error> {
         let run = self.fitter.run;
-        self.sum(moving)?;
         let unit_variance = self.unit_variance()?;
+        pruning::raise(&mut moving.sums.matrix, &moving.slack);
         let matrix = &moving.sums.matrix;
         let mut held = vec![false; matrix.n() * P];
         let is_determined = factor_determined(&mut moving.factor, matrix, &mut held, run)?;

@@ -5,8 +5,7 @@ use crate::run::chunks;
 use crate::solve::blocks::Block;
 use crate::{Error, Run};
 
-use super::System;
-use super::sweep::Sums;
+use super::{Equations, System, pruning};
 
 /// After so many steps those stars take no more that their neighbours make uncertain.
 /// They run down their valleys for ever, for nothing. Of 5,000 stars on 1024 x 1024
@@ -87,13 +86,15 @@ impl<const P: usize> System<'_, P> {
         members: &[u32],
         undamped: &[Block<P>],
         unit_variance: f64,
-        sums: &mut Sums<P>,
+        equations: &mut Equations<P>,
     ) {
-        let blocks = sums.matrix.diagonal.iter_mut().zip(undamped);
+        let matrix = &mut equations.sums.matrix;
+        matrix.diagonal.copy_from_slice(undamped);
+        pruning::raise(matrix, &equations.slack);
+        let blocks = matrix.diagonal.iter_mut().zip(undamped);
         for ((block, undamped), &star) in blocks.zip(members) {
             let damping = self.stars[star as usize].damping.0 * unit_variance;
             let scales = self.scales(star as usize, undamped, unit_variance);
-            *block = *undamped;
             for (i, scale) in scales.into_iter().enumerate() {
                 block[i][i] += damping / (scale * scale);
             }

@@ -127,6 +127,23 @@ impl Sweep {
         Ok((Self { members, strips }, sums))
     }
 
+    /// Takes out the pairs that are not kept, in the order of the matrix.
+    pub(super) fn retain(&mut self, is_kept: &[bool]) {
+        let mut keeps = is_kept.iter();
+        for strip in &mut self.strips {
+            let mut links = std::mem::take(&mut strip.links).into_iter();
+            for visit in &mut strip.visits {
+                let first = strip.links.len();
+                let own = links.by_ref().take(visit.n_links as usize);
+                strip
+                    .links
+                    .extend(own.filter(|_| keeps.next() == Some(&true)));
+                visit.n_links = (strip.links.len() - first) as u32;
+            }
+            strip.n_pairs = strip.links.len();
+        }
+    }
+
     /// Adds up the normal equations of one exposure after another.
     pub(super) fn sum<const P: usize>(
         &self,

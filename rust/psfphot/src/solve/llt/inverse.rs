@@ -1,97 +1,195 @@
 //! The elements of an inverse where the factor has some.
 
-use crate::simd::dispatch;
-use crate::solve::blocks::Block;
-use crate::solve::small::{inverse_of_lower, subtract_plain, subtract_transposed};
+use crate::solve::dense::{Shape, Strips, View, subtract_product};
 use crate::{Error, Run};
 
-use super::numeric::{PATIENCE, Part};
+use super::pattern::Pattern;
+use super::{Llt, Panels};
 
-/// Buffers that all columns use.
-struct Buffers<const P: usize> {
-    /// Lᵢⱼ Lⱼⱼ⁻¹ of a column.
-    scaled: Vec<Block<P>>,
-    /// The column of the inverse.
-    sums: Vec<Block<P>>,
-    /// For each row its place among them, or none.
-    place: Vec<u32>,
-}
-
-const NONE: u32 = u32::MAX;
-
-impl<const P: usize> Part<'_, P> {
-    /// Makes the factor the inverse on its own pattern, column by column from the
-    /// last (Takahashi, Fagan & Chen 1973; Erisman & Tinney 1975, Commun. ACM 18,
-    /// 177): with Y = Lᵢⱼ Lⱼⱼ⁻¹, Zᵢⱼ = −Σₖ Zᵢₖ Yₖ over the rows of the column, all
-    /// of whose pairs are in the pattern.
-    pub(super) fn invert(&mut self, run: Run<'_>) -> Result<(), Error> {
-        let n = self.columns.len();
-        let mut buffers = Buffers {
-            scaled: Vec::new(),
-            sums: Vec::new(),
-            place: vec![NONE; n],
-        };
-        for range in crate::run::chunks(n, PATIENCE).into_iter().rev() {
-            run.check()?;
-            for j in range.rev() {
-                invert_column(self, &mut buffers, j);
-            }
+/// Makes a factor the inverse on its own pattern, supernode by supernode from the last
+/// (Takahashi, Fagan & Chen 1973; Erisman & Tinney 1975, Commun. ACM 18, 177): with the
+/// columns k of a supernode, its rows r and Y = L_rk L_kk⁻¹,
+///
+/// Z_rk = −Z_rr Y,  Z_kk = L_kk⁻ᵀ L_kk⁻¹ − Yᵀ Z_rk;
+///
+/// Z_rr is in the panels of the supernodes above.
+pub(super) fn invert<const P: usize>(factor: &mut Llt<P>, run: Run<'_>) -> Result<(), Error> {
+    let tops = factor.division.tops.clone();
+    let mut number_of = vec![usize::MAX; factor.pattern.nodes.len()];
+    for (number, &top) in tops.iter().enumerate() {
+        number_of[top] = number;
+    }
+    let (below, mut above) = factor.split();
+    let mut buffers = Buffers::default();
+    for k in (0..above.len()).rev() {
+        let (own, later) = above[k..].split_at_mut(1);
+        let panel_of = |node: usize| &*later[number_of[node] - k - 1].values;
+        invert_node::<P>(&mut own[0], tops[k], &panel_of, &mut buffers, run)?;
+    }
+    let above: Vec<&[f64]> = above.iter().map(|panels| &*panels.values).collect();
+    let work = |buffers: &mut Buffers, panels: Panels<'_>| {
+        for node in panels.nodes.clone().rev() {
+            let end = panels.nodes.end;
+            let size = panels.range(node).end;
+            let (values, later) = panels.values.split_at_mut(size);
+            let mut own = Panels {
+                nodes: panels.nodes.start..node + 1,
+                values,
+                ..panels
+            };
+            let starts = panels.starts;
+            let panel_of = |other: usize| {
+                if other < end {
+                    &later[starts[other] - starts[node + 1]..starts[other + 1] - starts[node + 1]]
+                } else {
+                    above[number_of[other]]
+                }
+            };
+            invert_node::<P>(&mut own, node, &panel_of, buffers, run)?;
         }
         Ok(())
-    }
+    };
+    run.map(below, Buffers::default, work)?;
+    Ok(())
 }
 
-#[inline(always)]
-#[allow(clippy::inline_always)] // a kernel
-fn invert_column_kernel<const FMA: bool, const P: usize>(
-    part: &mut Part<'_, P>,
-    buffers: &mut Buffers<P>,
-    j: usize,
-) {
+/// Buffers that all supernodes use.
+#[derive(Default)]
+struct Buffers {
+    strips: Strips,
+    /// L_kk⁻¹, and its negative.
+    root: Vec<f64>,
+    minus_root: Vec<f64>,
+    /// −Y.
+    minus_y: Vec<f64>,
+    z_rr: Vec<f64>,
+    /// −Z_kr: a row of it for each column of the panel.
+    minus_z: Vec<f64>,
+    z_kk: Vec<f64>,
+    /// Where the rows of a supernode are in the one that is looked at.
+    places: Vec<u32>,
+}
+
+/// The panel of a supernode, whose ancestors' are those of the inverse.
+fn invert_node<'a, const P: usize>(
+    panels: &mut Panels<'_>,
+    number: usize,
+    panel_of: &impl Fn(usize) -> &'a [f64],
+    buffers: &mut Buffers,
+    run: Run<'_>,
+) -> Result<(), Error> {
+    run.check()?;
+    let pattern = panels.pattern;
+    let node = &pattern.nodes[number];
+    let (height, width) = (node.height() * P, node.width() * P);
+    let n_rows = height - width;
+    let panel = panels.panel_mut(number);
     let Buffers {
-        scaled,
-        sums,
-        place,
+        strips,
+        root,
+        minus_root,
+        minus_y,
+        z_rr,
+        minus_z,
+        z_kk,
+        places,
     } = buffers;
-    let column = part.column(j);
-    let inverse = inverse_of_lower(&part.diagonal[j]);
-    scaled.clear();
-    sums.clear();
-    for (number, entry) in (0_u32..).zip(column.clone()) {
-        place[part.row(entry)] = number;
-        let mut block = [[0.0; P]; P];
-        subtract_plain::<FMA, P>(&mut block, &part.values[entry], &inverse);
-        // The negative of what is in the formula.
-        scaled.push(block);
-        sums.push([[0.0; P]; P]);
+    invert_triangle(panel, height, width, root);
+    minus_root.clear();
+    minus_root.extend(root.iter().map(|v| -v));
+    let square = Shape::Rectangle(width);
+    let roots =
+        [&*root, &*minus_root].map(|v| View::of_columns(v, width, width, width).transposed());
+    zeros(z_kk, width * width);
+    subtract_product(z_kk, square, roots[0], roots[1], strips, run)?;
+    if n_rows > 0 {
+        gather::<P>(pattern, number, panel_of, places, z_rr);
+        zeros(minus_y, n_rows * width);
+        let below = View::of_columns(&panel[width..], height, n_rows, width);
+        let shape = Shape::Rectangle(n_rows);
+        subtract_product(minus_y, shape, below, roots[0], strips, run)?;
+        // −Y holds for Y, and Z_rr for its transpose: −(−Yᵀ) Z_rr = −Z_kr.
+        zeros(minus_z, n_rows * width);
+        let y = View::of_columns(minus_y, n_rows, n_rows, width).transposed();
+        let z = View::of_columns(z_rr, n_rows, n_rows, n_rows);
+        subtract_product(minus_z, square, y, z, strips, run)?;
+        // Yᵀ Z_rk is the product of both negatives.
+        let z = View::of_columns(minus_z, width, width, n_rows);
+        subtract_product(z_kk, square, y, z, strips, run)?;
     }
-    // Σ Zᵢₖ (−Yₖ), of which the kernels subtract the negative.
-    for (number, entry) in column.clone().enumerate() {
-        let k = part.row(entry);
-        subtract_plain::<FMA, P>(&mut sums[number], &part.diagonal[k], &scaled[number]);
-        for below in part.column(k) {
-            let other = place[part.row(below)];
-            if other != NONE {
-                let z = &part.values[below];
-                subtract_plain::<FMA, P>(&mut sums[other as usize], z, &scaled[number]);
-                subtract_transposed::<FMA, P>(&mut sums[number], z, &scaled[other as usize]);
+    for (c, column) in panel.chunks_exact_mut(height).enumerate() {
+        let (own, below) = column.split_at_mut(width);
+        own.copy_from_slice(&z_kk[c * width..(c + 1) * width]);
+        for (value, row) in below.iter_mut().zip(minus_z.chunks_exact(width)) {
+            *value = -row[c];
+        }
+    }
+    Ok(())
+}
+
+fn zeros(values: &mut Vec<f64>, n: usize) {
+    values.clear();
+    values.resize(n, 0.0);
+}
+
+/// The inverse of the triangle at the head of a panel.
+fn invert_triangle(panel: &[f64], height: usize, n: usize, inverse: &mut Vec<f64>) {
+    zeros(inverse, n * n);
+    for j in 0..n {
+        let column = &mut inverse[j * n..(j + 1) * n];
+        column[j] = 1.0;
+        for t in j..n {
+            let l = &panel[t * height..t * height + n];
+            let value = column[t] / l[t];
+            column[t] = value;
+            for (target, l) in column[t + 1..].iter_mut().zip(&l[t + 1..]) {
+                *target -= l * value;
             }
         }
     }
-    let mut own = [[0.0; P]; P];
-    let negative = inverse.map(|row| row.map(|v| -v));
-    subtract_transposed::<FMA, P>(&mut own, &inverse, &negative);
-    for (number, entry) in column.enumerate() {
-        place[part.row(entry)] = NONE;
-        // `sums` is the negative of Z as `scaled` is of Y.
-        let z = sums[number].map(|row| row.map(|v| -v));
-        subtract_transposed::<FMA, P>(&mut own, &scaled[number].map(|r| r.map(|v| -v)), &z);
-        part.values[entry] = z;
-    }
-    part.diagonal[j] = own;
 }
 
-dispatch! {
-    fn invert_column[const P: usize](part: &mut Part<'_, P>, buffers: &mut Buffers<P>, j: usize)
-        = invert_column_kernel[P]
+/// Copies the part of the inverse that is of a supernode's rows from the panels above it.
+fn gather<'a, const P: usize>(
+    pattern: &Pattern,
+    number: usize,
+    panel_of: &impl Fn(usize) -> &'a [f64],
+    places: &mut Vec<u32>,
+    z_rr: &mut Vec<f64>,
+) {
+    let n = pattern.nodes[number].n_rows();
+    let order = n * P;
+    zeros(z_rr, order * order);
+    places.clear();
+    places.extend(0..n as u32);
+    let (mut node, mut done) = (number, 0);
+    while done < n
+        && let Some(parent) = pattern.nodes[node].parent
+    {
+        let in_parent = pattern.places(node);
+        for place in &mut places[done..] {
+            *place = in_parent[*place as usize];
+        }
+        let width = pattern.nodes[parent].width();
+        let height = pattern.nodes[parent].height() * P;
+        let panel = panel_of(parent);
+        while done < n && (places[done] as usize) < width {
+            for l in 0..P {
+                let own = done * P + l;
+                let column = &panel[(places[done] as usize * P + l) * height..][..height];
+                for (k, &place) in places.iter().enumerate().skip(done) {
+                    let block = &column[place as usize * P..][..P];
+                    z_rr[own * order + k * P..][..P].copy_from_slice(block);
+                    for (i, value) in block.iter().enumerate() {
+                        z_rr[(k * P + i) * order + own] = *value;
+                    }
+                }
+            }
+            done += 1;
+        }
+        for place in &mut places[done..] {
+            *place -= width as u32;
+        }
+        node = parent;
+    }
 }

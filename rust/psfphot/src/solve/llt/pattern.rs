@@ -2,154 +2,196 @@
 
 use std::ops::Range;
 
-use crate::solve::order::Order;
+use crate::solve::order::order;
 use crate::{Error, Run};
 
-/// Where a block of the factor begins as a block of the matrix, if it does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct From(u32);
+use super::supernodes::{Nodes, Supernodes};
 
-impl From {
-    /// As zero: fill.
-    const NOTHING: Self = Self(u32::MAX);
-    const TRANSPOSED: u32 = 1 << 31;
+/// A block of the matrix in a supernode.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Entry {
+    /// Its number in the matrix.
+    pub(super) pair: u32,
+    /// Whether it is there as its transpose.
+    pub(super) is_transposed: bool,
+    /// Of the front, in blocks.
+    pub(super) row: u32,
+    pub(super) column: u32,
+}
 
-    fn new(pair: usize, is_transposed: bool) -> Self {
-        Self(pair as u32 | if is_transposed { Self::TRANSPOSED } else { 0 })
+/// Columns of the factor with the same rows below.
+///
+/// Its *front* is a symmetric matrix of its columns and its rows.
+#[derive(Debug, Clone)]
+pub(super) struct Supernode {
+    /// In the order of elimination.
+    pub(super) columns: Range<usize>,
+    /// Those of [`Pattern::rows`].
+    rows: Range<usize>,
+    /// The supernode in whose columns its first row is.
+    pub(super) parent: Option<usize>,
+    /// Those below which it is, as a range that ends with itself.
+    pub(super) subtree: Range<usize>,
+    entries: Range<usize>,
+}
+
+impl Supernode {
+    /// Members in its columns.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
     }
 
-    /// The number of the matrix's block, and whether it is transposed.
-    pub(super) fn pair(self) -> Option<(usize, bool)> {
-        let number = (self.0 & !Self::TRANSPOSED) as usize;
-        (self != Self::NOTHING).then_some((number, self.0 & Self::TRANSPOSED != 0))
+    /// Members in its rows.
+    pub(super) fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Members in its front.
+    pub(super) fn height(&self) -> usize {
+        self.width() + self.n_rows()
+    }
+
+    /// Multiplications of blocks, roughly.
+    pub(super) fn work(&self) -> usize {
+        self.width() * self.height() * self.height()
     }
 }
 
-/// The pattern of a factor.
+/// The pattern of a factor: a forest of supernodes, children before their parents.
 #[derive(Debug)]
 pub(super) struct Pattern {
     /// `order[new] = old`.
     pub(super) order: Vec<u32>,
     /// `place[old] = new`.
     pub(super) place: Vec<u32>,
-    /// Where the blocks of each column below the diagonal start, and the end.
-    pub(super) starts: Vec<usize>,
-    /// The row of each block, increasing in each column.
-    pub(super) rows: Vec<u32>,
-    pub(super) from: Vec<From>,
-    /// Columns that have nothing to do with others.
-    pub(super) parts: Vec<Range<usize>>,
+    pub(super) nodes: Vec<Supernode>,
+    /// The supernode of each column.
+    pub(super) node_of: Vec<u32>,
+    /// The rows of each supernode below its columns, increasing.
+    rows: Vec<u32>,
+    /// Where each is in the front of the parent.
+    places: Vec<u32>,
+    /// The blocks of the matrix, supernode by supernode.
+    entries: Vec<Entry>,
 }
-
-/// Columns of a part: some 0.1 ms of work.
-const PART: usize = 256;
-
-/// Columns between two looks at whether to stop.
-const PATIENCE: usize = 4096;
 
 impl Pattern {
     pub(super) fn new(n: usize, pairs: &[(u32, u32)], run: Run<'_>) -> Result<Self, Error> {
-        let Order { order, ends } = Order::new(n, pairs);
+        let order = order(n, pairs);
+        let Supernodes { order, nodes } = Supernodes::new(&order, pairs, run)?;
         let mut place = vec![0; n];
         for (new, &old) in (0_u32..).zip(&order) {
             place[old as usize] = new;
         }
-        let lower = Lower::new(n, pairs, &place);
-        let (mut starts, mut rows, mut from) = (vec![0], Vec::new(), Vec::new());
-        let mut is_in = vec![usize::MAX; n];
-        // The columns whose first block is in each row, as linked lists.
-        let (mut head, mut next) = (vec![usize::MAX; n], vec![usize::MAX; n]);
-        for j in 0..n {
-            if j % PATIENCE == 0 {
-                run.check()?;
-            }
-            let first = rows.len();
-            let own = &lower.entries[lower.starts[j]..lower.starts[j + 1]];
-            rows.extend(own.iter().map(|&(row, _)| row));
-            for &row in &rows[first..] {
-                is_in[row as usize] = j;
-            }
-            let mut child = head[j];
-            while child != usize::MAX {
-                for k in starts[child]..starts[child + 1] {
-                    let row = rows[k];
-                    if row as usize > j && is_in[row as usize] != j {
-                        is_in[row as usize] = j;
-                        rows.push(row);
-                    }
-                }
-                child = next[child];
-            }
-            rows[first..].sort_unstable();
-            let mut own = own.iter().peekable();
-            for &row in &rows[first..] {
-                let entry = own.next_if(|(of, _)| *of == row);
-                from.push(entry.map_or(From::NOTHING, |(_, from)| *from));
-            }
-            if let Some(&parent) = rows.get(first) {
-                next[j] = head[parent as usize];
-                head[parent as usize] = j;
-            }
-            starts.push(rows.len());
-        }
-        Ok(Self {
+        let mut pattern = Self {
             order,
             place,
-            starts,
-            rows,
-            from,
-            parts: parts(&ends),
-        })
+            nodes: Vec::with_capacity(nodes.len()),
+            node_of: Vec::with_capacity(n),
+            rows: Vec::new(),
+            places: Vec::new(),
+            entries: Vec::new(),
+        };
+        pattern.add_nodes(nodes);
+        pattern.find_places();
+        pattern.find_entries(pairs);
+        Ok(pattern)
     }
 
-    /// The blocks of a column.
-    pub(super) fn column(&self, j: usize) -> Range<usize> {
-        self.starts[j]..self.starts[j + 1]
-    }
-}
-
-/// Components put together until there are enough columns for a task.
-fn parts(ends: &[usize]) -> Vec<Range<usize>> {
-    let mut parts: Vec<Range<usize>> = Vec::new();
-    let mut start = 0;
-    for (k, &end) in ends.iter().enumerate() {
-        if end - start >= PART || k + 1 == ends.len() {
-            parts.push(start..end);
-            start = end;
+    fn add_nodes(&mut self, nodes: Nodes) {
+        for (number, node) in nodes.into_iter().enumerate() {
+            let first = self.node_of.len();
+            self.node_of.resize(first + node.width, number as u32);
+            let start = self.rows.len();
+            self.rows
+                .extend(node.rows.iter().map(|&old| self.place[old as usize]));
+            self.rows[start..].sort_unstable();
+            self.nodes.push(Supernode {
+                columns: first..first + node.width,
+                rows: start..self.rows.len(),
+                parent: node.parent,
+                subtree: node.first_below..number + 1,
+                entries: 0..0,
+            });
         }
     }
-    parts
-}
 
-/// The matrix's own blocks below the diagonal in the order of elimination.
-struct Lower {
-    starts: Vec<usize>,
-    /// Row and origin, by increasing row in each column.
-    entries: Vec<(u32, From)>,
-}
+    fn find_places(&mut self) {
+        for node in &self.nodes {
+            let Some(parent) = node.parent.map(|parent| &self.nodes[parent]) else {
+                continue;
+            };
+            for &row in &self.rows[node.rows.clone()] {
+                let place = self.place_in(parent, row as usize);
+                self.places.push(place as u32);
+            }
+        }
+    }
 
-impl Lower {
-    fn new(n: usize, pairs: &[(u32, u32)], place: &[u32]) -> Self {
-        let ends = |&(row, column): &(u32, u32)| (place[row as usize], place[column as usize]);
-        let mut starts = vec![0; n + 1];
+    /// Where a row is in the front of a supernode that has it.
+    fn place_in(&self, node: &Supernode, row: usize) -> usize {
+        if row < node.columns.end {
+            return row - node.columns.start;
+        }
+        let rows = &self.rows[node.rows.clone()];
+        node.width() + rows.partition_point(|&other| (other as usize) < row)
+    }
+
+    fn find_entries(&mut self, pairs: &[(u32, u32)]) {
+        let ends = |&(row, column): &(u32, u32)| {
+            let (a, b) = (self.place[row as usize], self.place[column as usize]);
+            (a.max(b) as usize, a.min(b) as usize, a < b)
+        };
+        let mut starts = vec![0; self.nodes.len() + 1];
         for pair in pairs {
-            let (a, b) = ends(pair);
-            starts[a.min(b) as usize + 1] += 1;
+            starts[self.node_of[ends(pair).1] as usize + 1] += 1;
         }
-        for j in 0..n {
-            starts[j + 1] += starts[j];
+        for k in 0..self.nodes.len() {
+            starts[k + 1] += starts[k];
         }
         let mut next = starts.clone();
-        let mut entries = vec![(0, From::NOTHING); pairs.len()];
-        for (number, pair) in pairs.iter().enumerate() {
-            let (a, b) = ends(pair);
-            let at = &mut next[a.min(b) as usize];
-            entries[*at] = (a.max(b), From::new(number, a < b));
-            *at += 1;
+        let mut entries = vec![Entry::default(); pairs.len()];
+        for (number, pair) in (0..).zip(pairs) {
+            let (row, column, is_transposed) = ends(pair);
+            let k = self.node_of[column] as usize;
+            let node = &self.nodes[k];
+            entries[next[k]] = Entry {
+                pair: number,
+                is_transposed,
+                row: self.place_in(node, row) as u32,
+                column: (column - node.columns.start) as u32,
+            };
+            next[k] += 1;
         }
-        for column in starts.windows(2) {
-            entries[column[0]..column[1]].sort_unstable_by_key(|entry| entry.0);
+        for (node, range) in self.nodes.iter_mut().zip(starts.windows(2)) {
+            node.entries = range[0]..range[1];
         }
-        Self { starts, entries }
+        self.entries = entries;
+    }
+
+    /// The rows of a supernode below its columns.
+    pub(super) fn rows(&self, node: usize) -> &[u32] {
+        &self.rows[self.nodes[node].rows.clone()]
+    }
+
+    /// Where those are in the front of its parent; none has no parent.
+    pub(super) fn places(&self, node: usize) -> &[u32] {
+        &self.places[self.nodes[node].rows.clone()]
+    }
+
+    /// The blocks of the matrix in a supernode.
+    pub(super) fn entries(&self, node: usize) -> &[Entry] {
+        &self.entries[self.nodes[node].entries.clone()]
+    }
+
+    /// Where a block of the factor is: its supernode, its row in the front and its
+    /// column; `None` if it is not in the pattern. `row` is not before `column`.
+    pub(super) fn find(&self, row: usize, column: usize) -> Option<(usize, usize, usize)> {
+        let number = self.node_of[column] as usize;
+        let node = &self.nodes[number];
+        let place = self.place_in(node, row);
+        let is_there = row < node.columns.end
+            || self.rows(number).get(place - node.width()) == Some(&(row as u32));
+        is_there.then_some((number, place, column - node.columns.start))
     }
 }
