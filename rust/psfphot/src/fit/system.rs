@@ -166,12 +166,7 @@ impl<'a, const P: usize> System<'a, P> {
             system.stars.push(placed);
         }
         let images: Vec<_> = (0..sources.len())
-            .map(|star| Image {
-                pixels: system.stars[star].support,
-                hole: PixelBox::default(),
-                parameters: system.current[star],
-                sign: 1.0,
-            })
+            .map(|star| system.whole(star, 1.0))
             .collect();
         system.add(&images)?;
         Ok(system)

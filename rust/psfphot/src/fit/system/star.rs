@@ -11,13 +11,8 @@ use super::steps::Damping;
 /// A star of a system.
 #[derive(Debug, Clone)]
 pub(super) struct Star {
-    /// The pixels of its model.
-    pub(super) support: PixelBox,
-    /// Where its model outside the core was last computed.
-    pub(super) wings: Parameters,
-    /// The PSF at the edge of the core times the largest weight's root: what a change
-    /// of flux of 1 does to the pixels outside, in their errors.
-    edge: f64,
+    /// What is around its core, from the inside.
+    pub(super) rings: Vec<Ring>,
     pub(super) damping: Damping,
     /// chi^2 of the core before the last step.
     pub(super) chi2: f64,
@@ -27,6 +22,19 @@ pub(super) struct Star {
     pub(super) iterations: usize,
     /// Whether it is left where it is though it still moves.
     pub(super) has_ended: bool,
+}
+
+/// A part of a star's wings.
+#[derive(Debug, Clone)]
+pub(super) struct Ring {
+    pub(super) pixels: PixelBox,
+    /// What is inside it.
+    pub(super) hole: PixelBox,
+    /// Where its model was last computed.
+    pub(super) parameters: Parameters,
+    /// The PSF at its inner edge times the largest weight's root: what a change of flux
+    /// of 1 does to its pixels, in their errors.
+    edge: f64,
 }
 
 /// Changes of the wings of so many errors of a pixel are not followed, as part of the
@@ -55,13 +63,9 @@ impl<const P: usize> System<'_, P> {
             // It says nothing of its pixels, and its equations will say so.
             core = window;
         }
-        let radius = side.div_ceil(2) as f64;
-        let edges = [(radius, 0.0), (-radius, 0.0), (0.0, radius), (0.0, -radius)];
-        let value = |(dx, dy): (f64, f64)| self.fitter.psf.value(at, x + dx, y + dy).abs();
+        let root = largest.sqrt();
         let star = Star {
-            support,
-            wings: *parameters,
-            edge: edges.into_iter().map(value).fold(0.0, f64::max) * largest.sqrt(),
+            rings: self.rings(core, side / 2, support, parameters, root),
             damping: Damping::default(),
             chi2: 0.0,
             length: f64::INFINITY,
@@ -69,6 +73,49 @@ impl<const P: usize> System<'_, P> {
             has_ended: false,
         };
         (core, star)
+    }
+
+    /// The rings around a core of some radius, to the end of its support; `root` is that
+    /// of the largest weight.
+    ///
+    /// Each reaches twice as far as the one before: the wings of a large PSF have nearly
+    /// all of their pixels where they are faintest, and need not follow small steps there.
+    fn rings(
+        &self,
+        core: PixelBox,
+        radius: usize,
+        support: PixelBox,
+        parameters: &Parameters,
+        root: f64,
+    ) -> Vec<Ring> {
+        let at = self.fitter.placement(parameters);
+        let (x, y) = (at.x.round(), at.y.round());
+        let furthest = support.width().max(support.height()) / 2;
+        let (mut rings, mut hole, mut inner) = (Vec::new(), core, radius);
+        loop {
+            let outer = 2 * inner;
+            // What would be left for another is not worth it.
+            let is_last = 3 * outer >= 2 * furthest;
+            let side = 2 * outer + 1;
+            let pixels = if is_last {
+                support
+            } else {
+                PixelBox::around(x, y, (side, side)).intersection(&support)
+            };
+            let r = (inner + 1) as f64;
+            let places = [(r, 0.0), (-r, 0.0), (0.0, r), (0.0, -r)];
+            let value = |(dx, dy): (f64, f64)| self.fitter.psf.value(at, x + dx, y + dy).abs();
+            rings.push(Ring {
+                pixels,
+                hole,
+                parameters: *parameters,
+                edge: places.into_iter().map(value).fold(0.0, f64::max) * root,
+            });
+            if is_last {
+                return rings;
+            }
+            (hole, inner) = (pixels, outer);
+        }
     }
 
     /// The images that move a star's core from where it is to `parameters`.
@@ -90,26 +137,22 @@ impl<const P: usize> System<'_, P> {
         let mut images = Vec::new();
         for &star in members {
             let star = star as usize;
-            let (own, now) = (&mut self.stars[star], &self.current[star]);
-            let before = own.wings;
-            let moved = (now[X] - before[X]).abs() + (now[Y] - before[Y]).abs();
-            let shape = if now[3..MAX_PARAMETERS] == before[3..MAX_PARAMETERS] {
-                0.0
-            } else {
-                now[FLUX].abs()
-            };
-            let change = (now[FLUX] - before[FLUX]).abs() + moved * now[FLUX].abs() + shape;
-            if change * own.edge <= limit {
-                continue;
-            }
-            own.wings = *now;
-            for (parameters, sign) in [(before, -1.0), (*now, 1.0)] {
-                images.push(Image {
-                    pixels: own.support,
-                    hole: self.cores[star],
-                    parameters,
-                    sign,
-                });
+            let now = &self.current[star];
+            for ring in &mut self.stars[star].rings {
+                let before = ring.parameters;
+                let moved = (now[X] - before[X]).abs() + (now[Y] - before[Y]).abs();
+                let shape = if now[3..MAX_PARAMETERS] == before[3..MAX_PARAMETERS] {
+                    0.0
+                } else {
+                    now[FLUX].abs()
+                };
+                let change = (now[FLUX] - before[FLUX]).abs() + moved * now[FLUX].abs() + shape;
+                if change * ring.edge <= limit {
+                    continue;
+                }
+                images.push(ring.image(-1.0));
+                ring.parameters = *now;
+                images.push(ring.image(1.0));
             }
         }
         self.add(&images)
@@ -126,19 +169,8 @@ impl<const P: usize> System<'_, P> {
             if is_near {
                 continue;
             }
-            let (now, before) = (self.current[star], self.stars[star].wings);
-            let mut image = |pixels, hole, parameters, sign| {
-                images.push(Image {
-                    pixels,
-                    hole,
-                    parameters,
-                    sign,
-                });
-            };
-            let none = PixelBox::default();
-            image(old, none, now, -1.0);
-            image(self.stars[star].support, old, before, -1.0);
-            image(placed.support, none, now, 1.0);
+            self.take_away(star, &mut images);
+            images.push(self.whole(star, 1.0));
             self.cores[star] = core;
             self.stars[star] = Star {
                 damping: self.stars[star].damping,
@@ -148,5 +180,40 @@ impl<const P: usize> System<'_, P> {
             };
         }
         self.add(&images)
+    }
+
+    /// The image of a star over its whole support.
+    pub(super) fn whole(&self, star: usize, sign: f64) -> Image {
+        let at = self.fitter.placement(&self.current[star]);
+        let grid = self.planes[0].window();
+        Image {
+            pixels: self.fitter.psf.support(at).intersection(&grid),
+            hole: PixelBox::default(),
+            parameters: self.current[star],
+            sign,
+        }
+    }
+
+    /// The images that take a star off the model.
+    pub(super) fn take_away(&self, star: usize, images: &mut Vec<Image>) {
+        images.push(Image {
+            pixels: self.cores[star],
+            hole: PixelBox::default(),
+            parameters: self.current[star],
+            sign: -1.0,
+        });
+        let rings = self.stars[star].rings.iter();
+        images.extend(rings.map(|ring| ring.image(-1.0)));
+    }
+}
+
+impl Ring {
+    fn image(&self, sign: f64) -> Image {
+        Image {
+            pixels: self.pixels,
+            hole: self.hole,
+            parameters: self.parameters,
+            sign,
+        }
     }
 }

@@ -5,7 +5,6 @@ use crate::fit::FLUX;
 use crate::fit::exposure::Exposure;
 use crate::fit::settle::{Found, MOST_ROUNDS, typical_flux};
 use crate::fit::weighting::{Loss, unit_variance};
-use crate::image::PixelBox;
 use crate::run::chunks;
 
 use super::plane::Image;
@@ -171,34 +170,6 @@ impl<const P: usize> System<'_, P> {
         self.place_anew(&astray, &mut images, has_flux);
         self.add(&images)?;
         Ok(Found::Astray)
-    }
-
-    /// The image of a star over its whole support.
-    fn whole(&self, star: usize, sign: f64) -> Image {
-        let at = self.fitter.placement(&self.current[star]);
-        let grid = self.planes[0].window();
-        Image {
-            pixels: self.fitter.psf.support(at).intersection(&grid),
-            hole: PixelBox::default(),
-            parameters: self.current[star],
-            sign,
-        }
-    }
-
-    /// The images that take a star off the model.
-    fn take_away(&self, star: usize, images: &mut Vec<Image>) {
-        let none = PixelBox::default();
-        let own = &self.stars[star];
-        let core = (self.cores[star], none, self.current[star]);
-        let wings = (own.support, self.cores[star], own.wings);
-        for (pixels, hole, parameters) in [core, wings] {
-            images.push(Image {
-                pixels,
-                hole,
-                parameters,
-                sign: -1.0,
-            });
-        }
     }
 
     /// Gives stars that were put elsewhere their cores and supports; those that have no
