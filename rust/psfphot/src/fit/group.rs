@@ -1,5 +1,6 @@
 //! A group of sources fitted jointly, every pixel once.
 
+mod blocks;
 mod covariance;
 mod weights;
 
@@ -18,6 +19,7 @@ use super::source::{Level, Solution, Source};
 use super::tiles::{Reach, Tile, fill_reach, gather, link};
 use super::weighting::Loss;
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, Termination, is_rounding};
+use blocks::NO_BLOCK;
 use covariance::Whole;
 
 /// Sums over the pixels with some weights.
@@ -118,23 +120,15 @@ impl<'a> Group<'a> {
             .map(|parameters| fitter.psf.support(fitter.placement(parameters)));
         let width = fitter.free.len();
         let length = link(&mut tiles, exposure.image(), supports, width);
-        let mut matrix = BlockMatrix::new(sources.len(), width);
-        for tile in &mut tiles {
-            for (k, row) in tile.sources.iter().enumerate() {
-                for column in &tile.sources[..=k] {
-                    tile.blocks.push(matrix.block(row.source, column.source));
-                }
-            }
-        }
         let n_parameters = sources.len() * width;
-        Self {
+        let mut group = Self {
             fitter,
             exposure,
             sources,
             residual: vec![0.0; pixels.data.len()],
             jacobian: vec![0.0; length],
             normal: Normal {
-                matrix,
+                matrix: BlockMatrix::new(sources.len(), width),
                 gradient: vec![0.0; n_parameters],
                 border: vec![0.0; n_parameters],
             },
@@ -148,7 +142,9 @@ impl<'a> Group<'a> {
             current,
             pixels,
             tiles,
-        }
+        };
+        group.find_blocks();
+        group
     }
 
     /// The model at the parameters that were last evaluated.
@@ -308,6 +304,9 @@ impl<'a> Group<'a> {
                 }
             }
             for (column, &block) in tile.sources[..=k].iter().zip(&mut blocks) {
+                if block == NO_BLOCK {
+                    continue;
+                }
                 let other = &self.jacobian[planes(column.offset)];
                 add_outer(weighted, other, size, sums.matrix.values_mut(block));
             }
