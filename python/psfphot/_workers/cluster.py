@@ -6,6 +6,7 @@ import pickle
 import threading
 import time
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distributed import KilledWorker, as_completed, get_worker
@@ -26,14 +27,11 @@ _AHEAD = 4
 _RECOUNT = 2.0
 
 
-def run_on_cluster(
-    work: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    client: Any,
-    retries: int,
-    timeout: float | None,
-) -> Iterator[Outcome]:
-    """Do all tasks on a cluster; see `psfphot._workers.run_tasks`.
+@contextmanager
+def hire_cluster(
+    work: Callable[[Any], Any], client: Any, retries: int, timeout: float | None
+) -> Iterator[Callable[[Sequence[Any]], Iterator[Outcome]]]:
+    """Have the workers of a cluster do tasks; see `psfphot._workers.hire`.
 
     A lost worker's tasks go to others by the scheduler's own rule, as often as its
     setting ``allowed-failures`` says.
@@ -45,16 +43,22 @@ def run_on_cluster(
     except Exception as exc:
         msg = f"the workers cannot load the work: {type(exc).__name__}: {exc}"
         raise WorkersError(msg) from exc
-    window = _Window(client, carrier.name, tasks, timeout)
+
+    def outcomes(tasks: Sequence[Any]) -> Iterator[Outcome]:
+        window = _Window(client, carrier.name, tasks, timeout)
+        try:
+            while (done := window.next()) is not None:
+                index, tries, reply = done
+                if reply.is_passing and tries <= retries:
+                    window.submit(index, tries + 1)
+                else:
+                    yield reply.outcome(index, tries)
+        finally:
+            window.cancel()
+
     try:
-        while (done := window.next()) is not None:
-            index, tries, reply = done
-            if reply.is_passing and tries <= retries:
-                window.submit(index, tries + 1)
-            else:
-                yield reply.outcome(index, tries)
+        yield outcomes
     finally:
-        window.cancel()
         client.unregister_worker_plugin(carrier.name)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import click
 
 from psfphot._defaults import MOST_WHOLE, TILE
+from psfphot._workers import raise_if_passing
 from psfphot.cli._errors import one_line_messages
 from psfphot.cli._jobs import NAME
 from psfphot.cli._report import (
@@ -32,7 +33,7 @@ from psfphot.io import (
 )
 from psfphot.io._images import read_shape
 from psfphot.pipeline import NoStarsError, Settings, SourceList, measure_tiled
-from psfphot.pipeline._frames.mapping import measure_in_threads, raise_if_passing
+from psfphot.pipeline._frames.mapping import measure_in_threads
 from psfphot.pipeline._frames.source_ids import add_source_ids
 from psfphot.psf import PolynomialPSFModel
 

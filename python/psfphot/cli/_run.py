@@ -11,7 +11,7 @@ import click
 
 from psfphot._defaults import RETRIES, TIMEOUT
 from psfphot._progress import progress_callback, write_above_bars
-from psfphot._workers import Outcome, run_tasks
+from psfphot._workers import Outcome, run_tasks, threads_of_worker
 from psfphot.cli._batch import make_batch, make_teller
 from psfphot.cli._cluster import connect, named_from_root
 from psfphot.cli._errors import usage
@@ -28,7 +28,6 @@ from psfphot.io import (
     read_detector,
     split_extension,
 )
-from psfphot.pipeline._frames.mapping import threads_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
