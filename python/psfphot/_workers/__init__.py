@@ -5,11 +5,12 @@ from psfphot._workers.outcome import (
     WorkersError,
     raise_if_passing,
 )
-from psfphot._workers.running import hire, run_tasks, threads_of_worker
+from psfphot._workers.running import check_workers, hire, run_tasks, threads_of_worker
 
 __all__ = [
     "Outcome",
     "WorkersError",
+    "check_workers",
     "hire",
     "raise_if_passing",
     "run_tasks",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from psfphot._defaults import RETRIES, TIMEOUT
+from psfphot._validate import as_count, as_positive
 from psfphot._workers.outcome import attempt
 from psfphot._workers.processes import hire_processes
 
@@ -107,6 +108,25 @@ def _run_here(
         while reply.is_passing and tries <= retries:
             reply, tries = attempt(work, task), tries + 1
         yield reply.outcome(index, tries)
+
+
+def check_workers(
+    n_workers: int | None, client: Any, retries: int, timeout: float | None
+) -> None:
+    """Check the arguments that say which workers there are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is wrong, or both a client and workers are given.
+    """
+    if client is not None and n_workers is not None:
+        raise ValueError("client and n_workers exclude each other; give one")
+    if n_workers is not None:
+        as_count(n_workers, "n_workers", least=1)
+    as_count(retries, "retries", least=0)
+    if timeout is not None:
+        as_positive(timeout, "timeout")
 
 
 def threads_of_worker(

@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from psfphot._defaults import RETRIES, TIMEOUT
-from psfphot._validate import as_count, as_positive
-from psfphot._workers import raise_if_passing, run_tasks, threads_of_worker
+from psfphot._workers import (
+    check_workers,
+    raise_if_passing,
+    run_tasks,
+    threads_of_worker,
+)
 from psfphot.io import Psf, read_image, read_psf
 from psfphot.pipeline._measure import measure
 from psfphot.pipeline._settings import Settings, as_settings
@@ -99,13 +103,7 @@ def map_frames(
     none.fits failed none.fits: there is no such file
     """
     settings = as_settings(settings)
-    if client is not None and n_workers is not None:
-        raise ValueError("client and n_workers exclude each other; give one")
-    if n_workers is not None:
-        as_count(n_workers, "n_workers", least=1)
-    as_count(retries, "retries", least=0)
-    if timeout is not None:
-        as_positive(timeout, "timeout")
+    check_workers(n_workers, client, retries, timeout)
     if isinstance(psf, str | os.PathLike):
         psf = read_psf(psf)
     threads = threads_of_worker(settings.n_threads, n_workers, client)

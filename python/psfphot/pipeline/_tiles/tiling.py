@@ -47,6 +47,10 @@ class Tile:
     window: tuple[slice, slice]
     shape: tuple[int, int]
 
+    def __str__(self) -> str:
+        rows, columns = (f"{s.start}-{s.stop - 1}" for s in (self.rows, self.columns))
+        return f"tile of rows {rows}, columns {columns}"
+
     @property
     def origin(self) -> tuple[int, int]:
         """The (x, y) of the window's first pixel."""
