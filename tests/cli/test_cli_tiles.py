@@ -35,6 +35,25 @@ def test_tiles_write_what_the_whole_image_writes(tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-2)
 
 
+@pytest.mark.parametrize("may_tell", [False, True])
+def test_workers_measure_the_tiles_of_an_image(tmp_path, monkeypatch, may_tell):
+    monkeypatch.setattr("psfphot.cli._batch.MOST_WHOLE", SHAPE[0] * SHAPE[1] - 1)
+    monkeypatch.setattr("psfphot.cli._batch.TILE", 128)
+    data = make_field(x=X, y=Y, flux=np.full(len(X), 3000.0), shape=SHAPE)
+    image = write_field(tmp_path / "a.fits", data=data)
+    words = [] if may_tell else ["--tile", 128]
+    tables = []
+    for name, workers in (("one", []), ("two", ["--workers", 2])):
+        out = tmp_path / f"{name}.ecsv"
+        fit(image, *PSF, "-o", out, "--iterations", 1, *words, *workers)
+        tables.append(QTable.read(out))
+    one, two = tables
+    assert one.meta["n_tiles"] == two.meta["n_tiles"] == 6
+    assert len(one) == len(X)
+    for column in one.colnames:
+        assert np.asarray(one[column]).tobytes() == np.asarray(two[column]).tobytes()
+
+
 @pytest.mark.parametrize(
     ("words", "n_tiles"),
     [

@@ -1,15 +1,19 @@
 """Images that are measured tile by tile, against the same in one piece."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import NDData
+from tile_tasks import DieOnce, Fail, die, warn
 
+from psfphot._workers import WorkersError
 from psfphot.background import ResidualBackground2D
 from psfphot.background._sheets import measure_sheets
 from psfphot.io import FileFormatError, read_image
+from psfphot.io._on_disk import read_image_to_disk
 from psfphot.matching import match_positions
 from psfphot.pipeline import (
     NoStarsError,
@@ -18,7 +22,9 @@ from psfphot.pipeline import (
     measure_tiled,
     simulate_star_field,
 )
+from psfphot.pipeline._tiles.mosaic import Mosaic
 from psfphot.pipeline._tiles.tiling import cut_tiles
+from psfphot.pipeline._tiles.working import TileError, hire_crew
 from psfphot.psf import PSF_FLAGS, CircularGaussianPRF, GriddedPSFModel
 
 PSF = CircularGaussianPRF(fwhm=2.8)
@@ -134,6 +140,99 @@ def test_tiles_know_where_in_a_grid_of_psfs_they_are(tmp_path):
     whole = measure(read_image(path), grid, settings)
     with measure_tiled(path, grid, settings, tile=160) as run:
         assert_same_rows(run.catalog, whole.catalog, ("iter_detected",))
+
+
+@pytest.fixture
+def patch(scene, tmp_path):
+    """A piece with full pixels, of four tiles."""
+    image, *planes = scene
+    y, x = np.unravel_index(np.nanargmax(planes[0]), planes[0].shape)
+    at = tuple(slice(max(0, k - 120), max(0, k - 120) + 240) for k in (y, x))
+    return write_scene(tmp_path / "patch.fits", image, *(plane[at] for plane in planes))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def bits(catalog):
+    return {name: np.asarray(catalog[name]).tobytes() for name in catalog.colnames}
+
+
+def assert_workers_change_nothing(path, **workers):
+    settings = Settings(iterations=2, local_bkg=(6, 12))
+    with measure_tiled(path, PSF, settings, tile=160, error="none") as alone:
+        assert alone.n_saturated > 0
+    with measure_tiled(
+        path, PSF, settings, tile=160, error="none", **workers
+    ) as shared:
+        assert shared.n_tiles == 4
+        assert np.isfinite(shared.model).all()
+    assert bits(shared.catalog) == bits(alone.catalog)
+    shared.catalog.meta["date"] = alone.catalog.meta["date"]
+    assert shared.catalog.meta == alone.catalog.meta
+    told = [run.report() | {"seconds": None} for run in (shared, alone)]
+    assert told[0] == told[1]
+
+
+def test_workers_give_the_rows_of_one_process(patch):
+    assert_workers_change_nothing(patch, n_workers=2)
+
+
+def test_a_cluster_gives_the_rows_of_one_process(patch, cluster):
+    assert_workers_change_nothing(patch, client=cluster)
+
+
+@pytest.fixture
+def crew_of(patch, tmp_path):
+    """Hire workers for a mosaic of four tiles."""
+
+    @contextlib.contextmanager
+    def hire(n_workers, **changes):
+        image = read_image_to_disk(patch, tmp_path)
+        mosaic = Mosaic(image, PSF, ONE_ROUND, 160, tmp_path)
+        how = {"client": None, "retries": 2, "timeout": 60.0} | changes
+        model = mosaic.whole.psf.model
+        with hire_crew(model, tmp_path, None, n_workers=n_workers, **how) as crew:
+            mosaic.crew = crew
+            yield mosaic
+
+    return hire
+
+
+def test_the_tile_of_a_killed_worker_is_done_again(crew_of, tmp_path):
+    with crew_of(2) as mosaic:
+        totals = list(mosaic.over_tiles(DieOnce(tmp_path)))
+    assert [tile for tile, _ in totals] == mosaic.tiles
+    for tile, total in totals:
+        assert total == np.nansum(mosaic.image.data[tile.window])
+    assert len(list(tmp_path.glob("died-*"))) == 1
+    with (
+        crew_of(1, retries=0) as mosaic,
+        pytest.raises(WorkersError, match=r"patch.fits\[SCI\], tile of rows 0-119, "),
+    ):
+        list(mosaic.over_tiles(die))
+
+
+@pytest.mark.parametrize("n_workers", [None, 1])
+def test_what_is_wrong_in_a_tile_is_told_with_it(crew_of, n_workers):
+    where = r"patch.fits\[SCI\], tile of rows 120-239, columns 0-119: "
+    with crew_of(n_workers) as mosaic:
+        with pytest.warns(UserWarning, match="a bad tile"):
+            list(mosaic.over_tiles(warn))
+        with pytest.raises(TileError, match=where + "no good"):
+            list(mosaic.over_tiles(Fail(ValueError, columns=0)))
+    fault = KeyError if n_workers is None else RuntimeError
+    with crew_of(n_workers) as mosaic, pytest.raises(fault, match="no good"):
+        list(mosaic.over_tiles(Fail(KeyError, columns=0)))
 
 
 def test_a_star_at_a_border_is_found_once_beside_what_another_tile_has(tmp_path):

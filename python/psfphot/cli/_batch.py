@@ -90,6 +90,8 @@ class Batch:
         The side of the tiles that all images are measured in, if any.
     may_tile : bool
         Whether large images are measured in tiles where that is not told.
+    tile_workers : dict
+        Arguments of `psfphot.pipeline.measure_tiled` for who measures tiles.
     """
 
     psf: PsfReader
@@ -102,6 +104,7 @@ class Batch:
     n_threads: int | None
     tile: int | None = None
     may_tile: bool = False
+    tile_workers: dict[str, Any] = field(default_factory=dict)
 
     def for_workers(self, n_threads: int | None) -> Batch:
         """Make the batch that workers are sent, who say nothing themselves."""
@@ -161,12 +164,20 @@ class Batch:
             return
         psf = self.psf(read_detector(job.path, job.ext))
         settings = replace(self.settings, n_threads=self.n_threads)
-        with measure_tiled(
-            job.path, psf, settings, ext=job.ext, tile=tile, **reading
-        ) as run:
+        how: dict[str, Any] = {"ext": job.ext, "tile": tile, **reading}
+        with measure_tiled(job.path, psf, settings, **how, **self.tile_workers) as run:
             run.catalog.meta["n_threads"] = self.settings.n_threads
             say(describe_image(run.image))
             yield run
+
+    def has_tiles(self, work: list[tuple[Job, Outputs]]) -> bool:
+        """Tell whether it is tiles that workers are to be given, not whole images.
+
+        One large image alone is divided, too.
+        """
+        if self.tile is not None or len(work) != 1 or work[0][0].fault:
+            return self.tile is not None
+        return self._tile_of(work[0][0], _say_nothing) is not None
 
     def _tile_of(self, job: Job, say: Callable[[list[str]], None]) -> int | None:
         """Tell the side of an image's tiles; `None` for one that is measured whole.

@@ -134,17 +134,29 @@ def _outcomes(
         "retries": RETRIES if words.retries is None else words.retries,
         "timeout": TIMEOUT if words.timeout is None else words.timeout,
     }
-    with (
-        connect(words.scheduler) as client,
-        progress_callback(len(again), "frames", enabled=batch.progress) as progress,
-    ):
-        n_threads = threads_of_worker(words.threads, words.workers, client)
-        sent, tasks = batch.for_workers(n_threads), [work[i] for i in again]
+    with connect(words.scheduler) as client:
+        how |= {"n_workers": words.workers, "client": client}
+        tasks = [work[i] for i in again]
+        if batch.has_tiles(tasks):
+            done = _outcomes_here(replace(batch, tile_workers=how), tasks)
+        else:
+            done = _outcomes_of_workers(batch, tasks, how)
+        for n, outcome in done:
+            yield again[n], outcome
+
+
+def _outcomes_of_workers(
+    batch: Batch, tasks: list[tuple[Job, Outputs]], how: dict[str, Any]
+) -> Iterator[tuple[int, Outcome]]:
+    """Have workers measure images; ``how`` are arguments of `run_tasks`."""
+    client = how["client"]
+    n_threads = threads_of_worker(batch.n_threads, how["n_workers"], client)
+    sent = batch.for_workers(n_threads)
+    with progress_callback(len(tasks), "frames", enabled=batch.progress) as progress:
         if client is not None:
             sent, tasks = named_from_root(sent, tasks)
-        done = run_tasks(sent, tasks, n_workers=words.workers, client=client, **how)
-        for n, outcome in enumerate(done, 1):
-            yield again[outcome.index], outcome
+        for n, outcome in enumerate(run_tasks(sent, tasks, **how), 1):
+            yield outcome.index, outcome
             if progress is not None:
                 progress(n)
 

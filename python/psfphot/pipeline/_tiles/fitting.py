@@ -19,6 +19,7 @@ from psfphot.pipeline._saturated_stars import MISMATCH
 from psfphot.pipeline._tiles.fits import TiledFit
 from psfphot.pipeline._tiles.rows import moved, stacked
 from psfphot.pipeline._tiles.saturated import saturated_light
+from psfphot.psf._photometry.results import metadata
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -118,16 +119,9 @@ class TiledFitter:
         group_stars(start, self.mosaic.whole)
         x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
         whole = self.mosaic.whole
-        with_stars = [
-            t for t in self.mosaic.tiles if (t.sees(x, y) & t.owns(x, y)).any()
-        ]
-        limit = rules_of(whole).least_significance()
-        fits = [
-            fit
-            for _, fit in self.mosaic.over_tiles(
-                partial(self._fit_tile, start, limit), with_stars
-            )
-        ]
+        fit_tile = partial(self._fit_tile, start, rules_of(whole).least_significance())
+        tiles = [t for t in self.mosaic.tiles if (t.sees(x, y) & t.owns(x, y)).any()]
+        fits = [fit for _, fit in self.mosaic.over_tiles(fit_tile, tiles)]
         if not fits:
             raise NoStarsError.above(whole.settings.threshold, whole)
         table = stacked([fit.rows for fit in fits])
@@ -139,10 +133,13 @@ class TiledFitter:
             np.concatenate([fit.significances for fit in fits])[order],
             np.concatenate([fit.errors for fit in fits])[order],
         )
-        return Passes(table, make_photometry(whole), start)
+        photometry = make_photometry(whole)
+        # As was asked for, whatever threads workers have.
+        table.meta |= metadata(photometry.settings())
+        return Passes(table, photometry, start)
 
     def _fit_tile(
-        self, start: QTable, limit: float, tile: Tile, part: Exposure
+        self, start: QTable, limit: float | None, tile: Tile, part: Exposure
     ) -> TiledFit:
         """Fit the stars that a tile sees; those that belong to it are told."""
         x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")

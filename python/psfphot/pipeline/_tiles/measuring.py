@@ -50,8 +50,8 @@ class TiledRun(PhotometryRun):
 
     `measure_tiled` makes it. It is a `PhotometryRun` with these differences: the
     image's arrays are on disk, and go when the block of `measure_tiled` ends;
-    ``photometry`` is how each tile is fitted, and has fitted none; and model and residual are best written,
-    because as arrays they take the memory of the whole.
+    ``photometry`` is how each tile is fitted, and has fitted none; and model and
+    residual are best written, because as arrays they take the memory of the whole.
 
     Attributes
     ----------

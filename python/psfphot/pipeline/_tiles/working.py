@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class TileError(ValueError):
-    """What is wrong with an image shows in one of its tiles, which the message names."""
+    """What is wrong with an image shows in a tile, which the message names."""
 
 
 class TileTask(NamedTuple):
