@@ -19,6 +19,7 @@ from psfphot.pipeline._saturated_stars import MISMATCH
 from psfphot.pipeline._tiles.fits import TiledFit
 from psfphot.pipeline._tiles.rows import moved, stacked
 from psfphot.pipeline._tiles.saturated import saturated_light
+from psfphot.pipeline._tiles.tiling import with_whole_groups
 from psfphot.psf._photometry.results import metadata
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class TiledFitter:
         whole = self.mosaic.whole
         fit_tile = partial(self._fit_tile, start, rules_of(whole).least_significance())
         tiles = [t for t in self.mosaic.tiles if (t.sees(x, y) & t.owns(x, y)).any()]
+        tiles = with_whole_groups(tiles, start, whole.settings)
         fits = [fit for _, fit in self.mosaic.over_tiles(fit_tile, tiles)]
         if not fits:
             raise NoStarsError.above(whole.settings.threshold, whole)

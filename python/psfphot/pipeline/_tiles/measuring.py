@@ -185,8 +185,8 @@ def measure_tiled(
     -----
     Trails of satellites are not looked for. The light of saturated stars is known
     in tiles as far as their PSF goes; the fits of one use its tile alone. A whole image
-    that is smaller gives the same rows: where groups are longer than the halo, with
-    fluxes that agree to 1 % of their errors.
+    that is smaller gives the same rows: where groups are longer than twice the halo,
+    with fluxes that agree to 1 % of their errors.
 
     Examples
     --------

@@ -92,6 +92,8 @@ class Mosaic:
         The tiles.
     side : int
         The most pixels of one along each axis.
+    noise_planes : tuple of 2D array, or `None`
+        `Exposure.noise_planes` of the whole image, on disk.
     crew : `Crew` or `None`
         The workers that do the passes over tiles; `None` does them here.
     """
@@ -124,6 +126,7 @@ class Mosaic:
         self.whole.masks = self.masks
         self.tiles = cut_tiles(self.shape, side, halo_of(self.whole.settings))
         self.side = side
+        self.noise_planes: tuple[NDArray[Any], NDArray[Any]] | None = None
         self.crew: Crew | None = None
         self._sky: SkySheets | None = None
         self._remade_sky: SkySheets | None = None
@@ -246,6 +249,8 @@ class Mosaic:
         image = self.image
         for array in (image.data, image.error, image.mask, image.saturated):
             release(array)
+        for array in self.noise_planes or ():
+            release(array)
         release(self.no_data)
 
     def exposure(self, window: Window) -> Exposure:
@@ -255,6 +260,10 @@ class Mosaic:
         part.knows_cosmic_rays = self.whole.knows_cosmic_rays
         if self._sky is not None:
             part.sky = self._sky.window(window)
+        if self.noise_planes is not None:
+            inverse_gain, empty = self.noise_planes
+            part.noise_planes = np.array(inverse_gain[window]), np.array(empty[window])
+            self.release()
         return part
 
     def psf_in(self, window: Window) -> Psf:
@@ -332,6 +341,8 @@ class Mosaic:
             error=copied(image.error),
             mask=np.array(image.mask[window]),
             saturated=copied(image.saturated),
+            var_poisson=None,
+            var_rnoise=None,
             n_masked={},
             detector=Detector(),
             area=None,

@@ -22,6 +22,7 @@ from psfphot.pipeline._tiles.residual import TiledResidual
 from psfphot.pipeline._tiles.rounds import iterate_tiles
 from psfphot.pipeline._tiles.rows import moved, stacked
 from psfphot.pipeline._tiles.saturated import measure_saturated_tiles
+from psfphot.pipeline._tiles.variances import measure_noise_planes
 from psfphot.psf import PSF_FLAGS
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ class TiledPasses(TiledFitter):
 
     def _iterated(self, passes: Passes) -> Passes:
         """Look for more stars in what is left, and drop what is none."""
+        measure_noise_planes(self.mosaic)
         whole, self.fitted = self.mosaic.whole, passes.table[LIGHT]
+        whole.has_renewed_errors = self.mosaic.noise_planes is not None
         with self.clock.step("rounds"):
             again = iterate_tiles(self, passes.mismatch)
         if again is None:
