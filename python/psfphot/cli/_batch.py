@@ -31,7 +31,8 @@ from psfphot.io import (
     read_psf,
     read_sources,
 )
-from psfphot.io._images import read_shape
+from psfphot.io._found import PlaneWords
+from psfphot.io._images import LargeImageError, read_image_up_to, read_shape
 from psfphot.pipeline import NoStarsError, Settings, SourceList, measure_tiled
 from psfphot.pipeline._frames.mapping import measure_in_threads
 from psfphot.pipeline._frames.source_ids import add_source_ids
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from psfphot.cli._jobs import Job
     from psfphot.cli._outputs import Outputs
     from psfphot.cli._words import FitWords
-    from psfphot.io import Detector, Psf
+    from psfphot.io import Detector, FitsImage, Psf
     from psfphot.pipeline import PhotometryRun
 
 T = TypeVar("T")
@@ -148,10 +149,11 @@ class Batch:
         self, job: Job, say: Callable[[list[str]], None]
     ) -> Iterator[PhotometryRun]:
         """Measure an image, whole or by tiles, whose arrays go afterwards."""
-        reading = self.reading_of(job)
-        tile = self._tile_of(job, say)
+        reading, tile = self.reading_of(job), self.tile
+        image = None
         if tile is None:
-            image = read_image(job.path, job.ext, **reading)
+            image, tile = self._read_whole(job, say), TILE
+        if image is not None:
             say(describe_image(image))
             yield measure_in_threads(
                 image,
@@ -177,23 +179,33 @@ class Batch:
         """
         if self.tile is not None or len(work) != 1 or work[0][0].fault:
             return self.tile is not None
-        return self._tile_of(work[0][0], _say_nothing) is not None
+        job, _ = work[0]
+        shape = read_shape(job.path, job.ext) if self.may_tile else None
+        is_large = shape is not None and math.prod(shape) > MOST_WHOLE
+        return is_large and self._knows_tiles(job)
 
-    def _tile_of(self, job: Job, say: Callable[[list[str]], None]) -> int | None:
-        """Tell the side of an image's tiles; `None` for one that is measured whole.
+    def _knows_tiles(self, job: Job) -> bool:
+        """Tell whether the PSF of an image is known in tiles of it."""
+        psf = self.psf(read_detector(job.path, job.ext))
+        return not isinstance(psf.model, PolynomialPSFModel)
+
+    def _read_whole(
+        self, job: Job, say: Callable[[list[str]], None]
+    ) -> FitsImage | None:
+        """Read an image; `None` if it is so large that it is measured by tiles.
 
         Whoever has not asked for tiles is told.
         """
-        if not self.may_tile:
-            return self.tile
-        shape = read_shape(job.path, job.ext)
-        if shape is None or math.prod(shape) <= MOST_WHOLE:
-            return None
-        psf = self.psf(read_detector(job.path, job.ext))
-        if isinstance(psf.model, PolynomialPSFModel):
-            return None
-        say(describe_tiles(shape, TILE))
-        return TILE
+        reading = self.reading_of(job)
+        if self.may_tile:
+            try:
+                words = PlaneWords(**reading)
+                return read_image_up_to(MOST_WHOLE, job.path, job.ext, words)
+            except LargeImageError as exc:
+                if self._knows_tiles(job):
+                    say(describe_tiles(exc.shape, TILE))
+                    return None
+        return read_image(job.path, job.ext, **reading)
 
 
 @contextlib.contextmanager
