@@ -132,12 +132,12 @@ class _Carrier(WorkerPlugin):  # type: ignore[misc]
     def __setstate__(self, state: tuple[bytes, str]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def do(self, task: Any) -> Any:
-        """Do a task; the work is one object for all tasks of the worker."""
+    def load(self, _: None) -> Any:
+        """Give the work, one object for all tasks of the worker."""
         with self._lock:
             if self.work is None:
                 self.work = pickle.loads(self._packed)  # noqa: S301  (the client's)
-        return self.work(task)
+        return self.work
 
 
 def _attempt_there(
@@ -146,9 +146,13 @@ def _attempt_there(
     """Do a task on a worker; if it is overdue tell which worker is to be restarted."""
     worker = get_worker()
     replies: list[Reply] = []
+    # A new worker's imports are not the task's time.
+    loaded = attempt(worker.plugins[name].load, None)
+    if loaded.error:
+        return packed(loaded), None
 
     def do() -> None:
-        replies.append(attempt(worker.plugins[name].do, task))
+        replies.append(attempt(loaded.value, task))
 
     thread = threading.Thread(target=do, daemon=True)
     thread.start()
@@ -162,12 +166,13 @@ def _attempt_there(
 
 
 def _reply_of(future: Any) -> tuple[Reply, str | None]:
-    if future.status == "finished":
-        message, overdue = future.result()
-        return pickle.loads(message), overdue  # noqa: S301  (the worker's)
     if future.status == "cancelled":
         return Reply(None, "was cancelled by the scheduler", is_passing=True), None
+    # What was done may be lost with its worker, and is waited for once more.
     exc = future.exception()
+    if exc is None:
+        message, overdue = future.result()
+        return pickle.loads(message), overdue  # noqa: S301  (the worker's)
     if isinstance(exc, KilledWorker):
         return Reply(None, "its workers ended, one after another"), None
     return Reply(None, f"{type(exc).__name__}: {exc}"), None
