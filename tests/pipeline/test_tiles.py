@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import mmap
+import time
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from psfphot._workers import WorkersError
 from psfphot.background import ResidualBackground2D
 from psfphot.background._sheets import measure_sheets
 from psfphot.datasets import make_model_image
-from psfphot.io import FileFormatError, read_image
-from psfphot.io._on_disk import read_image_to_disk
+from psfphot.io import FileFormatError, _on_disk, read_image
+from psfphot.io._on_disk import new_plane, read_image_to_disk, releasing
 from psfphot.matching import match_positions
 from psfphot.pipeline import (
     NoStarsError,
@@ -309,6 +311,26 @@ def test_sheets_are_the_maps_of_the_background(scene):
     np.testing.assert_array_equal(sheets.background(window), maps.background[window])
     rms = sheets.background_rms(window)
     np.testing.assert_array_equal(rms, maps.background_rms[window])
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="no such advice")
+def test_memory_is_given_back_while_an_array_is_read(tmp_path, monkeypatch):
+    plane = new_plane(tmp_path, "plane", (64, 64), np.float32)
+    plane[:] = 1
+    times, given = [], _on_disk.release
+
+    def release(array):
+        given(array)
+        times.append(float(array.sum()))
+
+    monkeypatch.setattr(_on_disk, "release", release)
+    with releasing(plane):
+        end = time.monotonic() + 30
+        while len(times) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        seen = len(times)
+    assert len(times) > seen >= 2
+    assert set(times) == {64.0 * 64}
 
 
 def test_each_place_belongs_to_one_tile():

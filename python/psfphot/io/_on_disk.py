@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 #: About so many pixels are read at a time.
 _BAND = 2**21
 
+#: Seconds in which some ten million pixels are read.
+_OFTEN = 0.1
+
 
 def bands_of(shape: tuple[int, ...], multiple: int = 1) -> Iterator[slice]:
     """Yield slices of rows of an image, each of a few million pixels at most.
@@ -58,6 +63,30 @@ def release(array: NDArray[Any] | None) -> None:
     mapping = getattr(array, "_mmap", None)
     if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)
+
+
+@contextmanager
+def releasing(*arrays: NDArray[Any]) -> Iterator[None]:
+    """Give back the memory of arrays on disk time and again while they are read.
+
+    What is read once more comes from the system's cache.
+    """
+    is_done = threading.Event()
+
+    def release_all() -> None:
+        while not is_done.wait(_OFTEN):
+            for array in arrays:
+                release(array)
+
+    thread = threading.Thread(target=release_all, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        thread.join()
+        for array in arrays:
+            release(array)
 
 
 def read_image_to_disk(
