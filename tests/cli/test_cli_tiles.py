@@ -6,6 +6,7 @@ from astropy.io import fits
 from astropy.table import QTable
 from cli_field import FWHM, fit, make_field, run, write_field
 
+from psfphot.io import _images
 from psfphot.io._images import read_shape
 
 #: Two tiles by three, with stars on their borders.
@@ -33,6 +34,39 @@ def test_tiles_write_what_the_whole_image_writes(tmp_path):
     np.testing.assert_allclose(*fluxes, rtol=1e-5)
     for one, other in zip(tiled[1:], whole[1:], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-2)
+
+
+def test_workers_measure_the_tiles_of_a_large_image(tmp_path, monkeypatch):
+    monkeypatch.setattr("psfphot.cli._batch.MOST_WHOLE", SHAPE[0] * SHAPE[1] - 1)
+    monkeypatch.setattr("psfphot.cli._batch.TILE", 128)
+    data = make_field(x=X, y=Y, flux=np.full(len(X), 3000.0), shape=SHAPE)
+    image = write_field(tmp_path / "a.fits", data=data)
+    tables = []
+    for name, words in (("one", ["--tile", 128]), ("two", ["--workers", 2])):
+        out = tmp_path / f"{name}.ecsv"
+        fit(image, *PSF, "-o", out, "--iterations", 1, *words)
+        tables.append(QTable.read(out))
+    one, two = tables
+    assert one.meta["n_tiles"] == two.meta["n_tiles"] == 6
+    assert len(one) == len(X)
+    for column in one.colnames:
+        assert np.asarray(one[column]).tobytes() == np.asarray(two[column]).tobytes()
+
+
+def test_the_size_of_an_image_is_known_without_opening_it_again(tmp_path, monkeypatch):
+    # To open a compressed file is to unpack all of it.
+    data = make_field(x=X, y=Y, flux=np.full(len(X), 3000.0), shape=SHAPE)
+    image = write_field(tmp_path / "a.fits.gz", data=data)
+    opened, given = [], _images.open_fits
+
+    def open_fits(path):
+        opened.append(path)
+        return given(path)
+
+    monkeypatch.setattr(_images, "open_fits", open_fits)
+    fit(image, *PSF, "-o", tmp_path / "a.ecsv", "--iterations", 1)
+    # Once for the detector, before the PSF is read.
+    assert len(opened) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pickle
 import threading
 import time
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distributed import KilledWorker, as_completed, get_worker
@@ -26,14 +27,11 @@ _AHEAD = 4
 _RECOUNT = 2.0
 
 
-def run_on_cluster(
-    work: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    client: Any,
-    retries: int,
-    timeout: float | None,
-) -> Iterator[Outcome]:
-    """Do all tasks on a cluster; see `psfphot._workers.run_tasks`.
+@contextmanager
+def hire_cluster(
+    work: Callable[[Any], Any], client: Any, retries: int, timeout: float | None
+) -> Iterator[Callable[[Sequence[Any]], Iterator[Outcome]]]:
+    """Have the workers of a cluster do tasks; see `psfphot._workers.hire`.
 
     A lost worker's tasks go to others by the scheduler's own rule, as often as its
     setting ``allowed-failures`` says.
@@ -45,16 +43,22 @@ def run_on_cluster(
     except Exception as exc:
         msg = f"the workers cannot load the work: {type(exc).__name__}: {exc}"
         raise WorkersError(msg) from exc
-    window = _Window(client, carrier.name, tasks, timeout)
+
+    def outcomes(tasks: Sequence[Any]) -> Iterator[Outcome]:
+        window = _Window(client, carrier.name, tasks, timeout)
+        try:
+            while (done := window.next()) is not None:
+                index, tries, reply = done
+                if reply.is_passing and tries <= retries:
+                    window.submit(index, tries + 1)
+                else:
+                    yield reply.outcome(index, tries)
+        finally:
+            window.cancel()
+
     try:
-        while (done := window.next()) is not None:
-            index, tries, reply = done
-            if reply.is_passing and tries <= retries:
-                window.submit(index, tries + 1)
-            else:
-                yield reply.outcome(index, tries)
+        yield outcomes
     finally:
-        window.cancel()
         client.unregister_worker_plugin(carrier.name)
 
 
@@ -128,12 +132,12 @@ class _Carrier(WorkerPlugin):  # type: ignore[misc]
     def __setstate__(self, state: tuple[bytes, str]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def do(self, task: Any) -> Any:
-        """Do a task; the work is one object for all tasks of the worker."""
+    def load(self, _: None) -> Any:
+        """Give the work, one object for all tasks of the worker."""
         with self._lock:
             if self.work is None:
                 self.work = pickle.loads(self._packed)  # noqa: S301  (the client's)
-        return self.work(task)
+        return self.work
 
 
 def _attempt_there(
@@ -142,9 +146,13 @@ def _attempt_there(
     """Do a task on a worker; if it is overdue tell which worker is to be restarted."""
     worker = get_worker()
     replies: list[Reply] = []
+    # A new worker's imports are not the task's time.
+    loaded = attempt(worker.plugins[name].load, None)
+    if loaded.error:
+        return packed(loaded), None
 
     def do() -> None:
-        replies.append(attempt(worker.plugins[name].do, task))
+        replies.append(attempt(loaded.value, task))
 
     thread = threading.Thread(target=do, daemon=True)
     thread.start()
@@ -158,12 +166,13 @@ def _attempt_there(
 
 
 def _reply_of(future: Any) -> tuple[Reply, str | None]:
-    if future.status == "finished":
-        message, overdue = future.result()
-        return pickle.loads(message), overdue  # noqa: S301  (the worker's)
     if future.status == "cancelled":
         return Reply(None, "was cancelled by the scheduler", is_passing=True), None
+    # What was done may be lost with its worker, and is waited for once more.
     exc = future.exception()
+    if exc is None:
+        message, overdue = future.result()
+        return pickle.loads(message), overdue  # noqa: S301  (the worker's)
     if isinstance(exc, KilledWorker):
         return Reply(None, "its workers ended, one after another"), None
     return Reply(None, f"{type(exc).__name__}: {exc}"), None

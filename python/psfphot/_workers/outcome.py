@@ -28,7 +28,7 @@ _PASSING = frozenset(
 
 
 class WorkersError(RuntimeError):
-    """The workers are of no use: they do not start, or cannot load the work."""
+    """The workers are of no use: they do not start, cannot load the work, or end."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +117,9 @@ def is_passing(exc: BaseException | None) -> bool:
     if isinstance(exc, OSError):
         return exc.errno in _PASSING
     return isinstance(exc, MemoryError)
+
+
+def raise_if_passing(exc: BaseException | None) -> None:
+    """Raise what may be well at the next try, for the workers to try again."""
+    if exc is not None and is_passing(exc):
+        raise exc

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +31,17 @@ if TYPE_CHECKING:
 _MOST_STILLBORN = 3
 
 
-def run_in_processes(
+@contextmanager
+def hire_processes(
     work: Callable[[Any], Any],
-    tasks: Sequence[Any],
     n_workers: int,
     retries: int,
     timeout: float | None,
-) -> Iterator[Outcome]:
-    """Do all tasks in processes; see `psfphot._workers.run_tasks`."""
-    pool = _Pool(pickle.dumps(work), tasks, n_workers, retries, timeout)
+) -> Iterator[Callable[[Sequence[Any]], Iterator[Outcome]]]:
+    """Have processes do tasks; see `psfphot._workers.hire`."""
+    pool = _Pool(pickle.dumps(work), n_workers, retries, timeout)
     try:
-        yield from pool.outcomes()
+        yield pool.outcomes
     finally:
         pool.end()
 
@@ -135,15 +136,10 @@ class _Pool:
     """Workers and the tasks that wait for them."""
 
     def __init__(
-        self,
-        work: bytes,
-        tasks: Sequence[Any],
-        n_workers: int,
-        retries: int,
-        timeout: float | None,
+        self, work: bytes, n_workers: int, retries: int, timeout: float | None
     ) -> None:
         self._work = work
-        self._waiting = deque(_Task(i, task) for i, task in enumerate(tasks))
+        self._waiting: deque[_Task] = deque()
         self._n_workers = n_workers
         self._retries = retries
         self._timeout = timeout
@@ -153,8 +149,9 @@ class _Pool:
         )
         self._n_stillborn = 0
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Do the tasks."""
+    def outcomes(self, tasks: Sequence[Any]) -> Iterator[Outcome]:
+        """Do some tasks, all of those before being done."""
+        self._waiting.extend(_Task(i, task) for i, task in enumerate(tasks))
         while self._waiting or any(worker.task for worker in self._workers):
             self._employ()
             worker, reply = self._next_event()

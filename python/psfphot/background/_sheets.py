@@ -38,15 +38,17 @@ class BackgroundSheets:
         About the size of a box, pixels.
     limits : (float, float)
         The lowest and the highest noise.
+    n_threads : int or `None`
+        The threads that tell a window.
     """
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     box_size: tuple[int, int]
     limits: tuple[float, float]
+    n_threads: int | None
     _level: NDArray[np.float64]
     _noise: NDArray[np.float64]
-    _n_threads: int | None
 
     def background(self, window: tuple[slice, slice]) -> NDArray[Any]:
         """Tell the background in a window, 2D, of the image's type."""
@@ -64,7 +66,7 @@ class BackgroundSheets:
     ) -> NDArray[Any]:
         rows, columns = ((part.start, part.stop) for part in window)
         values = _core.sheet_window(
-            sheet, self.shape, rows, columns, limits, n_threads=self._n_threads
+            sheet, self.shape, rows, columns, limits, n_threads=self.n_threads
         )
         return values.astype(self.dtype, copy=False)
 
@@ -108,4 +110,4 @@ def measure_sheets(
         n_threads=n_threads,
     )
     ny, nx = data.shape
-    return BackgroundSheets((ny, nx), data.dtype, box, limits, level, noise, n_threads)
+    return BackgroundSheets((ny, nx), data.dtype, box, limits, n_threads, level, noise)

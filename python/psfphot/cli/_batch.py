@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import click
 
 from psfphot._defaults import MOST_WHOLE, TILE
+from psfphot._workers import raise_if_passing
 from psfphot.cli._errors import one_line_messages
 from psfphot.cli._jobs import NAME
 from psfphot.cli._report import (
@@ -30,9 +31,10 @@ from psfphot.io import (
     read_psf,
     read_sources,
 )
-from psfphot.io._images import read_shape
+from psfphot.io._found import PlaneWords
+from psfphot.io._images import LargeImageError, read_image_up_to, read_shape
 from psfphot.pipeline import NoStarsError, Settings, SourceList, measure_tiled
-from psfphot.pipeline._frames.mapping import measure_in_threads, raise_if_passing
+from psfphot.pipeline._frames.mapping import measure_in_threads
 from psfphot.pipeline._frames.source_ids import add_source_ids
 from psfphot.psf import PolynomialPSFModel
 
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from psfphot.cli._jobs import Job
     from psfphot.cli._outputs import Outputs
     from psfphot.cli._words import FitWords
-    from psfphot.io import Detector, Psf
+    from psfphot.io import Detector, FitsImage, Psf
     from psfphot.pipeline import PhotometryRun
 
 T = TypeVar("T")
@@ -89,6 +91,8 @@ class Batch:
         The side of the tiles that all images are measured in, if any.
     may_tile : bool
         Whether large images are measured in tiles where that is not told.
+    tile_workers : dict
+        Arguments of `psfphot.pipeline.measure_tiled` for who measures tiles.
     """
 
     psf: PsfReader
@@ -101,6 +105,7 @@ class Batch:
     n_threads: int | None
     tile: int | None = None
     may_tile: bool = False
+    tile_workers: dict[str, Any] = field(default_factory=dict)
 
     def for_workers(self, n_threads: int | None) -> Batch:
         """Make the batch that workers are sent, who say nothing themselves."""
@@ -144,10 +149,11 @@ class Batch:
         self, job: Job, say: Callable[[list[str]], None]
     ) -> Iterator[PhotometryRun]:
         """Measure an image, whole or by tiles, whose arrays go afterwards."""
-        reading = self.reading_of(job)
-        tile = self._tile_of(job, say)
+        reading, tile = self.reading_of(job), self.tile
+        image = None
         if tile is None:
-            image = read_image(job.path, job.ext, **reading)
+            image, tile = self._read_whole(job, say), TILE
+        if image is not None:
             say(describe_image(image))
             yield measure_in_threads(
                 image,
@@ -160,28 +166,46 @@ class Batch:
             return
         psf = self.psf(read_detector(job.path, job.ext))
         settings = replace(self.settings, n_threads=self.n_threads)
-        with measure_tiled(
-            job.path, psf, settings, ext=job.ext, tile=tile, **reading
-        ) as run:
+        how: dict[str, Any] = {"ext": job.ext, "tile": tile, **reading}
+        with measure_tiled(job.path, psf, settings, **how, **self.tile_workers) as run:
             run.catalog.meta["n_threads"] = self.settings.n_threads
             say(describe_image(run.image))
             yield run
 
-    def _tile_of(self, job: Job, say: Callable[[list[str]], None]) -> int | None:
-        """Tell the side of an image's tiles; `None` for one that is measured whole.
+    def has_tiles(self, work: list[tuple[Job, Outputs]]) -> bool:
+        """Tell whether it is tiles that workers are to be given, not whole images.
+
+        One large image alone is divided, too.
+        """
+        if self.tile is not None or len(work) != 1 or work[0][0].fault:
+            return self.tile is not None
+        job, _ = work[0]
+        shape = read_shape(job.path, job.ext) if self.may_tile else None
+        is_large = shape is not None and math.prod(shape) > MOST_WHOLE
+        return is_large and self._knows_tiles(job)
+
+    def _knows_tiles(self, job: Job) -> bool:
+        """Tell whether the PSF of an image is known in tiles of it."""
+        psf = self.psf(read_detector(job.path, job.ext))
+        return not isinstance(psf.model, PolynomialPSFModel)
+
+    def _read_whole(
+        self, job: Job, say: Callable[[list[str]], None]
+    ) -> FitsImage | None:
+        """Read an image; `None` if it is so large that it is measured by tiles.
 
         Whoever has not asked for tiles is told.
         """
-        if not self.may_tile:
-            return self.tile
-        shape = read_shape(job.path, job.ext)
-        if shape is None or math.prod(shape) <= MOST_WHOLE:
-            return None
-        psf = self.psf(read_detector(job.path, job.ext))
-        if isinstance(psf.model, PolynomialPSFModel):
-            return None
-        say(describe_tiles(shape, TILE))
-        return TILE
+        reading = self.reading_of(job)
+        if self.may_tile:
+            try:
+                words = PlaneWords(**reading)
+                return read_image_up_to(MOST_WHOLE, job.path, job.ext, words)
+            except LargeImageError as exc:
+                if self._knows_tiles(job):
+                    say(describe_tiles(exc.shape, TILE))
+                    return None
+        return read_image(job.path, job.ext, **reading)
 
 
 @contextlib.contextmanager

@@ -331,7 +331,8 @@ _OPTIONS = (
         type=COUNT_FROM_1,
         metavar="N",
         show_default="none",
-        help="Measure images in so many processes at a time.",
+        help="Measure images, or the tiles of large ones, in so many processes at "
+        "a time.",
     ),
     _many(
         "--scheduler",
@@ -350,14 +351,14 @@ _OPTIONS = (
         type=COUNT,
         metavar="N",
         show_default=str(RETRIES),
-        help="How often an image is tried again whose worker was lost.",
+        help="How often an image or tile is tried again whose worker was lost.",
     ),
     _many(
         "--timeout",
         type=ABOVE_0,
         metavar="S",
         show_default=f"{TIMEOUT:g}",
-        help="Seconds after which an image is given up, and its worker ended.",
+        help="Seconds after which an image or tile is given up, and its worker ended.",
     ),
     _many(
         "--merge",

@@ -11,7 +11,7 @@ import click
 
 from psfphot._defaults import RETRIES, TIMEOUT
 from psfphot._progress import progress_callback, write_above_bars
-from psfphot._workers import Outcome, run_tasks
+from psfphot._workers import Outcome, run_tasks, threads_of_worker
 from psfphot.cli._batch import make_batch, make_teller
 from psfphot.cli._cluster import connect, named_from_root
 from psfphot.cli._errors import usage
@@ -28,7 +28,6 @@ from psfphot.io import (
     read_detector,
     split_extension,
 )
-from psfphot.pipeline._frames.mapping import threads_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -135,17 +134,29 @@ def _outcomes(
         "retries": RETRIES if words.retries is None else words.retries,
         "timeout": TIMEOUT if words.timeout is None else words.timeout,
     }
-    with (
-        connect(words.scheduler) as client,
-        progress_callback(len(again), "frames", enabled=batch.progress) as progress,
-    ):
-        n_threads = threads_of_worker(words.threads, words.workers, client)
-        sent, tasks = batch.for_workers(n_threads), [work[i] for i in again]
+    with connect(words.scheduler) as client:
+        how |= {"n_workers": words.workers, "client": client}
+        tasks = [work[i] for i in again]
+        if batch.has_tiles(tasks):
+            done = _outcomes_here(replace(batch, tile_workers=how), tasks)
+        else:
+            done = _outcomes_of_workers(batch, tasks, how)
+        for n, outcome in done:
+            yield again[n], outcome
+
+
+def _outcomes_of_workers(
+    batch: Batch, tasks: list[tuple[Job, Outputs]], how: dict[str, Any]
+) -> Iterator[tuple[int, Outcome]]:
+    """Have workers measure images; ``how`` are arguments of `run_tasks`."""
+    client = how["client"]
+    n_threads = threads_of_worker(batch.n_threads, how["n_workers"], client)
+    sent = batch.for_workers(n_threads)
+    with progress_callback(len(tasks), "frames", enabled=batch.progress) as progress:
         if client is not None:
             sent, tasks = named_from_root(sent, tasks)
-        done = run_tasks(sent, tasks, n_workers=words.workers, client=client, **how)
-        for n, outcome in enumerate(done, 1):
-            yield again[outcome.index], outcome
+        for n, outcome in enumerate(run_tasks(sent, tasks, **how), 1):
+            yield outcome.index, outcome
             if progress is not None:
                 progress(n)
 

@@ -6,9 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from psfphot._workers import WorkersError
+from psfphot._workers import WorkersError, threads_of_worker
 from psfphot._workers import run_tasks as run_by_workers
-from psfphot.pipeline._frames.mapping import threads_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

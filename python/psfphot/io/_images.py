@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -118,15 +119,46 @@ def read_image(
         are to give the errors.
     """
     words = PlaneWords(error, mask, dq, dq_bits, weight, weight_type)
+    return read_image_up_to(math.inf, path, ext, words)
+
+
+class LargeImageError(ValueError):
+    """An image has more pixels than are to be read.
+
+    Attributes
+    ----------
+    shape : (ny, nx)
+        Of the image.
+    """
+
+    def __init__(self, name: str, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        super().__init__(f"{name}: is larger than what is to be read: {shape}")
+
+
+def read_image_up_to(
+    most: float, path: str | os.PathLike[str], ext: str | None, words: PlaneWords
+) -> FitsImage:
+    """Read an image as `read_image`, if it has no more than so many pixels.
+
+    Raises
+    ------
+    LargeImageError
+        If it has more.
+    """
     words.check()
     path = as_path(path)
     if ext is None:
         path, ext = split_extension(path)
     if path.suffix.lower() == ".asdf":
-        _refuse_for_asdf(ext=ext, error=error, mask=mask, dq=dq, weight=weight)
-        return read_roman(path, dq_bits)
+        given = (words.error, words.mask, words.dq, words.weight)
+        names = ("error", "mask", "dq", "weight")
+        _refuse_for_asdf(ext=ext, **dict(zip(names, given, strict=True)))
+        return read_roman(path, words.dq_bits)
     with open_fits(path) as hdus:
         hdu, plane = choose_image(hdus, ext, path)
+        if math.prod(hdu.shape[-2:]) > most:
+            raise LargeImageError(str(path), hdu.shape[-2:])
         name = name_of_image(hdus, hdu, plane, path)
         refuse_time_series(hdus, hdu, plane, name)
         data = read_plane(hdu, name, plane)
@@ -135,7 +167,7 @@ def read_image(
         owner = Owner(hdus, hdu, path, name, data.shape, unit, plane)
         planes = find_planes(owner, words)
         facts = find_facts(owner, header, primary)
-        parts = find_variances(owner) if error is None else {}
+        parts = find_variances(owner) if words.error is None else {}
     weights, errors, quality = planes.weight, planes.error, planes.quality
     bad = {"not finite": ~np.isfinite(data)}
     if bad["not finite"].all():
@@ -143,8 +175,8 @@ def read_image(
         raise FileFormatError(msg)
     bad |= {plane.source: plane.pixels for plane in planes.bad}
     mask_of_all = joined_masks(bad, name)
-    if weights is not None and not is_none(weight):
-        errors = error_of_weight(data, weights, weight_type, mask_of_all)
+    if weights is not None and not is_none(words.weight):
+        errors = error_of_weight(data, weights, words.weight_type, mask_of_all)
     if errors is not None:
         usable = np.isfinite(errors.pixels) & (errors.pixels > 0)
         bad["no usable error"] = ~usable

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from psfphot.io._fits import (
 from psfphot.io._fits_image import FitsImage
 from psfphot.io._found import PlaneWords, find_facts, find_planes, find_unit
 from psfphot.io._levels import find_saturation
-from psfphot.io._planes import Owner
+from psfphot.io._planes import Owner, find_variances
 from psfphot.io._weights import error_of_weight
 
 if TYPE_CHECKING:
@@ -34,11 +36,17 @@ if TYPE_CHECKING:
 #: About so many pixels are read at a time.
 _BAND = 2**21
 
+#: Seconds in which some ten million pixels are read.
+_OFTEN = 0.1
 
-def bands_of(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Yield slices of rows of an image, each of a few million pixels at most."""
+
+def bands_of(shape: tuple[int, ...], multiple: int = 1) -> Iterator[slice]:
+    """Yield slices of rows of an image, each of a few million pixels at most.
+
+    All but the last have a multiple of so many rows.
+    """
     ny, nx = shape
-    step = max(1, _BAND // max(nx, 1))
+    step = multiple * max(1, _BAND // max(nx * multiple, 1))
     for first in range(0, ny, step):
         yield slice(first, min(first + step, ny))
 
@@ -55,6 +63,30 @@ def release(array: NDArray[Any] | None) -> None:
     mapping = getattr(array, "_mmap", None)
     if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)
+
+
+@contextmanager
+def releasing(*arrays: NDArray[Any]) -> Iterator[None]:
+    """Give back the memory of arrays on disk time and again while they are read.
+
+    What is read once more comes from the system's cache.
+    """
+    is_done = threading.Event()
+
+    def release_all() -> None:
+        while not is_done.wait(_OFTEN):
+            for array in arrays:
+                release(array)
+
+    thread = threading.Thread(target=release_all, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        thread.join()
+        for array in arrays:
+            release(array)
 
 
 def read_image_to_disk(
@@ -77,8 +109,7 @@ def read_image_to_disk(
     Returns
     -------
     image : `FitsImage`
-        Its ``data``, ``error``, ``mask`` and ``saturated`` are arrays on disk; it has
-        no ``masks`` and no ``weight``.
+        Its arrays are on disk; it has no ``masks`` and no ``weight``.
 
     Raises
     ------
@@ -128,6 +159,8 @@ def read_image_to_disk(
         primary=primary,
         saturated=arrays.get("saturated"),
         saturation=saturation,
+        var_poisson=arrays.get("var_poisson"),
+        var_rnoise=arrays.get("var_rnoise"),
         **facts.fields(),
     )
 
@@ -166,6 +199,9 @@ class _Arrays(dict[str, "NDArray[Any]"]):
             self.error_source = error.source
         if planes.quality is not None and planes.quality.saturated is not None:
             self._fill("saturated", rows, planes.quality.saturated.pixels)
+        if planes.error is not None and words.error is None:
+            for name, pixels in find_variances(part).items():
+                self._fill(name, rows, pixels)
         self._fill("data", rows, data)
         self._fill("mask", rows, np.logical_or.reduce(list(bad.values())))
         for what, pixels in bad.items():

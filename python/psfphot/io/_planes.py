@@ -207,7 +207,9 @@ def find_variances(owner: Owner) -> dict[str, NDArray[Any]]:
         hdu = owner.sibling(label)
         if hdu is None or owner.sibling("ERR") is None:
             return {}
-        pixels = read_plane(hdu, f"{owner.name}'s {label}", owner.plane_of(hdu))
+        pixels = read_plane(
+            hdu, f"{owner.name}'s {label}", owner.plane_of(hdu), owner.band
+        )
         unit = parse_unit(hdu.header.get("BUNIT"))
         # Some write the image's unit, not its square.
         if (

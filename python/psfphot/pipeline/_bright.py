@@ -140,6 +140,8 @@ def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
     near = known & saturated.is_near[row, column]
     table["flags"][near] |= PSF_FLAGS.NEAR_SATURATED
     rows = saturated.table[[n for n in saturated.table.colnames if n in table.colnames]]
+    # The catalogue says how the others were fitted.
+    rows.meta.clear()
     for name in ("id", "group_id"):
         if name in table.colnames:
             first = int(np.max(table[name], initial=0)) + 1

@@ -84,6 +84,11 @@ class Exposure:
         self.masks = PixelMasks(image.mask, image.n_masked)
         self._sky: SkyMaps | None = None
         self._error: NDArray[Any] | None = image.error
+        #: Whether errors are made of the fitted stars' light.
+        self.has_renewed_errors = False
+        #: The inverse gain and the variance by the reading of each pixel, where the
+        #: variances of a larger image have told them.
+        self.noise_planes: tuple[NDArray[Any], NDArray[Any]] | None = None
         #: Whether cosmic rays were looked for, or the file flags them.
         self.knows_cosmic_rays = any("DQ" in name for name in image.masks)
 
@@ -170,7 +175,7 @@ class Exposure:
         """What the catalogue's errors come from, for people."""
         if self.image.error is not None:
             source = f"from {self.image.error_source}"
-            if self.error is not self.image.error:
+            if self.has_renewed_errors:
                 source += ", with VAR_POISSON for the fitted stars' light"
             return source
         if self.error is None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._settings import ResolvedSettings
 
 
 def fit_stars(
@@ -48,22 +49,7 @@ def fit_stars(
     photometry : `~psfphot.psf.PSFPhotometry`
         What fitted, for model images and covariances.
     """
-    settings = exposure.settings
-    annulus, n_threads = settings.local_bkg, settings.n_threads
-    estimator = annulus and LocalBackground(*annulus, n_threads=n_threads)
-    model = exposure.psf.model.copy()
-    model.x_0.fixed = model.y_0.fixed = settings.forced
-    photometry = PSFPhotometry(
-        model,
-        settings.fit_shape,
-        aperture_radius=settings.aperture_radius,
-        local_bkg_estimator=estimator,
-        xy_bounds=settings.max_shift,
-        progress_bar=progress_bar,
-        n_threads=n_threads,
-        keep_columns=True,
-        robust=exposure.robust,
-    )
+    photometry = make_photometry(exposure, progress_bar=progress_bar)
     data = exposure.subtract_sky() if data is None else data
     with warnings.catch_warnings():
         # The run counts every flag by its name.
@@ -75,3 +61,28 @@ def fit_stars(
             init_params=start,
         )
     return table, photometry
+
+
+def make_photometry(exposure: Exposure, *, progress_bar: bool = False) -> PSFPhotometry:
+    """Make what fits the stars of an exposure as the settings say."""
+    settings = exposure.settings
+    model = exposure.psf.model.copy()
+    model.x_0.fixed = model.y_0.fixed = settings.forced
+    return PSFPhotometry(
+        model,
+        settings.fit_shape,
+        aperture_radius=settings.aperture_radius,
+        local_bkg_estimator=local_background(settings),
+        xy_bounds=settings.max_shift,
+        progress_bar=progress_bar,
+        n_threads=settings.n_threads,
+        keep_columns=True,
+        robust=exposure.robust,
+    )
+
+
+def local_background(settings: ResolvedSettings) -> LocalBackground | None:
+    """Make what measures the sky around each star, if the settings want that."""
+    if settings.local_bkg is None:
+        return None
+    return LocalBackground(*settings.local_bkg, n_threads=settings.n_threads)

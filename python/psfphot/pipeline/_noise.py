@@ -93,30 +93,45 @@ def renew_errors(exposure: Exposure, light: Callable[[], NDArray[Any]]) -> None:
     if noise is not None:
         error = np.sqrt(noise.variance(np.maximum(light(), 0)))
         exposure.error = error.astype(exposure.data.dtype, copy=False)
+        exposure.has_renewed_errors = True
 
 
 def _model_of_variances(exposure: Exposure) -> NoiseModel | None:
     """Make a model of VAR_POISSON and VAR_RNOISE, if their image is that of SCI."""
-    image = exposure.image
+    image, sky = exposure.image, np.maximum(exposure.sky.background, 0)
+    if exposure.noise_planes is not None:
+        inverse_gain, empty = exposure.noise_planes
+        read_noise = np.sqrt(empty) / inverse_gain
+        return NoiseModel(
+            read_noise=read_noise, effective_gain=1 / inverse_gain, background=sky
+        )
     poisson, read = image.var_poisson, image.var_rnoise
     if poisson is None or read is None:
         return None
-    data, good = exposure.data, ~exposure.mask
-    good = good & (data > 0) & (poisson > 0)
-    if not good.any():
+    if not has_one_gain(exposure.data, poisson, exposure.mask):
         return None
+    return NoiseModel.from_variances(
+        exposure.data,
+        var_poisson=np.where(exposure.mask, np.nan, poisson),
+        var_rnoise=read,
+        background=sky,
+    )
+
+
+def has_one_gain(
+    data: NDArray[Any], poisson: NDArray[Any], mask: NDArray[np.bool_]
+) -> bool:
+    """Tell whether the variances of photons are those of the image by a gain.
+
+    Of an image whose sky was subtracted they are not.
+    """
+    good = ~mask & (data > 0) & (poisson > 0)
+    if not good.any():
+        return False
     good &= data > np.median(data[good])
     ratios = poisson[good] / data[good]
     typical = np.median(ratios)
-    if np.median(np.abs(ratios - typical)) > _ONE_GAIN * typical:
-        # Of an image whose sky was subtracted the ratio is not that of the gain.
-        return None
-    return NoiseModel.from_variances(
-        data,
-        var_poisson=np.where(exposure.mask, np.nan, poisson),
-        var_rnoise=read,
-        background=np.maximum(exposure.sky.background, 0),
-    )
+    return not np.median(np.abs(ratios - typical)) > _ONE_GAIN * typical
 
 
 def search_noise(exposure: Exposure, light: NDArray[Any], mismatch: float) -> Any:

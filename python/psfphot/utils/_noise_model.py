@@ -9,7 +9,11 @@ from astropy import units as u
 
 from psfphot._repr import make_repr
 from psfphot._validate import as_float_array, values_of
-from psfphot.utils._noise_slope import gain_of_errors, inverse_gain_of_variances
+from psfphot.utils._noise_slope import (
+    filled_variances,
+    gain_of_errors,
+    variance_levels,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -189,17 +193,10 @@ class NoiseModel:
             ).astype(float, copy=False)
             for each, name in ((var_poisson, "var_poisson"), (var_rnoise, "var_rnoise"))
         )
-        inverse = inverse_gain_of_variances(values, poisson)
-        if read.shape != values.shape:
-            msg = (
-                "data and var_rnoise must have the same shape, "
-                f"got {values.shape} and {read.shape}"
-            )
-            raise ValueError(msg)
-        is_known = np.isfinite(read) & (read > 0)
-        typical = float(np.median(read[is_known])) if is_known.any() else 0.0
+        levels = variance_levels(values, poisson, read)
+        inverse, empty = filled_variances(values, poisson, read, levels)
         return cls._of_empty(
-            np.where(is_known, read, typical),
+            empty,
             1 / inverse,
             unit,
             background=background,

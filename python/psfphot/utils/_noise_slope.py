@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # next, is that of the data.
 _LEAST_CORRELATION = 0.3
 # The side of the blocks in which a gain is looked for where a pixel does not tell.
-_BLOCK = 32
+BLOCK = 32
 # A pixel tells its gain where its light is above this part of the image's typical
 # (the median of what is positive).
 _BRIGHT = 0.2
@@ -68,10 +68,28 @@ def _steps(data: Any, variance: Any, usable: Any) -> tuple[Any, Any]:
     return np.diff(data, axis=1)[both], np.diff(variance, axis=1)[both]
 
 
-def inverse_gain_of_variances(
-    data: NDArray[np.float64], poisson: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Tell the inverse of the gain of each pixel from the variance of its photons.
+class VarianceLevels(NamedTuple):
+    """What the variances of an image tell where those of a pixel do not.
+
+    Attributes
+    ----------
+    bright : float
+        Pixels above that tell their gain.
+    inverse_gain : float
+        The typical inverse of the gain.
+    read : float
+        The typical variance by the reading.
+    """
+
+    bright: float
+    inverse_gain: float
+    read: float
+
+
+def variance_levels(
+    data: NDArray[np.float64], poisson: NDArray[np.float64], read: NDArray[np.float64]
+) -> VarianceLevels:
+    """Tell what is typical of the variances of an image, or of some of its pixels.
 
     Raises
     ------
@@ -79,25 +97,46 @@ def inverse_gain_of_variances(
         If the shapes differ, or no pixel tells.
     """
     _check_shapes(data, poisson, "var_poisson")
+    _check_shapes(data, read, "var_rnoise")
     tells = np.isfinite(data) & np.isfinite(poisson) & (data > 0) & (poisson > 0)
+    bright = 0.0
     if tells.any():
-        tells &= data > _BRIGHT * np.median(data[tells])
+        bright = float(_BRIGHT * np.median(data[tells]))
+        tells &= data > bright
     if not tells.any():
         raise ValueError(
             "var_poisson must be positive where data is, got no such pixel"
         )
+    inverse_gain = float(np.median(poisson[tells] / data[tells]))
+    is_known = np.isfinite(read) & (read > 0)
+    typical = float(np.median(read[is_known])) if is_known.any() else 0.0
+    return VarianceLevels(bright, inverse_gain, typical)
+
+
+def filled_variances(
+    data: NDArray[np.float64],
+    poisson: NDArray[np.float64],
+    read: NDArray[np.float64],
+    levels: VarianceLevels,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tell the inverse gain and the variance by the reading of each pixel.
+
+    A part of an image that begins at whole blocks, see `BLOCK`, has what the image has.
+    """
+    tells = np.isfinite(data) & np.isfinite(poisson) & (poisson > 0)
+    tells &= data > max(levels.bright, 0.0)
     ratio = np.full(data.shape, np.nan)
     np.divide(poisson, data, out=ratio, where=tells)
-    typical = float(np.median(ratio[tells]))
-    inverse = np.where(tells, ratio, typical)
+    inverse = np.where(tells, ratio, levels.inverse_gain)
     ny, nx = data.shape
-    for y in range(0, ny, _BLOCK):
-        for x in range(0, nx, _BLOCK):
-            block = np.s_[y : y + _BLOCK, x : x + _BLOCK]
+    for y in range(0, ny, BLOCK):
+        for x in range(0, nx, BLOCK):
+            block = np.s_[y : y + BLOCK, x : x + BLOCK]
             own = tells[block]
             if own.any() and not own.all():
                 inverse[block][~own] = np.median(ratio[block][own])
-    return inverse
+    is_known = np.isfinite(read) & (read > 0)
+    return inverse, np.where(is_known, read, levels.read)
 
 
 def _check_shapes(data: Any, other: Any, name: str) -> None:

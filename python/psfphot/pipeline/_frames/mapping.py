@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from psfphot._defaults import RETRIES, TIMEOUT
-from psfphot._validate import as_count, as_positive
-from psfphot._workers import is_passing, run_tasks
+from psfphot._workers import (
+    check_workers,
+    raise_if_passing,
+    run_tasks,
+    threads_of_worker,
+)
 from psfphot.io import Psf, read_image, read_psf
 from psfphot.pipeline._measure import measure
 from psfphot.pipeline._settings import Settings, as_settings
@@ -99,13 +103,7 @@ def map_frames(
     none.fits failed none.fits: there is no such file
     """
     settings = as_settings(settings)
-    if client is not None and n_workers is not None:
-        raise ValueError("client and n_workers exclude each other; give one")
-    if n_workers is not None:
-        as_count(n_workers, "n_workers", least=1)
-    as_count(retries, "retries", least=0)
-    if timeout is not None:
-        as_positive(timeout, "timeout")
+    check_workers(n_workers, client, retries, timeout)
     if isinstance(psf, str | os.PathLike):
         psf = read_psf(psf)
     threads = threads_of_worker(settings.n_threads, n_workers, client)
@@ -125,25 +123,6 @@ def map_frames(
         else FrameResult(frames[one.index], *one.value)
         for one in done
     )
-
-
-def threads_of_worker(
-    n_threads: int | None, n_workers: int | None, client: Any
-) -> int | None:
-    """Tell how many threads a worker has where nobody says it.
-
-    Dask counts one CPU for a task; processes of one machine share its CPUs.
-    """
-    if n_threads is not None or (n_workers is None and client is None):
-        return n_threads
-    return 1 if n_workers is None else max(1, available_cpus() // n_workers)
-
-
-def available_cpus() -> int:
-    """Count the CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -193,9 +172,3 @@ def measure_in_threads(
     run = measure(image, psf, replace(settings, n_threads=n_threads), **how)
     run.catalog.meta["n_threads"] = settings.n_threads
     return run
-
-
-def raise_if_passing(exc: BaseException | None) -> None:
-    """Raise what may be well at the next try, for the workers to try again."""
-    if exc is not None and is_passing(exc):
-        raise exc

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from psfphot.pipeline._detection import NoStarsError
-from psfphot.pipeline._fit import fit_stars
+from psfphot.pipeline._fit import fit_stars, make_photometry
 from psfphot.pipeline._groups import group_stars
 from psfphot.pipeline._mismatch import sum_of_errors
 from psfphot.pipeline._noise import pixel_errors, renew_errors
@@ -18,6 +19,8 @@ from psfphot.pipeline._saturated_stars import MISMATCH
 from psfphot.pipeline._tiles.fits import TiledFit
 from psfphot.pipeline._tiles.rows import moved, stacked
 from psfphot.pipeline._tiles.saturated import saturated_light
+from psfphot.pipeline._tiles.tiling import with_whole_groups
+from psfphot.psf._photometry.results import metadata
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._tiles.mosaic import Mosaic, Window
-    from psfphot.psf import PSFPhotometry
+    from psfphot.pipeline._tiles.tiling import Tile
+
+#: What tells the light of fitted stars.
+LIGHT = ["x_fit", "y_fit", "flux_fit"]
 
 
 class TiledFitter:
@@ -44,8 +50,6 @@ class TiledFitter:
         Fitted stars whose light tells the errors.
     fitted : `~astropy.table.QTable` or `None`
         Those whose light tells the errors in rounds.
-    photometry : `~psfphot.psf.PSFPhotometry` or `None`
-        What fitted the last tile.
     fit : `TiledFit` or `None`
         The last fit of all stars.
     """
@@ -54,19 +58,19 @@ class TiledFitter:
         self.mosaic, self.saturated = mosaic, saturated
         self.bright: QTable | None = None
         self.fitted: QTable | None = None
-        self.photometry: PSFPhotometry | None = None
         self.fit: TiledFit | None = None
 
-    @property
-    def local_bkg_estimator(self) -> Any:
-        """What measures the sky around each star in the fits, if anything does."""
-        return None if self.photometry is None else self.photometry.local_bkg_estimator
+    def __getstate__(self) -> dict[str, Any]:
+        # Tiles need the light of fitted stars alone.
+        return self.__dict__ | {"fit": None}
 
     def light_in(
         self, part: Exposure, window: Window, stars: QTable | None
     ) -> NDArray[Any] | float:
         """Render the saturated stars of a window, and others."""
-        light = saturated_light(self.mosaic, part.psf, window, self.saturated)
+        light: NDArray[Any] | float = 0.0
+        if self.saturated is not None:
+            light = saturated_light(self.mosaic, part.psf, window, self.saturated)
         if stars is not None:
             light = light + self.mosaic.light(part.psf, window, stars)
         return light
@@ -92,10 +96,7 @@ class TiledFitter:
         if fitted is not None:
             renew_errors(
                 part,
-                lambda: (
-                    self.mosaic.fitted_light(window, fitted)
-                    + self.light_in(part, window, None)
-                ),
+                lambda: self.mosaic.all_light(window, fitted, self.saturated),
             )
         if self.mosaic.remade_sky is not None:
             part.sky = self.mosaic.remade_sky.window(window)
@@ -118,35 +119,46 @@ class TiledFitter:
         """
         group_stars(start, self.mosaic.whole)
         x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
-        tables, significance, errors = [], [], []
-        limit = rules_of(self.mosaic.whole).least_significance()
-        for tile, part in self.mosaic.parts():
-            seen = tile.sees(x, y)
-            owned = tile.owns(x, y)
-            if not (seen & owned).any():
-                continue
-            self.set_error(part, tile.window)
-            x0, y0 = tile.origin
-            init = start[seen]
-            init["x_init"] -= x0
-            init["y_init"] -= y0
-            data = self.data_in(part, tile.window)
-            table, self.photometry = fit_stars(part, init, data=data)
-            own = owned[seen]
-            significance.append(self.photometry.last_fit().significance(limit)[own])
-            errors.append(sum_of_errors(table[own], part))
-            tables.append(moved(table[own], tile))
-        if self.photometry is None or not tables:
-            whole = self.mosaic.whole
+        whole = self.mosaic.whole
+        fit_tile = partial(self._fit_tile, start, rules_of(whole).least_significance())
+        tiles = [t for t in self.mosaic.tiles if (t.sees(x, y) & t.owns(x, y)).any()]
+        tiles = with_whole_groups(tiles, start, whole.settings)
+        fits = [fit for _, fit in self.mosaic.over_tiles(fit_tile, tiles)]
+        if not fits:
             raise NoStarsError.above(whole.settings.threshold, whole)
-        table = stacked(tables)
+        table = stacked([fit.rows for fit in fits])
         order = np.argsort(np.asarray(table["id"]), kind="stable")
         table = table[order]
         _set_groups(table, start)
         self.fit = TiledFit(
-            table, np.concatenate(significance)[order], np.concatenate(errors)[order]
+            table,
+            np.concatenate([fit.significances for fit in fits])[order],
+            np.concatenate([fit.errors for fit in fits])[order],
         )
-        return Passes(table, self.photometry, start)
+        photometry = make_photometry(whole)
+        # As was asked for, whatever threads workers have.
+        table.meta |= metadata(photometry.settings())
+        return Passes(table, photometry, start)
+
+    def _fit_tile(
+        self, start: QTable, limit: float | None, tile: Tile, part: Exposure
+    ) -> TiledFit:
+        """Fit the stars that a tile sees; those that belong to it are told."""
+        x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
+        seen = tile.sees(x, y)
+        self.set_error(part, tile.window)
+        x0, y0 = tile.origin
+        init = start[seen]
+        init["x_init"] -= x0
+        init["y_init"] -= y0
+        data = self.data_in(part, tile.window)
+        table, photometry = fit_stars(part, init, data=data)
+        own = tile.owns(x, y)[seen]
+        return TiledFit(
+            moved(table[own], tile),
+            photometry.last_fit().significance(limit)[own],
+            sum_of_errors(table[own], part),
+        )
 
     def noise_at(self, table: QTable) -> NDArray[Any]:
         """Tell the sky's noise at each row."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psfphot._defaults import SMALLEST_TILE, TILE
+from psfphot._defaults import RETRIES, SMALLEST_TILE, TILE, TIMEOUT
 from psfphot._validate import as_count
+from psfphot._workers import check_workers
 from psfphot.io import find_zero_point
 from psfphot.io._found import PlaneWords
 from psfphot.io._on_disk import read_image_to_disk
@@ -31,6 +32,7 @@ from psfphot.pipeline._tiles.unusable import (
     mask_unexposed_tiles,
     prepare_sky_tiles,
 )
+from psfphot.pipeline._tiles.working import hire_crew
 
 if TYPE_CHECKING:
     import os
@@ -48,8 +50,8 @@ class TiledRun(PhotometryRun):
 
     `measure_tiled` makes it. It is a `PhotometryRun` with these differences: the
     image's arrays are on disk, and go when the block of `measure_tiled` ends;
-    ``photometry`` is that of the last tile; and model and residual are best written,
-    because as arrays they take the memory of the whole.
+    ``photometry`` is how each tile is fitted, and has fitted none; and model and
+    residual are best written, because as arrays they take the memory of the whole.
 
     Attributes
     ----------
@@ -107,12 +109,8 @@ class TiledRun(PhotometryRun):
     def _rows_of_model(self, rows: slice) -> NDArray[np.float64]:
         """Render the stars in some rows of the image."""
         window = rows, slice(0, self.mosaic.shape[1])
-        image = self.mosaic.fitted_light(window, self._fitted)
-        if self.saturated is None:
-            return image
-        psf = self.mosaic.psf_in(window)
-        image += self.mosaic.light(psf, window, self.saturated.table, is_wide=True)
-        return image
+        saturated = None if self.saturated is None else self.saturated.table
+        return self.mosaic.all_light(window, self._fitted, saturated)
 
     @property
     def _fitted(self) -> QTable:
@@ -136,6 +134,10 @@ def measure_tiled(
     dq_bits: str | None = None,
     weight: str | None = None,
     weight_type: str | None = None,
+    n_workers: int | None = None,
+    client: Any = None,
+    retries: int = RETRIES,
+    timeout: float | None = TIMEOUT,
 ) -> Iterator[TiledRun]:
     """Measure all stars of an image that need not fit into memory.
 
@@ -157,6 +159,9 @@ def measure_tiled(
         As for `measure`.
     tile : int, optional
         The most pixels on the side of a tile, 128 or more.
+    n_workers, client, retries, timeout
+        As for `map_frames`, of tiles instead of frames: each pass over the tiles is
+        done by workers. Those of a cluster must see the directory for temporary files.
 
     Yields
     ------
@@ -172,13 +177,16 @@ def measure_tiled(
         If the file cannot be read.
     NoStarsError
         If no star is found.
+    WorkersError
+        If the workers cannot start, or a tile was given up: its workers ended, or
+        took too long.
 
     Notes
     -----
     Trails of satellites are not looked for. The light of saturated stars is known
     in tiles as far as their PSF goes; the fits of one use its tile alone. A whole image
-    that is smaller gives the same rows: where groups are longer than the halo, with
-    fluxes that agree to 1 % of their errors.
+    that is smaller gives the same rows: where groups are longer than twice the halo,
+    with fluxes that agree to 1 % of their errors.
 
     Examples
     --------
@@ -189,6 +197,7 @@ def measure_tiled(
     """
     settings = as_settings(settings)
     _check(settings)
+    check_workers(n_workers, client, retries, timeout)
     side = as_count(tile, "tile", least=SMALLEST_TILE)
     words = PlaneWords(error, mask, dq, dq_bits, weight, weight_type)
     with tempfile.TemporaryDirectory(prefix="psfphot-") as place:
@@ -197,7 +206,18 @@ def measure_tiled(
             image = read_image_to_disk(path, Path(place), ext, words)
         with clock.step("psf"):
             mosaic = Mosaic(image, psf, settings, side, Path(place))
-        yield _measure(mosaic, clock)
+        with hire_crew(
+            mosaic.whole.psf.model,
+            mosaic.directory,
+            settings.n_threads,
+            n_workers=n_workers,
+            client=client,
+            retries=retries,
+            timeout=timeout,
+        ) as mosaic.crew:
+            run = _measure(mosaic, clock)
+        mosaic.crew = None
+        yield run
 
 
 def _check(settings: Settings) -> None:
@@ -219,15 +239,10 @@ def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
         zero_point: ZeroPoint = find_zero_point(mosaic.image, whole.settings.zero_point)
         mask_unexposed_tiles(mosaic)
         level = prepare_sky_tiles(mosaic)
-        # The level and the noise; the maps are told in windows.
-        whole.sky = mosaic.sky  # type: ignore[assignment]
     with clock.step("masks"):
         mask_cosmic_ray_tiles(mosaic)
     tiled = TiledPasses(mosaic, level, clock)
-    # Made anew without the saturated stars.
-    whole.sky = mosaic.sky  # type: ignore[assignment]
     passes = tiled()
-    whole.sky = mosaic.sky_now  # type: ignore[assignment]
     if whole.error is None:
         whole.error = np.broadcast_to(mosaic.sky.noise, mosaic.shape)
     if tiled.n_unfitted:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from psfphot.io import Detector, place_psf
-from psfphot.io._on_disk import bands_of, release
+from psfphot.io._on_disk import bands_of, new_plane, release
 from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._image_psf import with_own_psf
 from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._masks import PixelMasks
 from psfphot.pipeline._tiles.tiling import Tile, cut_tiles, halo_of
+from psfphot.pipeline._tiles.working import TileError
 from psfphot.psf import PolynomialPSFModel
 from psfphot.psf._models.convert import to_core
 from psfphot.psf._rendering.rendering import render_model_image, rendering_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from astropy.table import QTable
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from psfphot.io import FitsImage, Psf
     from psfphot.pipeline._settings import Settings
     from psfphot.pipeline._tiles.sheets import SkySheets
+    from psfphot.pipeline._tiles.working import Crew
+
+T = TypeVar("T")
 
 Window = tuple[slice, slice]
 
@@ -87,9 +92,10 @@ class Mosaic:
         The tiles.
     side : int
         The most pixels of one along each axis.
-    remade_sky : `SkySheets` or `None`
-        The sky without known stars, which takes the place of the first; the errors of
-        pixels are those of the first.
+    noise_planes : tuple of 2D array, or `None`
+        `Exposure.noise_planes` of the whole image, on disk.
+    crew : `Crew` or `None`
+        The workers that do the passes over tiles; `None` does them here.
     """
 
     def __init__(
@@ -120,8 +126,13 @@ class Mosaic:
         self.whole.masks = self.masks
         self.tiles = cut_tiles(self.shape, side, halo_of(self.whole.settings))
         self.side = side
+        self.noise_planes: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self.crew: Crew | None = None
         self._sky: SkySheets | None = None
-        self.remade_sky: SkySheets | None = None
+        self._remade_sky: SkySheets | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"crew": None}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -139,11 +150,29 @@ class Mosaic:
     @sky.setter
     def sky(self, sky: SkySheets) -> None:
         self._sky = sky
+        self._tell_sky()
+
+    @property
+    def remade_sky(self) -> SkySheets | None:
+        """The sky without known stars, which takes the place of the first.
+
+        The errors of pixels are those of the first.
+        """
+        return self._remade_sky
+
+    @remade_sky.setter
+    def remade_sky(self, sky: SkySheets) -> None:
+        self._remade_sky = sky
+        self._tell_sky()
 
     @property
     def sky_now(self) -> SkySheets:
         """The background as it was last measured."""
         return self.sky if self.remade_sky is None else self.remade_sky
+
+    def _tell_sky(self) -> None:
+        # The level and the noise; the maps are told in windows.
+        self.whole.sky = self.sky_now  # type: ignore[assignment]
 
     def middle(self, side: int) -> Window:
         """Tell the window in the middle of the image, so many pixels on a side."""
@@ -159,18 +188,68 @@ class Mosaic:
             yield rows, slice(0, self.shape[1])
             self.release()
 
-    def parts(
-        self, tiles: Iterable[Tile] | None = None
-    ) -> Iterator[tuple[Tile, Exposure]]:
-        """Yield each tile that has data with what is to be measured in its window."""
-        for tile in self.tiles if tiles is None else tiles:
-            if not self.image.mask[tile.window].all():
-                yield tile, self.exposure(tile.window)
+    def over_tiles(
+        self, work: Callable[[Tile, Exposure], T], tiles: Iterable[Tile] | None = None
+    ) -> Iterator[tuple[Tile, T]]:
+        """Do something to each tile that has data, here or by workers.
+
+        Parameters
+        ----------
+        work : callable
+            Takes a tile and what is to be measured in its window. It can be pickled,
+            and changes nothing that it knows.
+        tiles : iterable of `Tile`, optional
+            Other tiles than those of the image.
+
+        Yields
+        ------
+        tile, result
+            One tile after another.
+
+        Raises
+        ------
+        TileError
+            If one cannot be measured.
+        WorkersError
+            If one was given up: its workers ended, or took too long.
+        """
+        do = partial(_do_to_tile, self, work)
+        all_tiles = self.tiles if tiles is None else tiles
+        chosen = [t for t in all_tiles if not self.image.mask[t.window].all()]
+        self.release()
+        if self.crew is not None:
+            yield from zip(chosen, self.crew(do, chosen, self.image.name), strict=True)
+            return
+        for tile in chosen:
+            yield tile, do(tile)
+
+    def subtract(
+        self, light: Callable[[Window], NDArray[Any]], name: str
+    ) -> NDArray[Any]:
+        """Take light off the image, on disk.
+
+        Parameters
+        ----------
+        light : callable
+            Renders the light in a window.
+        name : str
+            Of the file.
+        """
+        image = self.image.data
+        left = new_plane(self.directory, name, self.shape, image.dtype)
+        for tile in self.tiles:
+            window = tile.rows, tile.columns
+            left[window] = image[window] - light(window).astype(image.dtype, copy=False)
+            release(left)
+            self.release()
+        return left
 
     def release(self) -> None:
         """Give back the memory of what is on disk."""
         image = self.image
         for array in (image.data, image.error, image.mask, image.saturated):
+            release(array)
+        for array in self.noise_planes or ():
             release(array)
         release(self.no_data)
 
@@ -181,6 +260,10 @@ class Mosaic:
         part.knows_cosmic_rays = self.whole.knows_cosmic_rays
         if self._sky is not None:
             part.sky = self._sky.window(window)
+        if self.noise_planes is not None:
+            inverse_gain, empty = self.noise_planes
+            part.noise_planes = np.array(inverse_gain[window]), np.array(empty[window])
+            self.release()
         return part
 
     def psf_in(self, window: Window) -> Psf:
@@ -235,6 +318,16 @@ class Mosaic:
         )
         return image
 
+    def all_light(
+        self, window: Window, fitted: QTable, saturated: QTable | None
+    ) -> NDArray[np.float64]:
+        """Render fitted stars in a window, as `fitted_light`, and saturated ones."""
+        image = self.fitted_light(window, fitted)
+        if saturated is not None:
+            psf = self.psf_in(window)
+            image += self.light(psf, window, saturated, is_wide=True)
+        return image
+
     def _cut(self, window: Window) -> FitsImage:
         image = self.image
 
@@ -248,9 +341,19 @@ class Mosaic:
             error=copied(image.error),
             mask=np.array(image.mask[window]),
             saturated=copied(image.saturated),
+            var_poisson=None,
+            var_rnoise=None,
             n_masked={},
             detector=Detector(),
             area=None,
         )
         self.release()
         return part
+
+
+def _do_to_tile(mosaic: Mosaic, work: Callable[[Tile, Exposure], T], tile: Tile) -> T:
+    """Do something to a tile; what is wrong with it is said with the tile."""
+    try:
+        return work(tile, mosaic.exposure(tile.window))
+    except (OSError, ValueError) as exc:
+        raise TileError(f"{mosaic.image.name}, {tile}: {exc}") from exc

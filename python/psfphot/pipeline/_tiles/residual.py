@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from psfphot import _core
-from psfphot.io._on_disk import new_plane, release
+from psfphot.io._on_disk import release
 from psfphot.pipeline._confusion import profile_part, tell_confusion
 from psfphot.pipeline._mismatch import mismatch_of, profile_error_of
 from psfphot.pipeline._noise import search_noise
-from psfphot.pipeline._tiles.saturated import saturated_light
 from psfphot.pipeline._tiles.sheets import measure_sky_sheets
 from psfphot.pipeline._tiles.tiling import cut_along
 from psfphot.psf import PSF_FLAGS
 from psfphot.psf._models.convert import to_core
 from psfphot.psf._photometry.confusion import COMPANION
+from psfphot.psf._photometry.fit_results import larger_errors
 from psfphot.psf._photometry.residuals import (
     compiled,
     quiet_frame,
@@ -61,6 +62,25 @@ class Left(NamedTuple):
     closed: NDArray[np.bool_]
 
 
+class ScoreBlocks(NamedTuple):
+    """The width of the score in blocks of an image, as workers are sent it.
+
+    Attributes
+    ----------
+    widths, weights, n_blocks, shape
+        The arguments of `_core.ScoreWidth`.
+    """
+
+    widths: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    n_blocks: tuple[int, int]
+    shape: tuple[int, int]
+
+    def seen_from(self, x: int, y: int) -> _core.ScoreWidth:
+        """Tell it for positions in a window whose first pixel is at (x, y)."""
+        return _core.ScoreWidth(*self).seen_from(x, y)
+
+
 class TiledResidual:
     """What the last fit has left of an image on disk.
 
@@ -77,9 +97,7 @@ class TiledResidual:
         self._first_mismatch = first_mismatch
         mosaic = self.mosaic
         self.fwhm = compiled(mosaic.whole.psf.model, mosaic.shape)[1]
-        self._starless = new_plane(
-            mosaic.directory, "starless", mosaic.shape, mosaic.image.data.dtype
-        )
+        self._starless: NDArray[Any] = mosaic.image.data
 
     @property
     def fit(self) -> TiledFit:
@@ -91,16 +109,10 @@ class TiledResidual:
 
     def subtract(self) -> None:
         """Take the stars of the last fit, and the saturated ones, off the image."""
-        mosaic, rows = self.mosaic, self.fit.rows
-        for tile in mosaic.tiles:
-            window = tile.rows, tile.columns
-            light = mosaic.fitted_light(window, rows)
-            psf = mosaic.psf_in(window)
-            light += saturated_light(mosaic, psf, window, self.fitter.saturated)
-            data = mosaic.image.data[window]
-            self._starless[window] = data - light.astype(data.dtype, copy=False)
-            release(self._starless)
-            mosaic.release()
+        mosaic, rows, saturated = self.mosaic, self.fit.rows, self.fitter.saturated
+        self._starless = mosaic.subtract(
+            lambda window: mosaic.all_light(window, rows, saturated), "starless"
+        )
 
     def remake_sky(self) -> None:
         """Measure the sky without the stars, as `RemadeSky` does."""
@@ -143,7 +155,7 @@ class TiledResidual:
         errors = search_noise(part, light, mismatch)
         return Left(with_errors(residual, errors), which, known, closed)
 
-    def score_width(self, stars: Stars, mismatch: float) -> _core.ScoreWidth:
+    def score_width(self, stars: Stars, mismatch: float) -> ScoreBlocks:
         """Measure the width of the score in blocks of the whole image."""
         mosaic = self.mosaic
         edges = [_core.score_block_edges(side, self.fwhm) for side in mosaic.shape]
@@ -152,22 +164,31 @@ class TiledResidual:
         tiles = cut_along(
             (edges[0], edges[1]), mosaic.side, math.ceil(_REACH * self.fwhm)
         )
-        for tile, part in self.mosaic.parts(tiles):
-            residual = self.left(tile, part, stars, mismatch).residual
-            at, inside = [], []
-            own = (tile.rows, tile.columns)
-            for side, all_edges, origin in zip(
-                own, edges, tile.origin[::-1], strict=True
-            ):
-                blocks = slice(all_edges.index(side.start), all_edges.index(side.stop))
-                at.append(blocks)
-                ends = all_edges[blocks.start : blocks.stop + 1]
-                inside.append([edge - origin for edge in ends])
-            told = _core.measure_score_blocks(residual, *inside)
+        measure = partial(self._blocks_in, stars, mismatch, edges)
+        for tile, told in mosaic.over_tiles(measure, tiles):
+            at = tuple(_blocks_of(tile, edges))
             for values, some in zip((widths, weights), told, strict=True):
-                part_of = values[at[0], at[1]]
+                part_of = values[at]
                 part_of[...] = some.reshape(part_of.shape)
-        return _core.ScoreWidth(widths.ravel(), weights.ravel(), n_blocks, mosaic.shape)
+        return ScoreBlocks(widths.ravel(), weights.ravel(), n_blocks, mosaic.shape)
+
+    def _blocks_in(
+        self,
+        stars: Stars,
+        mismatch: float,
+        edges: list[list[int]],
+        tile: Tile,
+        part: Exposure,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Measure widths and weights in a tile's own blocks."""
+        residual = self.left(tile, part, stars, mismatch).residual
+        rows, columns = (
+            [edge - origin for edge in of_side[blocks.start : blocks.stop + 1]]
+            for of_side, blocks, origin in zip(
+                edges, _blocks_of(tile, edges), tile.origin[::-1], strict=True
+            )
+        )
+        return _core.measure_score_blocks(residual, rows, columns)
 
     def add_confusion(self, table: QTable) -> Confusion:
         """Make the errors of the last fit larger in its table, as `add_confusion`."""
@@ -177,22 +198,47 @@ class TiledResidual:
         mismatch = mismatch_of(profile_error, self._first_mismatch)
         width = self.score_width((x, y), mismatch)
         factor, companion = np.ones(len(table)), np.full(len(table), np.nan)
-        for tile, part in self.mosaic.parts():
-            left = self.left(tile, part, (x, y), mismatch)
-            of_tile = _core.measure_confusion(
-                left.residual, width.seen_from(*tile.origin)
-            )
-            own = tile.owns(x, y)[left.which]
-            for column, values in zip((factor, companion), of_tile[:2], strict=True):
-                column[left.which[own]] = values[own]
+        measure = partial(self._confusion_in, (x, y), mismatch, width)
+        for _, (own, *told) in self.mosaic.over_tiles(measure):
+            for column, values in zip((factor, companion), told, strict=True):
+                column[own] = values
         factor = np.where(np.isfinite(factor), factor, 1.0)
-        for axis in ("x", "y", "flux"):
-            table[f"{axis}_err"] *= factor
         lost = profile_part(profile_error)
-        flux_error = np.asarray(table["flux_err"], dtype=float)
-        table["flux_err"] = np.hypot(flux_error, lost * np.asarray(table["flux_fit"]))
+        names = ("flux_err", "x_err", "y_err")
+        errors = larger_errors(
+            np.column_stack([table[name] for name in names]),
+            factor,
+            lost * np.asarray(table["flux_fit"]),
+        )
+        for name, column in zip(names, errors.T, strict=True):
+            table[name] = column
         table["flags"][companion > COMPANION] |= PSF_FLAGS.UNMODELLED_COMPANION
-        return tell_confusion(table, factor, companion, width.typical, lost)
+        typical = width.seen_from(0, 0).typical
+        return tell_confusion(table, factor, companion, typical, lost)
+
+    def _confusion_in(
+        self,
+        stars: Stars,
+        mismatch: float,
+        width: ScoreBlocks,
+        tile: Tile,
+        part: Exposure,
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+        """Tell a tile's own rows, their factors, and what stands beside them."""
+        left = self.left(tile, part, stars, mismatch)
+        factor, companion, _ = _core.measure_confusion(
+            left.residual, width.seen_from(*tile.origin)
+        )
+        own = tile.owns(*stars)[left.which]
+        return left.which[own], factor[own], companion[own]
+
+
+def _blocks_of(tile: Tile, edges: list[list[int]]) -> list[slice]:
+    """Tell which blocks along y and x are a tile's own."""
+    return [
+        slice(of_side.index(side.start), of_side.index(side.stop))
+        for of_side, side in zip(edges, (tile.rows, tile.columns), strict=True)
+    ]
 
 
 #: The positions of stars, x and y in pixels.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from astropy.table import QTable
 
 from psfphot.pipeline._detection import make_finder
+from psfphot.pipeline._fit import local_background
 from psfphot.pipeline._rounds import History, StarTests, rules_of, told_by
 from psfphot.pipeline._tiles.residual import TiledResidual
 from psfphot.psf._iterative.managed import Manager
@@ -23,11 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from psfphot import _core
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._tiles.fits import TiledFit
     from psfphot.pipeline._tiles.fitting import TiledFitter
-    from psfphot.pipeline._tiles.residual import Left
+    from psfphot.pipeline._tiles.residual import Left, ScoreBlocks
     from psfphot.pipeline._tiles.tiling import Tile
     from psfphot.psf import PSFPhotometry, StarListManagement
     from psfphot.psf._iterative.star_list import StarList
@@ -165,21 +166,17 @@ class TiledSearch:
         if left.mosaic.whole.settings.finder == "matched":
             # Other finders know of no correlated noise.
             width = left.score_width(stars.position(), mismatch)
-        found = []
-        for tile, part in left.mosaic.parts():
-            of_tile = self._search(tile, part, stars, mismatch=mismatch, width=width)
-            if of_tile is not None:
-                found.append(of_tile)
-        return _joined(found)
+        search = partial(self._search, stars, mismatch, width)
+        found = [of_tile for _, of_tile in left.mosaic.over_tiles(search)]
+        return _joined([of_tile for of_tile in found if of_tile is not None])
 
     def _search(
         self,
+        stars: StarList,
+        mismatch: float,
+        width: ScoreBlocks | None,
         tile: Tile,
         part: Exposure,
-        stars: StarList,
-        *,
-        mismatch: float,
-        width: _core.ScoreWidth | None,
     ) -> Found | None:
         """Find the new stars that belong to a tile."""
         # Its noise is that of the first sky.
@@ -196,23 +193,9 @@ class TiledSearch:
             is_scaled=width is not None,
             width=None if width is None else width.seen_from(*tile.origin),
         )
-        return None if finding is None else self._owned(finding, seen, tile)
-
-    def _owned(self, finding: Finding, seen: Left, tile: Tile) -> Found | None:
-        """Tell which new stars of a window belong to its tile, where on the image."""
-        x0, y0 = tile.origin
-        own = tile.owns(finding.x + x0, finding.y + y0)
-        if not own.any():
+        if finding is None:
             return None
-        finding = _rows(finding, own)
-        at = QTable({"x_init": finding.x, "y_init": finding.y})
-        frame = quiet_frame(seen.residual.data, seen.residual.mask, None)
-        add_background(at, frame, self.left.fitter.local_bkg_estimator)
-        nearest = finding.nearest.copy()
-        is_beside = nearest >= 0
-        nearest[is_beside] = seen.which[nearest[is_beside]]
-        moved = finding._replace(x=finding.x + x0, y=finding.y + y0, nearest=nearest)
-        return Found(moved, np.asarray(at["local_bkg"]))
+        return _owned(finding, seen, tile, local_background(part.settings))
 
 
 @dataclass(frozen=True)
@@ -225,6 +208,26 @@ class _Barring:
     def is_barred(self, x: Any, y: Any, distance: float) -> NDArray[np.bool_]:
         x0, y0 = self.origin
         return self.stars.is_barred(x + x0, y + y0, distance)
+
+
+def _owned(finding: Finding, seen: Left, tile: Tile, estimator: Any) -> Found | None:
+    """Tell which new stars of a window belong to its tile, where on the image.
+
+    The local backgrounds under them are measured by an estimator, if there is one.
+    """
+    x0, y0 = tile.origin
+    own = tile.owns(finding.x + x0, finding.y + y0)
+    if not own.any():
+        return None
+    finding = _rows(finding, own)
+    at = QTable({"x_init": finding.x, "y_init": finding.y})
+    frame = quiet_frame(seen.residual.data, seen.residual.mask, None)
+    add_background(at, frame, estimator)
+    nearest = finding.nearest.copy()
+    is_beside = nearest >= 0
+    nearest[is_beside] = seen.which[nearest[is_beside]]
+    moved = finding._replace(x=finding.x + x0, y=finding.y + y0, nearest=nearest)
+    return Found(moved, np.asarray(at["local_bkg"]))
 
 
 def _joined(found: list[Found]) -> Found | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psfphot.io._on_disk import new_plane, release
 from psfphot.pipeline._bright import (
     fit_on_their_sky,
     is_same_sky,
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.io import Psf
+    from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._tiles.mosaic import Mosaic, Window
     from psfphot.pipeline._tiles.sheets import SkySheets
+    from psfphot.pipeline._tiles.tiling import Tile
 
 
 def measure_saturated_tiles(
@@ -57,11 +59,9 @@ def measure_saturated_tiles(
 
 
 def saturated_light(
-    mosaic: Mosaic, psf: Psf, window: Window, table: QTable | None
-) -> NDArray[Any] | float:
+    mosaic: Mosaic, psf: Psf, window: Window, table: QTable
+) -> NDArray[Any]:
     """Render the saturated stars in a window, whose PSF is given."""
-    if table is None:
-        return 0.0
     return mosaic.light(psf, window, table, is_wide=True)
 
 
@@ -69,32 +69,36 @@ def _fit_tiles(
     mosaic: Mosaic, level: float | None, first: SkySheets
 ) -> tuple[QTable | None, int]:
     """Fit those of each tile; what is saturated is known by the first sky."""
-    found, n_unfitted = [], 0
-    for tile, part in mosaic.parts():
-        sky, part.sky = part.sky, first.window(tile.window)
-        saturation = saturation_in(mosaic, part, tile, level)
-        part.sky = sky
-        no_data = np.array(mosaic.no_data[tile.window])
-        stars = measure_saturated(part, saturation, no_data, keep_sky=True)
-        if stars is None:
-            continue
-        # Those that were dropped have no place: their tile is not known.
-        n_unfitted += stars.n_dropped
-        if len(stars.table):
-            table = moved(stars.table, tile)
-            x, y = (np.asarray(table[f"{axis}_fit"], float) for axis in "xy")
-            x = np.where(np.isfinite(x), x, table["x_init"])
-            y = np.where(np.isfinite(y), y, table["y_init"])
-            found.append(table[tile.owns(x, y)])
+    done = list(mosaic.over_tiles(partial(_fit_tile, mosaic, level, first)))
+    found = [table for _, (table, _) in done if table is not None]
+    # Those that were dropped have no place: their tile is not known.
+    n_unfitted = sum(n for _, (_, n) in done)
     return (stacked(found) if sum(map(len, found)) else None), n_unfitted
 
 
+def _fit_tile(
+    mosaic: Mosaic, level: float | None, first: SkySheets, tile: Tile, part: Exposure
+) -> tuple[QTable | None, int]:
+    """Fit those of a tile; also tell how many of its window were dropped."""
+    sky, part.sky = part.sky, first.window(tile.window)
+    saturation = saturation_in(mosaic, part, tile, level)
+    part.sky = sky
+    no_data = np.array(mosaic.no_data[tile.window])
+    stars = measure_saturated(part, saturation, no_data, keep_sky=True)
+    if stars is None or not len(stars.table):
+        return None, 0 if stars is None else stars.n_dropped
+    table = moved(stars.table, tile)
+    x, y = (np.asarray(table[f"{axis}_fit"], float) for axis in "xy")
+    x = np.where(np.isfinite(x), x, table["x_init"])
+    y = np.where(np.isfinite(y), y, table["y_init"])
+    return table[tile.owns(x, y)], stars.n_dropped
+
+
 def _sky_without(mosaic: Mosaic, table: QTable) -> SkySheets:
-    data = new_plane(mosaic.directory, "without", mosaic.shape, mosaic.image.data.dtype)
-    for window in mosaic.bands():
-        light = saturated_light(mosaic, mosaic.psf_in(window), window, table)
-        data[window] = mosaic.image.data[window] - light
-        release(data)
+    def light(window: Window) -> NDArray[Any]:
+        return saturated_light(mosaic, mosaic.psf_in(window), window, table)
+
+    data = mosaic.subtract(light, "without")
     return measure_sky_sheets(mosaic.whole, mosaic.masks.pixels, data)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from psfphot.background._sheets import BackgroundSheets, measure_sheets
 from psfphot.io import Sky
-from psfphot.io._on_disk import bands_of, release
+from psfphot.io._on_disk import bands_of, release, releasing
 from psfphot.pipeline._light import SPARSE
 from psfphot.pipeline._sky import MANY, ROUNDING, method_of
 from psfphot.pipeline._sky_maps import SkyMaps
@@ -78,8 +78,8 @@ def measure_sky_sheets(
     """
     settings, image = exposure.settings, exposure.image
     data = image.data if data is None else data
-    sheets = measure_sheets(data, mask, settings.fwhm, settings.n_threads)
-    release(data)
+    with releasing(data, mask):
+        sheets = measure_sheets(data, mask, settings.fwhm, settings.n_threads)
     background, rms = sheets.background, sheets.background_rms
     lowest, highest = np.inf, -np.inf
     for rows in bands_of(image.shape):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from astropy.table import QTable
     from numpy.typing import NDArray
 
     from psfphot.pipeline._settings import ResolvedSettings
@@ -46,6 +47,10 @@ class Tile:
     columns: slice
     window: tuple[slice, slice]
     shape: tuple[int, int]
+
+    def __str__(self) -> str:
+        rows, columns = (f"{s.start}-{s.stop - 1}" for s in (self.rows, self.columns))
+        return f"tile of rows {rows}, columns {columns}"
 
     @property
     def origin(self) -> tuple[int, int]:
@@ -161,13 +166,65 @@ def halo_of(settings: ResolvedSettings) -> int:
     That is the distance of the nearest other peak, the kernel, half a fit box, and the
     length of a group; 64 pixels if stars are fitted together.
     """
-    box = max(settings.fit_shape)
     group = 0.0
     if settings.group_box is not None:
         group = max(settings.group_box)
     elif settings.group_separation is not None:
         group = settings.group_separation
-    halo = settings.min_separation + _KERNEL * settings.fwhm + box / 2 + group
-    if settings.local_bkg is not None:
-        halo += settings.local_bkg[1]
+    halo = settings.min_separation + _KERNEL * settings.fwhm + group
+    halo += _reach_of_fit(settings)
     return math.ceil(max(halo, _JOINT if group else 0))
+
+
+def _reach_of_fit(settings: ResolvedSettings) -> float:
+    """Tell how many pixels around a star its fit sees."""
+    annulus = settings.local_bkg
+    return max(settings.fit_shape) / 2 + (0.0 if annulus is None else annulus[1])
+
+
+def with_whole_groups(
+    tiles: Sequence[Tile], start: QTable, settings: ResolvedSettings
+) -> list[Tile]:
+    """Widen the windows of tiles so that they hold the groups of their stars.
+
+    By no more than the halo once more: in crowded fields a group may go through all of
+    the image. One that is longer is fitted in parts.
+
+    Parameters
+    ----------
+    tiles : list of `Tile`
+        The tiles.
+    start : `~astropy.table.QTable`
+        The stars, with ``x_init`` and ``y_init``, and ``group_id`` if grouped.
+    settings : `ResolvedSettings`
+        How they are fitted.
+    """
+    if "group_id" not in start.colnames:
+        return list(tiles)
+    x, y = (np.asarray(start[f"{axis}_init"], dtype=float) for axis in "xy")
+    labels, label = np.unique(np.asarray(start["group_id"]), return_inverse=True)
+    halo, reach = halo_of(settings), _reach_of_fit(settings)
+    ends = []
+    for position in (y, x):
+        first, last = np.full(len(labels), np.inf), np.full(len(labels), -np.inf)
+        np.minimum.at(first, label, position)
+        np.maximum.at(last, label, position)
+        ends.append((np.floor(first - reach), np.ceil(last + reach) + 1))
+
+    def widened(tile: Tile) -> Tile:
+        own = np.unique(label[tile.owns(x, y)])
+        for (first, last), side in zip(ends, tile.window, strict=True):
+            is_near = first[own] >= side.start - halo
+            own = own[is_near & (last[own] <= side.stop + halo)]
+        rows, columns = (
+            slice(
+                max(0, int(np.min(first[own], initial=side.start))),
+                min(n, int(np.max(last[own], initial=side.stop))),
+            )
+            for (first, last), side, n in zip(
+                ends, tile.window, tile.shape, strict=True
+            )
+        )
+        return replace(tile, window=(rows, columns))
+
+    return [widened(tile) for tile in tiles]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,10 +93,8 @@ def prepare_sky_tiles(mosaic: Mosaic) -> float | None:
     mosaic.sky = measure_sky_sheets(mosaic.whole, unused)
     level = _level(mosaic, given, is_above=True)[0]
     saturated = new_plane(mosaic.directory, "full", mosaic.shape, bool)
-    for tile in mosaic.tiles:
-        found = saturation_in(mosaic, mosaic.exposure(tile.window), tile, level)
-        saturated[tile.rows, tile.columns] = found.mask[tile.inner]
-        release(saturated)
+    for tile, found in mosaic.over_tiles(partial(_saturated_in, mosaic, level)):
+        _mark(saturated, tile, found)
     is_sky = False
     for window in mosaic.bands():
         if likely is not None:
@@ -111,6 +110,22 @@ def prepare_sky_tiles(mosaic: Mosaic) -> float | None:
         mosaic.sky = measure_sky_sheets(mosaic.whole, masks.pixels)
     mosaic.release()
     return level
+
+
+def _saturated_in(
+    mosaic: Mosaic, level: float | None, tile: Tile, part: Exposure
+) -> NDArray[np.intp]:
+    """Tell which of a tile's own pixels are saturated."""
+    found = saturation_in(mosaic, part, tile, level)
+    return np.flatnonzero(found.mask[tile.inner])
+
+
+def _mark(plane: NDArray[np.bool_], tile: Tile, pixels: NDArray[np.intp]) -> None:
+    """Set some of a tile's own pixels in a plane that is on disk."""
+    own = np.zeros(plane[tile.rows, tile.columns].shape, bool)
+    own.flat[pixels] = True
+    plane[tile.rows, tile.columns] = own
+    release(plane)
 
 
 def saturation_in(
@@ -184,16 +199,20 @@ def _level(
 def mask_cosmic_ray_tiles(mosaic: Mosaic) -> None:
     """Mask hot pixels and cosmic rays, as `mask_cosmic_rays` does."""
     found = new_plane(mosaic.directory, "rays", mosaic.shape, bool)
-    for tile in mosaic.tiles:
-        rays = find_cosmic_rays(mosaic.exposure(tile.window))
+    for tile, rays in mosaic.over_tiles(_rays_in):
         if rays is None:
             return
-        found[tile.rows, tile.columns] = rays[tile.inner]
-        release(found)
+        _mark(found, tile, rays)
     mosaic.whole.knows_cosmic_rays = True
     for window in mosaic.bands():
         mosaic.masks.add_in(window, COSMIC_RAYS, np.array(found[window]))
     release(found)
+
+
+def _rays_in(tile: Tile, part: Exposure) -> NDArray[np.intp] | None:
+    """Tell which of a tile's own pixels are hot, or hit by cosmic rays."""
+    rays = find_cosmic_rays(part)
+    return None if rays is None else np.flatnonzero(rays[tile.inner])
 
 
 def _widened(window: Window, shape: tuple[int, int]) -> tuple[Window, Window]:

@@ -123,10 +123,8 @@ class FitResult:
             The rows that have a flag besides, by its bit.
         """
         larger = copy.copy(self)
-        errors = self._fit["errors"] * factor[:, None]
-        if profile_error > 0:
-            flux = self._fit["parameters"][:, 0]
-            errors[:, 0] = np.hypot(errors[:, 0], profile_error * flux)
+        lost = profile_error * self._fit["parameters"][:, 0]
+        errors = larger_errors(self._fit["errors"], factor, lost)
         flags = self.flags.copy()
         for bit, rows in flagged.items():
             flags[rows] |= bit
@@ -371,3 +369,24 @@ class FitResult:
             covariance[fluxes, fluxes] = np.where(lost[fluxes], np.nan, own)
         ids = np.asarray(self._init["id"])[rows].tolist()
         return in_table_order(covariance, ids, self._setup)
+
+
+def larger_errors(
+    errors: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    lost: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Make errors larger.
+
+    Parameters
+    ----------
+    errors : (n, k) array
+        The errors of each row, that of the flux first.
+    factor : (n,) array
+        By which all of a row are multiplied.
+    lost : (n,) array
+        By how much each flux may be off beyond that.
+    """
+    larger = errors * factor[:, None]
+    larger[:, 0] = np.hypot(larger[:, 0], lost)
+    return larger
