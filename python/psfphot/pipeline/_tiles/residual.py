@@ -9,7 +9,7 @@ import numpy as np
 
 from psfphot import _core
 from psfphot.io._on_disk import new_plane, release
-from psfphot.pipeline._confusion import profile_part, tell_confusion
+from psfphot.pipeline._confusion import tell_confusion
 from psfphot.pipeline._mismatch import mismatch_of, profile_error_of
 from psfphot.pipeline._noise import search_noise
 from psfphot.pipeline._tiles.saturated import saturated_light
@@ -173,8 +173,7 @@ class TiledResidual:
         """Make the errors of the last fit larger in its table, as `add_confusion`."""
         self.subtract()
         x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
-        profile_error = self.profile_error()
-        mismatch = mismatch_of(profile_error, self._first_mismatch)
+        mismatch = self.mismatch()
         width = self.score_width((x, y), mismatch)
         factor, companion = np.ones(len(table)), np.full(len(table), np.nan)
         for tile, part in self.mosaic.parts():
@@ -188,11 +187,8 @@ class TiledResidual:
         factor = np.where(np.isfinite(factor), factor, 1.0)
         for axis in ("x", "y", "flux"):
             table[f"{axis}_err"] *= factor
-        lost = profile_part(profile_error)
-        flux_error = np.asarray(table["flux_err"], dtype=float)
-        table["flux_err"] = np.hypot(flux_error, lost * np.asarray(table["flux_fit"]))
         table["flags"][companion > COMPANION] |= PSF_FLAGS.UNMODELLED_COMPANION
-        return tell_confusion(table, factor, companion, width.typical, lost)
+        return tell_confusion(table, factor, companion, width.typical)
 
 
 #: The positions of stars, x and y in pixels.

@@ -105,7 +105,6 @@ class FitResult:
         self,
         factor: NDArray[np.float64],
         *,
-        profile_error: float = 0.0,
         more: dict[str, NDArray[Any]],
         flagged: dict[int, NDArray[np.bool_]],
     ) -> FitResult:
@@ -115,8 +114,6 @@ class FitResult:
         ----------
         factor : (n,) array
             Of the errors of each row. Covariances have the square of it.
-        profile_error : float, optional
-            By what part of it each flux may be off beyond that.
         more : dict of (n,) array
             Columns that the rows have besides.
         flagged : dict of int to (n,) bool array
@@ -124,9 +121,6 @@ class FitResult:
         """
         larger = copy.copy(self)
         errors = self._fit["errors"] * factor[:, None]
-        if profile_error > 0:
-            flux = self._fit["parameters"][:, 0]
-            errors[:, 0] = np.hypot(errors[:, 0], profile_error * flux)
         flags = self.flags.copy()
         for bit, rows in flagged.items():
             flags[rows] |= bit
