@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from psfphot._core import PROFILE_IN_FLUX
+
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
-
-#: What the flux is off by, of what the profile is off by, in the mean weighted by the
-#: light: 1 for a Gaussian of another width where all pixels weigh the same, less where
-#: the star's photons are the noise, and 0.3 where each pixel is off by chance.
-_OF_FLUX = 0.5
 
 #: What all stars are off by is that of so many of the brightest, if there are as many
 #: as this of such an S/N.
@@ -67,7 +64,7 @@ def measure_profile_part(table: QTable) -> float | None:
         `None` if there are too few bright stars.
     """
     typical = _excess(table).typical()
-    return None if typical is None else _OF_FLUX * float(np.sqrt(typical))
+    return None if typical is None else PROFILE_IN_FLUX * float(np.sqrt(typical))
 
 
 def add_profile_errors(table: QTable) -> float | None:
@@ -95,9 +92,11 @@ def add_profile_errors(table: QTable) -> float | None:
         own = np.where(excess.value > _ITS_OWN * excess.sigma, 1.0, own)
         squared = own * excess.value + (1 - own) * common
     squared = np.where(np.isfinite(squared), np.maximum(squared, 0), common)
-    off = _OF_FLUX * np.sqrt(squared) * np.asarray(table["flux_fit"], dtype=float)
+    off = (
+        PROFILE_IN_FLUX * np.sqrt(squared) * np.asarray(table["flux_fit"], dtype=float)
+    )
     table["flux_err"] = np.hypot(table["flux_err"], off)
-    return None if typical is None else _OF_FLUX * float(np.sqrt(typical))
+    return None if typical is None else PROFILE_IN_FLUX * float(np.sqrt(typical))
 
 
 def _excess(table: QTable) -> _Excess:
