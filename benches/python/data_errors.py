@@ -1,4 +1,4 @@
-"""What errors made from the data do to faint fluxes, beside true ones and a noise model.
+"""What errors made from the data do to faint fluxes, beside true ones and a model.
 
 Lone stars of one flux on noise of 0.5 about 0, as after the subtraction of a sky, with
 fitted positions and with known ones. Prints a Markdown table: the median flux, its
@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 TESTS = Path(__file__).parents[2] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "statistics")]
+sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "statistics"))
 
 from frames.score import robust_width
 from noisy_frames import LEVEL, LEVEL_NOISE, fit, level_noise

@@ -1,9 +1,9 @@
-"""Where the error of a PSF belongs: in the weights of the pixels, or in the flux's error.
+"""Where the error of a PSF belongs: in pixels' weights, or in the errors of fluxes.
 
 Lone stars and crowds, fitted with the PSF of the image, one 2 % and one 5 % too wide:
-without a profile error; with one in the weights of the pixels, made from the last fit four
-times; and with one in the errors of fluxes, as a `NoiseModel` has it. Prints a Markdown
-table: the median flux, its robust width, and that of pulls about 0.
+without a profile error; with one in the weights of the pixels, made from the last fit
+four times; and with one in the errors of fluxes, as a `NoiseModel` has it. Prints a
+Markdown table: the median flux, its robust width, and that of pulls about 0.
 """
 
 import sys
@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 TESTS = Path(__file__).parents[2] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "statistics")]
+sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "statistics"))
 
 from astropy.table import QTable
 from noisy_frames import FWHM, GAIN, READ_NOISE, SKY, crowd, fit, lone_stars

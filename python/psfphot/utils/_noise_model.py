@@ -29,9 +29,10 @@ class NoiseModel:
 
     with the light m that the *model* of the stars puts there, the background b, the
     gain g, the read noise r, and the errors f of the flat field and p of the PSF. The
-    last is in no weight: half of it is in the error of each flux. The weights are made from the model and made anew as it changes, never from the data:
-    errors that are made from the data (``sqrt(abs(data))``, or a pipeline's error
-    image) give pixels that came out low more weight, and make faint fluxes too low.
+    last is in no weight: half of it is in the error of each flux. The weights are made
+    from the model and made anew as it changes, never from the data: errors that are
+    made from the data (``sqrt(abs(data))``, or a pipeline's error image) give pixels
+    that came out low more weight, and make faint fluxes too low.
 
     Parameters
     ----------
