@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-TESTS = Path(__file__).parents[2] / "tests"
-sys.path.insert(0, str(TESTS))
-sys.path.insert(0, str(TESTS / "statistics"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "statistics"))
 
 from frames.score import robust_width
 from noisy_frames import LEVEL, LEVEL_NOISE, fit, level_noise

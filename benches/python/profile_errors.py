@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-TESTS = Path(__file__).parents[2] / "tests"
-sys.path.insert(0, str(TESTS))
-sys.path.insert(0, str(TESTS / "statistics"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "statistics"))
 
 from astropy.table import QTable
 from noisy_frames import FWHM, GAIN, READ_NOISE, SKY, crowd, fit, lone_stars

@@ -240,6 +240,8 @@ mod tests {
         let relative = 5e-4 * 1e4;
         assert!((noise.variance(0, 100.0) - (110.0 / 4.0 + 2.25 + relative)).abs() < 1e-12);
         assert!((noise.variance(1, 100.0) - (130.0 / 2.0 + 9.0 + relative)).abs() < 1e-12);
+        let weighed = noise.noise_variance(1, 100.0);
+        assert!((noise.variance(1, 100.0) - weighed - 4e-4 * 1e4).abs() < 1e-12);
         // A model far below the sky leaves the read noise, or a quarter of the sky's.
         assert!((noise.variance(1, -1e3) - 9.0 - 5e-4 * 1e6).abs() < 1e-9);
         let photons = NoiseModel::new(0.0, 1.0)?.with_background(8.0)?;
