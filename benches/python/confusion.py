@@ -1,10 +1,10 @@
 """Pulls of crowded fields whose faint stars cannot be found, by the pipeline.
 
 The scenes of ``tests/frames/floor.py`` and, with the path of the frame as argument,
-stars injected into WFPC2's NGC 1261 in F336W with the PSF of
-``tests/data/wfpc2_psf.npz``, as it is and 2 % wider. Against the brightest star of each
-row within 0.7 px, and with the light of unmatched stars within half of a full width at
-half maximum.
+stars injected into fields of WFPC2's NGC 1261 in F336W with the PSF of
+``tests/data/wfpc2_psf.npz``, as it is and 2 % wider, fitted without robust weights.
+Against the brightest star of each row within 0.7 px, and with the light of unmatched
+stars within half of a full width at half maximum.
 Usage: python benches/python/confusion.py [WFPC2 FRAME]
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import vstack
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
@@ -22,14 +23,18 @@ from frames.score import brightest_near, nearest, robust_width, values
 
 from psfphot import _core
 from psfphot.io import Psf, measure_fwhm, read_psf
+from psfphot.pipeline import Settings
 from psfphot.psf import PSF_FLAGS, ImagePSF
 from psfphot.psf._models.convert import to_core
 
 ROOT = Path(__file__).parents[2]
 BINS = (60, 200, 600, 2000, np.inf)
-#: Of the frame: what is not vignetted, electrons in a count, noise of the sky.
-INSIDE, GAIN, NOISE = slice(90, 790), 15.0, 0.35
-LATTICE = 30.0
+#: Of the frame: electrons in a count, noise of the sky.
+GAIN, NOISE = 15.0, 0.35
+#: Fields of so many pixels to a side where it is not vignetted, by column and row of
+#: such fields, and the distance of injected stars.
+FIRST, SIDE, LATTICE = 90, 175, 22.0
+FIELDS = ((0, 0), (2, 1), (1, 2), (3, 3), (1, 0), (3, 1), (0, 2), (2, 3))
 
 
 def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
@@ -73,27 +78,46 @@ def crowds():
         grade(found.catalog, np.column_stack([scene.x, scene.y]), scene.flux)
 
 
-def injected(path, stretch, seed=1):
-    """Stars on a lattice of a real frame, with a PSF wider than that of the fit."""
+def injected(path, stretch):
+    """Stars in fields of a real frame, with a PSF wider than that of the fit."""
     samples = np.load(ROOT / "tests/data/wfpc2_psf.npz")["psf"].astype(float)
     model = ImagePSF(samples, oversampling=4)
-    light = np.asarray(fits.getdata(path, 1), float)[INSIDE, INSIDE]
+    psf = Psf(model, "EPSFBuilder", measure_fwhm(model))
+    # The samples of a wider PSF are those of this one, farther apart.
+    at = (np.arange(len(samples)) - len(samples) // 2) / stretch / 4
+    columns, rows = np.meshgrid(at, at)
+    wide = model.evaluate(columns, rows, 1.0, 0.0, 0.0) / stretch**2
+    frame = np.asarray(fits.getdata(path, 1), float)
+    tables, stars, fluxes, factors = [], [], [], []
+    for k, (column, row) in enumerate(FIELDS):
+        first = FIRST + SIDE * np.array([row, column])
+        light = frame[first[0] : first[0] + SIDE, first[1] : first[1] + SIDE]
+        x, y, flux, data = inject(light, ImagePSF(wide, oversampling=4))
+        error = np.sqrt(NOISE**2 + np.maximum(data, 0) / GAIN)
+        found = measured(data, error, psf, Settings(robust=False))
+        # Each field is far from the others.
+        table = found.catalog["x_fit", "y_fit", "flux_fit", "flux_err", "flags"].copy()
+        table["x_fit"] += 10 * SIDE * k
+        tables.append(table)
+        stars.append(np.column_stack([x + 10 * SIDE * k, y]))
+        fluxes.append(flux)
+        factors.append(found.confusion.factor)
+    print(f"injected, stretched by {stretch}: factors {np.round(factors, 2)}")
+    everything = vstack(tables, metadata_conflicts="silent")
+    bins = (20, 60, 200, 1000, np.inf)
+    grade(everything, np.vstack(stars), np.concatenate(fluxes), bins)
+
+
+def inject(light, model, seed=1):
+    """Add stars on a lattice to an image; returns x, y, flux and the image."""
     rng = np.random.default_rng(seed)
     side = np.arange(20, light.shape[0] - 20, LATTICE)
     x, y = (plane.ravel() for plane in np.meshgrid(side, side))
     x, y = x + rng.uniform(-0.5, 0.5, x.size), y + rng.uniform(-0.5, 0.5, y.size)
     flux = np.exp(rng.uniform(np.log(20), np.log(5000), x.size))
     stars = np.zeros(light.shape)
-    # The samples of a wider PSF are those of this one, farther apart.
-    at = (np.arange(len(samples)) - len(samples) // 2) / stretch / 4
-    columns, rows = np.meshgrid(at, at)
-    wide = model.evaluate(columns, rows, 1.0, 0.0, 0.0) / stretch**2
-    _core.render_sources(stars, to_core(ImagePSF(wide, oversampling=4)), x, y, flux)
-    data = light + rng.poisson(np.maximum(stars, 0) * GAIN) / GAIN
-    error = np.sqrt(NOISE**2 + np.maximum(data, 0) / GAIN)
-    found = measured(data, error, Psf(model, "EPSFBuilder", measure_fwhm(model)))
-    print(f"injected, stretched by {stretch}: {found.confusion}")
-    grade(found.catalog, np.column_stack([x, y]), flux, (20, 60, 200, 1000, np.inf))
+    _core.render_sources(stars, to_core(model), x, y, flux)
+    return x, y, flux, light + rng.poisson(np.maximum(stars, 0) * GAIN) / GAIN
 
 
 def main():

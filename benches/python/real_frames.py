@@ -1,13 +1,17 @@
 """Catalogues of frames made like real ones, against their truth.
 
-Five seeds of each scene of ``tests/frames``; SExtractor (``source-extractor``) on the
-same files where it is installed. Prints a Markdown table, and the completeness by flux.
+Scenes of ``tests/frames``, five seeds of each by default; SExtractor
+(``source-extractor``) on the same files where it is installed. Prints a Markdown table,
+with the completeness by flux.
+Usage: python benches/python/real_frames.py [--seeds N] [--iterations N] [SCENE ...]
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,9 +25,9 @@ from frames import scenes
 from frames.score import nearest, score, values
 
 from psfphot.io import read_image, read_psf
-from psfphot.pipeline import measure
+from psfphot.pipeline import Settings, measure
 
-SEEDS = range(1, 6)
+SCENES = ("gradient", "ccd", "drizzled", "jwst")
 QUANTILES = (0, 0.2, 0.4, 0.6, 0.8, 0.95)
 SEXTRACTOR = shutil.which("source-extractor") or shutil.which("sex")
 
@@ -79,23 +83,31 @@ def sextractor(scene, directory):
     return table
 
 
-def psfphot(scene, _):
+def psfphot(scene, _, settings=None):
     """Our catalogue, as ``psfphot fit`` makes it."""
     path, _, ext = str(scene.path).removesuffix("]").partition("[")
-    return measure(read_image(path, ext or None), read_psf(scene.psf)).catalog
+    image = read_image(path, ext or None)
+    return measure(image, read_psf(scene.psf), settings).catalog
 
 
 def main():
     """Print the table."""
-    who = {"psfphot": psfphot}
+    parser = argparse.ArgumentParser(description="Measure frames made like real ones.")
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=", ".join(SCENES))
+    parser.add_argument("--seeds", type=int, default=5, help="frames of each")
+    parser.add_argument("--iterations", type=int, help="rounds; default: psfphot's")
+    options = parser.parse_args()
+    rounds = {} if options.iterations is None else {"iterations": options.iterations}
+    who = {"psfphot": partial(psfphot, settings=Settings(**rounds))}
     if SEXTRACTOR:
         who["SExtractor"] = sextractor
     heads = "scene|who|rows|fakes, unflagged|found|one to one|brightest 20|bias %|pull"
     heads += "|flagged %|completeness by flux %"
     print(f"|{heads}|\n|{'---|' * (heads.count('|') + 1)}")
-    for make in (scenes.gradient, scenes.ccd, scenes.drizzled, scenes.jwst):
+    for which in options.scenes or SCENES:
+        make = getattr(scenes, which)
         found = {name: ([], []) for name in who}
-        for seed in SEEDS:
+        for seed in range(1, options.seeds + 1):
             with tempfile.TemporaryDirectory() as name:
                 scene = make(Path(name), seed)
                 for label, catalogue in who.items():
@@ -103,7 +115,7 @@ def main():
                     found[label][0].append(score(table, scene))
                     found[label][1].append(completeness(table, scene))
         for label, (scores, complete) in found.items():
-            print(row(make.__name__, label, scores, complete))
+            print(row(which, label, scores, complete), flush=True)
 
 
 def row(scene, who, scores, complete):

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 __version__: str
 
+#: What a flux is off by, of what the PSF is off by.
+PROFILE_IN_FLUX: float
+
 class InternalError(RuntimeError): ...
 
 @final

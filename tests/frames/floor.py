@@ -54,7 +54,7 @@ def crowd(side=600, *, has_floor=False, density=0.025, seed=7, width=1.0):
     return Crowd(data, error, x, y, flux)
 
 
-def measured(data, error, psf):
+def measured(data, error, psf, settings=None):
     """Measure an image from a file, as it would be."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "image.fits"
@@ -64,4 +64,4 @@ def measured(data, error, psf):
             for name, plane in (("SCI", data), ("ERR", error))
         ]
         fits.HDUList(planes).writeto(path)
-        return measure(read_image(str(path)), psf)
+        return measure(read_image(str(path)), psf, settings)

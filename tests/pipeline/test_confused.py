@@ -48,4 +48,6 @@ def test_a_wrong_psf_is_measured_beyond_the_noise(field):
     part = wrong.confusion.profile_error
     assert 0.02 < part < 0.2
     flux, error = (np.asarray(wrong.catalog[n]) for n in ("flux_fit", "flux_err"))
-    assert np.all(error > 0.99 * part * flux)
+    # Bright stars hold what their own residuals tell, the others that of the bright.
+    assert 0.99 < np.median(error / (part * flux)) < 3
+    assert np.mean(error > 0.5 * part * flux) > 0.95

@@ -324,7 +324,8 @@ def test_speckles_of_a_saturated_star_are_no_stars(tmp_path):
     assert np.sum(abs(found.magnitudes) > 0.02) <= 1
     assert np.max(abs(found.magnitudes)) < 0.04
     assert abs(np.median(found.magnitudes)) < 0.003
-    assert np.sqrt(np.mean(found.pulls**2)) < 1.3
+    # A PSF that is right leaves errors that are the noise's.
+    assert 0.7 < np.sqrt(np.mean(found.pulls**2)) < 1.3
 
 
 def test_the_sky_is_measured_without_the_wings(tmp_path):

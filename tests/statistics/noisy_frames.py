@@ -19,6 +19,10 @@ GAIN, READ_NOISE, SKY = 2.0, 5.0, 100.0
 NOISE = NoiseModel(read_noise=READ_NOISE, effective_gain=GAIN, background=SKY)
 STEP = 21
 
+#: The noise of `level_noise`, and its model: so many photons that theirs is none.
+LEVEL = 0.5
+LEVEL_NOISE = NoiseModel(read_noise=1e9 * LEVEL, effective_gain=1e9, background=0.0)
+
 
 @dataclass(frozen=True)
 class NoisyFrame:
@@ -97,11 +101,11 @@ def hit(frame, *, part=0.02, seed=0):
     return replace(frame, data=data)
 
 
-def fit(frame, error, *, fit_shape=7, width=1.0, **settings):
-    """Fit the stars from where they start; the fluxes are measured."""
-    phot = PSFPhotometry(
-        CircularGaussianPRF(fwhm=width * FWHM), fit_shape, aperture_radius=3, **settings
-    )
+def fit(frame, error, *, fit_shape=7, width=1.0, is_held=False, **settings):
+    """Fit the stars from where they start, or held there; the fluxes are measured."""
+    psf = CircularGaussianPRF(fwhm=width * FWHM)
+    psf.x_0.fixed = psf.y_0.fixed = is_held
+    phot = PSFPhotometry(psf, fit_shape, aperture_radius=3, **settings)
     with warnings.catch_warnings():
         # Of hundreds of faint or hit stars one may not converge.
         warnings.filterwarnings("ignore", message=".*may not have converged")
@@ -119,3 +123,19 @@ def flux_of_snr(snr):
     sky = (SKY / GAIN + (READ_NOISE / GAIN) ** 2) * 4 * np.pi * sigma**2
     half = snr**2 / (2 * GAIN)
     return half + np.sqrt(half**2 + snr**2 * sky)
+
+
+def level_noise(snr, *, n_side=20, seed=0):
+    """Stars on noise of 0.5 about 0, which is all there is: a sky taken off.
+
+    As a notebook for photutils simulates them, which starts fits where stars are.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:n_side, :n_side] * STEP + STEP // 2
+    x, y = (v.ravel() + rng.uniform(-0.5, 0.5, v.size) for v in (x, y))
+    sigma = FWHM / 2.3548
+    flux = np.full(x.size, snr * LEVEL * np.sqrt(4 * np.pi) * sigma)
+    psf = Gaussians(((1.0, FWHM, FWHM),), radius=12)
+    clean = render((n_side * STEP,) * 2, psf, x, y, flux)
+    starts = QTable({"x": x, "y": y})
+    return NoisyFrame(rng.normal(clean, LEVEL), clean, x, y, flux, starts)

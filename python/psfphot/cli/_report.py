@@ -251,7 +251,7 @@ def _describe_confusion(run: PhotometryRun) -> list[str]:
         return []
     said = f"errors times {found.factor:.3g} (up to {found.largest:.3g}), for stars "
     said += "that were not found"
-    if found.profile_error > 0:
+    if found.profile_error:
         said += f", and {100 * found.profile_error:.2g} % of the flux for the PSF"
     return [make_line("confusion", said)]
 

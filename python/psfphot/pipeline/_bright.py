@@ -12,6 +12,7 @@ from psfphot.pipeline._cuts import flag_low
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.pipeline._pixels import nearest_pixels
 from psfphot.pipeline._saturated_stars import (
+    MISMATCH,
     SaturatedStars,
     fit_saturated_stars,
     is_fitted,
@@ -118,7 +119,9 @@ def fit_on_their_sky(fit: Callable[[], T], renew_sky: Callable[[T], bool]) -> T:
     return fit()
 
 
-def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
+def with_saturated(
+    table: QTable, saturated: SaturatedStars | None, profile_part: float | None
+) -> QTable:
     """Add the rows of saturated stars, and flag those near them.
 
     Parameters
@@ -127,6 +130,9 @@ def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
         The fits' table; its flags are changed.
     saturated : `SaturatedStars` or `None`
         The saturated stars.
+    profile_part : float or `None`
+        By what part of a flux the PSF has put it off, as the other stars tell; 2 %
+        without.
 
     Returns
     -------
@@ -142,6 +148,10 @@ def with_saturated(table: QTable, saturated: SaturatedStars | None) -> QTable:
     rows = saturated.table[[n for n in saturated.table.colnames if n in table.colnames]]
     # The catalogue says how the others were fitted.
     rows.meta.clear()
+    part = MISMATCH if profile_part is None else profile_part
+    # The wings have told a part of the same.
+    more = (part * rows["flux_fit"]) ** 2 - saturated.table["misfit_err"] ** 2
+    rows["flux_err"] = np.sqrt(rows["flux_err"] ** 2 + np.maximum(more, 0))
     for name in ("id", "group_id"):
         if name in table.colnames:
             first = int(np.max(table[name], initial=0)) + 1

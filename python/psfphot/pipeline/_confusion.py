@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psfphot.pipeline._mismatch import known_mismatch, measure_profile_error
+from psfphot.pipeline._mismatch import known_mismatch
 from psfphot.pipeline._noise import search_noise
+from psfphot.pipeline._profile_error import add_profile_errors
 from psfphot.psf import PSF_FLAGS
 from psfphot.psf._photometry.confusion import with_confusion
 from psfphot.psf._photometry.residuals import quiet_frame
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._mismatch import Surroundings
     from psfphot.psf import PSFPhotometry
-
-#: A Gaussian whose width is off by a part e has fluxes that are off by e where all
-#: pixels weigh the same, and leaves 1.43 e of the light as absolute residuals.
-_FLUX_OF_RESIDUAL = 0.7
 
 #: What a table tells of it.
 COLUMNS = ("confusion_factor", "blend_significance")
@@ -39,15 +36,16 @@ class Confusion:
         The factor in the median block of the image.
     largest : float
         The largest of any star.
-    profile_error : float
-        By what part of it each flux may be off besides, for the PSF's sake.
+    profile_error : float or `None`
+        By what part of it each flux may be off besides, for the PSF's sake; `None`
+        if there are too few bright stars to tell.
     n_companions : int
         The stars beside which there seems to be another.
     """
 
     factor: float
     largest: float
-    profile_error: float
+    profile_error: float | None
     n_companions: int
 
     def summary(self) -> dict[str, Any]:
@@ -55,7 +53,7 @@ class Confusion:
         return {
             "confusion_factor": self.factor,
             "largest_confusion_factor": self.largest,
-            "profile_error": self.profile_error,
+            "profile_error": self.profile_error or 0.0,
         }
 
 
@@ -89,25 +87,18 @@ def add_confusion(
     fit = photometry.last_fit()
     frame = quiet_frame(data, exposure.mask, exposure.error)
     light = np.asarray(photometry.make_model_image(exposure.shape))
-    part = profile_part(measure_profile_error(table, exposure))
     mismatch = known_mismatch(table, exposure, around)
     fit, factor = with_confusion(
         fit,
         frame,
         errors=search_noise(exposure, light + around.light, mismatch),
-        profile_error=part,
     )
     fitted = fit.table()
     for axis in ("x", "y", "flux"):
         table[f"{axis}_err"] = fitted[f"{axis}_err"]
     table["flags"] |= fitted["flags"]
     factors, companions = (np.asarray(fitted[name]) for name in COLUMNS)
-    return tell_confusion(table, factors, companions, factor, part)
-
-
-def profile_part(profile_error: float | None) -> float:
-    """Tell what part of its flux a star is off by where the profile has an error."""
-    return _FLUX_OF_RESIDUAL * (profile_error or 0.0)
+    return tell_confusion(table, factors, companions, factor)
 
 
 def tell_confusion(
@@ -115,11 +106,14 @@ def tell_confusion(
     factor: NDArray[np.float64],
     companion: NDArray[np.float64],
     typical: float,
-    part: float,
 ) -> Confusion:
-    """Add the columns of confusion to a table with larger errors, and sum them up."""
+    """Add the columns of confusion to a table with larger errors, and sum them up.
+
+    Its fluxes' errors are made to hold that of the PSF, too.
+    """
     for name, column in zip(COLUMNS, (factor, companion), strict=True):
         table.add_column(column, name=name, index=table.colnames.index("flags"))
+    part = add_profile_errors(table)
     companions = np.asarray(table["flags"]) & PSF_FLAGS.UNMODELLED_COMPANION
     largest = float(np.max(factor, initial=1.0))
     return Confusion(typical, largest, part, int(np.count_nonzero(companions)))

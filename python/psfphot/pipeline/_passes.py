@@ -31,6 +31,7 @@ from psfphot.pipeline._mismatch import (
     measure_mismatch,
 )
 from psfphot.pipeline._noise import pixel_errors, renew_errors, search_noise
+from psfphot.pipeline._profile_error import measure_profile_part
 from psfphot.pipeline._rounds import (
     HISTORY,
     add_extra_columns,
@@ -99,6 +100,12 @@ class Passes:
     trails: Trails | None = None
     history: History | None = None
     confusion: Confusion | None = None
+
+    def profile_part(self) -> float | None:
+        """Tell by what part of it the PSF may put a flux off, if stars tell it."""
+        if self.confusion is not None:
+            return self.confusion.profile_error
+        return measure_profile_part(self.table)
 
 
 def find_and_fit(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from psfphot.pipeline._cores import Cores
     from psfphot.pipeline._saturation import Saturation
 
-#: By which part of its value the PSF may be wrong.
+#: By which part of its value the PSF may be wrong, where nothing tells.
 MISMATCH = 0.02
 
 # The fits go this many FWHM beyond a core.
@@ -48,7 +48,8 @@ class SaturatedStars:
     table : `~astropy.table.QTable`
         One row for each star, with the columns of `~psfphot.psf.PSFPhotometry`;
         all are flagged ``saturated``. A star that could not be fitted has NaN, or
-        a flux that is not positive.
+        a flux that is not positive. Errors are those that the wings' residuals make;
+        that all of a star's wings may be off alike is not in them.
     model : 2D ndarray
         Their image, over the whole support of the PSF.
     is_near : 2D ndarray of bool
@@ -111,7 +112,7 @@ def fit_saturated_stars(
         `True` for pixels without data. Saturated ones need not be among them.
     mismatch : float, optional
         By which part of its value the PSF may be wrong: an error that is added
-        to those of the pixels, and to the fluxes' as if all wings were off alike.
+        to those of the pixels.
     n_threads : int or None, optional
         How many threads to use; `None` for all processors. The result does not
         depend on it.
@@ -170,23 +171,27 @@ def _fit_cores(
     stars, table = fitter.fit(stars)
     stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
     table["id"] = np.arange(len(table)) + 1
-    _hold_mismatch(table, wings.mismatch)
+    _hold_misfit(table, wings.fwhm)
     model = fitter.image(stars.select(is_fitted(table)))
     with np.errstate(invalid="ignore"):
         is_near = 2 * wings.mismatch * model > noise
     return SaturatedStars(table, model, is_near)
 
 
-def _hold_mismatch(table: QTable, mismatch: float) -> None:
-    """Make errors larger where the PSF does not fit the wings.
+def _hold_misfit(table: QTable, fwhm: float) -> None:
+    """Make errors larger where it is not noise that the wings leave.
 
-    They are multiplied by the root of the reduced chi-squared where that is above 1;
-    the wings' own level, which all of a star's pixels share, may be off besides.
+    A sandwich takes pixels one by one. What a wrong PSF leaves hangs together over a
+    square of one FWHM. The new column ``misfit_err`` is its part of ``flux_err``.
     """
-    chi2 = np.nan_to_num(np.asarray(table["reduced_chi2"], float), nan=1.0)
+    noise, chi2 = (np.asarray(table[n]) for n in ("noise_part", "reduced_chi2"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        misfit = np.nan_to_num(1 - np.minimum(noise / chi2, 1))
+    area = max(fwhm**2, 1.0)
+    larger = np.sqrt(1 + (area - 1) * misfit)
+    table["misfit_err"] = np.sqrt(area * misfit) * table["flux_err"]
     for name in ("x", "y", "flux"):
-        table[f"{name}_err"] = table[f"{name}_err"] * np.sqrt(np.maximum(chi2, 1.0))
-    table["flux_err"] = np.hypot(table["flux_err"], mismatch * table["flux_fit"])
+        table[f"{name}_err"] = table[f"{name}_err"] * larger
 
 
 class _Fitter:
@@ -237,6 +242,8 @@ class _Fitter:
                 (2 * int(size) + 1,) * 2,
                 xy_bounds=FARTHEST,
                 n_threads=self.n_threads,
+                # The weights hold a mismatch; only residuals tell whether it is there.
+                covariance="sandwich",
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -247,8 +254,23 @@ class _Fitter:
                 )
         table = vstack(tables, metadata_conflicts="silent")
         table.sort("id")
+        # What the reduced chi-squared is by noise alone.
+        table["noise_part"] = self._noise_parts(stars, half)
         table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
         return stars.moved_to(table), table
+
+    def _noise_parts(
+        self, stars: StarList, half: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Tell the noise's part of the variances by which each star was weighted."""
+        parts = np.ones(len(stars))
+        for k, (x, y, reach) in enumerate(zip(stars.x, stars.y, half, strict=True)):
+            box = self.wings.window(np.ceil(x - 0.5), np.ceil(y - 0.5), int(reach))
+            good = ~self.wings.excluded[box]
+            if good.any():
+                ratio = self.wings.error[box][good] / self._error[box][good]
+                parts[k] = np.mean(ratio**2)
+        return parts
 
     def _without_others(
         self, stars: StarList, half: NDArray[np.int64], groups: NDArray[np.int64]

@@ -63,10 +63,12 @@ mod _core {
     #[pymodule_export]
     use crate::door::panic_for_tests;
 
+    use psfphot::image::NoiseModel;
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("PROFILE_IN_FLUX", NoiseModel::PROFILE_IN_FLUX)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from psfphot import _core
 from psfphot.io._on_disk import release
-from psfphot.pipeline._confusion import profile_part, tell_confusion
+from psfphot.pipeline._confusion import tell_confusion
 from psfphot.pipeline._mismatch import mismatch_of, profile_error_of
 from psfphot.pipeline._noise import search_noise
 from psfphot.pipeline._tiles.sheets import measure_sky_sheets
@@ -18,7 +18,6 @@ from psfphot.pipeline._tiles.tiling import cut_along
 from psfphot.psf import PSF_FLAGS
 from psfphot.psf._models.convert import to_core
 from psfphot.psf._photometry.confusion import COMPANION
-from psfphot.psf._photometry.fit_results import larger_errors
 from psfphot.psf._photometry.residuals import (
     compiled,
     quiet_frame,
@@ -194,8 +193,7 @@ class TiledResidual:
         """Make the errors of the last fit larger in its table, as `add_confusion`."""
         self.subtract()
         x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
-        profile_error = self.profile_error()
-        mismatch = mismatch_of(profile_error, self._first_mismatch)
+        mismatch = self.mismatch()
         width = self.score_width((x, y), mismatch)
         factor, companion = np.ones(len(table)), np.full(len(table), np.nan)
         measure = partial(self._confusion_in, (x, y), mismatch, width)
@@ -203,18 +201,11 @@ class TiledResidual:
             for column, values in zip((factor, companion), told, strict=True):
                 column[own] = values
         factor = np.where(np.isfinite(factor), factor, 1.0)
-        lost = profile_part(profile_error)
-        names = ("flux_err", "x_err", "y_err")
-        errors = larger_errors(
-            np.column_stack([table[name] for name in names]),
-            factor,
-            lost * np.asarray(table["flux_fit"]),
-        )
-        for name, column in zip(names, errors.T, strict=True):
-            table[name] = column
+        for axis in ("x", "y", "flux"):
+            table[f"{axis}_err"] *= factor
         table["flags"][companion > COMPANION] |= PSF_FLAGS.UNMODELLED_COMPANION
         typical = width.seen_from(0, 0).typical
-        return tell_confusion(table, factor, companion, typical, lost)
+        return tell_confusion(table, factor, companion, typical)
 
     def _confusion_in(
         self,

@@ -37,7 +37,6 @@ def with_confusion(
     *,
     has_sky: bool = False,
     errors: NDArray[Any] | None = None,
-    profile_error: float = 0.0,
 ) -> tuple[FitResult, float]:
     """Make the errors of a fit those of an image with stars that were not found.
 
@@ -56,9 +55,6 @@ def with_confusion(
         1-sigma errors of the pixels of the residual; without, those of the image, or
         of its noise, with `PROFILE_ERROR`.
 
-    profile_error : float, optional
-        By what part of each flux the PSF may have put it off.
-
     Returns
     -------
     fit : FitResult
@@ -76,7 +72,6 @@ def with_confusion(
     factor = np.where(np.isfinite(factor), factor, 1.0)
     return fit.with_larger_errors(
         factor,
-        profile_error=profile_error,
         more={"confusion_factor": factor, "blend_significance": companion},
         flagged={PSF_FLAGS.UNMODELLED_COMPANION: companion > COMPANION},
     ), typical

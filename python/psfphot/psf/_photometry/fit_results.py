@@ -105,7 +105,6 @@ class FitResult:
         self,
         factor: NDArray[np.float64],
         *,
-        profile_error: float = 0.0,
         more: dict[str, NDArray[Any]],
         flagged: dict[int, NDArray[np.bool_]],
     ) -> FitResult:
@@ -115,16 +114,13 @@ class FitResult:
         ----------
         factor : (n,) array
             Of the errors of each row. Covariances have the square of it.
-        profile_error : float, optional
-            By what part of it each flux may be off beyond that.
         more : dict of (n,) array
             Columns that the rows have besides.
         flagged : dict of int to (n,) bool array
             The rows that have a flag besides, by its bit.
         """
         larger = copy.copy(self)
-        lost = profile_error * self._fit["parameters"][:, 0]
-        errors = larger_errors(self._fit["errors"], factor, lost)
+        errors = self._fit["errors"] * factor[:, None]
         flags = self.flags.copy()
         for bit, rows in flagged.items():
             flags[rows] |= bit
@@ -369,24 +365,3 @@ class FitResult:
             covariance[fluxes, fluxes] = np.where(lost[fluxes], np.nan, own)
         ids = np.asarray(self._init["id"])[rows].tolist()
         return in_table_order(covariance, ids, self._setup)
-
-
-def larger_errors(
-    errors: NDArray[np.float64],
-    factor: NDArray[np.float64],
-    lost: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Make errors larger.
-
-    Parameters
-    ----------
-    errors : (n, k) array
-        The errors of each row, that of the flux first.
-    factor : (n,) array
-        By which all of a row are multiplied.
-    lost : (n,) array
-        By how much each flux may be off beyond that.
-    """
-    larger = errors * factor[:, None]
-    larger[:, 0] = np.hypot(larger[:, 0], lost)
-    return larger

@@ -45,7 +45,7 @@ impl Weighting<'_> {
         match (given > 0.0, &self.noise) {
             (false, _) => 0.0,
             (true, None) => given,
-            (true, Some(noise)) => 1.0 / noise.variance(pixel, model),
+            (true, Some(noise)) => 1.0 / noise.noise_variance(pixel, model),
         }
     }
 

@@ -90,6 +90,11 @@ pub struct NoiseModel<'a> {
 const LEAST: f64 = 0.25;
 
 impl<'a> NoiseModel<'a> {
+    /// What a flux is off by, of what the PSF is off by: 1 for a Gaussian of another width
+    /// where all pixels weigh the same, less where the star's photons are the noise, and 0.3
+    /// where each pixel is off by chance.
+    pub const PROFILE_IN_FLUX: f64 = 0.5;
+
     /// With a read noise in electrons and a gain in electrons per unit of the image.
     ///
     /// # Errors
@@ -135,6 +140,10 @@ impl<'a> NoiseModel<'a> {
 
     /// With an error of the PSF, as a part of its values.
     ///
+    /// It is in the errors of fluxes ([`Self::PROFILE_IN_FLUX`] of it) and in what is left of
+    /// stars, and not in the weights of fits: what all pixels of a star share would there
+    /// give its wings the say of its core.
+    ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is negative or not finite.
     pub fn with_profile_error(
@@ -154,13 +163,19 @@ impl<'a> NoiseModel<'a> {
     #[must_use]
     #[inline]
     pub fn variance(&self, pixel: usize, model: f64) -> f64 {
+        let profile = self.profile_error.at(pixel) * model;
+        self.noise_variance(pixel, model) + profile * profile
+    }
+
+    /// The same without the error of the PSF: what pixels are weighted by.
+    #[inline]
+    pub(crate) fn noise_variance(&self, pixel: usize, model: f64) -> f64 {
         let (gain, background) = (self.gain.at(pixel), self.background.at(pixel));
         let read = self.read_noise.at(pixel) / gain;
-        let (flat, profile) = (self.flat_error.at(pixel), self.profile_error.at(pixel));
-        let relative = (flat * flat + profile * profile) * model * model;
+        let flat = self.flat_error.at(pixel) * model;
         let photons = (model + background).max(0.0) / gain;
         let empty = background / gain + read * read;
-        (photons + read * read).max(LEAST * empty) + relative
+        (photons + read * read).max(LEAST * empty) + flat * flat
     }
 
     /// The error of the PSF, as a part of its values, in an element of the image.
@@ -225,6 +240,8 @@ mod tests {
         let relative = 5e-4 * 1e4;
         assert!((noise.variance(0, 100.0) - (110.0 / 4.0 + 2.25 + relative)).abs() < 1e-12);
         assert!((noise.variance(1, 100.0) - (130.0 / 2.0 + 9.0 + relative)).abs() < 1e-12);
+        let weighed = noise.noise_variance(1, 100.0);
+        assert!((noise.variance(1, 100.0) - weighed - 4e-4 * 1e4).abs() < 1e-12);
         // A model far below the sky leaves the read noise, or a quarter of the sky's.
         assert!((noise.variance(1, -1e3) - 9.0 - 5e-4 * 1e6).abs() < 1e-9);
         let photons = NoiseModel::new(0.0, 1.0)?.with_background(8.0)?;

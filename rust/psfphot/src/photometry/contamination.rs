@@ -1,11 +1,11 @@
 //! What else goes into a fitted flux than the star's own light and the noise of
-//! its pixels: the error of its background, and stars of other groups.
+//! its pixels: the errors of its background and of the PSF, and stars of other groups.
 //!
 //! With the position held, light L on the pixels of a star of profile P and
 //! weights w adds Σ w P L / Σ w P² to its flux.
 
 use crate::fit::{FLUX, Parameters, Termination};
-use crate::image::PixelBox;
+use crate::image::{NoiseModel, PixelBox};
 use crate::near::cells::Cells;
 use crate::psf::{Placement, Psf};
 use crate::run::chunks;
@@ -90,8 +90,8 @@ struct Stars<'a> {
     fwhm: f64,
 }
 
-/// Adds the noise of their backgrounds to the errors of fluxes, and flags the
-/// sources that have more light of others than that error.
+/// Adds the noise of their backgrounds and the error of the PSF to the errors of fluxes,
+/// and flags the sources that have more light of others than that error.
 ///
 /// # Errors
 /// [`Error::Cancelled`].
@@ -156,10 +156,12 @@ impl<'a> Stars<'a> {
         let variance = plan.starts.background_variance(row);
         // A constant that is fitted makes up for what is wrong with the level.
         let has_noise = variance.is_finite() && variance > 0.0 && !plan.fitter.fits_background;
+        let off = NoiseModel::PROFILE_IN_FLUX * profile_error(plan, star) * star.flux().abs();
         let mut others = self.others(plan, k, window).peekable();
-        if !has_noise && others.peek().is_none() {
+        if !has_noise && off <= 0.0 && others.peek().is_none() {
             return None;
         }
+        error = error.hypot(off);
         scratch.own.take(plan, window, &star.parameters);
         if has_noise {
             error = error.hypot(scratch.own.flux_of_level() * variance.sqrt());
@@ -195,6 +197,24 @@ impl<'a> Stars<'a> {
             .flat_map(|cell| self.cells.points(cell))
             .map(|&other| self.fitted[other])
             .filter(move |&i| i != row && group(i) != group(row) && is_near(&self.rows[i]))
+    }
+}
+
+/// What the image's noise says the PSF is off by where a star is; 0 off the image.
+fn profile_error(plan: &Plan<'_>, star: &FittedSource) -> f64 {
+    let Some(noise) = plan.fitter.weighting.noise else {
+        return 0.0;
+    };
+    let (width, height) = (
+        plan.exposure.image().width(),
+        plan.exposure.image().height(),
+    );
+    let (x, y) = (star.x().round(), star.y().round());
+    let is_on = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
+    if is_on {
+        noise.profile_error(y as usize * width + x as usize)
+    } else {
+        0.0
     }
 }
 

@@ -10,7 +10,7 @@ use super::Group;
 /// A tile has no part in the correlations of a pair of which it makes less than this, at
 /// the start. A source that moves by a pixel, and weights that change, make that some
 /// hundred times larger: still far below what errors are known to.
-const NEGLIGIBLE: f64 = 1e-7;
+const NEGLIGIBLE: f64 = 1e-9;
 
 /// Groups of so many sources gain by leaving those out: most of their pairs are far apart.
 const CROWD: usize = 8;
