@@ -41,4 +41,26 @@ impl<const P: usize> Blocks<P> {
         let mut keeps = is_kept.iter();
         self.values.retain(|_| keeps.next() == Some(&true));
     }
+
+    /// The matrix times a vector.
+    pub(crate) fn times(&self, vector: &[[f64; P]]) -> Vec<[f64; P]> {
+        let mut product = vec![[0.0; P]; vector.len()];
+        for (k, block) in self.diagonal.iter().enumerate() {
+            for i in 0..P {
+                for j in 0..P {
+                    product[k][i] += block[i][j] * vector[k][j];
+                }
+            }
+        }
+        for (&(a, b), block) in self.pairs.iter().zip(&self.values) {
+            let (a, b) = (a as usize, b as usize);
+            for i in 0..P {
+                for j in 0..P {
+                    product[a][i] += block[i][j] * vector[b][j];
+                    product[b][j] += block[i][j] * vector[a][i];
+                }
+            }
+        }
+        product
+    }
 }

@@ -151,7 +151,7 @@ impl Kept {
         }
         let right: Option<Vec<_>> = (!self.numbers.meat.is_empty()).then(|| {
             let meat = self.part::<P>(&self.numbers.meat, &near, &local);
-            columns.iter().map(|column| times(&meat, column)).collect()
+            columns.iter().map(|column| meat.times(column)).collect()
         });
         let is_there = |i: usize| self.numbers.is_determined[asked[i / P] as usize];
         for i in (0..order).filter(|&i| is_there(i)) {
@@ -211,26 +211,4 @@ impl Kept {
         }
         part
     }
-}
-
-/// A symmetric matrix times a vector.
-fn times<const P: usize>(matrix: &Blocks<P>, vector: &[[f64; P]]) -> Vec<[f64; P]> {
-    let mut product = vec![[0.0; P]; vector.len()];
-    for (k, block) in matrix.diagonal.iter().enumerate() {
-        for i in 0..P {
-            for j in 0..P {
-                product[k][i] += block[i][j] * vector[k][j];
-            }
-        }
-    }
-    for (&(a, b), block) in matrix.pairs().iter().zip(&matrix.values) {
-        let (a, b) = (a as usize, b as usize);
-        for i in 0..P {
-            for j in 0..P {
-                product[a][i] += block[i][j] * vector[b][j];
-                product[b][j] += block[i][j] * vector[a][i];
-            }
-        }
-    }
-    product
 }

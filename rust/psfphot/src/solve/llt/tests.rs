@@ -169,3 +169,102 @@ fn chain(links: &[(u32, u32)]) -> (Blocks<2>, usize) {
     let n = blocks.values.len();
     (blocks, n)
 }
+
+/// The pairs of neighbours in a square of members, diagonal ones included.
+fn lattice(side: u32) -> Vec<(u32, u32)> {
+    let member = |x: u32, y: u32| y * side + x;
+    let mut pairs = Vec::new();
+    for (y, x) in (0..side).flat_map(|y| (0..side).map(move |x| (y, x))) {
+        let before = [(-1, 0), (-1, -1), (0, -1), (1, -1)];
+        for (dx, dy) in before {
+            let other = (x.checked_add_signed(dx), y.checked_add_signed(dy));
+            if let (Some(i), Some(j)) = other
+                && i < side
+            {
+                pairs.push((member(x, y), member(i, j)));
+            }
+        }
+    }
+    pairs
+}
+
+/// A matrix of a lattice whose larger supernodes are above those that threads share.
+fn large() -> Blocks<3> {
+    let side = 50;
+    let mut blocks = Blocks::new((side * side) as usize, lattice(side));
+    for (k, block) in blocks.values.iter_mut().enumerate() {
+        for (l, value) in block.as_flattened_mut().iter_mut().enumerate() {
+            *value = ((k * 9 + l) as f64).sin();
+        }
+    }
+    blocks
+        .diagonal
+        .fill([[30.0, 1.0, 2.0], [1.0, 31.0, 0.0], [2.0, 0.0, 29.0]]);
+    blocks
+}
+
+#[test]
+fn a_large_matrix_is_factored_and_inverted_with_the_same_bits_by_all_threads() -> Result<(), Error>
+{
+    let blocks = large();
+    let mut factors = Vec::new();
+    for run in [Run::new(), Run::new().serial()] {
+        let mut factor = Llt::new(&blocks, run)?;
+        assert!(factor.division.groups.len() > 1 && !factor.division.tops.is_empty());
+        assert_eq!(factor.factor(&blocks, &[], run)?, Outcome::Factored);
+        factors.push(factor);
+    }
+    assert_eq!(factors[0].values, factors[1].values);
+    // Columns of the inverse, one of them of the member that is eliminated last.
+    let n = blocks.n();
+    let last = factors[0].pattern.order[n - 1] as usize;
+    for member in [0, n / 2, last] {
+        let mut x = vec![[0.0; 3]; n];
+        x[member][1] = 1.0;
+        factors[0].solve(&mut x);
+        let mut product = blocks.times(&x);
+        product[member][1] -= 1.0;
+        assert!(product.as_flattened().iter().all(|v| v.abs() < 1e-12));
+        let mut inverse = Llt::new(&blocks, Run::new())?;
+        inverse.factor(&blocks, &[], Run::new())?;
+        inverse.invert(Run::new())?;
+        let near = blocks.pairs().iter();
+        let near = near.filter(|(a, b)| [*a as usize, *b as usize].contains(&member));
+        for &(a, b) in near.chain([&(member as u32, member as u32)]) {
+            let other = if a as usize == member { b } else { a } as usize;
+            let block = inverse.inverse(other, member).unwrap();
+            for i in 0..3 {
+                assert!((block[i][1] - x[other][i]).abs() < 1e-13);
+            }
+        }
+    }
+    for (factor, run) in factors.iter_mut().zip([Run::new(), Run::new().serial()]) {
+        factor.invert(run)?;
+    }
+    assert_eq!(factors[0].values, factors[1].values);
+    Ok(())
+}
+
+#[test]
+fn what_all_members_share_and_nothing_determines_is_found() -> Result<(), Error> {
+    // Differences between neighbours alone: all may be raised by the same.
+    let side = 60;
+    let mut blocks = Blocks::<1>::new((side * side) as usize, lattice(side));
+    blocks.values.fill([[-1.0]]);
+    for &(a, b) in &lattice(side) {
+        blocks.diagonal[a as usize][0][0] += 1.0;
+        blocks.diagonal[b as usize][0][0] += 1.0;
+    }
+    let mut factor = Llt::new(&blocks, Run::new())?;
+    assert!(!factor.division.tops.is_empty());
+    let Outcome::Indefinite(nulls) = factor.factor(&blocks, &[], Run::new())? else {
+        panic!("the matrix is singular");
+    };
+    let [null] = &nulls[..] else {
+        panic!("{} null vectors", nulls.len());
+    };
+    let mut members = null.members.clone();
+    members.sort_unstable();
+    assert_eq!(members, (0..blocks.n()).collect::<Vec<_>>());
+    Ok(())
+}
