@@ -10,8 +10,9 @@ use super::system::System;
 
 /// What is tried.
 const KAPPAS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
-/// What is tried beside them where stars differ from the PSF.
-const ROUGH: [f64; 2] = [8.0, 16.0];
+/// What is tried beside them where stars differ from the PSF. With twice as much the
+/// rounds do not settle.
+const ROUGH: [f64; 1] = [8.0];
 /// There the model's error is more than this part of the peak.
 const DIFFERENT: f64 = 0.02;
 /// Of this many stars, in the order of their fluxes, one is held out.
@@ -116,7 +117,7 @@ fn smoothest(scores: &[Score]) -> Option<f64> {
 /// The largest kappa that does not fit worse than the best by more than one standard
 /// error. Where stars differ from the PSF the model's error, which is that of their
 /// peaks, makes little of their flanks, and the prior would be all that is known there
-/// (160 or 20 stars of the mosaic of docs/spitzer.md: with 1 instead of 4 to 16 0.2 % of
+/// (160 or 20 stars of the mosaic of docs/spitzer.md: with 1 instead of 4 or 8 0.2 % of
 /// the peak more are left in others).
 fn roughest(scores: &[Score]) -> Option<f64> {
     let best = best(scores)?;

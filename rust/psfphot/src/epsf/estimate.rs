@@ -1,7 +1,7 @@
 //! What the residuals of stars say of the noise, and of how wrong the model is.
 
 use super::banded::Banded;
-use super::noise::{Noise, mismatch};
+use super::noise::{IN_CORE, Noise, mismatch};
 use super::star::Star;
 
 /// Squared residuals beyond this many sigmas count as this many.
@@ -54,11 +54,6 @@ struct Sample {
     /// The part of its variance that the star's own fit leaves.
     freedom: f64,
 }
-
-/// A pixel is in the core of a star where the PSF is more than this part of its
-/// peak. Outside, what the model does not know is mostly neighbours and background:
-/// counted as the PSF's error, it would grow with the errors that it makes.
-const IN_CORE: f64 = 0.15;
 
 /// The relative error of the model at which the residuals of the cores are as
 /// large as they should be (the maximum likelihood of a normal error, with large

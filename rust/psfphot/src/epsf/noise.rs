@@ -21,6 +21,12 @@ pub(crate) struct Noise {
     pub(crate) model_error: f64,
 }
 
+/// A pixel is in the core of a star where the PSF is more than this part of its
+/// peak. Outside, what the model does not know is mostly neighbours and background:
+/// counted as the PSF's error, it would grow with the errors that it makes.
+pub(crate) const IN_CORE: f64 = 0.15;
+/// Residuals are judged with the peak's error where the PSF is more than this part of it.
+const FULL: f64 = 0.3;
 /// A star is where the PSF is more than this part of its peak.
 const IN_STAR: f64 = 0.01;
 
@@ -35,11 +41,13 @@ pub(crate) fn mismatch(error: f64, model: f64, peak: f64) -> f64 {
     error * error * peak * model.max(0.0).min(IN_STAR * peak) / IN_STAR
 }
 
-/// The variance of the model's error where residuals are judged: what is more than that
-/// part of the model, as a neighbour in the wings, is none of its errors.
+/// The variance of the model's error where residuals are judged: below a third of the
+/// peak it falls as the model does, for what is more, as a neighbour in the
+/// wings, is none of its errors. Where the error is estimated it is at least half of what
+/// it is at the peak: pixels that were rejected there would make it seem small.
 #[inline]
-pub(crate) fn mismatch_there(error: f64, model: f64) -> f64 {
-    (error * model).powi(2)
+pub(crate) fn judged_mismatch(error: f64, model: f64, peak: f64) -> f64 {
+    (error * (model / FULL).min(peak)).powi(2)
 }
 
 impl Noise {
@@ -75,12 +83,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_models_error_is_the_same_all_over_a_star_and_that_of_the_pixel_where_it_is_judged() {
+    fn the_models_error_is_the_same_all_over_a_star_and_is_judged_so_in_its_core() {
         let at = |model| mismatch(0.02, model, 50.0).sqrt();
         assert!((at(50.0) - 1.0).abs() < 1e-12 && (at(0.5) - 1.0).abs() < 1e-12);
         assert!((at(0.125) - 0.5).abs() < 1e-12);
         assert_eq!(at(-1.0).to_bits(), 0.0_f64.to_bits());
-        assert!((mismatch_there(0.02, 5.0).sqrt() - 0.1).abs() < 1e-12);
+        let judged = |model| judged_mismatch(0.02, model, 50.0).sqrt();
+        assert!((judged(50.0) - 1.0).abs() < 1e-12 && (judged(15.0) - 1.0).abs() < 1e-12);
+        assert!((judged(1.5) - 0.1).abs() < 1e-12);
     }
 
     #[test]
