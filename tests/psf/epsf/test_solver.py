@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from psfphot.psf import CircularGaussianPRF, ImagePSF
-from psfphot.psf._epsf.star_fit import fit_cutout
 from psfphot.psf._epsf.solver import Cutout, GridField, PolynomialField, solve
 
 SIDE = 15
@@ -70,30 +69,23 @@ def test_model_error_is_estimated():
     assert 0.02 < solve(wrong, with_error=False).model_error < 0.06
 
 
-def test_stars_that_differ_are_fitted_as_they_are_seen():
-    # Stars of different widths, as in a mosaic: what a PSF leaves in others, in which
-    # all pixels count alike (1.4 to 1.5 % of the peak with an error that falls with it).
+def test_stars_that_differ_make_the_prior_rough():
+    # Stars of different widths, as in a mosaic: the error is the whole star's, and the
+    # prior must not be what tells its flanks.
     rng = np.random.default_rng(1)
     y, x = np.mgrid[:SIDE, :SIDE]
     cutouts = []
-    for width in 1.5 * np.exp(rng.normal(0, 0.12, 120)):
+    for width in 1.5 * np.exp(rng.normal(0, 0.12, 80)):
         x_0, y_0 = 7 + rng.uniform(-0.5, 0.5, 2)
         flux = rng.uniform(2e4, 2e5)
         data = CircularGaussianPRF(flux=flux, x_0=x_0, y_0=y_0, fwhm=width)(x, y)
         error = np.sqrt(data + 50)
         data = data + rng.normal(0, error)
         cutouts.append(Cutout(data=data, x=x_0, y=y_0, flux=flux, error=error))
-    solution = solve(cutouts[:80], with_error=False)
+    solution = solve(cutouts, with_error=False)
     assert solution.converged
-    assert solution.kappa > 4
-    assert 0.03 < solution.model_error < 0.12
-    epsf = ImagePSF(solution.samples[0], oversampling=4)
-    left = []
-    for star in cutouts[80:]:
-        core = np.where(np.hypot(x - star.x, y - star.y) < 3, 1.0, 0.0)
-        fit = fit_cutout(epsf, star.data, core, (star.x, star.y, star.flux))
-        left.append(np.sqrt(np.sum(fit.residual**2) / core.sum()) / star.data.max())
-    assert np.median(left) < 0.0125
+    assert solution.kappa > 2
+    assert 0.03 < solution.model_error < 0.09
 
 
 def test_fields_have_their_planes():

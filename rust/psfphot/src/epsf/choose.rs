@@ -203,3 +203,25 @@ fn residuals(
         Ok((sum, count))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smoothest_is_taken_of_what_noise_does_not_tell_apart_and_else_the_roughest() {
+        let score = |kappa, sums: [f64; 4]| Score {
+            kappa,
+            stars: sums.map(|sum| (sum, 10)).to_vec(),
+        };
+        let scores = [
+            score(1.0, [10.5, 10.0, 9.8, 10.2]),
+            score(2.0, [10.0, 10.0, 10.0, 10.0]),
+            score(4.0, [10.3, 9.9, 10.2, 9.7]),
+            score(8.0, [12.0, 11.9, 12.1, 12.0]),
+        ];
+        assert_eq!(smoothest(&scores), Some(1.0));
+        assert_eq!(roughest(&scores), Some(4.0));
+        assert_eq!(roughest(&[]), None);
+    }
+}
