@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 # says nothing of the PSF.
 _CAP = 25.0
 
-# The model's error is that of the peak where a star is more than this part of it; around
-# it falls with the model.
-_IN_STAR = 0.01
-
 
 def measure_held_out(
     model: Any,
@@ -63,8 +59,7 @@ def measure_held_out(
         light = np.where(good, np.clip(data, 0.0, None), 0.0)
         row, column = round(cutout.y), round(cutout.x)
         core = light[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-        peak = core.max(initial=0.0)
-        wrong = model_error**2 * peak * np.minimum(light, _IN_STAR * peak) / _IN_STAR
+        wrong = model_error**2 * core.max(initial=0.0) * light
         variance = _variance(cutout, data, noise) + wrong
         weights = np.zeros(data.shape)
         good &= np.isfinite(variance) & (variance > 0)

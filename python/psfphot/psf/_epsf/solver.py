@@ -154,7 +154,8 @@ class Solution:
         if kappa was given.
     model_error : float
         The fraction of the PSF's peak by which stars were found to differ from it. The
-        weights count with it in all of the star (1 % of the peak), and less around.
+        weights count with it in all of the star (to 1 % of the peak) where one PSF is
+        solved for and errors are given; else it falls like the root of the PSF.
     noise : (float, float) or None
         Constant and slope of the variance against the flux in a pixel, where
         they were estimated.

@@ -3,7 +3,6 @@
 use crate::Error;
 
 use super::model::Model;
-use super::noise::mismatch;
 use super::solver::Solver;
 use super::stars::some_of;
 use super::system::System;
@@ -68,7 +67,7 @@ pub(crate) fn kappa(solver: &mut Solver<'_, '_>) -> Result<(), Error> {
 
 /// Whether it is the stars' differences that limit how well the PSF is known.
 fn differ(solver: &Solver<'_, '_>) -> bool {
-    solver.noise.model_error > DIFFERENT
+    solver.noise.is_of_stars && solver.noise.model_error > DIFFERENT
 }
 
 /// How well the PSF of one kappa fits the held-out stars.
@@ -135,7 +134,11 @@ fn best(scores: &[Score]) -> Option<&Score> {
 
 /// The score of every kappa.
 fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<Score>, Error> {
-    let curvatures = solver.system().curvatures()?;
+    // That of the kappa so far is an inverse for the others too: a few steps more cost
+    // less than a factor.
+    let Some(inverse) = solver.system().precondition()? else {
+        return Ok(Vec::new());
+    };
     let current = solver.smoothness.kappa;
     let mut scores = Vec::new();
     let more: &[f64] = if differ(solver) { &ROUGH } else { &[] };
@@ -144,9 +147,6 @@ fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<Score>, Err
         let system = System {
             smooth: &smooth,
             ..solver.system()
-        };
-        let Some(inverse) = system.preconditioners(&curvatures) else {
-            continue;
         };
         let right = system.right_side(&solver.model.planes)?;
         let solved = system.solve(&right, &inverse, TOLERANCE, MOST_STEPS)?;
@@ -189,8 +189,8 @@ fn residuals(
                     continue;
                 }
                 let model = flux * exposure.psi[k];
-                let total =
-                    exposure.variance(k, &noise, flux) + mismatch(noise.model_error, model, peak);
+                let total = exposure.variance(k, &noise, flux)
+                    + noise.mismatch(noise.model_error, model, peak);
                 sum += (exposure.residual(k, flux).powi(2) / total).min(CAP);
                 count += 1;
             }

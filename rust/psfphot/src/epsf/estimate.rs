@@ -1,7 +1,7 @@
 //! What the residuals of stars say of the noise, and of how wrong the model is.
 
 use super::banded::Banded;
-use super::noise::{IN_CORE, Noise, mismatch};
+use super::noise::{IN_CORE, Noise};
 use super::star::Star;
 
 /// Squared residuals beyond this many sigmas count as this many.
@@ -103,7 +103,7 @@ fn core_samples(stars: &[Star<'_>], noise: &Noise) -> Vec<Sample> {
                 continue;
             }
             samples.push(Sample {
-                model2: mismatch(1.0, model, peak),
+                model2: noise.mismatch(1.0, model, peak),
                 residual2: exposure.residual(k, factor).powi(2),
                 variance,
                 freedom: (1.0 - leverage(k)).max(0.0),
