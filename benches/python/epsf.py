@@ -7,6 +7,7 @@ the pixel; and the processor's time.
 
     python benches/python/epsf.py [--classes nircam under] [--numbers 50 200]
         [--seeds 1 2] [--defect neighbour|cosmic] [--offset 0.4] [--photutils]
+        [--dithers]
 """
 
 import argparse
@@ -20,6 +21,7 @@ from scipy.interpolate import RectBivariateSpline
 from psfphot.psf._epsf.solver import Cutout, solve
 
 OVERSAMPLING = 4
+DITHERS = [(0.0, 0.0), (0.48, 0.03), (-0.02, 0.51), (0.52, 0.47)]
 
 
 class Sampled:
@@ -114,10 +116,11 @@ def held_out(psf, truth, seed):
     return (pulls[:, :3] / pulls[:, 3:]).std(axis=0), np.mean(chi2)
 
 
-def with_psfphot(stars, **settings):
+def with_psfphot(stars, *, is_linked=False, **settings):
+    columns = (stars.data, stars.error, stars.x, stars.y, stars.star)
     cutouts = [
-        Cutout(data=d, x=x, y=y, error=e)
-        for d, e, x, y in zip(stars.data, stars.error, stars.x, stars.y, strict=True)
+        Cutout(data=d, x=x, y=y, error=e, link=int(star) if is_linked else None)
+        for d, e, x, y, star in zip(*columns, strict=True)
     ]
     solution, _, seconds = timed(
         lambda: solve(cutouts, oversampling=OVERSAMPLING, n_threads=1, **settings)
@@ -161,6 +164,12 @@ def main():
     parser.add_argument("--no-error", action="store_true", help="without the error map")
     parser.add_argument("--pulls", action="store_true", help="fit 600 other stars")
     parser.add_argument("--photutils", action="store_true", help="run EPSFBuilder too")
+    parser.add_argument(
+        "--dithers",
+        action="store_true",
+        help="4 cutouts of each star, half a pixel apart; linked, and as if each were "
+        "a star",
+    )
     options = parser.parse_args()
     settings = {
         "kappa": options.kappa,
@@ -169,6 +178,10 @@ def main():
         "with_error": not options.no_error,
     }
     builders = {"psfphot": lambda stars: with_psfphot(stars, **settings)}
+    if options.dithers:
+        builders["linked"] = lambda stars: with_psfphot(
+            stars, is_linked=True, **settings
+        )
     if options.photutils:
         builders["EPSFBuilder"] = with_photutils
     print("class     N    builder      core   wing   xy mpx flux %  CPU s")
@@ -179,7 +192,12 @@ def main():
                 rows, told = [], ""
                 for seed in options.seeds:
                     stars = make_stars(
-                        truth, n, seed, offset=options.offset, defect=options.defect
+                        truth,
+                        n,
+                        seed,
+                        offset=options.offset,
+                        defect=options.defect,
+                        dithers=DITHERS if options.dithers else DITHERS[:1],
                     )
                     psf, seconds, told = build(stars)
                     place = (0.0, 0.0)

@@ -138,6 +138,7 @@ class Stars:
     true_x: np.ndarray
     true_y: np.ndarray
     places: np.ndarray
+    star: np.ndarray
 
 
 def make_stars(
@@ -151,16 +152,27 @@ def make_stars(
     offset=0.05,
     defect=None,
     varies=False,
+    dithers=((0.0, 0.0),),
 ):
-    """Stars around the middles of their cutouts, at all phases of the pixel."""
+    """Stars around the middles of their cutouts, at all phases of the pixel.
+
+    Each has a cutout for each of the dithers, which are known: the start is off by the
+    same in all of them.
+    """
     rng = np.random.default_rng(seed)
     flux = np.exp(rng.uniform(np.log(faint), np.log(bright), n))
     middle = (size - 1) / 2
     true_x, true_y = middle + rng.uniform(-0.5, 0.5, (2, n))
     places = rng.uniform(-1, 1, (n, 2)) if varies else np.zeros((n, 2))
+    n_dithers = len(dithers)
+    flux, places = (np.repeat(of, n_dithers, axis=0) for of in (flux, places))
+    true_x, true_y = (
+        (at[:, None] + shift).ravel()
+        for at, shift in zip((true_x, true_y), np.transpose(dithers), strict=True)
+    )
     pixels = np.arange(size)
-    data = np.empty((n, size, size))
-    for k in range(n):
+    data = np.empty((flux.size, size, size))
+    for k in range(flux.size):
         place = tuple(places[k]) if varies else (0.0, 0.0)
         x, y = pixels - true_x[k], pixels - true_y[k]
         data[k] = flux[k] * value(truth, x, y, place)
@@ -173,11 +185,11 @@ def make_stars(
         0, READ_NOISE, data.shape
     )
     if defect == "cosmic":
-        for k in range(n):
+        for k in range(flux.size):
             i, j = rng.integers(0, size, 2)
             noisy[k, i, j] += rng.uniform(500, 2e4)
     error = np.sqrt(np.maximum(noisy, SKY) + READ_NOISE**2)
-    start = rng.normal(0, offset, (2, n))
+    start = np.repeat(rng.normal(0, offset, (2, n)), n_dithers, axis=1)
     return Stars(
         noisy - SKY,
         error,
@@ -187,6 +199,7 @@ def make_stars(
         true_x,
         true_y,
         places,
+        np.repeat(np.arange(n), n_dithers),
     )
 
 

@@ -69,6 +69,25 @@ def test_model_error_is_estimated():
     assert 0.02 < solve(wrong, with_error=False).model_error < 0.06
 
 
+def test_stars_that_differ_make_the_prior_rough():
+    # Stars of different widths, as in a mosaic: the error is the whole star's, and the
+    # prior must not be what tells its flanks.
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    cutouts = []
+    for width in 1.5 * np.exp(rng.normal(0, 0.12, 80)):
+        x_0, y_0 = 7 + rng.uniform(-0.5, 0.5, 2)
+        flux = rng.uniform(2e4, 2e5)
+        data = CircularGaussianPRF(flux=flux, x_0=x_0, y_0=y_0, fwhm=width)(x, y)
+        error = np.sqrt(data + 50)
+        data = data + rng.normal(0, error)
+        cutouts.append(Cutout(data=data, x=x_0, y=y_0, flux=flux, error=error))
+    solution = solve(cutouts, with_error=False)
+    assert solution.converged
+    assert solution.kappa > 2
+    assert 0.03 < solution.model_error < 0.09
+
+
 def test_fields_have_their_planes():
     cutouts, _ = make_cutouts(30)
     rng = np.random.default_rng(2)

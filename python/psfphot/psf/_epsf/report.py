@@ -26,9 +26,9 @@ ENOUGH_STARS = 25
 # The core, pixels.
 _CORE = 2.5
 
-# Part of the peak by which stars may differ from the PSF: 6 % do where all have
-# neighbours on all sides, none once those are taken away.
-_MISMATCHED = 0.05
+# Part of the peak by which stars may differ from the PSF: by more they do where all
+# have neighbours on all sides, by nothing once those are taken away.
+_MISMATCHED = 0.02
 
 #: A cell of positions in the pixel with less than this share of the mean is empty.
 _EMPTY_CELL = 0.1

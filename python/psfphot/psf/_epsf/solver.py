@@ -153,9 +153,9 @@ class Solution:
         (kappa, mean capped chi-squared of the held-out stars' pixels), empty
         if kappa was given.
     model_error : float
-        The fraction of the PSF's peak by which it was found wrong there; elsewhere
-        the error is that times the root of the PSF over its peak. It is part of the
-        weights.
+        The fraction of the PSF's peak by which stars were found to differ from it. The
+        weights count with it in all of the star (to 1 % of the peak) where one PSF is
+        solved for and errors are given; else it falls like the root of the PSF.
     noise : (float, float) or None
         Constant and slope of the variance against the flux in a pixel, where
         they were estimated.
@@ -261,7 +261,8 @@ def solve(
     max_rounds : int
         Most rounds of the joint fit.
     accuracy : float
-        Change of the PSF, in units of its peak, that ends the rounds.
+        Change of the PSF, in units of its peak, that ends the rounds; so does a fifth
+        of the model's error.
     with_error : bool
         Compute ``error`` and the posterior of the alias functionals.
     n_threads : int or None

@@ -1,7 +1,7 @@
 //! What the residuals of stars say of the noise, and of how wrong the model is.
 
 use super::banded::Banded;
-use super::noise::{Noise, mismatch};
+use super::noise::{IN_CORE, Noise};
 use super::star::Star;
 
 /// Squared residuals beyond this many sigmas count as this many.
@@ -55,11 +55,6 @@ struct Sample {
     freedom: f64,
 }
 
-/// A pixel is in the core of a star where the PSF is more than this part of its
-/// peak. Outside, what the model does not know is mostly neighbours and background:
-/// counted as the PSF's error, it would grow with the errors that it makes.
-const IN_CORE: f64 = 0.15;
-
 /// The relative error of the model at which the residuals of the cores are as
 /// large as they should be (the maximum likelihood of a normal error, with large
 /// residuals capped).
@@ -108,7 +103,7 @@ fn core_samples(stars: &[Star<'_>], noise: &Noise) -> Vec<Sample> {
                 continue;
             }
             samples.push(Sample {
-                model2: mismatch(1.0, model, peak),
+                model2: noise.mismatch(1.0, model, peak),
                 residual2: exposure.residual(k, factor).powi(2),
                 variance,
                 freedom: (1.0 - leverage(k)).max(0.0),

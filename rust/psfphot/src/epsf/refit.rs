@@ -4,7 +4,7 @@ use crate::image::PixelBox;
 
 use super::banded::Banded;
 use super::model::{Model, Scratch};
-use super::noise::{Noise, mismatch, robust};
+use super::noise::{Noise, robust};
 use super::star::{Star, add_moments, moments};
 
 /// How stars are fitted.
@@ -121,8 +121,9 @@ impl Refit {
                 let residual = data - psf - exposure.background;
                 let error = error.map_or(0.0, |error| error[k]);
                 let variance = noise.variance(error, data, psf + exposure.background);
-                let z2 = residual * residual / (variance + mismatch(judged, psf, peak));
-                let total = variance + mismatch(noise.model_error, psf, peak);
+                let z2 =
+                    residual * residual / (variance + noise.judged_mismatch(judged, psf, peak));
+                let total = variance + noise.mismatch(noise.model_error, psf, peak);
                 patch.weight[p] = robust(z2) / total;
                 patch.weighted_residual[p] = patch.weight[p] * residual;
             }

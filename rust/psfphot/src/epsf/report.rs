@@ -3,7 +3,7 @@
 use crate::Error;
 
 use super::basis::symmetry_centre;
-use super::noise::{Variance, mismatch};
+use super::noise::Variance;
 use super::posterior;
 use super::solution::{EpsfSolution, StarReport};
 use super::solver::Solver;
@@ -121,7 +121,10 @@ fn star_report(
     for (k, (x, y)) in exposure.window().pixels().enumerate() {
         let radius = (x as f64 - exposure.x).hypot(y as f64 - exposure.y);
         if star.is_active && radius <= CORE && exposure.valid[k] {
-            let wrong = mismatch(solver.noise.model_error, flux * exposure.psi[k], peak);
+            let wrong =
+                solver
+                    .noise
+                    .mismatch(solver.noise.model_error, flux * exposure.psi[k], peak);
             let variance = exposure.variance(k, &solver.noise, flux) + wrong;
             chi2 += exposure.residual(k, flux).powi(2) / variance;
             count += 1.0;

@@ -15,6 +15,9 @@ use super::system::System;
 /// With this much of the peak left to change the shape is known well enough to
 /// choose the prior by, and to let it vary over the frame.
 const SETTLED: f64 = 0.03;
+/// A change of the PSF by less than this part of the stars' error ends the rounds too:
+/// stars that differ from the PSF by so much do not tell it better.
+const NEGLIGIBLE: f64 = 0.2;
 /// Part of a right side that conjugate gradients leave in a round.
 const TOLERANCE: f64 = 1e-2;
 const MOST_STEPS: usize = 60;
@@ -128,7 +131,11 @@ impl Solver<'_, '_> {
         self.history.push(self.report_round());
         self.run.advance(1);
         let is_final = self.is_varied && self.is_chosen && self.n_rounds > 2;
-        self.has_converged = is_final && self.last_change < self.settings.accuracy;
+        let mut accuracy = self.settings.accuracy;
+        if self.noise.is_of_stars {
+            accuracy = accuracy.max(NEGLIGIBLE * self.noise.model_error);
+        }
+        self.has_converged = is_final && self.last_change < accuracy;
         Ok(!self.has_converged && self.n_rounds < self.settings.max_rounds)
     }
 

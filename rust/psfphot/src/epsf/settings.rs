@@ -29,7 +29,8 @@ pub struct EpsfSettings<'a> {
     pub with_background: bool,
     /// Most rounds of the joint fit.
     pub max_rounds: usize,
-    /// Change of the PSF, in units of its peak, that ends the rounds.
+    /// Change of the PSF, in units of its peak, that ends the rounds; so does a fifth of
+    /// the model's error.
     pub accuracy: f64,
     /// Whether errors of the samples and of the alias functionals are computed.
     pub with_error: bool,

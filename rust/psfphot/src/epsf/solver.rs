@@ -79,6 +79,9 @@ impl<'s, 'a> Solver<'s, 'a> {
         let noise = Noise {
             variance,
             model_error: settings.model_error.unwrap_or(0.0),
+            is_of_stars: variance == Variance::Given
+                && settings.field == Field::Constant
+                && settings.library.is_none(),
         };
         let model = Model {
             basis,

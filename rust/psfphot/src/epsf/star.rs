@@ -8,7 +8,7 @@ use super::banded::{Banded, dot_kernel};
 use super::cutout::Cutout;
 use super::field::TermWeight;
 use super::model::{Model, Scratch};
-use super::noise::{Noise, mismatch, robust};
+use super::noise::{Noise, robust};
 
 /// A star in one cutout.
 #[derive(Debug)]
@@ -97,9 +97,9 @@ impl<'a> Exposure<'a> {
                 if self.valid[k] {
                     let variance = self.variance(k, noise, flux);
                     let model = flux * self.psi[k];
-                    let judged = variance + mismatch(judged, model, peak);
+                    let judged = variance + noise.judged_mismatch(judged, model, peak);
                     let z2 = self.residual(k, flux).powi(2) / judged;
-                    let total = variance + mismatch(noise.model_error, model, peak);
+                    let total = variance + noise.mismatch(noise.model_error, model, peak);
                     self.weight[k] = robust(z2) / total;
                 }
             }

@@ -172,22 +172,17 @@ impl System<'_, '_> {
     /// The approximate inverse of the matrix of each term, without the elimination
     /// and without what couples terms; `None` where one is not positive definite.
     pub(crate) fn precondition(&self) -> Result<Option<Vec<Preconditioner>>, Error> {
-        Ok(self.preconditioners(&self.curvatures()?))
-    }
-
-    /// As [`System::precondition`], from what the stars say of each term.
-    pub(crate) fn preconditioners(&self, curvatures: &[Neighbours]) -> Option<Vec<Preconditioner>> {
-        let inverse = |curvature: &Neighbours| {
-            let mut matrix = curvature.clone();
+        let mut inverses = Vec::with_capacity(self.n_terms);
+        for term in 0..self.n_terms {
+            let mut matrix = self.curvature(term)?;
             matrix.add(self.smooth);
-            Preconditioner::new(&matrix, self.alias.iter().chain(self.gauge))
-        };
-        curvatures.iter().map(inverse).collect()
-    }
-
-    /// What the stars say of each term.
-    pub(crate) fn curvatures(&self) -> Result<Vec<Neighbours>, Error> {
-        (0..self.n_terms).map(|term| self.curvature(term)).collect()
+            let Some(inverse) = Preconditioner::new(&matrix, self.alias.iter().chain(self.gauge))
+            else {
+                return Ok(None);
+            };
+            inverses.push(inverse);
+        }
+        Ok(Some(inverses))
     }
 
     /// `Σ f² q² AᵀWA` for one term with the weights q.
