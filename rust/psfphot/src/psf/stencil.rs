@@ -367,7 +367,12 @@ fn values_kernel<const FMA: bool, const K: usize>(
     walk: &Walk,
     values: &mut [f64],
 ) {
-    let weights: [[f64; 4]; K] = blend.weights.map(|b| walk.wy.map(|w| b * w));
+    let mut weights = [[0.0; 4]; K];
+    for (weights, b) in weights.iter_mut().zip(blend.weights) {
+        for (weight, w) in weights.iter_mut().zip(walk.wy) {
+            *weight = b * w;
+        }
+    }
     let (step, tile) = (walk.step.0, tile(walk.step.0));
     let mut line = [0.0; LINE];
     for y in 0..walk.ny {
@@ -393,13 +398,15 @@ fn blend_rows<const FMA: bool, const K: usize>(
     weights: &[[f64; 4]; K],
     line: &mut [f64],
 ) {
-    // Cut to the line's length once, so that no access below is checked.
-    let rows: [[&[f64]; 4]; K] = blend.planes.map(|plane| {
-        [0, 1, 2, 3].map(|r| {
+    // Cut to the line's length once, so that no access below is checked. (By loops: calls
+    // of `map` are not always inlined.)
+    let mut rows = [[&[][..]; 4]; K];
+    for (rows, plane) in rows.iter_mut().zip(blend.planes) {
+        for (r, row) in rows.iter_mut().enumerate() {
             let first = at + r * blend.stride;
-            &plane[first..first + line.len()]
-        })
-    });
+            *row = &plane[first..first + line.len()];
+        }
+    }
     let quads = line.len() / 4 * 4;
     for c in (0..quads).step_by(4) {
         let mut sum = [0.0; 4];
