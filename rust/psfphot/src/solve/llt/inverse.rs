@@ -8,11 +8,11 @@ use super::{Llt, Panels};
 
 /// Makes a factor the inverse on its own pattern, supernode by supernode from the last
 /// (Takahashi, Fagan & Chen 1973; Erisman & Tinney 1975, Commun. ACM 18, 177): with the
-/// columns k of a supernode, its rows r and Y = L_rk L_kk⁻¹,
+/// columns k of a supernode, its rows r and `Y = L_rk L_kk⁻¹`,
 ///
-/// Z_rk = −Z_rr Y,  Z_kk = L_kk⁻ᵀ L_kk⁻¹ − Yᵀ Z_rk;
+/// `Z_rk = −Z_rr Y`, `Z_kk = L_kk⁻ᵀ L_kk⁻¹ − Yᵀ Z_rk`;
 ///
-/// Z_rr is in the panels of the supernodes above.
+/// `Z_rr` is in the panels of the supernodes above.
 pub(super) fn invert<const P: usize>(factor: &mut Llt<P>, run: Run<'_>) -> Result<(), Error> {
     let tops = factor.division.tops.clone();
     let mut number_of = vec![usize::MAX; factor.pattern.nodes.len()];
@@ -57,13 +57,13 @@ pub(super) fn invert<const P: usize>(factor: &mut Llt<P>, run: Run<'_>) -> Resul
 #[derive(Default)]
 struct Buffers {
     strips: Strips,
-    /// L_kk⁻¹, and its negative.
+    /// `L_kk⁻¹`, and its negative.
     root: Vec<f64>,
     minus_root: Vec<f64>,
     /// −Y.
     minus_y: Vec<f64>,
     z_rr: Vec<f64>,
-    /// −Z_kr: a row of it for each column of the panel.
+    /// `−Z_kr`: a row of it for each column of the panel.
     minus_z: Vec<f64>,
     z_kk: Vec<f64>,
     /// Where the rows of a supernode are in the one that is looked at.
