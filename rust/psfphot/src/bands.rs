@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::image::PixelBox;
+use crate::lists::Lists;
 
 /// Rows that are worked on together where the pixels around a place are shared
 /// by its neighbours, and where tasks are cut out of an image: the convolution,
@@ -27,46 +28,30 @@ pub(crate) const RENDERED: usize = 64;
 pub(crate) struct Bands {
     height: usize,
     n_rows: usize,
-    /// The boxes of one band after those of another, each by increasing number.
-    boxes: Vec<usize>,
-    /// Where each band's boxes start, and the end of the last.
-    starts: Vec<usize>,
+    /// The boxes of each band by increasing number.
+    boxes: Lists<usize>,
 }
 
 impl Bands {
     /// Sorts boxes within an image of `n_rows` into bands of `height` rows.
     pub(crate) fn new(boxes: &[PixelBox], n_rows: usize, height: usize) -> Self {
-        let mut starts = vec![0; n_rows.div_ceil(height) + 1];
-        for band in boxes.iter().flat_map(|pixels| touched(pixels, height)) {
-            starts[band + 1] += 1;
-        }
-        for band in 1..starts.len() {
-            starts[band] += starts[band - 1];
-        }
-        let mut next = starts.clone();
-        let mut sorted = vec![0; starts.last().copied().unwrap_or(0)];
-        for (i, pixels) in boxes.iter().enumerate() {
-            for band in touched(pixels, height) {
-                sorted[next[band]] = i;
-                next[band] += 1;
-            }
-        }
+        let bands_of = |(i, pixels)| touched(pixels, height).map(move |band| (band, i));
+        let entries = boxes.iter().enumerate().flat_map(bands_of);
         Self {
             height,
             n_rows,
-            boxes: sorted,
-            starts,
+            boxes: Lists::new(n_rows.div_ceil(height), entries),
         }
     }
 
     /// Number of bands.
     pub(crate) fn len(&self) -> usize {
-        self.starts.len() - 1
+        self.boxes.len()
     }
 
     /// The boxes that touch a band, by increasing number.
     pub(crate) fn boxes(&self, band: usize) -> &[usize] {
-        &self.boxes[self.starts[band]..self.starts[band + 1]]
+        self.boxes.of(band)
     }
 
     /// The pixels of a band of an image of `width` columns; the last band has

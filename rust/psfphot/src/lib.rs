@@ -43,6 +43,7 @@ pub mod fit;
 pub mod flags;
 pub mod group;
 pub mod image;
+mod lists;
 pub mod matching;
 mod near;
 pub mod photometry;

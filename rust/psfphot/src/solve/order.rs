@@ -8,6 +8,15 @@ pub(super) fn order(n: usize, pairs: &[(u32, u32)]) -> Vec<u32> {
     Elimination::new(n, pairs).order()
 }
 
+/// `place[old] = new` of an order.
+pub(super) fn inverse_of(order: &[u32]) -> Vec<u32> {
+    let mut place = vec![0; order.len()];
+    for (new, &old) in (0_u32..).zip(order) {
+        place[old as usize] = new;
+    }
+    place
+}
+
 /// The graph while members are eliminated: what is left of it, and *elements*, each
 /// the clique of the neighbours of a member that is gone.
 struct Elimination {

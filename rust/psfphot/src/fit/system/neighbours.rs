@@ -1,41 +1,26 @@
 //! The members of a system that share pixels.
 
+use crate::lists::Lists;
+
 /// Who shares pixels with whom, and where the block of each pair is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Neighbours {
-    /// Where those of each member begin, and the end of the last.
-    starts: Vec<u32>,
-    /// Neighbour and pair, by increasing neighbour.
-    entries: Vec<(u32, u32)>,
-}
+pub(super) struct Neighbours(Lists<(u32, u32)>);
 
 impl Neighbours {
     /// From pairs of `n` members.
     pub(super) fn new(n: usize, pairs: &[(u32, u32)]) -> Self {
-        let mut starts = vec![0_u32; n + 1];
-        for &(a, b) in pairs {
-            starts[a as usize + 1] += 1;
-            starts[b as usize + 1] += 1;
+        let both = |(pair, &(a, b)): (u32, &(u32, u32))| {
+            [(a as usize, (b, pair)), (b as usize, (a, pair))]
+        };
+        let mut lists = Lists::new(n, (0..).zip(pairs).flat_map(both));
+        for member in 0..n {
+            lists.of_mut(member).sort_unstable();
         }
-        for k in 0..n {
-            starts[k + 1] += starts[k];
-        }
-        let mut next = starts.clone();
-        let mut entries = vec![(0, 0); 2 * pairs.len()];
-        for (pair, &(a, b)) in (0_u32..).zip(pairs) {
-            for (own, other) in [(a, b), (b, a)] {
-                entries[next[own as usize] as usize] = (other, pair);
-                next[own as usize] += 1;
-            }
-        }
-        for k in 0..n {
-            entries[starts[k] as usize..starts[k + 1] as usize].sort_unstable();
-        }
-        Self { starts, entries }
+        Self(lists)
     }
 
-    /// Those of a member, each with the number of the pair.
+    /// Those of a member by increasing number, each with the number of the pair.
     pub(super) fn of(&self, member: usize) -> &[(u32, u32)] {
-        &self.entries[self.starts[member] as usize..self.starts[member + 1] as usize]
+        self.0.of(member)
     }
 }

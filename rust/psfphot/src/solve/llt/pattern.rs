@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use crate::solve::order::order;
+use crate::lists::Lists;
+use crate::solve::order::{inverse_of, order};
 use crate::{Error, Run};
 
 use super::supernodes::{Nodes, Supernodes};
 
 /// A block of the matrix in a supernode.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     /// Its number in the matrix.
     pub(super) pair: u32,
@@ -32,7 +33,6 @@ pub(super) struct Supernode {
     pub(super) parent: Option<usize>,
     /// Those below which it is, as a range that ends with itself.
     pub(super) subtree: Range<usize>,
-    entries: Range<usize>,
 }
 
 impl Supernode {
@@ -72,29 +72,25 @@ pub(super) struct Pattern {
     /// Where each is in the front of the parent.
     places: Vec<u32>,
     /// The blocks of the matrix, supernode by supernode.
-    entries: Vec<Entry>,
+    entries: Lists<Entry>,
 }
 
 impl Pattern {
     pub(super) fn new(n: usize, pairs: &[(u32, u32)], run: Run<'_>) -> Result<Self, Error> {
         let order = order(n, pairs);
         let Supernodes { order, nodes } = Supernodes::new(&order, pairs, run)?;
-        let mut place = vec![0; n];
-        for (new, &old) in (0_u32..).zip(&order) {
-            place[old as usize] = new;
-        }
         let mut pattern = Self {
+            place: inverse_of(&order),
             order,
-            place,
             nodes: Vec::with_capacity(nodes.len()),
             node_of: Vec::with_capacity(n),
             rows: Vec::new(),
             places: Vec::new(),
-            entries: Vec::new(),
+            entries: Lists::new(0, std::iter::empty()),
         };
         pattern.add_nodes(nodes);
         pattern.find_places();
-        pattern.find_entries(pairs);
+        pattern.entries = pattern.find_entries(pairs);
         Ok(pattern)
     }
 
@@ -111,7 +107,6 @@ impl Pattern {
                 rows: start..self.rows.len(),
                 parent: node.parent,
                 subtree: node.first_below..number + 1,
-                entries: 0..0,
             });
         }
     }
@@ -137,36 +132,25 @@ impl Pattern {
         node.width() + rows.partition_point(|&other| (other as usize) < row)
     }
 
-    fn find_entries(&mut self, pairs: &[(u32, u32)]) {
-        let ends = |&(row, column): &(u32, u32)| {
+    fn find_entries(&self, pairs: &[(u32, u32)]) -> Lists<Entry> {
+        let ends = |(row, column): (u32, u32)| {
             let (a, b) = (self.place[row as usize], self.place[column as usize]);
             (a.max(b) as usize, a.min(b) as usize, a < b)
         };
-        let mut starts = vec![0; self.nodes.len() + 1];
-        for pair in pairs {
-            starts[self.node_of[ends(pair).1] as usize + 1] += 1;
-        }
-        for k in 0..self.nodes.len() {
-            starts[k + 1] += starts[k];
-        }
-        let mut next = starts.clone();
-        let mut entries = vec![Entry::default(); pairs.len()];
-        for (number, pair) in (0..).zip(pairs) {
+        let node_of = |pair| self.node_of[ends(pair).1] as usize;
+        let numbered = (0_u32..).zip(pairs);
+        let by_node = numbered.map(|(number, &pair)| (node_of(pair), number));
+        Lists::new(self.nodes.len(), by_node).map(|number| {
+            let pair = pairs[number as usize];
             let (row, column, is_transposed) = ends(pair);
-            let k = self.node_of[column] as usize;
-            let node = &self.nodes[k];
-            entries[next[k]] = Entry {
+            let node = &self.nodes[node_of(pair)];
+            Entry {
                 pair: number,
                 is_transposed,
                 row: self.place_in(node, row) as u32,
                 column: (column - node.columns.start) as u32,
-            };
-            next[k] += 1;
-        }
-        for (node, range) in self.nodes.iter_mut().zip(starts.windows(2)) {
-            node.entries = range[0]..range[1];
-        }
-        self.entries = entries;
+            }
+        })
     }
 
     /// The rows of a supernode below its columns.
@@ -181,7 +165,7 @@ impl Pattern {
 
     /// The blocks of the matrix in a supernode.
     pub(super) fn entries(&self, node: usize) -> &[Entry] {
-        &self.entries[self.nodes[node].entries.clone()]
+        self.entries.of(node)
     }
 
     /// Where a block of the factor is: its supernode, its row in the front and its

@@ -5,6 +5,8 @@
 //! are therefore put together with their parents where that stores few zeros more
 //! (Ashcraft & Grimes 1989, ACM Trans. Math. Softw. 15, 291).
 
+use crate::lists::Lists;
+use crate::solve::order::inverse_of;
 use crate::{Error, Run};
 
 /// Members of a supernode. Wider ones gain nothing more from the cache, and within one
@@ -176,40 +178,12 @@ fn gather(order: &[u32], pairs: &[(u32, u32)], run: Run<'_>) -> Result<Vec<Gathe
     Ok(all)
 }
 
-/// The rows of the matrix's own blocks below the diagonal.
-struct Lower {
-    starts: Vec<usize>,
-    rows: Vec<u32>,
-}
-
-impl Lower {
-    fn of(&self, column: usize) -> &[u32] {
-        &self.rows[self.starts[column]..self.starts[column + 1]]
-    }
-}
-
-fn lower(order: &[u32], pairs: &[(u32, u32)]) -> Lower {
-    let n = order.len();
-    let mut place = vec![0; n];
-    for (new, &old) in (0_u32..).zip(order) {
-        place[old as usize] = new;
-    }
-    let ends = |&(row, column): &(u32, u32)| (place[row as usize], place[column as usize]);
-    let mut starts = vec![0; n + 1];
-    for pair in pairs {
-        let (a, b) = ends(pair);
-        starts[a.min(b) as usize + 1] += 1;
-    }
-    for j in 0..n {
-        starts[j + 1] += starts[j];
-    }
-    let mut next = starts.clone();
-    let mut rows = vec![0; pairs.len()];
-    for pair in pairs {
-        let (a, b) = ends(pair);
-        let at = &mut next[a.min(b) as usize];
-        rows[*at] = a.max(b);
-        *at += 1;
-    }
-    Lower { starts, rows }
+/// The rows of the matrix's own blocks below the diagonal, by column.
+fn lower(order: &[u32], pairs: &[(u32, u32)]) -> Lists<u32> {
+    let place = inverse_of(order);
+    let entries = pairs.iter().map(|&(row, column)| {
+        let (a, b) = (place[row as usize], place[column as usize]);
+        (a.min(b) as usize, a.max(b))
+    });
+    Lists::new(order.len(), entries)
 }
