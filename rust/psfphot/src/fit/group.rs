@@ -19,7 +19,7 @@ use super::source::{Level, Solution, Source};
 use super::tiles::{Reach, Tile, fill_reach, gather, link};
 use super::weighting::Loss;
 use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, SETTLED, Termination, is_rounding};
-use blocks::NO_BLOCK;
+use blocks::{CROWD, NO_BLOCK};
 use covariance::Whole;
 
 /// Sums over the pixels with some weights.
@@ -121,6 +121,14 @@ impl<'a> Group<'a> {
         let width = fitter.free.len();
         let length = link(&mut tiles, exposure.image(), supports, width);
         let n_parameters = sources.len() * width;
+        let mut matrix = BlockMatrix::new(sources.len(), width);
+        for tile in &mut tiles {
+            for (k, row) in tile.sources.iter().enumerate() {
+                for column in &tile.sources[..=k] {
+                    tile.blocks.push(matrix.block(row.source, column.source));
+                }
+            }
+        }
         let mut group = Self {
             fitter,
             exposure,
@@ -128,7 +136,7 @@ impl<'a> Group<'a> {
             residual: vec![0.0; pixels.data.len()],
             jacobian: vec![0.0; length],
             normal: Normal {
-                matrix: BlockMatrix::new(sources.len(), width),
+                matrix,
                 gradient: vec![0.0; n_parameters],
                 border: vec![0.0; n_parameters],
             },
@@ -143,7 +151,9 @@ impl<'a> Group<'a> {
             pixels,
             tiles,
         };
-        group.find_blocks();
+        if sources.len() >= CROWD {
+            group.drop_negligible();
+        }
         group
     }
 
@@ -286,12 +296,7 @@ impl<'a> Group<'a> {
         self.scratch.resize(width * size, 0.0);
         for (k, row) in tile.sources.iter().enumerate() {
             let weighted = &mut self.scratch[..width * size];
-            let own = &self.jacobian[planes(row.offset)];
-            for (weighted, own) in weighted.chunks_mut(size).zip(own.chunks(size)) {
-                for ((weighted, j), w) in weighted.iter_mut().zip(own).zip(weights) {
-                    *weighted = j * w;
-                }
-            }
+            weigh(&self.jacobian[planes(row.offset)], weights, weighted);
             let first = row.source as usize * width;
             let gradient = &mut sums.gradient[first..];
             for (g, weighted) in gradient.iter_mut().zip(weighted.chunks(size)) {
@@ -324,6 +329,16 @@ impl<'a> Group<'a> {
                 return;
             }
             self.add_tile(tile, weights, sums);
+        }
+    }
+}
+
+/// Planes times the weights of their pixels.
+fn weigh(planes: &[f64], weights: &[f64], weighted: &mut [f64]) {
+    let size = weights.len();
+    for (weighted, plane) in weighted.chunks_mut(size).zip(planes.chunks(size)) {
+        for ((weighted, j), w) in weighted.iter_mut().zip(plane).zip(weights) {
+            *weighted = j * w;
         }
     }
 }

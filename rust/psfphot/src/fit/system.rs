@@ -185,13 +185,7 @@ impl<'a, const P: usize> System<'a, P> {
     fn equations(&self, stars: &[u32], weak: f64) -> Result<Equations<P>, Error> {
         let run = self.fitter.run;
         let (mut sweep, mut sums) = Sweep::new(&self.planes, &self.cores, stars, run)?;
-        sweep.sum(
-            self.fitter,
-            &self.planes,
-            &self.cores,
-            &self.current,
-            &mut sums,
-        )?;
+        self.sum(&sweep, &mut sums)?;
         let slack = if weak > 0.0 {
             pruning::prune(&mut sweep, &mut sums, weak)
         } else {
@@ -206,14 +200,9 @@ impl<'a, const P: usize> System<'a, P> {
         })
     }
 
-    fn sum(&self, equations: &mut Equations<P>) -> Result<(), Error> {
-        equations.sweep.sum(
-            self.fitter,
-            &self.planes,
-            &self.cores,
-            &self.current,
-            &mut equations.sums,
-        )
+    /// Sums up the equations where the stars are now.
+    fn sum(&self, sweep: &Sweep, sums: &mut Sums<P>) -> Result<(), Error> {
+        sweep.sum(self.fitter, &self.planes, &self.cores, &self.current, sums)
     }
 
     /// The variance of a pixel of weight 1: 1 where errors are given, else chi^2 per
@@ -243,11 +232,11 @@ impl<'a, const P: usize> System<'a, P> {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
             if step < full_steps {
-                self.sum(&mut moving)?;
+                self.sum(&moving.sweep, &mut moving.sums)?;
                 continue;
             }
             if self.care.freezes && step == steps::LONGEST {
-                self.sum(&mut moving)?;
+                self.sum(&moving.sweep, &mut moving.sums)?;
                 self.end_unresolved(&mut moving)?;
             }
             let members = &moving.sweep.members;
@@ -279,7 +268,7 @@ impl<'a, const P: usize> System<'a, P> {
                 self.follow(&left)?;
                 moving = self.equations(&left, self.care.weak)?;
             } else {
-                self.sum(&mut moving)?;
+                self.sum(&moving.sweep, &mut moving.sums)?;
             }
         }
         Ok(())

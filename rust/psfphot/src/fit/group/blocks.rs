@@ -2,10 +2,10 @@
 
 use crate::fit::minimise::Problem;
 use crate::fit::normal::add_outer;
-use crate::fit::tiles::{Reach, Tile};
+use crate::fit::tiles::Reach;
 use crate::fit::{MAX_PARAMETERS, Parameters};
 
-use super::Group;
+use super::{Group, weigh};
 
 /// A tile has no part in the correlations of a pair of which it makes less than this, at
 /// the start. A source that moves by a pixel, and weights that change, make that some
@@ -13,55 +13,33 @@ use super::Group;
 const NEGLIGIBLE: f64 = 1e-9;
 
 /// Groups of so many sources gain by leaving those out: most of their pairs are far apart.
-const CROWD: usize = 8;
+pub(super) const CROWD: usize = 8;
 
 /// The block of a pair that has none in a tile.
 pub(super) const NO_BLOCK: u32 = u32::MAX;
 
 impl Group<'_> {
-    /// Gives each pair of sources of a tile its block, where the tile has a part in it.
-    pub(super) fn find_blocks(&mut self) {
-        let is_crowd = self.sources.len() >= CROWD;
-        if is_crowd {
-            self.evaluate_trial();
-        }
-        let roots = self.roots();
-        let mut tiles = std::mem::take(&mut self.tiles);
-        let (mut products, mut weighted) = ([0.0; MAX_PARAMETERS * MAX_PARAMETERS], Vec::new());
-        let width = self.fitter.free.len();
-        for tile in &mut tiles {
+    /// Takes from the pairs of a tile those in whose block it has no part.
+    pub(super) fn drop_negligible(&mut self) {
+        self.evaluate_trial();
+        let (roots, width) = (self.roots(), self.fitter.free.len());
+        let (mut products, mut weighted) = (vec![0.0; width * width], Vec::new());
+        for tile in &mut self.tiles {
+            let weights = &self.pixels.weights[tile.first..][..tile.size];
+            let planes = |reach: &Reach| &self.jacobian[reach.offset..][..width * tile.size];
+            weighted.resize(width * tile.size, 0.0);
+            let mut blocks = tile.blocks.iter_mut();
             for (k, row) in tile.sources.iter().enumerate() {
-                if is_crowd {
-                    self.weigh(tile, *row, &mut weighted);
-                }
-                for (l, column) in tile.sources[..=k].iter().enumerate() {
-                    let products = &mut products[..width * width];
+                weigh(planes(row), weights, &mut weighted);
+                for (column, block) in tile.sources[..=k].iter().zip(&mut blocks) {
                     products.fill(0.0);
-                    if is_crowd && l < k {
-                        let other = &self.jacobian[column.offset..][..width * tile.size];
-                        add_outer(&weighted, other, tile.size, products);
-                        let roots = [row, column].map(|reach| &roots[reach.source as usize]);
-                        if is_negligible(products, roots, width) {
-                            tile.blocks.push(NO_BLOCK);
-                            continue;
-                        }
+                    add_outer(&weighted, planes(column), tile.size, &mut products);
+                    let roots = [row, column].map(|reach| &roots[reach.source as usize]);
+                    if row.source != column.source && is_negligible(&products, roots, width) {
+                        *block = NO_BLOCK;
                     }
-                    let block = self.normal.matrix.block(row.source, column.source);
-                    tile.blocks.push(block);
                 }
             }
-        }
-        self.tiles = tiles;
-    }
-
-    /// A source's derivatives on a tile times the weights.
-    fn weigh(&self, tile: &Tile, reach: Reach, weighted: &mut Vec<f64>) {
-        let weights = &self.pixels.weights[tile.first..][..tile.size];
-        let width = self.fitter.free.len();
-        let planes = self.jacobian[reach.offset..][..width * tile.size].chunks_exact(tile.size);
-        weighted.clear();
-        for plane in planes {
-            weighted.extend(plane.iter().zip(weights).map(|(j, w)| j * w));
         }
     }
 

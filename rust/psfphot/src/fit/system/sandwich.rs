@@ -45,7 +45,7 @@ impl<const P: usize> System<'_, P> {
                 }
             }
         }
-        sweep.sum(self.fitter, &self.planes, &self.cores, &self.current, sums)?;
+        self.sum(sweep, sums)?;
         for (plane, weight) in self.planes.iter_mut().zip(weights) {
             plane.replace_weight(weight);
         }
