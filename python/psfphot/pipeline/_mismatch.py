@@ -25,7 +25,7 @@ _PART_OF_QFIT, _BRIGHTER = 0.7, 60
 
 #: The error of the PSF is that of so many of the brightest stars, if there are as many
 #: as this of an S/N at which noise is less.
-_BRIGHTEST, _FEWEST, _SNR = 100, 10, 50.0
+_BRIGHTEST, _FEWEST, BRIGHT_SNR = 100, 10, 50.0
 
 #: The least of it in a search. With 2 % the companions of bright stars are lost in a
 #: crowd whose PSF is right: 0.9 % of 9,000 stars.
@@ -112,14 +112,31 @@ def profile_error_of(
     flux, qfit, good = _columns(table)
     error = np.asarray(table["flux_err"], dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        good &= flux > _SNR * error
-    chosen = np.flatnonzero(good)
-    if len(chosen) < _FEWEST:
+        good &= flux > BRIGHT_SNR * error
+    chosen = brightest(flux, good)
+    if chosen is None:
         return None
-    chosen = chosen[np.argsort(-flux[chosen], kind="stable")[:_BRIGHTEST]]
     noise = sums(chosen) * _MEAN_ABSOLUTE / flux[chosen]
     excess = float(np.median(qfit[chosen] ** 2 - noise**2))
     return float(np.sqrt(max(excess, 0.0)))
+
+
+def brightest(
+    values: NDArray[np.float64], is_bright: NDArray[np.bool_]
+) -> NDArray[np.intp] | None:
+    """Choose the rows that tell the error of the PSF; `None` if there are too few.
+
+    Parameters
+    ----------
+    values : (n,) array
+        Fluxes, or what orders stars as fluxes do.
+    is_bright : (n,) bool array
+        The rows to choose from.
+    """
+    chosen = np.flatnonzero(is_bright)
+    if len(chosen) < _FEWEST:
+        return None
+    return chosen[np.argsort(-values[chosen], kind="stable")[:_BRIGHTEST]]
 
 
 def _columns(table: QTable) -> Any:

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from psfphot._core import PROFILE_IN_FLUX
+from psfphot.pipeline._mismatch import BRIGHT_SNR, brightest
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
-
-#: What all stars are off by is that of so many of the brightest, if there are as many
-#: as this of such an S/N.
-_BRIGHTEST, _FEWEST, _SNR = 100, 10, 50.0
 
 #: What a median, and a star's own residuals, are to be above, in standard errors.
 _CERTAIN, _ITS_OWN = 2.0, 5.0
@@ -41,10 +38,10 @@ class _Excess(NamedTuple):
 
     def typical(self) -> float | None:
         """Tell that of the brightest stars, 0 where noise explains it."""
-        bright = np.flatnonzero(np.isfinite(self.value) & (self.snr > _SNR))
-        if len(bright) < _FEWEST:
+        is_bright = np.isfinite(self.value) & (self.snr > BRIGHT_SNR)
+        bright = brightest(self.snr, is_bright)
+        if bright is None:
             return None
-        bright = bright[np.argsort(-self.snr[bright], kind="stable")[:_BRIGHTEST]]
         typical = float(np.median(self.value[bright]))
         noise = _OF_MEDIAN * float(np.median(self.sigma[bright]) / np.sqrt(len(bright)))
         return typical if typical > _CERTAIN * noise else 0.0
@@ -63,8 +60,7 @@ def measure_profile_part(table: QTable) -> float | None:
     part : float or `None`
         `None` if there are too few bright stars.
     """
-    typical = _excess(table).typical()
-    return None if typical is None else PROFILE_IN_FLUX * float(np.sqrt(typical))
+    return _part_of_flux(_excess(table).typical())
 
 
 def add_profile_errors(table: QTable) -> float | None:
@@ -92,10 +88,14 @@ def add_profile_errors(table: QTable) -> float | None:
         own = np.where(excess.value > _ITS_OWN * excess.sigma, 1.0, own)
         squared = own * excess.value + (1 - own) * common
     squared = np.where(np.isfinite(squared), np.maximum(squared, 0), common)
-    off = (
-        PROFILE_IN_FLUX * np.sqrt(squared) * np.asarray(table["flux_fit"], dtype=float)
-    )
+    flux = np.asarray(table["flux_fit"], dtype=float)
+    off = PROFILE_IN_FLUX * np.sqrt(squared) * flux
     table["flux_err"] = np.hypot(table["flux_err"], off)
+    return _part_of_flux(typical)
+
+
+def _part_of_flux(typical: float | None) -> float | None:
+    """Tell by what part fluxes are off where profiles are by this, squared."""
     return None if typical is None else PROFILE_IN_FLUX * float(np.sqrt(typical))
 
 
