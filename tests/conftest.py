@@ -30,6 +30,19 @@ def pytest_runtest_call(item):
         return (yield)
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    """Client of a Dask cluster of two worker processes on this machine."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
 @pytest.fixture(scope="session")
 def load_golden():
     """Reader of an ``.npz`` file of ``tests/data``: a dict of its arrays.

@@ -119,17 +119,13 @@ def test_workers_give_the_same_bits(night, serial):
         assert 0 < record["seconds"] < 60
 
 
-def test_a_cluster_gives_the_same_bits(night, serial, monkeypatch):
-    distributed = pytest.importorskip("distributed")
+def test_a_cluster_gives_the_same_bits(night, serial, cluster, monkeypatch):
     out = Path("on_cluster")
     monkeypatch.chdir(night)
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
-        address = ("--scheduler", cluster.scheduler_address)
-        # The workers are elsewhere: names are made absolute.
-        frames = [f"{name}.fits" for name in FRAMES]
-        result = run("fit", *frames, *PSF, *FITS, "--output-dir", out, *address)
+    address = ("--scheduler", cluster.scheduler.address)
+    # The workers are elsewhere: names are made absolute.
+    frames = [f"{name}.fits" for name in FRAMES]
+    result = run("fit", *frames, *PSF, *FITS, "--output-dir", out, *address)
     assert result.exit_code == 0, result.output
     assert_same(catalogs(out), serial)
     assert sorted(records(out)) == FRAMES

@@ -180,18 +180,6 @@ def patch(scene, tmp_path):
     return write_scene(tmp_path / "patch.fits", image, *(plane[at] for plane in planes))
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
 def bits(catalog):
     return {name: np.asarray(catalog[name]).tobytes() for name in catalog.colnames}
 

@@ -118,34 +118,22 @@ def test_a_worker_computes_the_splines_of_a_psf_once():
     assert len({process for process, _ in compiled}) == len(compiled) <= 2
 
 
-@pytest.fixture(scope="module")
-def client():
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
-def test_a_cluster(client, tmp_path):
-    done = outcomes(Square(), range(30), client=client)
+def test_a_cluster(cluster, tmp_path):
+    done = outcomes(Square(), range(30), client=cluster)
     assert [one.value[0] for one in done] == [i**2 for i in range(30)]
     assert len({one.value[1:3] for one in done}) <= 2
-    done = outcomes(fail, range(8), client=client)
+    done = outcomes(fail, range(8), client=cluster)
     assert done[4].error == "ValueError: 4 is no good"
-    done = outcomes(StallOnce(tmp_path, errno.EIO), [0, 1], client=client)
+    done = outcomes(StallOnce(tmp_path, errno.EIO), [0, 1], client=cluster)
     assert [one.tries for one in done] == [2, 2]
 
 
-def test_a_cluster_whose_workers_are_killed(client, tmp_path):
-    done = outcomes(DieOnce(tmp_path, at=(3,)), range(12), client=client)
+def test_a_cluster_whose_workers_are_killed(cluster, tmp_path):
+    done = outcomes(DieOnce(tmp_path, at=(3,)), range(12), client=cluster)
     assert [one.value for one in done] == list(range(12))
 
 
-def test_a_cluster_with_a_task_that_takes_too_long(client):
-    done = outcomes(sleep, [0.0, 60.0, 0.0], client=client, timeout=1.0)
+def test_a_cluster_with_a_task_that_takes_too_long(cluster):
+    done = outcomes(sleep, [0.0, 60.0, 0.0], client=cluster, timeout=1.0)
     assert [one.value for one in done] == [0, None, 0]
     assert done[1].error == "took longer than 1 s"
