@@ -181,7 +181,7 @@ def measure_psf(
     >>> psf = MoffatPRF(alpha=3.5, beta=3)
     >>> image, stars = make_psf_model_image((300, 300), psf, 20, flux=(5000, 20000),
     ...     model_shape=(91, 91), min_separation=45, border_size=20)
-    >>> image += make_noise_image(image.shape, mean=100, stddev=1)
+    >>> image += make_noise_image(image.shape, mean=100, stddev=1, seed=1)
     >>> measured = measure_psf(image)
     >>> print(f"{psf.fwhm:.2f} {measured.fwhm:.2f}")
     3.57 3.57
