@@ -1,7 +1,7 @@
 //! Fits of sources, alone and in groups.
 
 use psfphot::Error;
-use psfphot::fit::{FLUX, FitSettings, MAX_PARAMETERS, SHAPE, Termination, X, Y};
+use psfphot::fit::{Covariance, FLUX, FitSettings, MAX_PARAMETERS, SHAPE, Termination, X, Y};
 use psfphot::flags::{FLAGS, NON_FINITE_FLUX, NON_FINITE_POSITION};
 use psfphot::image::{Frame, Pixel};
 use psfphot::photometry::{Covariances, FittedSource, Judged, Photometry, Starts};
@@ -36,9 +36,7 @@ fn fit_in<T: Pixel>(bytes: &mut Bytes<'_>) {
     let Some(psf) = psf(bytes) else {
         return;
     };
-    let (n_parameters, fit_shape) = (SHAPE + psf.shape_names().len(), fit_shape(bytes));
-    let bounds = bounds(bytes, n_parameters);
-    let Some(photometry) = accepted(photometry(bytes, fit_shape, n_parameters, &bounds)) else {
+    let Some(settings) = Settings::new(bytes, &*psf) else {
         return;
     };
     let field = Field::<T>::new(bytes);
@@ -46,6 +44,7 @@ fn fit_in<T: Pixel>(bytes: &mut Bytes<'_>) {
     let n = x.len();
     let flux = bytes.list(n, |bytes| bytes.number(0.0, 1000.0));
     let level = bytes.maybe(|bytes| bytes.list(n, |bytes| bytes.number(-5.0, 50.0)));
+    let variance = bytes.maybe(|bytes| bytes.list(n, |bytes| bytes.number(0.0, 5.0)));
     let shapes = bytes.maybe(|bytes| {
         let all = bytes.list(n, |bytes| shape(bytes, &*psf));
         all.concat()
@@ -55,6 +54,9 @@ fn fit_in<T: Pixel>(bytes: &mut Bytes<'_>) {
         let mut starts = Starts::new(&x, &y, &flux)?;
         if let Some(level) = &level {
             starts = starts.with_local_background(level)?;
+        }
+        if let Some(variance) = &variance {
+            starts = starts.with_background_variance(variance)?;
         }
         if let Some(groups) = &groups {
             starts = starts.with_groups(groups)?;
@@ -67,19 +69,52 @@ fn fit_in<T: Pixel>(bytes: &mut Bytes<'_>) {
     let Some(starts) = accepted(starts()) else {
         return;
     };
-    let frame = field.frame();
-    let fit = call(bytes, Some(n), |run| {
-        photometry.fit_and_keep(&*psf, &frame, &starts, run)
-    });
-    let Ok((rows, kept)) = fit else {
-        return;
-    };
-    assert_eq!(rows.len(), n, "a row for each source");
-    for row in &rows {
-        check_row(row, fit_shape, &bounds);
+    settings.check(bytes, &*psf, &field.frame(), &starts);
+}
+
+/// What is fitted how, and what must hold of it.
+pub(crate) struct Settings {
+    photometry: Photometry,
+    fit_shape: (usize, usize),
+    bounds: Bounds,
+}
+
+impl Settings {
+    /// For sources of this PSF, unless they are refused.
+    pub(crate) fn new(bytes: &mut Bytes<'_>, psf: &dyn Psf) -> Option<Self> {
+        let (n_parameters, fit_shape) = (SHAPE + psf.shape_names().len(), fit_shape(bytes));
+        let bounds = bounds(bytes, n_parameters);
+        let photometry = accepted(photometry(bytes, fit_shape, n_parameters, &bounds))?;
+        Some(Self {
+            photometry,
+            fit_shape,
+            bounds,
+        })
     }
-    check_judged(bytes, &photometry, &*psf, &frame, &starts, &rows);
-    check_covariance(bytes, &kept, rows.len());
+
+    /// Fits the sources, judges the fit as somebody else's, and takes its covariance.
+    pub(crate) fn check<T: Pixel>(
+        &self,
+        bytes: &mut Bytes<'_>,
+        psf: &dyn Psf,
+        frame: &Frame<'_, T>,
+        starts: &Starts<'_>,
+    ) {
+        let n = starts.len();
+        let fit = call(bytes, Some(n), |run| {
+            self.photometry.fit_and_keep(psf, frame, starts, run)
+        });
+        let Ok((rows, kept)) = fit else {
+            return;
+        };
+        assert_eq!(rows.len(), n, "a row for each source");
+        for row in &rows {
+            check_row(row, self.fit_shape, &self.bounds);
+        }
+        check_judged(bytes, &self.photometry, psf, frame, starts, &rows);
+        check_covariance(bytes, &kept, n);
+        check_encoding(bytes, &kept, n);
+    }
 }
 
 fn fit_shape(bytes: &mut Bytes<'_>) -> (usize, usize) {
@@ -113,11 +148,21 @@ fn photometry(
     let mut reach = || bytes.maybe(|bytes| bytes.number(0.1, 3.0));
     let reach = (reach(), reach());
     let is_fixed = bytes.list(n_parameters, |bytes| bytes.one_in(4));
-    Photometry::new(fit_shape)?
+    let mut photometry = Photometry::new(fit_shape)?
         .with_settings(settings)
         .with_fixed(&is_fixed)?
         .with_bounds(bounds)?
-        .with_position_bounds(reach)
+        .with_position_bounds(reach)?
+        .with_background_fit(bytes.one_in(4));
+    if bytes.one_in(4) {
+        photometry = photometry.with_robust(bytes.number(1.0, 8.0))?;
+    }
+    Ok(match bytes.byte() % 6 {
+        0 => photometry.with_covariance(Covariance::Formal),
+        1 => photometry.with_covariance(Covariance::Unit),
+        2 => photometry.with_covariance(Covariance::Sandwich),
+        _ => photometry,
+    })
 }
 
 fn check_row(row: &FittedSource, fit_shape: (usize, usize), bounds: &Bounds) {
@@ -207,5 +252,30 @@ fn check_covariance(bytes: &mut Bytes<'_>, kept: &Covariances, n: usize) {
             let is_same = (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
             assert!(is_same || !(a.is_finite() && b.is_finite()), "{a} {b}");
         }
+    }
+    let inflation = call(bytes, None, |run| kept.flux_inflation(&members, run));
+    let inflation = inflation.expect("the arguments of a fit");
+    assert_eq!(inflation.len(), members.len(), "a number for each member");
+}
+
+/// Bytes that somebody wrote instead are refused, or are those of some covariance.
+fn check_encoding(bytes: &mut Bytes<'_>, kept: &Covariances, n: usize) {
+    let mut encoded = kept.to_bytes();
+    for _ in 0..bytes.below(4) {
+        let k = bytes.below(encoded.len());
+        encoded[k] = bytes.byte();
+    }
+    if bytes.one_in(4) {
+        encoded.truncate(bytes.below(encoded.len()));
+    }
+    let Some(read) = accepted(Covariances::from_bytes(&encoded)) else {
+        return;
+    };
+    let again = Covariances::from_bytes(&read.to_bytes());
+    assert_same(&read, &again.expect("its own bytes"), "read again");
+    let all: Vec<usize> = (0..n).collect();
+    if let Ok(matrix) = call(bytes, None, |run| read.of(&all, run)) {
+        let order = matrix.len().isqrt();
+        assert_eq!(order * order, matrix.len(), "a square matrix");
     }
 }

@@ -13,6 +13,7 @@ mod aperture;
 mod background;
 mod bytes;
 mod calls;
+mod epsf;
 mod field;
 mod find;
 mod fit;
@@ -20,14 +21,19 @@ mod group;
 mod matching;
 mod psfs;
 mod render;
+mod search;
+mod system;
 
 pub use aperture::aperture;
 pub use background::background;
+pub use epsf::epsf;
 pub use find::find;
 pub use fit::fit;
 pub use group::group;
 pub use matching::matching;
 pub use render::render;
+pub use search::search;
+pub use system::system;
 
 /// A target: what it is called, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -36,9 +42,12 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("aperture", aperture),
     ("background", background),
+    ("epsf", epsf),
     ("find", find),
     ("fit", fit),
     ("group", group),
     ("matching", matching),
     ("render", render),
+    ("search", search),
+    ("system", system),
 ];

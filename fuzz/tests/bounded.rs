@@ -53,6 +53,11 @@ fn background() {
 }
 
 #[test]
+fn epsf() {
+    run("epsf");
+}
+
+#[test]
 fn find() {
     run("find");
 }
@@ -75,4 +80,14 @@ fn matching() {
 #[test]
 fn render() {
     run("render");
+}
+
+#[test]
+fn search() {
+    run("search");
+}
+
+#[test]
+fn system() {
+    run("system");
 }
