@@ -61,7 +61,7 @@ impl Star {
                 y: at.1,
                 shape: psf.shape(),
             };
-            flux * psf.value(x, y, place) + sigma * noise.normal()
+            flux * psf.value(place, x, y) + sigma * noise.normal()
         };
         let n = shape.0 * shape.1;
         let mut data: Vec<f64> = (0..n).map(&mut pixel).collect();

@@ -87,7 +87,7 @@ impl Crowd {
         let (n_twins, decades) = (bytes.below(4), bytes.between(0.0, 4.0));
         let mut noise = bytes.noise();
         let (width, height) = (nx as f64, ny as f64);
-        let mut place = |noise: &mut Noise| match kind {
+        let place = |noise: &mut Noise| match kind {
             0 => {
                 let t = noise.unit();
                 (t * width, t * height)

@@ -36,6 +36,7 @@ FLOORS = (
         "psfphot._repr",
         "psfphot._residual",
         "psfphot._robust",
+        "psfphot._run_output",
         "psfphot._validate",
         "psfphot._warnings",
         "psfphot._workers",
