@@ -253,9 +253,11 @@ fn check_covariance(bytes: &mut Bytes<'_>, kept: &Covariances, n: usize) {
             assert!(is_same || !(a.is_finite() && b.is_finite()), "{a} {b}");
         }
     }
-    let inflation = call(bytes, None, |run| kept.flux_inflation(&members, run));
+    // Each member takes a factor of the equations around it.
+    let some = &members[..members.len().min(3)];
+    let inflation = call(bytes, None, |run| kept.flux_inflation(some, run));
     let inflation = inflation.expect("the arguments of a fit");
-    assert_eq!(inflation.len(), members.len(), "a number for each member");
+    assert_eq!(inflation.len(), some.len(), "a number for each member");
 }
 
 /// Bytes that somebody wrote instead are refused, or are those of some covariance.

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psfphot._validate import check_instance
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -115,12 +117,15 @@ def check_writable(
 
     Raises
     ------
+    TypeError
+        If the path is none.
     ValueError
         If the extension is not one of ``suffixes``.
     OSError
         If the file is there and must stay, is none that can be replaced, or
         cannot be made.
     """
+    check_instance(path, Path, "path")
     known_suffix(path, suffixes)
     if path.is_dir():
         msg = f"{path}: is a directory; give the name of a file"

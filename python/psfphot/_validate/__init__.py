@@ -34,6 +34,7 @@ from psfphot._validate.numbers import (
     as_whole,
     finite_or_none,
 )
+from psfphot._validate.objects import check_instance, check_table
 from psfphot._validate.words import is_auto
 
 __all__ = [
@@ -57,6 +58,8 @@ __all__ = [
     "as_scalar",
     "as_vector",
     "as_whole",
+    "check_instance",
+    "check_table",
     "finite_or_none",
     "has_own_error",
     "is_auto",

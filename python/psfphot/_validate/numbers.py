@@ -36,7 +36,9 @@ def as_scalar(value: Any, name: str, *, not_scalar: str | None = None) -> float:
     if not_scalar is not None and np.ndim(value) != 0:
         raise TypeError(not_scalar)
     msg = f"{name} must be a number without a unit, got {value!r}"
-    if np.ma.is_masked(value) or isinstance(value, str | bytes | list | tuple):
+    mask = np.ma.getmask(value)
+    is_masked = mask is not None and np.any(mask)
+    if is_masked or isinstance(value, str | bytes | list | tuple):
         raise TypeError(msg)
     if np.ndim(value) != 0 or getattr(value, "dtype", np.dtype(float)).kind not in (
         "fiub"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot._deprecated import by_keyword
+from psfphot.aperture._bounding_box import BoundingBox
 
 if TYPE_CHECKING:
     from astropy.units import Quantity
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from psfphot.aperture._bounding_box import BoundingBox, Slices
+    from psfphot.aperture._bounding_box import Slices
 
 
 class ApertureMask:
@@ -27,12 +28,17 @@ class ApertureMask:
 
     Raises
     ------
+    TypeError
+        If ``bbox`` is no `BoundingBox`.
     ValueError
         If the shapes differ.
     """
 
     def __init__(self, data: ArrayLike, bbox: BoundingBox) -> None:
         self.data = np.asanyarray(data)
+        if not isinstance(bbox, BoundingBox):
+            msg = f"bbox must be a BoundingBox, got {type(bbox).__name__}"
+            raise TypeError(msg)
         if self.data.shape != bbox.shape:
             msg = (
                 "mask data and bounding box must have the same shape, "

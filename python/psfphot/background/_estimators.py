@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -68,6 +69,7 @@ class Estimator(ABC):
         unit = getattr(data, "unit", None)
         values = as_float_array(data, "data").astype(np.float64)
         values = values.reshape(np.shape(data))
+        _check_axis(axis, values.ndim)
         if mask is not None:
             values[mask] = np.nan
         known = core_estimator(self) if axis is None else None
@@ -370,6 +372,28 @@ def core_level(
     A subclass may do anything, and is not known.
     """
     return estimator._core_name() if type(estimator) in known.values() else None
+
+
+def _check_axis(axis: Any, n_axes: int) -> None:
+    """Refuse what is no axis of an array: numpy's own errors are of many kinds.
+
+    Raises
+    ------
+    TypeError
+        If it is neither `None` nor one or several integers.
+    ValueError
+        If there is no such axis.
+    """
+    if axis is None:
+        return
+    msg = f"axis must be None, an integer or a tuple of integers, got {axis!r}"
+    try:
+        given = [operator.index(one) for one in np.atleast_1d(np.array(axis, object))]
+    except (TypeError, ValueError) as exc:
+        raise TypeError(msg) from exc
+    if not all(-n_axes <= one < n_axes for one in given):
+        msg = f"axis must be an axis of an array of {n_axes} dimensions, got {axis!r}"
+        raise ValueError(msg)
 
 
 def core_estimator(estimator: Any) -> tuple[Level, Clip | None] | None:

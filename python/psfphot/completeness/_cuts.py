@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.table import Table
 
 from psfphot._operators import OPERATORS
 from psfphot._validate import values_of
@@ -14,7 +15,6 @@ from psfphot._validate import values_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from astropy.table import Table
     from numpy.typing import NDArray
 
 _CUT = re.compile(
@@ -62,9 +62,14 @@ class QualityCuts:
 
         Raises
         ------
+        TypeError
+            If it is no table.
         ValueError
             If the table has no such column.
         """
+        if not isinstance(table, Table):
+            msg = f"table must be an astropy Table, got {type(table).__name__}"
+            raise TypeError(msg)
         passes = np.ones(len(table), dtype=bool)
         for text in self.texts:
             name, bits, compare, number = _parse(text)

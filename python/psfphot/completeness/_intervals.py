@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from psfphot._validate import as_positive
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -30,6 +32,11 @@ def wilson_interval(
     lower, upper : ndarray of float
         0 and 1 where nothing was tried.
 
+    Raises
+    ------
+    ValueError
+        If ``n_sigma`` is not positive, or its square not finite.
+
     References
     ----------
     Wilson, E. B. 1927, J. Am. Stat. Assoc., 22, 209; Brown, L. D., Cai, T. T. &
@@ -44,7 +51,11 @@ def wilson_interval(
     """
     k = np.asarray(n_successes, dtype=float)
     n = np.asarray(n_trials, dtype=float)
-    z2 = n_sigma**2
+    n_sigma = as_positive(n_sigma, "n_sigma")
+    z2 = n_sigma * n_sigma
+    if not np.isfinite(z2):
+        msg = f"n_sigma must be a number whose square is finite, got {n_sigma}"
+        raise ValueError(msg)
     centre = (k + z2 / 2) / (n + z2)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = np.where(n > 0, k * (n - k) / n, 0.0) + z2 / 4

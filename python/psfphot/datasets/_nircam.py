@@ -141,6 +141,17 @@ def make_nircam_psf_grid(
     return GriddedPSFModel(simulate_grid(camera))
 
 
+#: Beyond these an image would not fit into memory, or take hours.
+_MOST = {
+    "n_psfs": 100**2,
+    "oversampling": 64,
+    "detector_size": 10**6,
+    "n_wavelengths": 10**3,
+}
+_MOST_POINTS = 2**13
+_MOST_BLUR = 10
+
+
 @dataclass(frozen=True, kw_only=True)
 class Camera:
     """The checked arguments of `make_nircam_psf_grid`, which describes them."""
@@ -171,6 +182,10 @@ class Camera:
             _check_real(name, getattr(self, name), positive=True)
         for name in ("wavefront_error_rms", "blur"):
             _check_real(name, getattr(self, name), positive=False)
+        for name, most in _MOST.items():
+            if getattr(self, name) > most:
+                msg = f"{name} must be at most {most}, got {getattr(self, name)}"
+                raise ValueError(msg)
         self._check_together()
 
     def _check_together(self) -> None:
@@ -190,6 +205,15 @@ class Camera:
                 "fov_pixels * oversampling must be at least 4 (a bicubic spline "
                 f"needs 4 points), got {self.fov_pixels} * {self.oversampling}"
             )
+            raise ValueError(msg)
+        if points > _MOST_POINTS:
+            msg = (
+                f"fov_pixels * oversampling must be at most {_MOST_POINTS}, got "
+                f"{self.fov_pixels} * {self.oversampling}"
+            )
+            raise ValueError(msg)
+        if self.blur > _MOST_BLUR * self.pixel_scale:
+            msg = f"blur must be at most {_MOST_BLUR} pixels, got {self.blur} arcsec"
             raise ValueError(msg)
         # The band, with its skirts, must end above zero.
         if self.bandwidth >= self.wavelength:

@@ -153,7 +153,7 @@ def positions(value: Any, name: str) -> NDArray[Any] | None:
     if array.ndim != 2 or array.shape[1] != 2:  # noqa: PLR2004
         msg = f"{name} must be shaped as an Nx2 array"
         raise ValueError(msg)
-    if np.ma.is_masked(value) or np.any(getattr(value, "mask", False)):
+    if np.any(getattr(value, "mask", False)):
         msg = f"{name} must not have masked values"
         raise ValueError(msg)
     return array
@@ -202,7 +202,7 @@ def threshold_for(
     ValueError
         If a map's shape is another.
     """
-    if np.ma.is_masked(threshold) and np.ndim(threshold) == 0:
+    if np.any(np.ma.getmask(threshold)) and np.ndim(threshold) == 0:
         raise TypeError("threshold must be a number, got a masked value")
     threshold, unknown = split_mask(threshold)
     value = getattr(threshold, "value", threshold)

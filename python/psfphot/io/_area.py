@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
-from psfphot._validate import finite_or_none
+from psfphot._validate import check_instance, check_table, finite_or_none
 from psfphot.io._fits import read_plane
 from psfphot.io._planes import refuse_plane, shape_problem
 
@@ -60,7 +60,14 @@ def correct_pixel_area(catalog: Table, area: PixelArea) -> None:
         where a star has no position. ``local_bkg`` stays: it is of the pixels.
     area : `PixelArea`
         The areas.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the catalogue is no table, or lacks those columns.
     """
+    check_table(catalog, "catalog", "x_fit", "y_fit", "flux_fit", "flux_err")
+    check_instance(area, PixelArea, "area")
     x, y = (np.asarray(catalog[name], dtype=float) for name in ("x_fit", "y_fit"))
     known = np.isfinite(x) & np.isfinite(y)
     factor = np.full(len(catalog), np.nan)

@@ -31,7 +31,7 @@ def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel | PolynomialPSF
     Raises
     ------
     ValueError
-        If the PSF is not sampled, or ``sigma`` is not positive and finite.
+        If the PSF is not sampled, or ``sigma`` is not positive or too wide for it.
     """
     if not (np.isfinite(sigma) and sigma > 0):
         msg = f"--psf-blur must be above 0, got {sigma:g}"
@@ -41,6 +41,11 @@ def blur(model: Any, sigma: float) -> ImagePSF | GriddedPSFModel | PolynomialPSF
         msg = "--psf-blur needs a PSF from a file; give gaussian: another FWHM instead"
         raise ValueError(msg)  # noqa: TRY004  (a matter of the option's value)
     ny, nx = model.data.shape[-2:]
+    if sigma * max(model.oversampling) > max(ny, nx):
+        msg = (
+            f"--psf-blur must be less than the width of the PSF's image, got {sigma:g}"
+        )
+        raise ValueError(msg)
     along_y, along_x = (
         _gaussian_matrix(n, sigma * samples)
         for n, samples in zip((ny, nx), model.oversampling, strict=True)

@@ -13,6 +13,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
 from psfphot._files import known_suffix, replacing
+from psfphot._validate import as_positive, check_table
 from psfphot.io._coordinates import sky_errors, to_sky
 from psfphot.io._errors import MissingPackageError
 from psfphot.io._fits import as_path
@@ -42,7 +43,16 @@ def add_sky_coordinates(catalog: Table, wcs: SkyMap) -> None:
         the first along a great circle.
     wcs : `~astropy.wcs.WCS` or `GeneralizedWCS`
         Celestial coordinates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the catalogue is no table, or lacks those columns; if the WCS is none.
     """
+    check_table(catalog, "catalog", "x_fit", "y_fit")
+    if not hasattr(wcs, "pixel_to_world"):
+        msg = f"wcs must be a WCS, got {type(wcs).__name__}"
+        raise TypeError(msg)
     x, y = (np.asarray(catalog[name], dtype=float) for name in ("x_fit", "y_fit"))
     known = np.isfinite(x) & np.isfinite(y)
     ra, dec = np.full(len(x), np.nan), np.full(len(x), np.nan)
@@ -65,7 +75,13 @@ def add_snr(catalog: Table) -> None:
     ----------
     catalog : `~astropy.table.Table`
         With ``flux_fit`` and ``flux_err``; changed in place.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the catalogue is no table, or lacks those columns.
     """
+    check_table(catalog, "catalog", "flux_fit", "flux_err")
     flux, error = (
         np.array(getattr(catalog[name], "value", catalog[name]), dtype=float)
         for name in ("flux_fit", "flux_err")
@@ -115,6 +131,7 @@ def write_catalog(path: str | os.PathLike[str], catalog: Table) -> None:
     MissingPackageError
         If it is to be Parquet and pyarrow is not installed.
     """
+    check_table(catalog, "catalog")
     path = as_path(path)
     suffix = known_suffix(path, CATALOG_SUFFIXES)
     # Columns with a unit, not quantities: any reader of ECSV knows those.
@@ -201,6 +218,8 @@ def write_regions(
     radius : float
         The circles' radius in pixels.
     """
+    check_table(catalog, "catalog", "x_fit", "y_fit", "flags")
+    radius = as_positive(radius, "radius")
     path = as_path(path)
     lines = [
         "# Region file format: DS9 version 4.1",

@@ -11,6 +11,7 @@ import numpy as np
 from astropy.io import fits
 
 from psfphot._files import FITS_SUFFIXES, replacing
+from psfphot._validate import check_instance
 from psfphot.io._detector import Detector, find_detector
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
@@ -275,6 +276,7 @@ def write_image(
     error : 2D array, optional
         Errors for an ERR extension; then the image goes into SCI.
     """
+    check_instance(like, FitsImage, "like")
     path = as_path(path)
     header = image_header(like, history)
     with warnings.catch_warnings(), replacing(path) as part:

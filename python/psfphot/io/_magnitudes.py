@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy import units as u
 
-from psfphot._validate import finite_or_none
+from psfphot._validate import check_instance, check_table, finite_or_none
 from psfphot.io._area import COUNTS
 from psfphot.io._coordinates import pixel_area
 
@@ -83,7 +83,14 @@ def add_magnitudes(catalog: Table, zero_point: ZeroPoint) -> None:
         place. Fluxes that are not positive have NaN.
     zero_point : `ZeroPoint`
         Its value must be known.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the catalogue is no table, or lacks those columns.
     """
+    check_table(catalog, "catalog", "flux_fit", "flux_err")
+    check_instance(zero_point, ZeroPoint, "zero_point")
     flux, error = (
         np.array(getattr(catalog[name], "value", catalog[name]), dtype=float)
         for name in ("flux_fit", "flux_err")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.nddata import NDData
 
+from psfphot._validate import check_instance
 from psfphot.io._detector import SHORT_WAVE_IDS, TWO_CHIPS, Detector
+from psfphot.io._fits_image import FitsImage
+from psfphot.io._psfs import Psf
 from psfphot.psf import GriddedPSFModel
-
-if TYPE_CHECKING:
-    from psfphot.io._fits_image import FitsImage
-    from psfphot.io._psfs import Psf
 
 #: One detector under several names; libraries of PSFs have names of their own.
 _SAME_DETECTOR = {
@@ -64,6 +62,8 @@ def check_detector(image: FitsImage, psf: Psf) -> DetectorCheck:
     check : `DetectorCheck`
         Of a resampled or binned image no offset.
     """
+    check_instance(image, FitsImage, "image")
+    check_instance(psf, Psf, "psf")
     own, model = image.detector, psf.model
     if not isinstance(model, GriddedPSFModel):
         return DetectorCheck((), (0.0, 0.0))
@@ -114,6 +114,7 @@ def place_psf(
     -------
     psf : `~psfphot.io.Psf`
     """
+    check_instance(psf, Psf, "psf")
     model = psf.model
     if not isinstance(model, GriddedPSFModel):
         return psf

@@ -10,6 +10,7 @@ from astropy import units as u
 from astropy.nddata.bitmask import interpret_bit_flags
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot._validate import check_instance
 from psfphot.io._errors import FileFormatError
 from psfphot.io._fits import (
     Band,
@@ -128,6 +129,7 @@ def check_bits(text: str) -> int | None:
     ValueError
         If it is neither.
     """
+    check_instance(text, str, "text")
     if text.strip().lower() == _ALL:
         return None
     try:
@@ -185,6 +187,7 @@ def find_error(owner: Owner, spec: str | None) -> Plane | None:
     """
     if spec is None:
         return _own_error(owner)
+    check_instance(spec, str, "error")
     if spec.lower() == "none":
         return None
     value = check_error(spec)

@@ -12,8 +12,10 @@ import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from astropy.io.registry import IORegistryError
+from astropy.modeling import Model
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot._validate import check_instance
 from psfphot.io._aperture_correction import (
     find_aperture_correction,
     normalisation_radius,
@@ -243,6 +245,7 @@ def measure_fwhm(model: Any) -> float:
     -------
     fwhm : float
     """
+    check_instance(model, Model, "model")
     x_0, y_0 = 0.0, 0.0
     if hasattr(model, "grid_xypos"):
         x_0, y_0 = np.mean(np.asarray(model.grid_xypos, dtype=float), axis=0)
@@ -394,8 +397,8 @@ def _image_psf(
     data, name = found.data, found.name
     if oversampling is None:
         oversampling = _oversampling(name, found.header)
-    if oversampling < 1:
-        msg = f"--oversampling must be at least 1, got {oversampling}"
+    if not 1 <= oversampling <= MAX_OVERSAMPLING:
+        msg = f"--oversampling must be from 1 to {MAX_OVERSAMPLING}, got {oversampling}"
         raise ValueError(msg)
     if psf_center not in _CENTERS:
         msg = f"psf_center must be 'core' or 'image', got {psf_center!r}"

@@ -10,6 +10,8 @@ import numpy as np
 from astropy.stats import sigma_clipped_stats
 from astropy.utils.exceptions import AstropyUserWarning
 
+from psfphot._validate import as_mask
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -65,11 +67,11 @@ def estimate_sky(data: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> S
     Raises
     ------
     ValueError
-        If no pixel is left.
+        If no pixel is left, or the mask has another shape.
     """
     values = np.array(data, dtype=np.float64)
     if mask is not None:
-        values[mask] = np.nan
+        values[as_mask(mask, values.shape)] = np.nan
     values[~np.isfinite(values)] = np.nan
     boxes = _boxes(values)
     enough = np.isfinite(boxes).sum(axis=1) >= boxes.shape[1] // 2

@@ -11,15 +11,14 @@ from astropy import units as u
 from astropy.coordinates import Angle, SkyCoord
 
 from psfphot._columns import find_column
-from psfphot._validate import split_mask
+from psfphot._validate import check_instance, check_table, split_mask
 from psfphot.io._coordinates import to_pixels
 from psfphot.io._errors import FileFormatError
+from psfphot.io._fits_image import FitsImage
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
-
-    from psfphot.io._fits_image import FitsImage
 
     Values = NDArray[np.float64]
 
@@ -76,6 +75,7 @@ def start_column(sources: QTable, parameter: str) -> str | None:
 
     A table with starting values and results is one of results.
     """
+    check_table(sources, "sources")
     fitted = f"{parameter}_fit"
     names = sources.colnames
     return fitted if fitted in names else find_column(names, parameter)
@@ -113,6 +113,8 @@ def place_sources(
     FileFormatError
         If the columns, or the image's WCS, are missing.
     """
+    check_table(sources, "sources")
+    check_instance(image, FitsImage, "image")
     sky = _sky_columns(sources) if coordinates != "pixel" else ()
     pixel = [start_column(sources, axis) for axis in ("x", "y")]
     if sky and image.wcs is not None:

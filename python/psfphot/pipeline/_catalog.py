@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 from astropy.table import QTable
 
 from psfphot._output import describe_columns
+from psfphot._validate import check_instance, check_table
 from psfphot.io import (
+    ZeroPoint,
     add_magnitudes,
     add_sky_coordinates,
     add_snr,
     correct_pixel_area,
 )
+from psfphot.pipeline._exposure import Exposure
 from psfphot.psf import SourceGrouper
 
 if TYPE_CHECKING:
-    from psfphot.io import ZeroPoint
-    from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._settings import ResolvedSettings
 
 #: Columns in the image's unit.
@@ -47,6 +48,10 @@ def make_catalog(
     catalog : `~astropy.table.QTable`
         A new table. RA and Dec are there where the image has a WCS.
     """
+    check_table(table, "table", *_FLUXES)
+    check_instance(exposure, Exposure, "exposure")
+    check_table(start, "start")
+    check_instance(zero_point, ZeroPoint, "zero_point")
     catalog, image, sky = QTable(table, copy=False), exposure.image, exposure.sky
     _put_history(catalog, exposure.settings)
     settings, positions = exposure.settings, start.meta.get("positions")

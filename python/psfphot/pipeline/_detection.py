@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot._robust import robust_sigma
+from psfphot._validate import check_instance
 from psfphot.detection import DAOStarFinder, IRAFStarFinder, MatchedFilterFinder
+from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._noise import pixel_errors
 from psfphot.utils import NoDetectionsWarning
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
-
-    from psfphot.pipeline._exposure import Exposure
 
 
 class NoStarsError(ValueError):
@@ -77,6 +77,7 @@ def find_stars(
     NoStarsError
         If there are none.
     """
+    check_instance(exposure, Exposure, "exposure")
     settings = exposure.settings
     threshold = settings.threshold if threshold is None else threshold
     data = exposure.subtract_sky() if data is None else data

@@ -5,14 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from psfphot._validate import check_instance
 from psfphot.background import LocalBackground
+from psfphot.pipeline._exposure import Exposure
 from psfphot.psf import PSFPhotometry
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
 
-    from psfphot.pipeline._exposure import Exposure
     from psfphot.pipeline._settings import ResolvedSettings
 
 
@@ -49,6 +50,7 @@ def fit_stars(
     photometry : `~psfphot.psf.PSFPhotometry`
         What fitted, for model images and covariances.
     """
+    check_instance(exposure, Exposure, "exposure")
     photometry = make_photometry(exposure, progress_bar=progress_bar)
     data = exposure.subtract_sky() if data is None else data
     with warnings.catch_warnings():

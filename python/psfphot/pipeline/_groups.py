@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._validate import check_instance, check_table
+from psfphot.pipeline._exposure import Exposure
 from psfphot.psf import AiryDiskPRF, MoffatPRF, OverlapGrouper, SourceGrouper
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from numpy.typing import NDArray
-
-    from psfphot.pipeline._exposure import Exposure
 
 
 #: PSFs whose wings do not end and whose pixels are integrated: their large groups
@@ -69,6 +69,8 @@ def group_stars(start: QTable, exposure: Exposure) -> None:
     exposure : `Exposure`
         Of its settings ``group_separation`` and ``group_box`` are used.
     """
+    check_table(start, "start", "x_init", "y_init")
+    check_instance(exposure, Exposure, "exposure")
     grouper = make_grouper(exposure)
     if grouper is not None:
         known = np.isfinite(start["x_init"]) & np.isfinite(start["y_init"])

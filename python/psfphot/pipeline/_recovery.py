@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from psfphot._validate import check_table
 from psfphot.matching import match_positions
 from psfphot.pipeline._simulation import to_magnitude
 from psfphot.psf import SourceGrouper
@@ -81,6 +82,8 @@ def compare_with_truth(catalog: QTable, truth: QTable, radius: float) -> Recover
     -------
     recovery : `Recovery`
     """
+    check_table(catalog, "catalog", *_COLUMNS)
+    check_table(truth, "truth", *_TRUE.values())
     fit = {name: np.asarray(catalog[name], dtype=float) for name in _COLUMNS}
     true = {name: np.asarray(truth[name], dtype=float) for name in _TRUE.values()}
     good = np.flatnonzero(

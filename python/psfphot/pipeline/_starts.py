@@ -12,13 +12,14 @@ from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 
 from psfphot._columns import find_column
+from psfphot._validate import check_instance, check_table
 from psfphot.io import place_sources, start_column
+from psfphot.pipeline._exposure import Exposure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.io import FitsImage
-    from psfphot.pipeline._exposure import Exposure
 
 Coordinates = Literal["auto", "sky", "pixel"]
 
@@ -90,6 +91,7 @@ def start_from_detections(stars: QTable) -> QTable:
     start : `~astropy.table.QTable`
         ``x_init`` and ``y_init`` in pixels: PSFPhotometry's ``init_params``.
     """
+    check_table(stars, "stars", "x_centroid", "y_centroid")
     return QTable(
         {
             f"{axis}_init": np.asarray(stars[f"{axis}_centroid"], dtype=float)
@@ -122,6 +124,8 @@ def start_from_catalog(sources: SourceList, exposure: Exposure) -> QTable:
     FileFormatError
         If the catalogue has no positions for this image.
     """
+    check_instance(sources, SourceList, "sources")
+    check_instance(exposure, Exposure, "exposure")
     table, image = QTable(sources.table, copy=False), exposure.image
     placed = place_sources(
         table, image, coordinates=sources.coordinates, name=sources.name
