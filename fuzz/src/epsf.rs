@@ -18,7 +18,7 @@ pub fn epsf(data: &[u8]) {
     let Some(psf) = psf(&mut bytes) else {
         return;
     };
-    let n = bytes.below(16);
+    let n = bytes.below(10);
     let stars = bytes.list(n, |bytes| Star::new(bytes, &*psf));
     let cutouts: Vec<_> = stars.iter().map(Star::cutout).collect();
     let field = field(&mut bytes);
@@ -46,7 +46,7 @@ struct Star {
 
 impl Star {
     fn new(bytes: &mut Bytes<'_>, psf: &dyn Psf) -> Self {
-        let shape = (1 + bytes.below(24), 1 + bytes.below(24));
+        let shape = (1 + bytes.below(15), 1 + bytes.below(15));
         let inside = |bytes: &mut Bytes<'_>, n: usize| {
             let middle = (n - 1) as f64 / 2.0;
             middle + bytes.number(-0.8, 0.8)
@@ -144,8 +144,8 @@ fn settings<'a>(
     library: Option<&'a dyn Psf>,
 ) -> EpsfSettings<'a> {
     let mut side = || {
-        let samples = bytes.size(4);
-        let half = samples.saturating_mul(1 + bytes.below(8));
+        let samples = bytes.size(3);
+        let half = samples.saturating_mul(1 + bytes.below(5));
         (half.saturating_mul(2).saturating_add(1), samples)
     };
     let ((ny, sy), (nx, sx)) = (side(), side());
@@ -157,7 +157,7 @@ fn settings<'a>(
         knots: bytes.maybe(|bytes| bytes.below(6)),
         model_error: bytes.maybe(|bytes| bytes.number(0.0, 0.1)),
         with_background: bytes.one_in(3),
-        max_rounds: bytes.below(6),
+        max_rounds: bytes.below(4),
         accuracy: bytes.number(1e-4, 1e-1),
         with_error: bytes.one_in(2),
         ..EpsfSettings::new((ny, nx), (sy, sx))

@@ -82,7 +82,7 @@ impl Crowd {
     /// Stars all over an image, along a line, or about one place; now and then two at
     /// the same one.
     fn new(bytes: &mut Bytes<'_>, (ny, nx): (usize, usize)) -> Self {
-        let n = FEWEST + bytes.below(80);
+        let n = FEWEST + bytes.below(40);
         let (kind, spread) = (bytes.byte() % 4, bytes.between(0.1, 3.0));
         let (n_twins, decades) = (bytes.below(4), bytes.between(0.0, 4.0));
         let mut noise = bytes.noise();

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._validate import check_instance
 from psfphot.io import find_zero_point
 from psfphot.pipeline._bright import measure_saturated, with_saturated
 from psfphot.pipeline._catalog import make_catalog
@@ -110,6 +111,7 @@ def measure_exposure(
     NoStarsError, FileFormatError, ValueError
         As `measure`.
     """
+    check_instance(exposure, Exposure, "exposure")
     return _measure(exposure, sources, Clock(), progress_bar)
 
 

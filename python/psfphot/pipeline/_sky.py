@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psfphot._validate import as_image, as_mask, check_instance
 from psfphot.background import ResidualBackground2D
+from psfphot.pipeline._exposure import Exposure
 from psfphot.pipeline._sky_maps import SkyMaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from psfphot.pipeline._exposure import Exposure
 
 
 #: A noise that is a smaller part of the level may be that of rounding.
@@ -55,14 +55,15 @@ def measure_sky(
 
     Raises
     ------
-    ValueError
-        If the pixels have no scatter, and the image no errors.
+    TypeError, ValueError
+        If an argument is wrong, or the pixels have no scatter and the image no errors.
     """
-    settings = exposure.settings
-    mask = exposure.mask if also is None else exposure.mask | also
-    data = exposure.data
+    check_instance(exposure, Exposure, "exposure")
+    settings, data, mask = exposure.settings, exposure.data, exposure.mask
+    if also is not None:
+        mask = mask | np.asarray(as_mask(also, data.shape, "also"))
     if light is not None:
-        data = data - light.astype(data.dtype, copy=False)
+        data = data - as_image(light, "light").astype(data.dtype, copy=False)
     maps = ResidualBackground2D(
         data, mask=mask, fwhm=settings.fwhm, n_threads=settings.n_threads
     )
