@@ -52,7 +52,7 @@ fn angle(bytes: &mut Bytes<'_>) -> f64 {
 }
 
 fn nodes(bytes: &mut Bytes<'_>) -> usize {
-    bytes.size(12)
+    bytes.size(7)
 }
 
 /// The samples of a star of any width, and now and then a wild one.

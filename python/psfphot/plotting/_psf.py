@@ -60,7 +60,16 @@ def plot_psf(
     `~matplotlib.figure.Figure`
         The figure: the PSF, its deviations over the field and its errors; below, if
         there are stars, their residuals and the light left by the place in the pixel.
+
+    Raises
+    ------
+    TypeError
+        If the model has no samples.
     """
+    if not (hasattr(model, "data") and hasattr(model, "oversampling")):
+        given = type(model).__name__
+        msg = f"model must be an ImagePSF or a GriddedPSFModel, got {given}"
+        raise TypeError(msg)
     has_stars = bool(residuals)
     figure = Figure(figsize=(12.0, 8.2 if has_stars else 4.2), layout="constrained")
     FigureCanvasAgg(figure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from astropy import units as u
 from astropy.visualization import AsinhStretch, ImageNormalize
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
@@ -12,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from psfphot._files import replacing
+from psfphot._validate import as_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from astropy import units as u
     from matplotlib.axes import Axes
     from matplotlib.figure import FigureBase
     from matplotlib.image import AxesImage
@@ -84,7 +85,20 @@ def plot_residual(
     figure : `~matplotlib.figure.Figure`
         Above, the whole; below, the busiest part, marked above by a frame. The
         residual's scale is symmetric; masked pixels have a colour of their own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it should be, or there are no pixels.
     """
+    data, model = as_image(data, "data"), as_image(model, "model")
+    if 0 in data.shape:
+        msg = f"data must have pixels, got the shape {data.shape}"
+        raise ValueError(msg)
+    if not hasattr(sky, "level"):
+        msg = f"sky must be a Sky or SkyMaps, got {type(sky).__name__}"
+        raise TypeError(msg)
+    unit = None if unit is None else u.Unit(unit)
     ny, nx = data.shape
     width = 5.0
     height = width * min(max(ny / nx, 0.3), 2.0)

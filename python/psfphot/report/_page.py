@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader
 
 from psfphot._core import __version__, flag_definitions
 from psfphot._files import replacing
+from psfphot._validate import check_instance
+from psfphot.pipeline import PhotometryRun
 from psfphot.report._cutouts import draw_worst
 from psfphot.report._planes import draw_plane, light_planes, map_plane, sigma_plane
 from psfphot.report._stars import draw_diagrams, rows_of
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from numpy.typing import NDArray
-
-    from psfphot.pipeline import PhotometryRun
 
 
 def write_report(
@@ -71,6 +71,11 @@ def make_report(run: PhotometryRun, *, notes: Iterable[str] = ()) -> str:
         residuals to those farthest from 0. Of more than 20,000 rows the brightest
         are marked.
 
+    Raises
+    ------
+    TypeError
+        If ``run`` is none.
+
     Examples
     --------
     >>> from psfphot.pipeline import measure, simulate_star_field
@@ -81,6 +86,7 @@ def make_report(run: PhotometryRun, *, notes: Iterable[str] = ()) -> str:
     >>> run = measure(image, psf_model)
     >>> write_report(run, "report.html")  # doctest: +SKIP
     """
+    check_instance(run, PhotometryRun, "run")
     planes = _planes(run)
     sections = _sections(run, planes)
     script, pieces = components(

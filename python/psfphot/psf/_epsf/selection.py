@@ -18,6 +18,7 @@ from psfphot._validate import (
     as_odd_pair,
     as_positive,
     as_positive_int,
+    as_scalar,
     values_of,
 )
 from psfphot.psf._models.convert import to_core
@@ -180,6 +181,7 @@ def select_psf_stars(
     frame = None if data is None else as_frame(data, error, mask)
     box = as_odd_pair(size, "size")
     most = as_positive_int(n_stars, "n_stars")
+    min_snr = as_scalar(min_snr, "min_snr")
     threads = as_n_threads(n_threads)
     width = _find_width(fwhm, frame, threads)
     if catalog is None:

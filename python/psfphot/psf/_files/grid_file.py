@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError, VerifyWarning
+from astropy.table import Table
 
 from psfphot._files import check_memory, check_readable
 from psfphot.psf._models.sampled import MAX_OVERSAMPLING, MIN_SAMPLES
@@ -171,8 +172,11 @@ def read_content(file: Any) -> bytes:
     Raises
     ------
     TypeError
-        If it gives text.
+        If it gives text, or is no file.
     """
+    if isinstance(file, Table):  # its `read` is another thing
+        msg = f"filename must be the name of a file, got {type(file).__name__}"
+        raise TypeError(msg)
     if getattr(file, "seekable", lambda: False)():
         file.seek(0)
     content = file.read()

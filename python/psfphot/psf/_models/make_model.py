@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from astropy.modeling.models import Const2D, Identity
 from astropy.nddata import NDData
 
 from psfphot._deprecated import by_keyword
-from psfphot._validate import as_count
+from psfphot._validate import as_count, check_instance
 from psfphot._warnings import PhotutilsDeprecationWarning
 from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.image import ImagePSF
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["grid_from_epsfs", "make_psf_model"]
+
+#: The widest field, pixels, that a model is integrated over.
+_WIDEST = 10_000
 
 
 class _FromOrigin(Fittable1DModel):  # type: ignore[misc]
@@ -94,6 +98,7 @@ def make_psf_model(
         "parameters have other names than x_0, y_0 and flux."
     )
     warnings.warn(msg, PhotutilsDeprecationWarning, stacklevel=2)
+    check_instance(model, Model, "model")
     own = model.copy()
     for name in (x_name, y_name, flux_name):
         if name is not None and name not in own.param_names:
@@ -142,8 +147,9 @@ def _integral(
     model: Model, names: list[str], dx: float, dy: float, subsample: int
 ) -> float:
     """Integrate around the position by trapezoids."""
-    if not (dx > 0 and dy > 0):
-        raise ValueError(f"dx and dy must be > 0, got {dx} and {dy}")
+    if not (0 < dx <= _WIDEST and 0 < dy <= _WIDEST):
+        msg = f"dx and dy must be > 0 and at most {_WIDEST}, got {dx} and {dy}"
+        raise ValueError(msg)
     as_count(subsample, "subsample", least=1)
     centre = np.array([getattr(model, name).value for name in names[:2]], dtype=float)
     if not np.isfinite(centre).all():
@@ -215,9 +221,11 @@ def grid_from_epsfs(
         first = getattr(epsfs[0], name)
         if any(np.any(getattr(epsf, name) != first) for epsf in epsfs):
             raise ValueError(f"all epsfs must have the same {name}")
+    if meta is not None and not isinstance(meta, Mapping):
+        raise TypeError(f"meta must be a dict, got {type(meta).__name__}")
     if grid_xypos is None:
         grid_xypos = [(epsf.x_0.value, epsf.y_0.value) for epsf in epsfs]
-    meta = {} if meta is None else meta
+    meta = {} if meta is None else dict(meta)
     meta["grid_xypos"] = grid_xypos
     meta["oversampling"] = epsfs[0].oversampling
     meta["fill_value"] = epsfs[0].fill_value
