@@ -131,9 +131,9 @@ def write_catalog(path: str | os.PathLike[str], catalog: Table) -> None:
     MissingPackageError
         If it is to be Parquet and pyarrow is not installed.
     """
-    check_table(catalog, "catalog")
     path = as_path(path)
     suffix = known_suffix(path, CATALOG_SUFFIXES)
+    check_table(catalog, "catalog")
     # Columns with a unit, not quantities: any reader of ECSV knows those.
     table = Table(catalog, copy=False)
     table.meta = {key: _plain(value) for key, value in catalog.meta.items()}
