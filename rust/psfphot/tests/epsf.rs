@@ -348,6 +348,11 @@ fn bad_input_is_named() {
         ..good[0].clone()
     };
     assert!(message(&[off], &settings()).starts_with("cutouts must have their stars'"));
+    let far = Cutout {
+        origin: (1e300, 0.0),
+        ..good[0].clone()
+    };
+    assert!(message(&[far], &settings()).starts_with("cutouts.origin must be within"));
     let zeros = vec![0.0; SIDE * SIDE];
     let image = Image::new(&zeros[..], (SIDE, SIDE)).unwrap_or_else(|e| panic!("{e}"));
     let dark = [Cutout::new(image, 8.0, 8.0)];

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use psfphot::detect::{
     DaoFinder, DaoSource, Found, IrafFinder, IrafSource, Kernel, Selection, Star, StarFinder,
-    Threshold,
+    Threshold, measured_fwhm,
 };
 use psfphot::image::{Frame, Image, Pixel};
+use psfphot::psf::CircularGaussianPrf;
 use psfphot::{Error, Run};
 
 const SHAPE: (usize, usize) = (70, 80);
@@ -153,4 +154,15 @@ proptest! {
             find_all(&single, 1.0, separation, serial)?
         );
     }
+}
+
+#[test]
+fn a_psf_has_no_width_where_no_image_is() -> Result<(), Error> {
+    let psf = CircularGaussianPrf::new(2.5)?;
+    assert!((measured_fwhm(&psf, (1e6, -1e6))? - 2.5).abs() < 0.2);
+    for far in [1e300, -1e300, f64::INFINITY, f64::NAN] {
+        let message = measured_fwhm(&psf, (0.0, far)).map_err(|error| error.to_string());
+        assert!(message.is_err_and(|text| text.starts_with("place must be within")));
+    }
+    Ok(())
 }

@@ -3,6 +3,9 @@
 use crate::Error;
 use crate::image::Image;
 
+/// No frame has pixels as far from its first one.
+const FARTHEST: f64 = 1e9;
+
 /// The pixels of one star in one image, and where the star about is.
 #[derive(Debug, Clone)]
 pub struct Cutout<'a> {
@@ -18,7 +21,7 @@ pub struct Cutout<'a> {
     pub y: f64,
     /// Flux of the star in this cutout to begin with; else the pixels' sum.
     pub flux: Option<f64>,
-    /// (x, y) of the cutout's first pixel in the frame.
+    /// (x, y) of the cutout's first pixel in the frame, at most 1e9 from 0.
     pub origin: (f64, f64),
     /// Cutouts of the same number show the same star.
     pub link: Option<usize>,
@@ -69,9 +72,9 @@ impl<'a> Cutout<'a> {
                 format!("({}, {}) in the shape {shape:?}", self.x, self.y),
             ));
         }
-        if !(self.origin.0.is_finite() && self.origin.1.is_finite()) {
+        if !(self.origin.0.abs() <= FARTHEST && self.origin.1.abs() <= FARTHEST) {
             let got = format!("{:?}", self.origin);
-            return Err(Error::invalid("cutouts.origin", "be finite", got));
+            return Err(Error::invalid("cutouts.origin", "be within 1e9", got));
         }
         Error::check_positive("cutouts.scale", self.scale)?;
         let [[a, b], [c, d]] = self.jacobian;

@@ -128,6 +128,10 @@ impl Star<'_> {
             return (Some(unit), flags::NO_COVARIANCE);
         }
         let found = sandwich(&inverse, &meat);
+        // Where the matrix has hardly an inverse rounding makes what it will of a variance.
+        if [found[0], found[3], found[5]].iter().any(|v| *v < 0.0) {
+            return (Some(unit), flags::NO_COVARIANCE);
+        }
         (Some(found.map(|element| element * scale)), 0)
     }
 

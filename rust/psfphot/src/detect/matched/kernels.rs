@@ -299,8 +299,14 @@ fn loss(a: &[f64], b: &[f64]) -> f64 {
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] if there is no maximum, or it is wider than 100
-/// pixels.
+/// pixels, or if the place is farther than 1e9 pixels from the first one.
 pub fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
+    /// No image has pixels as far from its first one.
+    const FARTHEST: f64 = 1e9;
+    if !(place.0.abs() <= FARTHEST && place.1.abs() <= FARTHEST) {
+        let got = format!("{place:?}");
+        return Err(Error::invalid("place", "be within 1e9 pixels", got));
+    }
     let place = (place.0.round(), place.1.round());
     // Half widths of the raster and points per pixel, from fine to wide.
     for (half_width, points) in [(4, 16), (8, 8), (16, 4), (32, 2), (64, 1)] {

@@ -77,6 +77,11 @@ impl Group<'_> {
             let weights = self.meat_weights(&inverse, scale, &mut is_unit);
             let meat = self.meat(&weights);
             let found = product(&product(&inverse, &meat, order), &inverse, order);
+            // Where the matrix has hardly an inverse, of a variance nothing may be left
+            // but what rounding makes of it.
+            for i in (0..n).filter(|i| found[i * (order + 1)] < 0.0) {
+                is_unit[i / width] = true;
+            }
             // The constant, after all members, has no residuals to itself.
             let is_own = |i: usize| !is_unit.get(i / width).is_some_and(|&is| is && i < n);
             for (k, value) in matrix.iter_mut().enumerate() {
