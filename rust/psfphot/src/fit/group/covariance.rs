@@ -101,7 +101,7 @@ impl Group<'_> {
         for (member, is_unresolved) in is_unresolved.iter_mut().enumerate() {
             let variances = &diagonal[member * width..][..width];
             let flux = self.current[member][FLUX];
-            *is_unresolved &= is_vague(&self.fitter.free, variances, flux);
+            *is_unresolved &= is_vague(self.fitter.free, variances, flux);
         }
         Whole {
             matrix,
