@@ -51,6 +51,7 @@ FLOORS = (
     ("psfphot.pipeline",),
     ("psfphot.completeness", "psfphot.plotting", "psfphot.report"),
     ("psfphot.cli",),
+    ("psfphot.__main__",),
 )
 
 
