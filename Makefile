@@ -31,6 +31,8 @@ test-rust:
 	cargo test --workspace --quiet
 	$(SERIAL) cargo test -p psfphot --no-default-features --test public photometry --quiet
 
+# Tests start many interpreters: none of them should compile the package again.
+test-python: export PYTHONDONTWRITEBYTECODE :=
 test-python: $(VENV)/.developed
 	$(BIN)/pytest --doctest-modules --doctest-ignore-import-errors --pyargs psfphot
 	$(BIN)/pytest -n 2 --dist loadfile tests

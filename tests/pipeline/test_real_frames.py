@@ -15,6 +15,8 @@ from frames.score import score, values
 from psfphot.io import read_image, read_psf
 from psfphot.pipeline import measure
 
+pytestmark = pytest.mark.long
+
 
 class Limits(NamedTuple):
     """The least stars found; the most fakes per row and so on."""

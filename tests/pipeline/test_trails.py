@@ -106,6 +106,7 @@ def clusters():
         yield data - np.median(data), error, fwhm
 
 
+@pytest.mark.long
 def test_chance_makes_no_trails():
     """None in twelve crowded frames."""
     for data, error, fwhm in clusters():
