@@ -266,6 +266,7 @@ impl<'a, const P: usize> System<'a, P> {
                 let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
                 let left: Vec<u32> = left.map(|(&star, _)| star).collect();
                 self.follow(&left)?;
+                drop(moving);
                 moving = self.equations(&left, self.care.weak)?;
             } else {
                 self.sum(&moving.sweep, &mut moving.sums)?;
