@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 "$python" -m venv "$work/build"
 "$work/build/bin/pip" install --quiet 'maturin>=1.9,<2'
-"$work/build/bin/maturin" sdist --quiet --out "$work"
+"$work/build/bin/maturin" sdist --out "$work"
 # Not with the release's profile: linking it takes four times as long.
 MATURIN_PEP517_ARGS="--profile quick" \
   "$work/build/bin/pip" wheel --quiet --no-deps --wheel-dir "$work" "$work"/*.tar.gz
