@@ -24,19 +24,25 @@ demo: $(DEMO)/.installed
 
 test: test-rust test-python
 
+# Without rayon nothing differs but who does the work (`run.rs`): that it is compiled, and
+# one test of the stages; the tests of the workspace compare serial runs with parallel ones.
+test-rust: SERIAL := CARGO_PROFILE_DEV_OPT_LEVEL=0
 test-rust:
 	cargo test --workspace --quiet
-	cargo test -p psfphot --no-default-features --quiet
+	$(SERIAL) cargo test -p psfphot --no-default-features --test public photometry --quiet
 
+# Tests start many interpreters: none of them should compile the package again.
+test-python: export PYTHONDONTWRITEBYTECODE :=
 test-python: $(VENV)/.developed
 	$(BIN)/pytest --doctest-modules --doctest-ignore-import-errors --pyargs psfphot
-	$(BIN)/pytest tests
+	$(BIN)/pytest -n 2 --dist loadfile tests
 
 build: $(VENV)/.developed
 
 lint: $(VENV)/.developed
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p psfphot --no-default-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	! cargo tree -p psfphot -e normal --prefix none | grep -E '^(pyo3|numpy) '
 	$(BIN)/ruff format --check

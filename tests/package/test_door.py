@@ -74,7 +74,7 @@ def run_python(code, timeout=60):
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_same_bits_for_every_number_of_threads(grouped):
-    first, *others = (fit(500, n_threads=n, grouped=grouped) for n in (1, 2, 8))
+    first, *others = (fit(200, n_threads=n, grouped=grouped) for n in (1, 2, 8))
     for other in others:
         for name, column in first.items():
             assert pickle.dumps(column) == pickle.dumps(other[name]), name
@@ -82,8 +82,8 @@ def test_same_bits_for_every_number_of_threads(grouped):
 
 def test_progress_counts_sources_up_to_the_last():
     seen = []
-    fit(3000, n_threads=2, progress=seen.append)
-    assert seen[-1] == 3000
+    fit(800, n_threads=2, progress=seen.append)
+    assert seen[-1] == 800
     assert seen == sorted(seen)
 
 

@@ -1,9 +1,10 @@
 """What the pipeline makes of frames with the structure of real ones.
 
 The limits are what was reached and must not be lost; benches/python/real_frames.py
-shows the same over five seeds, SExtractor beside.
+shows the same of larger frames over five seeds, SExtractor beside.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from frames.score import score, values
 
 from psfphot.io import read_image, read_psf
 from psfphot.pipeline import measure
+
+pytestmark = pytest.mark.long
 
 
 class Limits(NamedTuple):
@@ -35,9 +38,18 @@ def measured(scene):
     ("make", "limits"),
     [
         (scenes.gradient, Limits(150, 0.0, 20, 0.002, 1.2)),
-        (scenes.ccd, Limits(755, 0.01, 19, 0.003, 1.2, seed=2)),
-        (scenes.drizzled, Limits(4450, 0.003, 20, 0.002)),
-        (scenes.jwst, Limits(4250, 0.003, 20, 0.002, 1.1)),
+        (
+            partial(scenes.ccd, n=450, shape=(820, 720)),
+            Limits(376, 0.01, 19, 0.003, 1.2, seed=2),
+        ),
+        (
+            partial(scenes.drizzled, n=1500, size=1024),
+            Limits(1130, 0.006, 20, 0.003),
+        ),
+        (
+            partial(scenes.jwst, n=1500, size=1024),
+            Limits(1050, 0.004, 20, 0.003, 1.1),
+        ),
     ],
     ids=["gradient", "ccd", "drizzled", "jwst"],
 )

@@ -31,6 +31,8 @@ from psfphot.pipeline._tiles.tiling import cut_tiles, halo_of, with_whole_groups
 from psfphot.pipeline._tiles.working import TileError, hire_crew
 from psfphot.psf import PSF_FLAGS, CircularGaussianPRF, GriddedPSFModel
 
+pytestmark = pytest.mark.long
+
 PSF = CircularGaussianPRF(fwhm=2.8)
 ONE_ROUND = Settings(iterations=1, n_threads=1)
 SIDE = 192

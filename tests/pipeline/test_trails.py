@@ -87,7 +87,7 @@ def test_a_star_that_is_crossed_is_flagged_and_not_lost(tmp_path):
 def clusters():
     """Crowded fields, globular clusters and rows of stars, without a trail."""
     size, fwhm = 384, 2.5
-    for seed in range(20):
+    for seed in range(12):
         rng = np.random.default_rng([seed, 7])
         n = (700, 1500, 3000, 1500)[seed % 4]
         x, y = rng.uniform(3, size - 4, (2, n))
@@ -106,8 +106,9 @@ def clusters():
         yield data - np.median(data), error, fwhm
 
 
+@pytest.mark.long
 def test_chance_makes_no_trails():
-    """None in twenty crowded frames."""
+    """None in twelve crowded frames."""
     for data, error, fwhm in clusters():
         mask = np.zeros(data.shape, dtype=bool)
         noise = np.full(data.shape, 10.0)

@@ -34,6 +34,7 @@
 //! tolerance counts as converged, with the undetermined members held.
 
 mod anderson;
+mod blended;
 pub(crate) mod bounds;
 pub(crate) mod covariance;
 pub(crate) mod exposure;

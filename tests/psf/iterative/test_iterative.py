@@ -164,6 +164,24 @@ def test_nothing_significant_is_nothing():
         assert phot.fit_results == []
 
 
+@pytest.mark.parametrize("mode", ["all", "new"])
+def test_stars_of_fixed_flux_are_not_dropped(blends, mode):
+    data, error, x, y = blends
+    psf = PSF.copy()
+    psf.flux.fixed = True
+    settings = {"grouper": SourceGrouper(8), "aperture_radius": 3, "mode": mode}
+    phot = IterativePSFPhotometry(
+        psf, 5, DAOStarFinder(40.0, 3.0), management=True, **settings
+    )
+    table = phot(data, error=error)
+    assert len(table) >= 3
+    assert np.all(np.isnan(table["flux_err"]))
+    distance = np.hypot(
+        *(table[f"{k}_fit"].value - v[:3, None] for k, v in (("x", x), ("y", y)))
+    )
+    assert np.all(distance.min(axis=1) < 1)
+
+
 @pytest.mark.parametrize("management", [True, False])
 def test_nothing_found(management):
     phot = photometry(management=management)

@@ -73,11 +73,10 @@ def formula(kind, x, y, *shape):
     if name.endswith("PSF"):
         return density(x, y, *shape)
     nodes, weights = np.polynomial.legendre.leggauss(32)
-    total = 0.0
-    for dy, wy in zip(nodes / 2, weights / 2, strict=True):
-        for dx, wx in zip(nodes / 2, weights / 2, strict=True):
-            total = total + wx * wy * density(x + dx, y + dy, *shape)
-    return total
+    dx, dy = np.meshgrid(nodes / 2, nodes / 2)
+    x, y = (np.asarray(each)[..., None, None] for each in (x, y))
+    values = density(x + dx, y + dy, *shape)
+    return values @ (weights / 2) @ (weights / 2)
 
 
 def shapes_of(kind):

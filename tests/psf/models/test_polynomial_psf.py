@@ -61,7 +61,7 @@ def field():
     grid = np.arange(20.0, 190, 20)
     rng = np.random.default_rng(3)
     x, y = (a.ravel() + rng.uniform(-0.5, 0.5, a.size) for a in np.meshgrid(grid, grid))
-    rows, columns = np.mgrid[:201, :201]
+    rows, columns = np.ogrid[:201, :201]
     image = np.zeros((201, 201))
     for x_0, y_0 in zip(x, y, strict=True):
         u = (x_0 - 100) / 200

@@ -115,3 +115,44 @@ def test_the_grouper_takes_the_boxes_of_the_fit(scene):
     )
     expected = OverlapGrouper((7, 5))(starts["x"], starts["y"])
     assert table["group_id"].tolist() == expected.tolist()
+
+
+def test_no_error_is_missing_without_its_flag():
+    """Where many stars share few pixels, rounding makes some variances none."""
+    rng = np.random.default_rng(6)
+    side, n, copies = 60, 60, 8
+    truth = QTable({name: rng.uniform(3, side - 4, n) for name in ("x_0", "y_0")})
+    truth["flux"] = 5000.0
+    data = make_model_image((side, side), PSF, truth, model_shape=(25, 25))
+    error = np.sqrt(data + 100)
+    data += error * rng.normal(size=data.shape)
+    starts = QTable({"flux": np.full(n * copies, 5000 / copies)})
+    for name in "xy":
+        starts[name] = np.tile(truth[f"{name}_0"], copies)
+        starts[name] += rng.normal(0, 1, n * copies)
+    table = PSFPhotometry(PSF, 7, grouper=OverlapGrouper())(
+        data, error=error, init_params=starts
+    )
+    errors = [table[f"{name}_err"] for name in ("x", "y", "flux")]
+    is_lost = table["flags"] & 16 > 0
+    np.testing.assert_array_equal(np.all(np.isfinite(errors), axis=0), ~is_lost)
+    assert np.all(np.array(errors)[:, ~is_lost] > 0)
+
+
+@pytest.mark.parametrize("n_pairs", [1, 25])
+def test_pairs_that_cannot_be_told_apart_say_so(n_pairs):
+    """In a small group and in a large one, which are solved in two ways."""
+    rng = np.random.default_rng(0)
+    x = 12.3 + 20 * np.repeat(np.arange(n_pairs), 2)
+    x[1::2] += np.where(np.arange(n_pairs) % 2 == 0, 0.5, 6.0)
+    truth = QTable({"x_0": x, "y_0": np.full(len(x), 12.0)})
+    truth["flux"] = 8000.0
+    shape = (25, 20 * n_pairs + 10)
+    data = make_model_image(shape, PSF, truth, model_shape=(25, 25))
+    error = np.sqrt(data + 100)
+    data += error * rng.normal(size=shape)
+    starts = QTable({"x": x, "y": truth["y_0"], "flux": truth["flux"]})
+    starts["group_id"] = 1
+    table = PSFPhotometry(PSF, 7)(data, error=error, init_params=starts)
+    is_told = (table["flags"] & 1048576 > 0).reshape(-1, 2).any(axis=1)
+    np.testing.assert_array_equal(is_told, np.arange(n_pairs) % 2 == 0)

@@ -81,6 +81,7 @@ def test_arguments_that_cannot_be_used():
         measure_psf(image, n_stars=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("step", "fainter", "selection"),
     [

@@ -205,7 +205,7 @@ def test_pixels_are_averages_where_asked_for(table):
     """The pixel-integrated Gaussian is the integral of the Gaussian."""
     sigma = 1.3
     gaussian = Gaussian2D(x_stddev=sigma, y_stddev=sigma)
-    table = table["x_0", "y_0", "flux"][:4]
+    table = table["x_0", "y_0", "flux"][:1]
     names = {"x_name": "x_mean", "y_name": "y_mean", "model_shape": 5}
     names["params_map"] = {"x_mean": "x_0", "y_mean": "y_0", "amplitude": "flux"}
     flux = table["flux"] * (2 * np.pi * sigma**2)

@@ -72,6 +72,9 @@ class Manager:
         self._n_new: list[int] = []
         self._highest = 0.0
         self.psf, self.fwhm = compiled(self.photometry.psf_model, self.seen.shape)
+        # A flux that is not fitted has no error, and no significance.
+        fits_flux = self.photometry.last_fit().fits_flux()
+        self._limit = self.rules.least_significance() if fits_flux else None
 
     def fit_all(self, rounds: Rounds, is_given: bool) -> Rounds | None:
         """Fit all stars to the image together in each round.
@@ -144,7 +147,7 @@ class Manager:
 
     def _list(self, fit: FitResult, is_given: bool) -> StarList:
         stars = StarList(fit.as_starts(), 1, is_given)
-        stars.update(fit, self.rules.least_significance())
+        stars.update(fit, self._limit)
         return stars
 
     def _find(self, stars: StarList, left: Any) -> QTable | None:
@@ -195,7 +198,7 @@ class Manager:
         self.photometry(
             seen.data, mask=seen.mask, error=seen.error, init_params=stars.starts
         )
-        stars.update(self.photometry.last_fit(), self.rules.least_significance())
+        stars.update(self.photometry.last_fit(), self._limit)
 
     def _cull(self, seen: Observation, stars: StarList, number: int) -> None:
         """Drop and merge stars that were fitted, and fit the others again."""
@@ -204,7 +207,7 @@ class Manager:
             is_merged = stars.merge(rules.merge_distance * self.fwhm)
             is_dropped = stars.drop(
                 seen.shape,
-                rules.least_significance(),
+                self._limit,
                 bar=number >= rules.bar_from,
                 clump=rules.min_separation * self.fwhm,
             )

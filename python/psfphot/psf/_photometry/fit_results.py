@@ -167,6 +167,10 @@ class FitResult:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(error > 0, flux / error, np.nan)
 
+    def fits_flux(self) -> bool:
+        """Tell whether fluxes were fitted, or fixed."""
+        return not self._setup.parameters()[0].fixed
+
     def significance(self, up_to: float | None) -> NDArray[np.float64]:
         """Tell the flux of each row over its error if its position were known.
 

@@ -155,7 +155,7 @@ def _labels(init: QTable, grouper: Any) -> Any:
     labels = np.zeros(len(init), dtype=np.int64)
     if is_known.any():
         found = grouper(x[is_known], y[is_known])
-        expected = (np.count_nonzero(is_known),)
+        expected = (int(np.count_nonzero(is_known)),)
         if np.shape(found) != expected:
             msg = (
                 "grouper must return one label for each position: an array of "

@@ -79,6 +79,17 @@ impl BlockMatrix {
         &mut self.values[block as usize * area..(block as usize + 1) * area]
     }
 
+    /// The block of a source on the diagonal, as a matrix of its own.
+    pub(crate) fn own(&self, source: usize) -> Self {
+        let (size, area) = (self.size, self.size * self.size);
+        let mut own = Self::new(1, size);
+        own.values
+            .copy_from_slice(&self.values[source * area..][..area]);
+        let taken = self.taken.get(source * size..(source + 1) * size);
+        own.taken = taken.unwrap_or_default().to_vec();
+        own
+    }
+
     /// The order of the whole matrix.
     pub(crate) fn order(&self) -> usize {
         self.n_sources * self.size

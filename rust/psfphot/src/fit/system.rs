@@ -228,6 +228,7 @@ impl<'a, const P: usize> System<'a, P> {
         let mut moving = self.equations(&all, self.care.weak)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
+        let mut is_flushed = false;
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
@@ -248,8 +249,14 @@ impl<'a, const P: usize> System<'a, P> {
                 })
                 .collect();
             if !stays.contains(&true) {
-                break;
+                if is_flushed || !self.move_all_wings(&moving)? {
+                    break;
+                }
+                is_flushed = true;
+                self.sum(&moving.sweep, &mut moving.sums)?;
+                continue;
             }
+            is_flushed = false;
             let is_moving = stays.clone();
             for &(a, b) in moving.sums.matrix.pairs() {
                 let (a, b) = (a as usize, b as usize);
@@ -265,13 +272,21 @@ impl<'a, const P: usize> System<'a, P> {
             {
                 let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
                 let left: Vec<u32> = left.map(|(&star, _)| star).collect();
+                self.move_all_wings(&moving)?;
                 self.follow(&left)?;
+                drop(moving);
                 moving = self.equations(&left, self.care.weak)?;
             } else {
                 self.sum(&moving.sweep, &mut moving.sums)?;
             }
         }
+        self.move_all_wings(&moving)?;
         Ok(())
+    }
+
+    fn move_all_wings(&mut self, moving: &Equations<P>) -> Result<bool, Error> {
+        let unit_variance = self.unit_variance()?;
+        self.move_wings(&moving.sweep.members, unit_variance, |_| true)
     }
 
     /// The step of a number, counted from 1, of the stars that still move.
@@ -302,7 +317,7 @@ impl<'a, const P: usize> System<'a, P> {
         moving.factor.solve(&mut step);
         self.take(&members, &step, &undamped, unit_variance)?;
         if number >= WINGS_FROM {
-            self.move_wings(&members, unit_variance)?;
+            self.move_wings(&members, unit_variance, |ring| number % (1 << ring) == 0)?;
         }
         Ok(())
     }

@@ -117,10 +117,11 @@ impl Plan<'_> {
         if self.exposure.has_error() && quality.n > self.fitter.n_unknowns() {
             row.reduced_chi2 = quality.chi2 / (quality.n - self.fitter.n_unknowns()) as f64;
         }
-        // A variance that overflows tells no error.
+        // A variance that overflows, or that rounding has made none, tells no error.
+        let is_some = |v: f64| v > 0.0 && v.is_finite();
         let variances = solution
             .variances
-            .filter(|all| !all.iter().any(|v| v.is_infinite()));
+            .filter(|all| free.iter().all(|&k| is_some(all[k])));
         for &k in free {
             row.errors[k] = variances.map_or(f64::NAN, |v| v[k].sqrt());
         }

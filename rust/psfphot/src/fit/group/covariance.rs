@@ -1,5 +1,7 @@
 //! The joint covariance of a group.
 
+use crate::fit::FLUX;
+use crate::fit::blended::{is_blended, is_vague};
 use crate::fit::covariance::{Covariance, Joint, lower_triangle};
 use crate::fit::leverage::{LARGEST_LEVERAGE, meat_weight, residual_unit};
 use crate::flags;
@@ -16,6 +18,8 @@ pub(super) struct Whole {
     /// The members whose errors are as if pixels were equally noisy, for want of
     /// residuals.
     is_unit: Vec<bool>,
+    /// The members of which the data tell little for the others' sake.
+    is_unresolved: Vec<bool>,
 }
 
 impl Whole {
@@ -31,11 +35,12 @@ impl Whole {
 
     /// The flags of a member.
     pub(super) fn flags(&self, member: usize) -> u32 {
-        if self.is_unit[member] {
-            flags::NO_COVARIANCE
-        } else {
-            0
-        }
+        let conditions = [
+            (self.is_unit[member], flags::NO_COVARIANCE),
+            (self.is_unresolved[member], flags::UNRESOLVED_PAIR),
+        ];
+        let bits = conditions.map(|(holds, bit)| if holds { bit } else { 0 });
+        bits[0] | bits[1]
     }
 
     /// What is kept: without the constant.
@@ -71,6 +76,7 @@ impl Group<'_> {
             inverse = bordered(&inverse, &self.normal.border, self.total_weight);
         }
         let unit: Vec<f64> = inverse.iter().map(|value| value * scale).collect();
+        let mut is_unresolved = self.are_blended(&inverse);
         let mut is_unit = vec![false; is_determined.len()];
         let mut matrix = unit;
         if self.fitter.covariance == Covariance::Sandwich {
@@ -96,12 +102,42 @@ impl Group<'_> {
                 *value = f64::NAN;
             }
         }
+        let diagonal: Vec<f64> = matrix.iter().copied().step_by(order + 1).take(n).collect();
+        for (member, is_unresolved) in is_unresolved.iter_mut().enumerate() {
+            let variances = &diagonal[member * width..][..width];
+            let flux = self.current[member][FLUX];
+            *is_unresolved &= is_vague(self.fitter.free, variances, flux);
+        }
         Whole {
             matrix,
             order,
             n_parameters: n,
             is_unit,
+            is_unresolved,
         }
+    }
+
+    /// Which members the others make uncertain, where the `inverse` of the normal matrix
+    /// is that of all unknowns.
+    fn are_blended(&self, inverse: &[f64]) -> Vec<bool> {
+        let width = self.fitter.free.len();
+        let diagonal: Vec<f64> = inverse
+            .iter()
+            .copied()
+            .step_by(self.n_unknowns() + 1)
+            .collect();
+        let members = diagonal.chunks(width).take(self.current.len());
+        members
+            .enumerate()
+            .map(|(member, joint)| {
+                let (own, run) = (self.normal.matrix.own(member), self.fitter.run);
+                own.factor(0.0, &[], run).is_some_and(|factor| {
+                    let alone = factor.inverse(run);
+                    let alone: Vec<f64> = alone.into_iter().step_by(width + 1).collect();
+                    is_blended(joint, &alone)
+                })
+            })
+            .collect()
     }
 
     /// The weight of each pixel in the middle of the sandwich. The members in whose

@@ -56,6 +56,10 @@ impl<const P: usize> System<'_, P> {
         n_rejected: &[usize],
     ) -> Result<(Vec<Solution>, Option<Joint>), Error> {
         let run = self.fitter.run;
+        // No star moves any more, and the whole factor takes the most memory of all.
+        for star in &mut self.stars {
+            star.rings = Vec::new();
+        }
         let all: Vec<u32> = (0..self.sources.len() as u32).collect();
         let mut whole = self.equations(&all, 0.0)?;
         let members = whole.sweep.members.clone();
@@ -155,6 +159,7 @@ impl<const P: usize> System<'_, P> {
                 };
             }
         }
+        drop(factor);
         let members = &sweep.members;
         let kept = has_freedom.then(|| match &normal {
             Some(normal) => {

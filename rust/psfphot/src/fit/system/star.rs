@@ -131,14 +131,21 @@ impl<const P: usize> System<'_, P> {
         }
     }
 
-    /// Lets the wings of stars follow their cores, where that changes pixels.
-    pub(super) fn move_wings(&mut self, members: &[u32], unit_variance: f64) -> Result<(), Error> {
+    /// Lets the rings of stars that `is_due` follow their cores, where that changes pixels;
+    /// returns whether any did.
+    pub(super) fn move_wings(
+        &mut self,
+        members: &[u32],
+        unit_variance: f64,
+        is_due: impl Fn(usize) -> bool,
+    ) -> Result<bool, Error> {
         let limit = WINGS * self.fitter.settings.step_tolerance() * unit_variance.sqrt();
         let mut images = Vec::new();
         for &star in members {
             let star = star as usize;
             let now = &self.current[star];
-            for ring in &mut self.stars[star].rings {
+            let rings = self.stars[star].rings.iter_mut().enumerate();
+            for (_, ring) in rings.filter(|(number, _)| is_due(*number)) {
                 let before = ring.parameters;
                 let moved = (now[X] - before[X]).abs() + (now[Y] - before[Y]).abs();
                 let shape = if now[3..MAX_PARAMETERS] == before[3..MAX_PARAMETERS] {
@@ -155,7 +162,8 @@ impl<const P: usize> System<'_, P> {
                 images.push(ring.image(1.0));
             }
         }
-        self.add(&images)
+        self.add(&images)?;
+        Ok(!images.is_empty())
     }
 
     /// Puts the cores of those stars that have left their middle around them anew.

@@ -14,7 +14,7 @@ use crate::{Error, Run};
 const WIDEST: usize = 20;
 
 /// Of the blocks of a supernode of up to so many members this part may be zero.
-const ZEROS: [(usize, f64); 4] = [(2, 0.7), (5, 0.3), (12, 0.1), (WIDEST, 0.05)];
+const ZEROS: [(usize, f64); 4] = [(2, 0.4), (5, 0.15), (12, 0.05), (WIDEST, 0.03)];
 
 /// Columns between two looks at whether to stop.
 const PATIENCE: usize = 4096;
