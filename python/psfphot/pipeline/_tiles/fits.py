@@ -34,6 +34,10 @@ class TiledFit:
         """Make a table of the rows."""
         return self.rows.copy()
 
+    def fits_flux(self) -> bool:
+        """Tell whether fluxes were fitted: those that are fixed have no errors."""
+        return bool(np.isfinite(np.asarray(self.rows["flux_err"], dtype=float)).any())
+
     def significance(self, up_to: float | None) -> NDArray[np.float64]:
         """Tell the significance of each row, which was computed in its tile."""
         del up_to
