@@ -132,6 +132,14 @@ pub(crate) struct Fitter<'a> {
     pub(crate) run: Run<'a>,
 }
 
+impl Fitter<'_> {
+    /// Whether models are linear in what is free: the flux of stars whose places are
+    /// known.
+    pub(crate) fn is_linear(&self) -> bool {
+        self.free == [FLUX]
+    }
+}
+
 /// How the fit of a source ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,5 +1,7 @@
 """Groups of any size, up to the whole frame."""
 
+import math
+
 import numpy as np
 import pytest
 from astropy.table import QTable
@@ -156,3 +158,41 @@ def test_pairs_that_cannot_be_told_apart_say_so(n_pairs):
     table = PSFPhotometry(PSF, 7)(data, error=error, init_params=starts)
     is_told = (table["flags"] & 1048576 > 0).reshape(-1, 2).any(axis=1)
     np.testing.assert_array_equal(is_told, np.arange(n_pairs) % 2 == 0)
+
+
+def test_forced_fluxes_of_a_crowd_are_those_of_the_linear_problem():
+    # Whatever the start; the answer is numpy's, with the Gaussian's integral.
+    rng = np.random.default_rng(2)
+    n, side = 900, 100
+    x, y = rng.uniform(0, side - 1, (2, n))
+    edges = (np.arange(side + 1) - 0.5)[:, None]
+    root = math.sqrt(2) * 3.0 / (2 * math.sqrt(2 * math.log(2)))
+    rows, columns = (
+        np.diff(np.vectorize(math.erf)((edges - p) / root), axis=0) / 2 for p in (y, x)
+    )
+    design = (rows[:, None] * columns).reshape(side * side, n)
+    flux = np.exp(rng.uniform(*np.log((500, 50_000)), n))
+    light = design @ flux
+    error = np.sqrt(light + 100)
+    data = light + error * rng.normal(size=light.shape)
+    is_used = np.zeros((side, side), bool)
+    for i, j in zip(np.rint(y).astype(int), np.rint(x).astype(int), strict=True):
+        is_used[max(i - 3, 0) : i + 4, max(j - 3, 0) : j + 4] = True
+    weight = is_used.ravel() / error**2
+    normal = design.T @ (design * weight[:, None])
+    exact = np.linalg.solve(normal, design.T @ (data * weight))
+    sigma = np.sqrt(np.diag(np.linalg.inv(normal)))
+
+    psf = CircularGaussianPRF(fwhm=3.0)
+    psf.x_0.fixed = psf.y_0.fixed = True
+    photometry = PSFPhotometry(psf, 7, grouper=OverlapGrouper())
+    for start in (flux, np.full(n, 100.0)):
+        table = photometry(
+            data.reshape(side, side),
+            error=error.reshape(side, side),
+            init_params=QTable({"x": x, "y": y, "flux": start}),
+        )
+        assert np.ptp(table["group_id"]) == 0
+        assert not np.any(table["flags"] & 8)
+        assert np.max(np.abs(table["flux_fit"] - exact) / sigma) < 0.05
+        np.testing.assert_allclose(table["flux_err"], sigma, rtol=0.01)

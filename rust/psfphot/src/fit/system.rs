@@ -145,8 +145,12 @@ impl<'a, const P: usize> System<'a, P> {
         fitter: &'a Fitter<'a>,
         exposure: &Exposure,
         sources: &'a [Source],
-        care: Care,
+        mut care: Care,
     ) -> Result<Self, Error> {
+        if fitter.is_linear() {
+            // Steps are the solution; it must not be that of another matrix.
+            care.weak = 0.0;
+        }
         let planes = vec![Plane::new(exposure, sources, fitter.run)?];
         let current: Vec<_> = sources.iter().map(|source| source.parameters).collect();
         let extent = Extent::new(fitter, &examples(&current), care.losses);
@@ -236,7 +240,7 @@ impl<'a, const P: usize> System<'a, P> {
                 self.sum(&moving.sweep, &mut moving.sums)?;
                 continue;
             }
-            if self.care.freezes && step == steps::LONGEST {
+            if self.care.freezes && step == steps::LONGEST && !self.fitter.is_linear() {
                 self.sum(&moving.sweep, &mut moving.sums)?;
                 self.end_unresolved(&mut moving)?;
             }
@@ -317,7 +321,9 @@ impl<'a, const P: usize> System<'a, P> {
         moving.factor.solve(&mut step);
         self.take(&members, &step, &undamped, unit_variance)?;
         if number >= WINGS_FROM {
-            self.move_wings(&members, unit_variance, |ring| number % (1 << ring) == 0)?;
+            self.move_wings(&members, unit_variance, |ring| {
+                number.is_multiple_of(1 << ring)
+            })?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::fit::covariance::{Covariance, Joint};
 use crate::fit::source::Solution;
-use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SETTLED, Termination, X, Y};
+use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SETTLED, Termination, blended};
 use crate::flags;
 use crate::solve::blocks::Block;
 use crate::solve::small::inverse_diagonal;
@@ -12,22 +12,12 @@ use crate::solve::{Factor, factor_determined};
 use super::kept::Kept;
 use super::{Equations, System, free, pruning, sandwich};
 
-/// Neighbours that make the errors of a star so many times larger than they would be
-/// were the neighbours known make it uncertain: pairs within some 0.5 FWHM.
-const BLENDED: f64 = 3.0;
-
-/// Of such a star the data tell little where the error of its flux is more than this part
-/// of it, or that of its position more than so many pixels. (A pair of bright stars 0.5
-/// FWHM apart has errors several times larger than each alone, and is well resolved.)
-const LITTLE: (f64, f64) = (0.2, 0.3);
-
 /// Whether some variance of a star is far above that with its neighbours known.
 fn is_blended<const P: usize>(own: &Block<P>, variances: &[f64; P], unit_variance: f64) -> bool {
     let Some(alone) = inverse_diagonal(own) else {
         return false;
     };
-    let mut pairs = variances.iter().zip(alone);
-    pairs.any(|(&joint, alone)| joint > BLENDED * BLENDED * alone * unit_variance)
+    blended::is_blended(variances, &alone.map(|alone| alone * unit_variance))
 }
 
 /// The errors of a system's members.
@@ -94,7 +84,8 @@ impl<const P: usize> System<'_, P> {
             };
             let variances = errors.variances[k];
             let mut flags = 0;
-            if errors.is_blended[k] && self.is_vague(star, &variances) {
+            let flux = self.current[star][FLUX];
+            if errors.is_blended[k] && blended::is_vague(self.fitter.free, &variances, flux) {
                 flags |= flags::UNRESOLVED_PAIR;
             }
             if errors.is_unit[k] {
@@ -194,19 +185,6 @@ impl<const P: usize> System<'_, P> {
                 !is_determined[k] || is_blended(&matrix.diagonal[k], &variances, unit_variance);
         }
         Ok(())
-    }
-
-    /// Whether the variances of a star's flux or position are large.
-    fn is_vague(&self, star: usize, variances: &[f64; P]) -> bool {
-        let mut free = self.fitter.free.iter().zip(variances);
-        free.any(|(&k, &variance)| {
-            let limit = match k {
-                FLUX => LITTLE.0 * self.current[star][FLUX],
-                X | Y => LITTLE.1,
-                _ => return false,
-            };
-            variance > limit * limit
-        })
     }
 
     /// Values of the free parameters among those of all.

@@ -66,7 +66,7 @@ impl<const P: usize> System<'_, P> {
         let root = largest.sqrt();
         let star = Star {
             rings: self.rings(core, side / 2, support, parameters, root),
-            damping: Damping::default(),
+            damping: Damping::new(self.fitter.is_linear()),
             chi2: 0.0,
             length: f64::INFINITY,
             iterations: 1,

@@ -34,30 +34,32 @@ const RISE: f64 = 0.5;
 /// 2048 pixels: 1,600 negative fluxes), and damping in units of the matrix's own
 /// diagonal creeps. In these units it does nothing to a star that the data determine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Damping(f64);
+pub(super) struct Damping {
+    value: f64,
+    least: f64,
+}
 
 /// Part of the flux.
 const FLUX_SCALE: f64 = 0.5;
 /// Pixels.
 const SHIFT_SCALE: f64 = 0.3;
 
-impl Default for Damping {
-    fn default() -> Self {
-        Self(1.0)
-    }
-}
-
 impl Damping {
-    const LEAST: f64 = 0.01;
+    /// At the start. A linear problem has only so much that it can be raised where
+    /// stars are not determined.
+    pub(super) fn new(is_linear: bool) -> Self {
+        let (value, least) = if is_linear { (1e-9, 1e-9) } else { (1.0, 0.01) };
+        Self { value, least }
+    }
 
     /// After a step that was good.
     fn lower(&mut self) {
-        self.0 = (0.3 * self.0).max(Self::LEAST);
+        self.value = (0.3 * self.value).max(self.least);
     }
 
     /// After one that was not.
     pub(super) fn raise(&mut self) {
-        self.0 *= 10.0;
+        self.value *= 10.0;
     }
 }
 
@@ -93,7 +95,7 @@ impl<const P: usize> System<'_, P> {
         pruning::raise(matrix, &equations.slack);
         let blocks = matrix.diagonal.iter_mut().zip(undamped);
         for ((block, undamped), &star) in blocks.zip(members) {
-            let damping = self.stars[star as usize].damping.0 * unit_variance;
+            let damping = self.stars[star as usize].damping.value * unit_variance;
             let scales = self.scales(star as usize, undamped, unit_variance);
             for (i, scale) in scales.into_iter().enumerate() {
                 block[i][i] += damping / (scale * scale);
@@ -102,6 +104,7 @@ impl<const P: usize> System<'_, P> {
     }
 
     /// Takes a step, as far as each star may go; those whose own chi^2 rises go back.
+    /// A step of a linear problem is its solution, and taken whole.
     pub(super) fn take(
         &mut self,
         members: &[u32],
@@ -130,13 +133,14 @@ impl<const P: usize> System<'_, P> {
         self.add(&images)?;
         images.clear();
         let after = self.chi2_of(members)?;
+        let is_linear = self.fitter.is_linear();
         let mut goes_back = Vec::new();
         for (k, &star) in members.iter().enumerate() {
             let star = star as usize;
             let old = std::mem::replace(&mut self.current[star], trials[k]);
             let rise = after[k] - self.stars[star].chi2;
             // Also where it is no number.
-            if rise <= RISE * unit_variance {
+            if is_linear || rise <= RISE * unit_variance {
                 self.stars[star].damping.lower();
             } else {
                 self.move_core(star, &old, &mut images);
@@ -157,6 +161,7 @@ impl<const P: usize> System<'_, P> {
         for ((&k, &step), scale) in self.fitter.free.iter().zip(step).zip(scales) {
             let step = if step.is_finite() { step } else { 0.0 };
             let step = match k {
+                _ if self.fitter.is_linear() => step,
                 // To 0.05 and 3 times what it is.
                 FLUX => step.clamp(-0.95 * scale / FLUX_SCALE, 2.0 * scale / FLUX_SCALE),
                 X | Y => step.clamp(-SHIFT, SHIFT),

@@ -8,7 +8,6 @@ use crate::fit::weighting::{Loss, unit_variance};
 use crate::run::chunks;
 
 use super::plane::Image;
-use super::steps::Damping;
 use super::{FULL_STEPS, System};
 
 /// Weights have settled when none changes by more than this part of it: of 20,000 stars
@@ -178,7 +177,6 @@ impl<const P: usize> System<'_, P> {
         for &star in stars {
             let (core, mut placed) = self.placed(star);
             placed.iterations = self.stars[star].iterations;
-            placed.damping = Damping::default();
             if !is_added {
                 images.push(self.whole(star, 1.0));
             }
