@@ -181,7 +181,7 @@ fn check(solution: &EpsfSolution, cutouts: &[Cutout<'_>], settings: &EpsfSetting
     assert_eq!(solution.errors.is_some(), settings.with_error);
     for errors in solution.errors.iter().flatten() {
         assert_eq!(errors.len(), n_samples);
-        assert!(errors.iter().all(|&e| !(e < 0.0)), "errors: {errors:?}");
+        assert!(!errors.iter().any(|&e| e < 0.0), "errors: {errors:?}");
     }
     assert!(solution.n_rounds <= settings.max_rounds);
     assert_eq!(solution.rounds.len(), solution.n_rounds);
