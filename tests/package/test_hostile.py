@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hostile_calls import ALLOWED, CALLS, guarded
+from hostile.calls import ALLOWED, CALLS, guarded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

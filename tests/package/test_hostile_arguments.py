@@ -14,8 +14,10 @@ import pytest
 from astropy import units as u
 from astropy.nddata import NDData
 from astropy.table import QTable
-from hostile_calls import ALLOWED, CALLS, guarded
-from hostile_examples import EXAMPLES
+from hostile.calls import ALLOWED, CALLS, guarded
+from hostile.frames import FRAMES
+from hostile.images import IMAGES
+from hostile.models import MODELS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -127,6 +129,15 @@ HOSTILE = [
     NDData(np.ones((2, 2))),
     int,
 ]
+
+
+EXAMPLES = IMAGES | FRAMES | MODELS
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Files are written where bad names say."""
+    monkeypatch.chdir(tmp_path)
 
 
 def public_names():
