@@ -14,6 +14,11 @@ import pytest
 from astropy import units as u
 from astropy.nddata import NDData
 from astropy.table import QTable
+
+# The modules of plots and of reports are imported with them.
+pytest.importorskip("matplotlib")
+pytest.importorskip("bokeh")
+
 from hostile.calls import ALLOWED, CALLS, guarded
 from hostile.frames import FRAMES
 from hostile.images import IMAGES

@@ -91,6 +91,10 @@ impl<'a, T: Copy> Image<'a, T> {
 /// Beyond 2^53 the pixels next to a position cannot be told apart.
 const FAR: f64 = 9.0e15;
 
+/// No frame has pixels as far from its first one, which arithmetic with whole numbers
+/// asks for.
+pub(crate) const FARTHEST: f64 = 1e9;
+
 /// A half-open rectangle of pixels, `x0 <= x < x1` and `y0 <= y < y1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PixelBox {

@@ -1,10 +1,7 @@
 //! What the solver is given: cutouts of stars.
 
 use crate::Error;
-use crate::image::Image;
-
-/// No frame has pixels as far from its first one.
-const FARTHEST: f64 = 1e9;
+use crate::image::{FARTHEST, Image};
 
 /// The pixels of one star in one image, and where the star about is.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use super::correlation::Correlation;
 use super::separable::Separable;
 use super::sums::Sums;
 use crate::Error;
-use crate::image::PixelBox;
+use crate::image::{FARTHEST, PixelBox};
 use crate::psf::{Placement, Psf, Whole};
 
 /// What of a PSF's peak its low-rank form may be off by. The loss of S/N goes
@@ -301,8 +301,6 @@ fn loss(a: &[f64], b: &[f64]) -> f64 {
 /// [`Error::InvalidArgument`] if there is no maximum, or it is wider than 100
 /// pixels, or if the place is farther than 1e9 pixels from the first one.
 pub fn measured_fwhm(psf: &dyn Psf, place: (f64, f64)) -> Result<f64, Error> {
-    /// No image has pixels as far from its first one.
-    const FARTHEST: f64 = 1e9;
     if !(place.0.abs() <= FARTHEST && place.1.abs() <= FARTHEST) {
         let got = format!("{place:?}");
         return Err(Error::invalid("place", "be within 1e9 pixels", got));
