@@ -192,7 +192,6 @@ def test_the_core_s_estimators_are_those_of_python(image, radii, make, clip):
         {"cenfunc": "mean"},
         {"grow": 1},
     ],
-    ids=str,
 )
 def test_clips_that_the_core_does_not_know(image, arguments):
     if "grow" in arguments:

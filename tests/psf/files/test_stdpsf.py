@@ -154,7 +154,6 @@ def test_wrong_detectors(tmp_path, file, match):
         ({"JPSFY02": fits.card.UNDEFINED}, "JPSFY02 must be a position in pixels"),
         ({"JPSFY02": 0}, "IPSFX, JPSFY must not contain duplicate positions"),
     ],
-    ids=str,
 )
 def test_bad_keywords(tmp_path, keywords, match):
     path = tmp_path / "STDPSF_NRCA1_F150W.fits"
@@ -171,7 +170,6 @@ def test_bad_keywords(tmp_path, keywords, match):
         ({"IPSFXB5": "1 2 3 4 a"}, "IPSFXA5... must be a position in pixels, got 'a'"),
         ({"JPSFYA5": "1 2 3 4"}, r"JPSFYA5... have 9 positions instead of 10"),
     ],
-    ids=str,
 )
 def test_bad_packed_keywords(tmp_path, keywords, match):
     _, x, y = FILES["STDPSF_NRCSW_F200W"]
