@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 import scenes
-from _timing import Row, median_seconds, memory, print_rows
+from _timing import Row, forget_peak, median_seconds, memory, print_rows
 from astropy.table import QTable
 
 from psfphot.datasets import make_nircam_psf_grid
@@ -30,6 +30,7 @@ def fit(name, scene):
             group_warning_threshold=len(scene.starts),
             n_threads=n_threads,
         )
+        forget_peak()
         before = memory("VmRSS")
         begin = time.perf_counter()
         table = photometry(scene.data, error=scene.error, init_params=scene.starts)

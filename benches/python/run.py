@@ -27,7 +27,7 @@ TASKS = {
     "stages": {},
     "crowded": {"names": ("sizes", "undersampled", "group")},
     "star_lists": {"names": ("crowded",)},
-    "iraf": {},
+    "iraf": {"n_stars": 20_000},
 }
 PACKAGES = ("psfphot", "numpy", "astropy", "photutils", "sep")
 PROGRAMS = ("irafcl", "source-extractor", "psfex")
@@ -39,6 +39,18 @@ psfphot was run on) for as many stars.
 """
 
 
+def installed(name):
+    """Name a package's version; one that is only on the path has it in itself."""
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        pass
+    try:
+        return f"{name} {importlib.import_module(name).__version__}"
+    except ImportError:
+        return f"no {name}"
+
+
 def machine():
     """Name the processor and the versions."""
     text = Path("/proc/cpuinfo")
@@ -48,12 +60,7 @@ def machine():
         names = [
             x.partition(":")[2].strip() for x in lines if x.startswith("model name")
         ]
-    found = []
-    for name in PACKAGES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            found.append(f"{name}: not installed as a package")
+    found = [installed(name) for name in PACKAGES]
     found += [name if shutil.which(name) else f"no {name}" for name in PROGRAMS]
     return (
         f"{os.cpu_count()} x {names[0] if names else platform.machine()}, "
@@ -121,6 +128,7 @@ def plot(parts, path):
     axes = figure.subplots()
     axes.barh(range(len(bars)), values, color="tab:blue")
     axes.set_yticks(range(len(bars)), names, fontsize=7)
+    axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.axvline(1, color="black", linewidth=0.8)
