@@ -71,6 +71,7 @@ def tables(mosaic, spitzer_psf, starts):
         ImagePSF(psf, oversampling=OVERSAMPLING),
         FIT_SHAPE,
         local_bkg_estimator=LocalBackground(*ANNULUS),
+        covariance="unit",
     )
     theirs = photutils_psf.PSFPhotometry(
         photutils_psf.ImagePSF(psf, oversampling=OVERSAMPLING),
