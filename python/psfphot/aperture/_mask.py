@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psfphot._deprecated import by_keyword
+from psfphot._validate import check_instance
 from psfphot.aperture._bounding_box import BoundingBox
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ class ApertureMask:
 
     def __init__(self, data: ArrayLike, bbox: BoundingBox) -> None:
         self.data = np.asanyarray(data)
-        if not isinstance(bbox, BoundingBox):
-            msg = f"bbox must be a BoundingBox, got {type(bbox).__name__}"
-            raise TypeError(msg)
+        check_instance(bbox, BoundingBox, "bbox")
         if self.data.shape != bbox.shape:
             msg = (
                 "mask data and bounding box must have the same shape, "

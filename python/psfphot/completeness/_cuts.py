@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import Table
 
 from psfphot._operators import OPERATORS
-from psfphot._validate import values_of
+from psfphot._validate import check_table, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from astropy.table import Table
     from numpy.typing import NDArray
 
 _CUT = re.compile(
@@ -67,9 +67,7 @@ class QualityCuts:
         ValueError
             If the table has no such column.
         """
-        if not isinstance(table, Table):
-            msg = f"table must be an astropy Table, got {type(table).__name__}"
-            raise TypeError(msg)
+        check_table(table, "table")
         passes = np.ones(len(table), dtype=bool)
         for text in self.texts:
             name, bits, compare, number = _parse(text)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from astropy.modeling import Model
-from astropy.table import Table
+
+from psfphot._validate import check_table
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 __all__ = ["params_table_to_models"]
 
@@ -46,10 +52,7 @@ def params_table_to_models(params_table: Table, model: Model) -> list[Model]:
     if not isinstance(model, Model):
         msg = f"model must be a Model instance, got {model!r}"
         raise TypeError(msg)
-    if not isinstance(params_table, Table):
-        kind = type(params_table).__name__
-        msg = f"params_table must be an astropy Table, got {kind}"
-        raise TypeError(msg)
+    check_table(params_table, "params_table")
     names = [name for name in model.param_names if name in params_table.colnames]
     if not names:
         msg = (

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import Table
 
 from psfphot import _core
 from psfphot._repr import make_repr
-from psfphot._validate import as_finite, as_pixels, as_points, as_positive
+from psfphot._validate import (
+    as_finite,
+    as_pixels,
+    as_points,
+    as_positive,
+    check_table,
+)
 
 if TYPE_CHECKING:
+    from astropy.table import Table
     from numpy.typing import NDArray
 
     Points = NDArray[np.float64]
@@ -190,9 +196,7 @@ def _distinct(points: Points, separation: float) -> Indices:
 
 
 def _points(catalog: Any, name: str) -> Points:
-    if not isinstance(catalog, Table):
-        msg = f"{name} must be an astropy Table, got {type(catalog).__name__}"
-        raise TypeError(msg)
+    check_table(catalog, name)
     missing = [each for each in ("TPx", "TPy") if each not in catalog.colnames]
     if missing:
         raise KeyError(f"{name} must have the columns TPx and TPy, got no {missing}")

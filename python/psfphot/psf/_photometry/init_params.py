@@ -11,7 +11,7 @@ from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._columns import COLUMN_NAMES, find_column
-from psfphot._validate import as_pixels, split_mask
+from psfphot._validate import as_pixels, check_table, split_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,9 +67,7 @@ def from_user(
         If it has no row or no position, an id twice, masked labels, or units
         that do not go with the data's.
     """
-    if not isinstance(init_params, Table):
-        msg = f"init_params must be an astropy Table, got {type(init_params).__name__}"
-        raise TypeError(msg)
+    check_table(init_params, "init_params")
     if len(init_params) == 0:
         raise ValueError("init_params must contain at least one row")
     init = QTable()

@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from psfphot._validate import as_pair, as_vector, split_mask
+from psfphot._validate import as_pair, as_vector, check_table, split_mask
 from psfphot.psf._rendering.rendering import rendering_box
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def read_rows(
     ValueError
         If names are not those of the model or the table, or units are wrong.
     """
-    if not isinstance(table, Table):
-        msg = f"params_table must be an astropy Table, got {type(table).__name__}"
-        raise TypeError(msg)
+    check_table(table, "params_table")
     names = _column_names(model, table, x_name, y_name, params_map)
     used = [*names.values(), *({"local_bkg"} & {*table.colnames})]
     with_units = [name for name in used if table[name].unit is not None]
