@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from astropy.table import QTable
+from frames.renderer import gaussian_integral
 from frames.score import robust_width
 
 from psfphot.datasets import make_model_image
@@ -165,12 +166,10 @@ def test_forced_fluxes_of_a_crowd_are_those_of_the_linear_problem():
     rng = np.random.default_rng(2)
     n, side = 900, 100
     x, y = rng.uniform(0, side - 1, (2, n))
-    edges = (np.arange(side + 1) - 0.5)[:, None]
-    root = math.sqrt(2) * 3.0 / (2 * math.sqrt(2 * math.log(2)))
-    rows, columns = (
-        np.diff(np.vectorize(math.erf)((edges - p) / root), axis=0) / 2 for p in (y, x)
-    )
-    design = (rows[:, None] * columns).reshape(side * side, n)
+    edges = np.arange(side + 1) - 0.5
+    width = 3.0 / math.sqrt(8 * math.log(2))
+    rows, columns = (gaussian_integral(edges - p[:, None], width) for p in (y, x))
+    design = (rows[:, :, None] * columns[:, None]).reshape(n, side * side).T
     flux = np.exp(rng.uniform(*np.log((500, 50_000)), n))
     light = design @ flux
     error = np.sqrt(light + 100)
