@@ -26,10 +26,9 @@ test: test-rust test-python
 
 # Without rayon nothing differs but who does the work (`run.rs`): that it is compiled, and
 # one test of the stages; the tests of the workspace compare serial runs with parallel ones.
-test-rust: SERIAL := CARGO_PROFILE_DEV_OPT_LEVEL=0
 test-rust:
 	cargo test --workspace --quiet
-	$(SERIAL) cargo test -p psfphot --no-default-features --test public photometry --quiet
+	CARGO_PROFILE_DEV_OPT_LEVEL=0 cargo test -p psfphot --no-default-features --test public photometry --quiet
 
 # Tests start many interpreters: none of them should compile the package again.
 test-python: export PYTHONDONTWRITEBYTECODE :=

@@ -232,7 +232,9 @@ impl<'a, const P: usize> System<'a, P> {
         let mut moving = self.equations(&all, self.care.weak)?;
         let settings = self.fitter.settings;
         let limit = SETTLED * settings.step_tolerance();
-        let mut is_flushed = false;
+        // Whether the step was one from where all wings had followed: if stars stand still
+        // again, they do.
+        let mut have_followed = false;
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
@@ -253,14 +255,14 @@ impl<'a, const P: usize> System<'a, P> {
                 })
                 .collect();
             if !stays.contains(&true) {
-                if is_flushed || !self.move_all_wings(&moving)? {
+                if have_followed || !self.move_all_wings(&moving)? {
                     break;
                 }
-                is_flushed = true;
+                have_followed = true;
                 self.sum(&moving.sweep, &mut moving.sums)?;
                 continue;
             }
-            is_flushed = false;
+            have_followed = false;
             let is_moving = stays.clone();
             for &(a, b) in moving.sums.matrix.pairs() {
                 let (a, b) = (a as usize, b as usize);
@@ -288,6 +290,8 @@ impl<'a, const P: usize> System<'a, P> {
         Ok(())
     }
 
+    /// Lets all rings follow, those that are behind too: before their stars are left out,
+    /// and at the end.
     fn move_all_wings(&mut self, moving: &Equations<P>) -> Result<bool, Error> {
         let unit_variance = self.unit_variance()?;
         self.move_wings(&moving.sweep.members, unit_variance, |_| true)
@@ -321,6 +325,8 @@ impl<'a, const P: usize> System<'a, P> {
         moving.factor.solve(&mut step);
         self.take(&members, &step, &undamped, unit_variance)?;
         if number >= WINGS_FROM {
+            // Outer rings, which have most of the pixels and the least light, follow every
+            // second step, every fourth and so on.
             self.move_wings(&members, unit_variance, |ring| {
                 number.is_multiple_of(1 << ring)
             })?;

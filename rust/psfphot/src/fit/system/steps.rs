@@ -34,32 +34,38 @@ const RISE: f64 = 0.5;
 /// 2048 pixels: 1,600 negative fluxes), and damping in units of the matrix's own
 /// diagonal creeps. In these units it does nothing to a star that the data determine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Damping {
-    value: f64,
-    least: f64,
-}
+pub(super) struct Damping(f64);
 
 /// Part of the flux.
 const FLUX_SCALE: f64 = 0.5;
 /// Pixels.
 const SHIFT_SCALE: f64 = 0.3;
 
+/// Damping at the start and at the least.
+const DAMPING: (f64, f64) = (1.0, 0.01);
+
+/// That of a linear problem: enough to be raised where stars are not determined, too little
+/// to be seen where they are.
+const LINEAR_DAMPING: (f64, f64) = (1e-9, 1e-9);
+
 impl Damping {
-    /// At the start. A linear problem has only so much that it can be raised where
-    /// stars are not determined.
+    fn limits(is_linear: bool) -> (f64, f64) {
+        if is_linear { LINEAR_DAMPING } else { DAMPING }
+    }
+
+    /// At the start.
     pub(super) fn new(is_linear: bool) -> Self {
-        let (value, least) = if is_linear { (1e-9, 1e-9) } else { (1.0, 0.01) };
-        Self { value, least }
+        Self(Self::limits(is_linear).0)
     }
 
     /// After a step that was good.
-    fn lower(&mut self) {
-        self.value = (0.3 * self.value).max(self.least);
+    fn lower(&mut self, is_linear: bool) {
+        self.0 = (0.3 * self.0).max(Self::limits(is_linear).1);
     }
 
     /// After one that was not.
     pub(super) fn raise(&mut self) {
-        self.value *= 10.0;
+        self.0 *= 10.0;
     }
 }
 
@@ -95,7 +101,7 @@ impl<const P: usize> System<'_, P> {
         pruning::raise(matrix, &equations.slack);
         let blocks = matrix.diagonal.iter_mut().zip(undamped);
         for ((block, undamped), &star) in blocks.zip(members) {
-            let damping = self.stars[star as usize].damping.value * unit_variance;
+            let damping = self.stars[star as usize].damping.0 * unit_variance;
             let scales = self.scales(star as usize, undamped, unit_variance);
             for (i, scale) in scales.into_iter().enumerate() {
                 block[i][i] += damping / (scale * scale);
@@ -141,7 +147,7 @@ impl<const P: usize> System<'_, P> {
             let rise = after[k] - self.stars[star].chi2;
             // Also where it is no number.
             if is_linear || rise <= RISE * unit_variance {
-                self.stars[star].damping.lower();
+                self.stars[star].damping.lower(is_linear);
             } else {
                 self.move_core(star, &old, &mut images);
                 self.stars[star].damping.raise();
