@@ -242,9 +242,13 @@ impl<'a, const P: usize> System<'a, P> {
                 self.sum(&moving.sweep, &mut moving.sums)?;
                 continue;
             }
-            if self.care.freezes && step == steps::LONGEST && !self.fitter.is_linear() {
+            let ends_early = self.care.freezes && !self.fitter.is_linear();
+            if ends_early && step == steps::UNCERTAIN_FROM {
                 self.sum(&moving.sweep, &mut moving.sums)?;
-                self.end_unresolved(&mut moving)?;
+                self.find_uncertain(&mut moving)?;
+            }
+            if ends_early && step >= steps::UNCERTAIN_FROM {
+                self.end_uncertain(&moving.sweep.members, step);
             }
             let members = &moving.sweep.members;
             let mut stays: Vec<bool> = members
@@ -274,7 +278,7 @@ impl<'a, const P: usize> System<'a, P> {
             }
             let n = stays.iter().filter(|&&stays| stays).count();
             if self.care.freezes
-                && ((n as f64) < WORTHWHILE * stays.len() as f64 || step == steps::LONGEST)
+                && ((n as f64) < WORTHWHILE * stays.len() as f64 || step == steps::UNCERTAIN_FROM)
             {
                 let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
                 let left: Vec<u32> = left.map(|(&star, _)| star).collect();

@@ -169,8 +169,8 @@ impl<const P: usize> System<'_, P> {
         })
     }
 
-    /// Ends the stars that still move and whose neighbours make them uncertain.
-    pub(super) fn end_unresolved(&mut self, moving: &mut Equations<P>) -> Result<(), Error> {
+    /// Finds the stars that still move and whose neighbours make them uncertain.
+    pub(super) fn find_uncertain(&mut self, moving: &mut Equations<P>) -> Result<(), Error> {
         let run = self.fitter.run;
         let unit_variance = self.unit_variance()?;
         pruning::raise(&mut moving.sums.matrix, &moving.slack);
@@ -181,7 +181,7 @@ impl<const P: usize> System<'_, P> {
         for (k, &star) in moving.sweep.members.iter().enumerate() {
             let inverse = moving.factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
             let variances = std::array::from_fn(|i| inverse[i][i] * unit_variance);
-            self.stars[star as usize].has_ended =
+            self.stars[star as usize].is_uncertain =
                 !is_determined[k] || is_blended(&matrix.diagonal[k], &variances, unit_variance);
         }
         Ok(())

@@ -22,6 +22,8 @@ pub(super) struct Star {
     pub(super) iterations: usize,
     /// Whether it is left where it is though it still moves.
     pub(super) has_ended: bool,
+    /// Whether its neighbours make it uncertain, once that has been looked at.
+    pub(super) is_uncertain: bool,
 }
 
 /// A part of a star's wings.
@@ -71,6 +73,7 @@ impl<const P: usize> System<'_, P> {
             length: f64::INFINITY,
             iterations: 1,
             has_ended: false,
+            is_uncertain: false,
         };
         (core, star)
     }
@@ -184,6 +187,7 @@ impl<const P: usize> System<'_, P> {
                 damping: self.stars[star].damping,
                 length: self.stars[star].length,
                 iterations: self.stars[star].iterations,
+                is_uncertain: self.stars[star].is_uncertain,
                 ..placed
             };
         }
