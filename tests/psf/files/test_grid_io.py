@@ -1,5 +1,6 @@
 """Grids of PSFs through astropy's registry, and written to files."""
 
+import bz2
 import io
 import os
 import warnings
@@ -309,6 +310,72 @@ class TestRegistry:
             out.write(content)
         with os.fdopen(reading, "rb") as stream:
             assert is_same(GriddedPSFModel.read(stream), model)
+
+    def test_each_way_to_a_file_gives_the_same(self, tmp_path):
+        model = grid(SQUARE)
+        for name in ("a.fits", "a.fits.gz"):
+            model.write(tmp_path / name)
+        content = (tmp_path / "a.fits").read_bytes()
+        (tmp_path / "a.fits.bz2").write_bytes(bz2.compress(content))
+        url = (tmp_path / "a.fits").as_uri()
+        paths = [tmp_path / f"a.fits{suffix}" for suffix in ("", ".gz", ".bz2")]
+        for source in (*paths, str(paths[0]), os.fsencode(paths[0]), url):
+            assert is_same(GriddedPSFModel.read(source), model), source
+        with paths[0].open("rb") as file, fits.open(io.BytesIO(content)) as hdus:
+            file.seek(100)
+            assert is_same(GriddedPSFModel.read(file), model)
+            assert is_same(GriddedPSFModel.read(hdus), model)
+
+    def test_the_users_hdus_stay_as_they_are(self, tmp_path):
+        grid(SQUARE).write(tmp_path / "a.fits")
+        with fits.open(tmp_path / "a.fits") as hdus:
+            before = hdus[0].data.copy()
+            model = GriddedPSFModel.read(hdus)
+            assert hdus[0].data.dtype == before.dtype
+            assert np.array_equal(hdus[0].data, before)
+            hdus[0].data[:] = 0
+            assert np.array_equal(model.data, before)
+
+    def test_images_are_the_models_alone_and_cannot_change(self, tmp_path):
+        grid(SQUARE).write(tmp_path / "a.fits")
+        model = GriddedPSFModel.read(tmp_path / "a.fits", grid_order="header")
+        assert model.data.dtype.isnative
+        assert not model.data.flags.writeable
+        # What the user gives is copied, sorted or not.
+        images = np.array(model.data)
+        meta = {"grid_xypos": model.grid_xypos, "oversampling": 1}
+        assert not np.shares_memory(
+            GriddedPSFModel(NDData(images, meta=meta)).data, images
+        )
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_the_image_that_is_not_finite_is_named(self, tmp_path, bad):
+        grid(SQUARE).write(tmp_path / "a.fits")
+        with fits.open(tmp_path / "a.fits", mode="update") as hdus:
+            hdus[0].data[5, 6, 8] = bad
+            opened = fits.HDUList([hdus[0].copy()])
+        for source in (tmp_path / "a.fits", opened):
+            with pytest.raises(ValueError, match="image 5 has NaN or infinite values"):
+                GriddedPSFModel.read(source)
+
+    def test_a_users_format_with_precedence_gets_the_open_file(
+        self, tmp_path, unregister
+    ):
+        grid().write(tmp_path / "a.fits")
+        given = []
+
+        def read(file):
+            given.append(file.read(6))
+            return grid(SQUARE)
+
+        registry.register_reader("mine", GriddedPSFModel, read, priority=1)
+        registry.register_writer("mine", GriddedPSFModel, lambda *_: None)
+        registry.register_identifier(
+            "mine", GriddedPSFModel, lambda origin, *_, **__: origin == "read"
+        )
+        unregister("mine")
+        assert is_same(GriddedPSFModel.read(tmp_path / "a.fits"), grid(SQUARE))
+        assert given == [b"SIMPLE"]
 
     def test_astropys_own_functions(self, tmp_path):
         model = grid()

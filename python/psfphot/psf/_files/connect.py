@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from astropy.io.registry import IORegistryError, UnifiedReadWrite
-from astropy.nddata import NDData
 
-from psfphot.psf._files.grid_file import file_path, read_content, refuse_pipe
+from psfphot.psf._files.grid_file import (
+    FITS_START,
+    file_path,
+    read_content,
+    refuse_pipe,
+)
 from psfphot.psf._files.stpsf import read_stpsf
+from psfphot.psf._models.gridded import ReadImages
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -105,9 +111,13 @@ class GriddedPSFModelRead(UnifiedReadWrite):  # type: ignore[misc]
             kwargs["grid_order"] = grid_order
         # Readers return the class that has `read`, whatever was derived from it.
         base = next(cls for cls in self._cls.__mro__ if "read" in vars(cls))
-        _check_format(self.registry.get_formats(base, "Read"), format)
+        if format is None:
+            found = self._format_of(base, source, kwargs)
+        else:
+            _check_format(self.registry.get_formats(base, "Read"), format)
+            found = format
         try:
-            model = self.registry.read(base, source, format=format, **kwargs)
+            model = self.registry.read(base, source, format=found, **kwargs)
         except IORegistryError:
             if format is not None:
                 raise
@@ -116,7 +126,27 @@ class GriddedPSFModelRead(UnifiedReadWrite):  # type: ignore[misc]
             raise
         if isinstance(model, self._cls):
             return model
-        return self._cls(NDData(model.data, meta=dict(model.meta)))
+        return self._cls(ReadImages(model.data, meta=dict(model.meta)))
+
+    def _format_of(self, base: type, source: Any, kwargs: dict[str, Any]) -> str | None:
+        """Tell which of our formats a plain FITS file on disk has.
+
+        Our readers then open it by its path, in a third of the time that it takes
+        after the registry has read it into memory. All else is left to that.
+        """
+        if not isinstance(source, str | os.PathLike):
+            return None
+        path = Path(source).expanduser()
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            if file.read(len(FITS_START)) != FITS_START:
+                return None
+            file.seek(0)
+            found = self.registry.identify_format(
+                "read", base, source, file, [file], kwargs
+            )
+        return found[0] if len(found) == 1 and found[0] in _OWN_FORMATS else None
 
 
 class GriddedPSFModelWrite(UnifiedReadWrite):  # type: ignore[misc]

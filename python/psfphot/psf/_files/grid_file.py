@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+#: How a FITS file begins that nobody packed.
+FITS_START = b"SIMPLE"
+
 _GZIP = b"\x1f\x8b"
 
 #: Bytes that are unpacked at a time.
@@ -102,8 +105,26 @@ def read_grid_file(source: Any) -> GridFile:
             msg = f"{name}: no image in any extension (NAXIS is 0)"
             raise ValueError(msg)
         images, header = _load(hdu, name), _readable(hdu.header, name)
-    images = images.astype(images.dtype.newbyteorder("="))  # FITS is big-endian
-    return GridFile(name, _stack(images, name), header)
+    is_own = images.flags.writeable and not isinstance(source, fits.HDUList)
+    images = _native(_stack(images, name), name, is_own=is_own)
+    return GridFile(name, images, header)
+
+
+def _native(images: NDArray[Any], name: str, *, is_own: bool) -> NDArray[Any]:
+    """Give finite images, big-endian in FITS, our byte order; in their place if own.
+
+    The pages of a new array take as long as to read the file.
+    """
+    native = images.dtype.newbyteorder("=")
+    if not is_own:
+        images = images.astype(native)
+    is_swapped = images.dtype != native
+    for i, image in enumerate(images):  # one by one: each stays in the cache
+        if is_swapped:
+            image.byteswap(inplace=True)
+        if not np.isfinite(image.view(native)).all():
+            raise ValueError(f"{name}: image {i} has NaN or infinite values")
+    return images.view(native)
 
 
 @contextmanager
@@ -272,7 +293,7 @@ def _readable(header: fits.Header, name: str) -> fits.Header:
     """Copy a header without the cards whose values cannot be told."""
     readable = header.copy()
     # From the end, so that what is deleted moves none that are to come.
-    for i, card in reversed([*enumerate(header.cards)]):
+    for i, card in reversed([*enumerate(readable.cards)]):
         try:
             card.value  # noqa: B018  (parsed at first use)
         except VerifyError as exc:
@@ -284,7 +305,7 @@ def _readable(header: fits.Header, name: str) -> fits.Header:
 
 
 def _stack(images: Any, name: str) -> Any:
-    """Make the images a stack (N, ny, nx), and check them."""
+    """Make the images a stack (N, ny, nx), and check its shape."""
     if images.ndim == 2:  # noqa: PLR2004  (one image, without an axis for it)
         images = images[np.newaxis]
     if images.ndim != 3:  # noqa: PLR2004
@@ -295,10 +316,6 @@ def _stack(images: Any, name: str) -> Any:
             f"{name}: NAXIS1 and NAXIS2 must both be at least {MIN_SAMPLES}, "
             f"got images of {images.shape[2]} x {images.shape[1]}"
         )
-        raise ValueError(msg)
-    bad = ~np.isfinite(images).all(axis=(1, 2))
-    if bad.any():
-        msg = f"{name}: image {int(bad.argmax())} has NaN or infinite values"
         raise ValueError(msg)
     return images
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from astropy.nddata import NDData
 
 from psfphot.psf._files.grid_file import file_path, read_grid_file
 from psfphot.psf._models.grid import check_rectangular
+from psfphot.psf._models.gridded import ReadImages
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -108,7 +108,7 @@ _NRCSW = Mosaic(
 _MOSAICS = {(9, 10): _CHIPS, (7, 8): _CHIPS, (6, 6): _WFPC2, (20, 10): _NRCSW}
 
 
-def read_stdpsf(source: Any, detector_id: int | None = None) -> NDData:
+def read_stdpsf(source: Any, detector_id: int | None = None) -> ReadImages:
     """Read the images of one detector of an STDPSF file with their positions.
 
     Parameters
@@ -121,7 +121,7 @@ def read_stdpsf(source: Any, detector_id: int | None = None) -> NDData:
 
     Returns
     -------
-    `~astropy.nddata.NDData`
+    ReadImages
         As `psfphot.psf.GriddedPSFModel` takes it.
 
     Raises
@@ -151,7 +151,9 @@ def read_stdpsf(source: Any, detector_id: int | None = None) -> NDData:
     if mosaic is not None and detector_id is not None and "instrument" in meta:
         name = mosaic.names[detector_id]
         meta["detector"] = meta["detector"] + name if mosaic is _CHIPS else name
-    return NDData(grid.images, meta=meta)
+    # A view would keep the whole file in memory.
+    images = grid.images if mosaic is None else grid.images.copy()
+    return ReadImages(images, meta=meta)
 
 
 def read_stdpsf_grid(source: Any) -> Grid:

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot.psf._files.grid_file import (
@@ -17,6 +16,7 @@ from psfphot.psf._files.grid_file import (
     whole_oversampling,
 )
 from psfphot.psf._models.grid import check_rectangular, sorted_order
+from psfphot.psf._models.gridded import ReadImages
 from psfphot.psf._models.sampled import MAX_OVERSAMPLING
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ STRUCTURE = re.compile(
 )
 
 
-def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
+def read_stpsf(source: Any, grid_order: str = "auto") -> ReadImages:
     """Read the images of an STPSF file with their positions, in the file's order.
 
     Parameters
@@ -49,7 +49,7 @@ def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
 
     Returns
     -------
-    `~astropy.nddata.NDData`
+    ReadImages
         As `psfphot.psf.GriddedPSFModel` takes it; its meta data are the header
         in lower case and the ``grid_order`` that was used.
 
@@ -79,7 +79,7 @@ def read_stpsf(source: Any, grid_order: str = "auto") -> NDData:
     }
     meta |= {"grid_xypos": positions, "oversampling": oversampling}
     meta["grid_order"] = grid_order
-    return NDData(images, meta=meta)
+    return ReadImages(images, meta=meta)
 
 
 def _oversampling(header: fits.Header, name: str) -> int:

@@ -26,7 +26,7 @@ def check_rectangular(positions: NDArray[Any], name: str = "grid_xypos") -> None
     if not np.isfinite(positions).all():
         msg = f"{name} must form a rectangular grid, but not all of it is finite"
         raise ValueError(msg)
-    if len(np.unique(positions, axis=0)) != len(positions):
+    if len(set(map(tuple, positions.tolist()))) != len(positions):
         msg = f"{name} must not contain duplicate positions"
         raise ValueError(msg)
     nx, ny = (len(np.unique(column)) for column in positions.T)

@@ -26,10 +26,16 @@ from psfphot.psf._models.sampled import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from psfphot._validate import Image
+
 __all__ = ["GriddedPSFModel"]
 
 # Of more positions than this some are left out where a model shows itself.
 MOST_SHOWN = 10
+
+
+class ReadImages(NDData):  # type: ignore[misc]
+    """Images that a reader made: finite, and nobody's but the model's of them."""
 
 
 class GriddedPSFModel(PlotsGrid, SampledPSFModel):
@@ -87,7 +93,7 @@ class GriddedPSFModel(PlotsGrid, SampledPSFModel):
         positions, oversampling = _checked(nddata)
         order = sorted_order(positions)
         super().__init__(flux=flux, x_0=x_0, y_0=y_0)
-        self._data = as_samples(nddata.data[order], "PSF ")
+        self._data = _sorted_samples(nddata, order)
         self._grid_xypos = positions[order]
         self._grid_xypos.flags.writeable = False
         self.meta = dict(nddata.meta)
@@ -178,6 +184,14 @@ def _shortened(positions: NDArray[Any]) -> str:
     return np.array2string(
         positions, threshold=2 * MOST_SHOWN, edgeitems=MOST_SHOWN // 2
     )
+
+
+def _sorted_samples(nddata: NDData, order: NDArray[np.int_]) -> Image:
+    is_read = isinstance(nddata, ReadImages)
+    images, is_own = nddata.data, is_read
+    if not np.array_equal(order, np.arange(len(order))):
+        images, is_own = images[order], True
+    return as_samples(images, "PSF ", is_own=is_own, is_finite=is_read)
 
 
 def _checked(nddata: Any) -> tuple[NDArray[Any], NDArray[np.int_]]:

@@ -245,8 +245,21 @@ def _point_by_point(points: Points) -> Points:
     )
 
 
-def as_samples(values: Any, what: str) -> Image:
+def as_samples(
+    values: Any, what: str, *, is_own: bool = False, is_finite: bool = False
+) -> Image:
     """Make a read-only float copy of finite samples, last two axes >= 4.
+
+    Parameters
+    ----------
+    values : array_like
+        The samples.
+    what : str
+        What messages say before "x- and y-axes".
+    is_own : bool, optional
+        Whether nobody else holds the array, which then need not be copied.
+    is_finite : bool, optional
+        Whether the samples are known to be finite.
 
     Raises
     ------
@@ -263,11 +276,11 @@ def as_samples(values: Any, what: str) -> Image:
     if min(samples.shape[-2:]) < MIN_SAMPLES:
         msg = f"The length of the {what}x- and y-axes must both be at least 4"
         raise ValueError(msg)
-    if not np.isfinite(samples).all():
+    if not is_finite and not np.isfinite(samples).all():
         msg = "All elements of input data must be finite"
         raise ValueError(msg)
     # The splines are computed once: what they are made of must not change.
-    if np.may_share_memory(samples, values):
+    if not is_own and np.may_share_memory(samples, values):
         samples = samples.copy()
     samples.flags.writeable = False
     return samples
@@ -288,13 +301,12 @@ def as_unmasked_pixels(value: Any, name: str) -> NDArray[Any]:
         msg = f"{name} must not have masked values"
         raise ValueError(msg)
     refuse_other_unit(value, name)
-    msg = f"{name} must be real numbers, got {value!r}"
     try:
         array = np.array(getattr(value, "value", value))
     except (TypeError, ValueError) as exc:  # ragged, or with units inside
-        raise TypeError(msg) from exc
+        raise TypeError(f"{name} must be real numbers, got {value!r}") from exc
     if array.dtype.kind not in "fiu":
-        raise TypeError(msg)
+        raise TypeError(f"{name} must be real numbers, got {value!r}")
     return array
 
 
