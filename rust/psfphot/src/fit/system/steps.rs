@@ -12,10 +12,11 @@ use super::{Equations, System, pruning};
 ///
 /// They run down their valleys for ever, for nothing: of 100,000 stars on 2048 x 2048
 /// pixels (FWHM 3) the standard deviation of the flux pulls is 1.24, 1.39 and 1.64 if all
-/// of them end after 9, 11 and 14 steps. Nor may all end early: where they started is then
-/// part of the result, and the robust width is 0.935, 0.950 and 0.964. Most outliers are
-/// those that have gone a third of a FWHM. With the two limits it is 1.28 and 0.953.
-/// The others go on: where the PSF does not match, steps shrink slowly.
+/// of them end after 9, 11 and 14 steps. Nor may all end early: their starts, which were
+/// close to the truth, are then part of the result, and the robust width is 0.935, 0.950
+/// and 0.964. Most outliers have gone a third of a FWHM, to another star's place: with the
+/// two limits the deviation is 1.28 and the width 0.953. The others go on: where the PSF
+/// does not match, steps shrink slowly.
 pub(super) const UNCERTAIN_FROM: usize = 8;
 
 /// So far from its start a star that its neighbours make uncertain is on its way to the
