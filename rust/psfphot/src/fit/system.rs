@@ -242,14 +242,7 @@ impl<'a, const P: usize> System<'a, P> {
                 self.sum(&moving.sweep, &mut moving.sums)?;
                 continue;
             }
-            let ends_early = self.care.freezes && !self.fitter.is_linear();
-            if ends_early && step == steps::UNCERTAIN_FROM {
-                self.sum(&moving.sweep, &mut moving.sums)?;
-                self.find_uncertain(&mut moving)?;
-            }
-            if ends_early && step >= steps::UNCERTAIN_FROM {
-                self.end_uncertain(&moving.sweep.members, step);
-            }
+            self.end_uncertain(&mut moving, step)?;
             let members = &moving.sweep.members;
             let mut stays: Vec<bool> = members
                 .iter()

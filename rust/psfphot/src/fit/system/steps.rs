@@ -21,10 +21,10 @@ pub(super) const UNCERTAIN_FROM: usize = 8;
 
 /// So far from its start a star that its neighbours make uncertain is on its way to the
 /// place of another, pixels.
-pub(super) const ASTRAY: f64 = 0.7;
+const ASTRAY: f64 = 0.7;
 
 /// Most steps of a star that its neighbours make uncertain.
-pub(super) const LONGEST: usize = 20;
+const LONGEST: usize = 20;
 
 /// Most steps of a system. From starts that are off by 0.1 pixels and a fifth of the flux
 /// stars that the data determine need some ten; where the PSF does not match they shrink
@@ -172,16 +172,28 @@ impl<const P: usize> System<'_, P> {
         Ok(())
     }
 
-    /// Ends those of the stars that their neighbours make uncertain and that have gone
-    /// astray, or whose time is up.
-    pub(super) fn end_uncertain(&mut self, members: &[u32], step: usize) {
-        for &star in members {
+    /// After a step: ends those of the stars that their neighbours make uncertain and that
+    /// have gone astray, or whose time is up.
+    pub(super) fn end_uncertain(
+        &mut self,
+        moving: &mut Equations<P>,
+        step: usize,
+    ) -> Result<(), Error> {
+        if step < UNCERTAIN_FROM || !self.care.freezes || self.fitter.is_linear() {
+            return Ok(());
+        }
+        if step == UNCERTAIN_FROM {
+            self.sum(&moving.sweep, &mut moving.sums)?;
+            self.find_uncertain(moving)?;
+        }
+        for &star in &moving.sweep.members {
             let star = star as usize;
             let (now, start) = (&self.current[star], &self.sources[star].parameters);
             let is_astray = (now[X] - start[X]).hypot(now[Y] - start[Y]) > ASTRAY;
             let own = &mut self.stars[star];
             own.has_ended |= own.is_uncertain && (is_astray || step >= LONGEST);
         }
+        Ok(())
     }
 
     /// Where a step takes a star.
