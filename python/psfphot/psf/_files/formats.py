@@ -9,7 +9,7 @@ from astropy.io import fits, registry
 from astropy.utils.data import get_readable_fileobj
 
 from psfphot.psf._files.connect import GriddedPSFModelRead, GriddedPSFModelWrite
-from psfphot.psf._files.grid_file import FITS_START, each_hdu
+from psfphot.psf._files.grid_file import FITS_START, GZIP_START, each_hdu
 from psfphot.psf._files.psfex import read_psfex
 from psfphot.psf._files.stdpsf import read_stdpsf
 from psfphot.psf._files.stpsf import read_stpsf
@@ -18,8 +18,6 @@ from psfphot.psf._models.gridded import GriddedPSFModel
 from psfphot.psf._models.polynomial import PolynomialPSFModel
 
 _ORDERS = ("auto", "header", "sorted")
-
-_GZIP = b"\x1f\x8b"
 
 
 def _read_stpsf(
@@ -175,7 +173,7 @@ def _header(path: Any, fileobj: Any, args: tuple[Any, ...]) -> fits.Header:
 def _first_header(file: Any) -> fits.Header:
     start = file.read(len(FITS_START))
     file.seek(-len(start), 1)
-    if start.startswith(_GZIP):
+    if start.startswith(GZIP_START):
         file = gzip.GzipFile(fileobj=file)
     elif start != FITS_START:
         return fits.Header()

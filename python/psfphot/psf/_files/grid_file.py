@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 #: How a FITS file begins that nobody packed.
 FITS_START = b"SIMPLE"
 
-_GZIP = b"\x1f\x8b"
+#: How a file begins that gzip packed.
+GZIP_START = b"\x1f\x8b"
 
 #: Bytes that are unpacked at a time.
 _PART = 2**26
@@ -268,7 +269,7 @@ def _openable(source: Any, name: str) -> Any:
     if hasattr(source, "read"):
         content = read_content(source)
         # By its content: a file called .gz may have been unpacked already.
-        if content.startswith(_GZIP):
+        if content.startswith(GZIP_START):
             content = unpacked(content, name)
         return io.BytesIO(content)
     if not isinstance(source, str | bytes | os.PathLike):
