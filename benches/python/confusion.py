@@ -107,7 +107,7 @@ def injected(frame, stretch, noise):
     wide = ImagePSF(
         model.evaluate(columns, rows, 1.0, 0.0, 0.0) / stretch**2, oversampling=4
     )
-    fields, factors = {True: [], False: []}, []
+    fields, factors = {"right": [], "off": []}, []
     for k, (seed, field) in enumerate(product(SEEDS, FIELDS)):
         column, row = (FIRST + SIDE * part for part in field)
         light = frame[row : row + SIDE, column : column + SIDE]
@@ -118,16 +118,13 @@ def injected(frame, stretch, noise):
         table = found.catalog["x_fit", "y_fit", "flux_fit", "flux_err", "flags"].copy()
         table["x_fit"] += 10 * SIDE * k
         stars = np.column_stack([x + 10 * SIDE * k, y])
-        fields[not found.confusion.profile_error].append((table, stars, flux))
+        found_to_be = "off" if found.confusion.profile_error else "right"
+        fields[found_to_be].append((table, stars, flux))
         factors.append(found.confusion.factor)
     factors = np.percentile(factors, (0, 50, 100)).round(2)
     print(f"injected, stretched by {stretch}, noise {noise:.2f}: factors {factors}")
-    of = {
-        "right": fields[True],
-        "off": fields[False],
-        "either": fields[True] + fields[False],
-    }
-    for label, some in of.items():
+    fields["either"] = fields["right"] + fields["off"]
+    for label, some in fields.items():
         if some:
             print(f" {len(some)} fields whose own stars find the PSF {label}")
             tables, stars, fluxes = zip(*some, strict=True)
