@@ -3,14 +3,14 @@
 use crate::Error;
 use crate::fit::covariance::{Covariance, Joint};
 use crate::fit::source::Solution;
-use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SETTLED, Termination, blended};
+use crate::fit::{FLUX, MAX_PARAMETERS, Parameters, SETTLED, Termination, X, Y, blended};
 use crate::flags;
 use crate::solve::blocks::Block;
 use crate::solve::small::inverse_diagonal;
 use crate::solve::{Factor, factor_determined};
 
 use super::kept::Kept;
-use super::{Equations, System, free, pruning, sandwich};
+use super::{Equations, System, free, pruning, sandwich, steps};
 
 /// Whether some variance of a star is far above that with its neighbours known.
 fn is_blended<const P: usize>(own: &Block<P>, variances: &[f64; P], unit_variance: f64) -> bool {
@@ -169,7 +169,8 @@ impl<const P: usize> System<'_, P> {
         })
     }
 
-    /// Finds the stars that still move and whose neighbours make them uncertain.
+    /// Finds the stars that still move and whose neighbours make them uncertain; ends those
+    /// that the data leave without a place. Of two on one spot only rounding makes two.
     pub(super) fn find_uncertain(&mut self, moving: &mut Equations<P>) -> Result<(), Error> {
         let run = self.fitter.run;
         let unit_variance = self.unit_variance()?;
@@ -180,9 +181,13 @@ impl<const P: usize> System<'_, P> {
         moving.factor.invert(run)?;
         for (k, &star) in moving.sweep.members.iter().enumerate() {
             let inverse = moving.factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
-            let variances = std::array::from_fn(|i| inverse[i][i] * unit_variance);
-            self.stars[star as usize].is_uncertain =
-                !is_determined[k] || is_blended(&matrix.diagonal[k], &variances, unit_variance);
+            let variances: [f64; P] = std::array::from_fn(|i| inverse[i][i] * unit_variance);
+            let mut free = self.fitter.free.iter().zip(&variances);
+            let is_nowhere =
+                free.any(|(&p, &v)| matches!(p, X | Y) && v > steps::NOWHERE * steps::NOWHERE);
+            let own = &mut self.stars[star as usize];
+            own.has_ended = !is_determined[k] || is_nowhere;
+            own.is_uncertain = is_blended(&matrix.diagonal[k], &variances, unit_variance);
         }
         Ok(())
     }
