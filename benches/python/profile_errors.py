@@ -25,6 +25,8 @@ TERMS = {"read_noise": READ_NOISE, "effective_gain": GAIN, "background": SKY}
 WIDTHS = (1.0, 1.02, 1.05)
 #: The part that a profile is said to be off by where it is right.
 LEAST = 0.02
+#: What values are off by (rms, weighted as the sky weights), over what a width is.
+OF_VALUES = 1.4
 #: How often weights are made.
 STEPS = 4
 
@@ -47,7 +49,7 @@ def main():
     for name, frame in scenes():
         for width in WIDTHS:
             cells = [name, f"{width - 1:+.0%}" if width > 1 else "right"]
-            part = max(width - 1, LEAST)
+            part = max(OF_VALUES * (width - 1), LEAST)
             noise = NoiseModel(**TERMS, profile_error=part)
             for table in (
                 fit(frame, NoiseModel(**TERMS), width=width),

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 __version__: str
 
-#: What a flux is off by, of what the PSF is off by.
-PROFILE_IN_FLUX: float
-
 class InternalError(RuntimeError): ...
 
 @final
@@ -140,6 +137,18 @@ def matched_maps(
     error: NDArray[np.float32] | NDArray[np.float64] | None,
     mask: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def measure_misfits(
+    residual: NDArray[np.float32] | NDArray[np.float64],
+    error: NDArray[np.float32] | NDArray[np.float64] | None,
+    mask: NDArray[np.bool_] | None,
+    psf: Psf,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    *,
+    fit_shape: tuple[int, int],
+    n_threads: int | None = None,
+) -> list[NDArray[np.float64]]: ...
 def profile_sources(
     data: NDArray[np.float32] | NDArray[np.float64],
     error: NDArray[np.float32] | NDArray[np.float64] | None,

@@ -49,5 +49,6 @@ def test_a_wrong_psf_is_measured_beyond_the_noise(field):
     assert 0.02 < part < 0.2
     flux, error = (np.asarray(wrong.catalog[n]) for n in ("flux_fit", "flux_err"))
     # Bright stars hold what their own residuals tell, the others that of the bright.
-    assert 0.99 < np.median(error / (part * flux)) < 3
-    assert np.mean(error > 0.5 * part * flux) > 0.95
+    assert 0.95 < np.median(error / (part * flux)) < 3
+    # Their own photons are their noise, and a width moves their fluxes less.
+    assert np.mean(error > 0.25 * part * flux) > 0.9

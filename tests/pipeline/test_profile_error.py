@@ -9,11 +9,21 @@ from frames.score import nearest, values
 
 from psfphot.io import read_psf
 from psfphot.pipeline._bright import with_saturated
-from psfphot.pipeline._profile_error import add_profile_errors, measure_profile_part
+from psfphot.pipeline._profile_error import (
+    Misfits,
+    ProfileError,
+    add_profile_errors,
+    measure_misfits,
+)
 from psfphot.pipeline._saturated_stars import SaturatedStars
+from psfphot.psf import CircularGaussianPRF
+from psfphot.psf._photometry.residuals import quiet_frame
 
 #: The distance of stars that are alone.
 STEP = 21
+
+#: How made-up stars respond: `Misfits.left` and the two after it.
+LEFT, BY_WIDENING, BY_CHANCE = 1.5, -0.6, 0.3
 
 
 def made_up_rows(chi2, snr=200.0, n_pixels=25):
@@ -29,25 +39,51 @@ def made_up_rows(chi2, snr=200.0, n_pixels=25):
     )
 
 
+def made_up_misfits(table, widening=0.0, seed=0):
+    """Stars so much wider, with the noise of rows of `made_up_rows`."""
+    error = table["flux_err"] / table["flux_fit"] / LEFT
+    noise = np.random.default_rng(seed).normal(0, error)
+    responses = (np.full(len(table), v) for v in (LEFT, BY_WIDENING, BY_CHANCE))
+    return Misfits(widening + noise, error, *responses)
+
+
+def added(table):
+    """What the errors are larger by, as a part of the flux."""
+    return np.sqrt(np.maximum(table["flux_err"] ** 2 - 50**2, 0)) / 1e4
+
+
 def test_each_star_tells_whether_the_psf_is_its_own():
     """Of stars that are off among others that are not, only they have larger errors."""
     chi2 = np.random.default_rng(1).chisquare(22, 400) / 22
     table = made_up_rows(chi2)
-    assert add_profile_errors(table) == 0.0
-    np.testing.assert_allclose(np.asarray(table["flux_err"]), 50, rtol=1e-12)
+    profile = add_profile_errors(table, made_up_misfits(table))
+    assert profile == (0.0, 0.0, 0.0)
+    assert np.median(added(table)) == 0.0
+    # A width is taken for a star's own above 2.8 sigma.
+    assert np.mean(added(table) > 0) < 0.02
     # 5 % of the profile are (0.05 S/N)^2 of chi-squared.
     is_off = np.arange(400) % 10 == 0
-    chi2[is_off] += (0.05 * 200) ** 2 / 22
-    table = made_up_rows(chi2)
-    assert add_profile_errors(table) == 0.0
-    off = np.sqrt(table["flux_err"] ** 2 - 50**2)
-    np.testing.assert_allclose(np.median(off[is_off]), 0.025 * 1e4, rtol=0.1)
-    assert np.all(off[~is_off] == 0)
+    by_chance = np.where(is_off, chi2 + (0.05 * 200) ** 2 / 22, chi2)
+    table = made_up_rows(by_chance)
+    assert add_profile_errors(table, made_up_misfits(table)) == (0.0, 0.0, 0.0)
+    off = added(table)
+    np.testing.assert_allclose(np.median(off[is_off]), BY_CHANCE * 0.05, rtol=0.1)
+    assert np.median(off[~is_off]) == 0
     # With the errors of a factor that already holds it, nothing is left to add.
-    table = made_up_rows(chi2)
-    table["confusion_factor"] = np.sqrt(np.maximum(chi2, 1))
-    add_profile_errors(table)
-    np.testing.assert_allclose(np.asarray(table["flux_err"]), 50, rtol=1e-12)
+    table = made_up_rows(by_chance)
+    table["confusion_factor"] = np.sqrt(np.maximum(by_chance, 1))
+    add_profile_errors(table, made_up_misfits(table))
+    assert np.mean(added(table) > 0) < 0.02
+
+
+def test_what_another_width_leaves_is_not_taken_for_chance():
+    rng, width = np.random.default_rng(4), 0.03
+    table = made_up_rows(rng.chisquare(22, 400) / 22 + (width * LEFT * 200) ** 2 / 22)
+    profile = add_profile_errors(table, made_up_misfits(table, width))
+    assert profile.widening == pytest.approx(width, rel=0.05)
+    assert profile.chance < 0.01
+    assert profile.in_flux == pytest.approx(-BY_WIDENING * width, rel=0.05)
+    np.testing.assert_allclose(np.median(added(table)), 0.6 * width, rtol=0.05)
 
 
 def test_faint_stars_have_the_profile_error_of_the_bright():
@@ -56,13 +92,45 @@ def test_faint_stars_have_the_profile_error_of_the_bright():
     table = vstack(
         [made_up_rows(bright + (0.04 * 200) ** 2 / 22), made_up_rows(faint, 10.0)]
     )
-    part = add_profile_errors(table)
-    assert part == pytest.approx(0.02, rel=0.1)
+    profile = add_profile_errors(table, made_up_misfits(table))
+    assert profile.in_flux == pytest.approx(BY_CHANCE * 0.04, rel=0.1)
     off = np.sqrt(table["flux_err"][100:] ** 2 - 1000**2) / 1e4
-    np.testing.assert_allclose(off, part, rtol=0.05)
-    assert measure_profile_part(made_up_rows(bright[:9])) is None
+    np.testing.assert_allclose(off, profile.in_flux, rtol=0.1)
     few = made_up_rows(bright[:9] + 5)
-    assert add_profile_errors(few) is None
+    assert add_profile_errors(few, made_up_misfits(few)) is None
+    # Their own residuals tell all the same.
+    assert np.all(few["flux_err"] > 55)
+
+
+def test_rows_that_were_not_fitted_stay_as_they_are():
+    table = made_up_rows(np.ones(30))
+    for name in ("flux_fit", "flux_err", "reduced_chi2"):
+        table[name][:3] = np.nan
+    misfits = Misfits(*(np.where(np.arange(30) < 3, np.nan, 0.1) for _ in range(5)))
+    assert add_profile_errors(table, misfits) is not None
+    assert np.all(np.isnan(table["flux_err"][:3]))
+    assert np.all(np.isfinite(table["flux_err"][3:]))
+
+
+@pytest.mark.parametrize("sky", [1.0, 1e5])
+def test_fluxes_are_off_by_what_their_pixels_say(sky):
+    """A PSF 2 % too narrow, where photons of the star are the noise and of the sky."""
+    wide, shape, flux = 1.02, (31, 31), 1e5
+    star = {"x_0": 15.2, "y_0": 14.7}
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    light = CircularGaussianPRF(flux=flux, **star, fwhm=3 * wide)(x, y)
+    model = CircularGaussianPRF(flux=1, **star, fwhm=3)
+    profile = model(x, y)
+    error = np.sqrt(flux * profile + sky)
+    box = np.s_[15 - 5 : 15 + 6, 15 - 5 : 15 + 6]
+    weighted = (profile / error**2)[box]
+    fitted = np.sum(weighted * light[box]) / np.sum(weighted * profile[box])
+    table = QTable({"x_fit": [15.2], "y_fit": [14.7], "flux_fit": [fitted]})
+    left = quiet_frame(light - fitted * profile, None, error)
+    found = measure_misfits(left, model, table, (11, 11))
+    assert found.widening[0] == pytest.approx(wide - 1, rel=0.1)
+    off = found.flux_by_widening[0] * (wide - 1)
+    assert off == pytest.approx(fitted / flux - 1, abs=1.5e-3)
 
 
 def test_stars_of_another_psf_have_honest_errors_among_those_of_the_right_one():
@@ -77,16 +145,19 @@ def test_stars_of_another_psf_have_honest_errors_among_those_of_the_right_one():
     data = rng.normal(clean, np.sqrt(clean + 25))
     run = measured(data, np.sqrt(clean + 25), read_psf("gaussian:2.5"))
     rows = np.column_stack([values(run.catalog, f"{axis}_fit") for axis in "xy"])
-    row = nearest(np.column_stack([x, y]), rows)[1]
+    distance, row = nearest(np.column_stack([x, y]), rows)
     fitted, error = (values(run.catalog, f"flux_{n}")[row] for n in ("fit", "err"))
     pulls = (fitted - flux) / error
+    # Of the wide ones two have become three stars each, of which one has half the flux.
+    one = wide & (distance < 0.1) & (abs(fitted / flux - 1) < 0.1)
+    assert np.count_nonzero(wide & ~one) <= 3
     # One part of all fluxes would be 0, and the first of these 4.
-    assert np.sqrt(np.mean(pulls[wide] ** 2)) < 1.6
+    assert 0.7 < np.sqrt(np.mean(pulls[one] ** 2)) < 1.4
     assert 0.8 < np.sqrt(np.mean(pulls[~wide] ** 2)) < 1.2
 
 
-@pytest.mark.parametrize("part", [0.0, 0.03, None])
-def test_saturated_stars_are_off_by_what_the_others_are(part):
+@pytest.mark.parametrize("widening", [0.0, 0.03, None])
+def test_saturated_stars_are_off_by_what_the_others_are(widening):
     """By 2 % only where nothing tells, and not more than once for what wings tell."""
     table = made_up_rows(np.ones(20))
     for name in ("x_fit", "y_fit"):
@@ -94,9 +165,13 @@ def test_saturated_stars_are_off_by_what_the_others_are(part):
     table["flags"] = np.zeros(20, dtype=int)
     full = table[:2].copy()
     full["misfit_err"] = [0.0, 40.0]
+    full["flux_by_widening"], full["flux_by_chance"] = [1.2, 0.5], [0.3, np.nan]
     nothing = np.zeros((10, 10))
-    rows = with_saturated(table, SaturatedStars(full, nothing, nothing > 0), part)
-    off = (0.02 if part is None else part) * 1e4
-    expected = np.sqrt(50**2 + np.maximum(off**2 - full["misfit_err"] ** 2, 0))
+    profile = None if widening is None else ProfileError(widening, 0.0, 0.0)
+    rows = with_saturated(table, SaturatedStars(full, nothing, nothing > 0), profile)
+    off = np.array([1.2 * widening, 0.0]) if profile else np.full(2, 0.02)
+    off = (off * 1e4) ** 2 - np.asarray(full["misfit_err"]) ** 2
+    expected = np.sqrt(50**2 + np.maximum(off, 0))
     np.testing.assert_allclose(rows["flux_err"][-2:], expected)
     np.testing.assert_allclose(np.asarray(rows["flux_err"][:-2]), 50)
+    assert "flux_by_widening" not in rows.colnames

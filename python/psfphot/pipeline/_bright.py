@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from astropy.table import QTable, vstack
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._profile_error import ProfileError
     from psfphot.pipeline._saturation import Saturation
     from psfphot.pipeline._sky_maps import SkyMaps
 
@@ -120,7 +121,7 @@ def fit_on_their_sky(fit: Callable[[], T], renew_sky: Callable[[T], bool]) -> T:
 
 
 def with_saturated(
-    table: QTable, saturated: SaturatedStars | None, profile_part: float | None
+    table: QTable, saturated: SaturatedStars | None, profile: ProfileError | None
 ) -> QTable:
     """Add the rows of saturated stars, and flag those near them.
 
@@ -130,9 +131,9 @@ def with_saturated(
         The fits' table; its flags are changed.
     saturated : `SaturatedStars` or `None`
         The saturated stars.
-    profile_part : float or `None`
-        By what part of a flux the PSF has put it off, as the other stars tell; 2 %
-        without.
+    profile : `ProfileError` or `None`
+        How far the PSF is off, as the other stars tell; fluxes are taken to be off by
+        2 % without.
 
     Returns
     -------
@@ -148,7 +149,10 @@ def with_saturated(
     rows = saturated.table[[n for n in saturated.table.colnames if n in table.colnames]]
     # The catalogue says how the others were fitted.
     rows.meta.clear()
-    part = MISMATCH if profile_part is None else profile_part
+    part: Any = MISMATCH
+    if profile is not None:
+        by = (saturated.table[f"flux_by_{name}"] for name in ("widening", "chance"))
+        part = np.nan_to_num(profile.in_fluxes(*by))
     # The wings have told a part of the same.
     more = (part * rows["flux_fit"]) ** 2 - saturated.table["misfit_err"] ** 2
     rows["flux_err"] = np.sqrt(rows["flux_err"] ** 2 + np.maximum(more, 0))

@@ -9,7 +9,12 @@ import numpy as np
 
 from psfphot.pipeline._mismatch import known_mismatch
 from psfphot.pipeline._noise import search_noise
-from psfphot.pipeline._profile_error import add_profile_errors
+from psfphot.pipeline._profile_error import (
+    Misfits,
+    ProfileError,
+    add_profile_errors,
+    measure_misfits,
+)
 from psfphot.psf import PSF_FLAGS
 from psfphot.psf._photometry.confusion import with_confusion
 from psfphot.psf._photometry.residuals import quiet_frame
@@ -36,17 +41,21 @@ class Confusion:
         The factor in the median block of the image.
     largest : float
         The largest of any star.
-    profile_error : float or `None`
-        By what part of it each flux may be off besides, for the PSF's sake; `None`
-        if there are too few bright stars to tell.
+    profile : `ProfileError` or `None`
+        How far the PSF is off; `None` if there are too few bright stars to tell.
     n_companions : int
         The stars beside which there seems to be another.
     """
 
     factor: float
     largest: float
-    profile_error: float | None
+    profile: ProfileError | None
     n_companions: int
+
+    @property
+    def profile_error(self) -> float | None:
+        """By what part of it the PSF puts off the flux of the median star, if known."""
+        return None if self.profile is None else self.profile.in_flux
 
     def summary(self) -> dict[str, Any]:
         """Sum it up in numbers that files can hold."""
@@ -88,6 +97,13 @@ def add_confusion(
     frame = quiet_frame(data, exposure.mask, exposure.error)
     light = np.asarray(photometry.make_model_image(exposure.shape))
     mismatch = known_mismatch(table, exposure, around)
+    misfits = measure_misfits(
+        frame._replace(data=frame.data - light.astype(frame.data.dtype, copy=False)),
+        exposure.psf.model,
+        table,
+        exposure.settings.fit_shape,
+        n_threads=exposure.settings.n_threads,
+    )
     fit, factor = with_confusion(
         fit,
         frame,
@@ -98,7 +114,7 @@ def add_confusion(
         table[f"{axis}_err"] = fitted[f"{axis}_err"]
     table["flags"] |= fitted["flags"]
     factors, companions = (np.asarray(fitted[name]) for name in COLUMNS)
-    return tell_confusion(table, factors, companions, factor)
+    return tell_confusion(table, factors, companions, factor, misfits)
 
 
 def tell_confusion(
@@ -106,6 +122,7 @@ def tell_confusion(
     factor: NDArray[np.float64],
     companion: NDArray[np.float64],
     typical: float,
+    misfits: Misfits,
 ) -> Confusion:
     """Add the columns of confusion to a table with larger errors, and sum them up.
 
@@ -113,7 +130,7 @@ def tell_confusion(
     """
     for name, column in zip(COLUMNS, (factor, companion), strict=True):
         table.add_column(column, name=name, index=table.colnames.index("flags"))
-    part = add_profile_errors(table)
+    profile = add_profile_errors(table, misfits)
     companions = np.asarray(table["flags"]) & PSF_FLAGS.UNMODELLED_COMPANION
     largest = float(np.max(factor, initial=1.0))
-    return Confusion(typical, largest, part, int(np.count_nonzero(companions)))
+    return Confusion(typical, largest, profile, int(np.count_nonzero(companions)))

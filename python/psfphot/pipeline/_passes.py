@@ -31,7 +31,6 @@ from psfphot.pipeline._mismatch import (
     measure_mismatch,
 )
 from psfphot.pipeline._noise import pixel_errors, renew_errors, search_noise
-from psfphot.pipeline._profile_error import measure_profile_part
 from psfphot.pipeline._rounds import (
     HISTORY,
     add_extra_columns,
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
     from psfphot.pipeline._clock import Clock
     from psfphot.pipeline._exposure import Exposure
+    from psfphot.pipeline._profile_error import ProfileError
     from psfphot.pipeline._rounds import History
     from psfphot.pipeline._saturated_stars import SaturatedStars
     from psfphot.psf import PSFPhotometry
@@ -101,11 +101,9 @@ class Passes:
     history: History | None = None
     confusion: Confusion | None = None
 
-    def profile_part(self) -> float | None:
-        """Tell by what part of it the PSF may put a flux off, if stars tell it."""
-        if self.confusion is not None:
-            return self.confusion.profile_error
-        return measure_profile_part(self.table)
+    def profile_error(self) -> ProfileError | None:
+        """Tell how far the PSF is off, if it was measured and stars tell it."""
+        return None if self.confusion is None else self.confusion.profile
 
 
 def find_and_fit(

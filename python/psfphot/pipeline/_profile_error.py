@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from psfphot._core import PROFILE_IN_FLUX
+from psfphot import _core
 from psfphot.pipeline._mismatch import BRIGHT_SNR, brightest
+from psfphot.psf._models.convert import to_core
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from astropy.table import QTable
     from numpy.typing import NDArray
+
+    from psfphot._validate import Frame
 
 #: What a median, and a star's own residuals, are to be above, in standard errors.
 _CERTAIN, _ITS_OWN = 2.0, 5.0
@@ -20,104 +25,188 @@ _CERTAIN, _ITS_OWN = 2.0, 5.0
 _OF_MEDIAN = 1.25
 
 
+class Misfits(NamedTuple):
+    """How far the PSF is off fitted stars, and how their fluxes follow.
+
+    Attributes
+    ----------
+    widening, widening_err : (n,) array
+        By what part of its width each star is wider than the PSF, and its error by the
+        noise of the pixels.
+    left : (n,) array
+        What a PSF of another width leaves: the relative error of the profile over that
+        of the width.
+    flux_by_widening : (n,) array
+        The relative error of the flux over that of the PSF's width.
+    flux_by_chance : (n,) array
+        The same over that of the PSF's values, where each is off by chance.
+    """
+
+    widening: NDArray[np.float64]
+    widening_err: NDArray[np.float64]
+    left: NDArray[np.float64]
+    flux_by_widening: NDArray[np.float64]
+    flux_by_chance: NDArray[np.float64]
+
+
+class ProfileError(NamedTuple):
+    """How far a PSF is off its stars.
+
+    Attributes
+    ----------
+    widening : float
+        By what part of its width.
+    chance : float
+        By what part of its values besides, in each pixel by chance.
+    in_flux : float
+        By what part of it that puts off the flux of the median star.
+    """
+
+    widening: float
+    chance: float
+    in_flux: float
+
+    def in_fluxes(self, by_widening: Any, by_chance: Any) -> NDArray[np.float64]:
+        """Tell the part of fluxes that follow as the attributes of `Misfits` tell."""
+        by = by_widening, by_chance
+        return _in_fluxes(by, (self.widening**2, self.chance**2))
+
+
 class _Excess(NamedTuple):
-    """The squared relative error of each star's profile: that of its residuals.
+    """A square that is 0 without errors of the PSF, star by star.
 
     Attributes
     ----------
     value, sigma : (n,) array
         What is more than noise, and by how much noise makes it vary; NaN where it is
         not known.
-    snr : (n,) array
-        Flux over error.
     """
 
     value: NDArray[np.float64]
     sigma: NDArray[np.float64]
-    snr: NDArray[np.float64]
 
-    def typical(self) -> float | None:
+    def typical(self, snr: NDArray[np.float64]) -> float | None:
         """Tell that of the brightest stars, 0 where noise explains it."""
-        is_bright = np.isfinite(self.value) & (self.snr > BRIGHT_SNR)
-        bright = brightest(self.snr, is_bright)
+        bright = brightest(snr, np.isfinite(self.value) & (snr > BRIGHT_SNR))
         if bright is None:
             return None
         typical = float(np.median(self.value[bright]))
         noise = _OF_MEDIAN * float(np.median(self.sigma[bright]) / np.sqrt(len(bright)))
         return typical if typical > _CERTAIN * noise else 0.0
 
+    def drawn_to(self, typical: float) -> NDArray[np.float64]:
+        """Tell each star's, drawn towards the typical one where noise leaves doubt."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            own = typical**2 / (typical**2 + self.sigma**2)
+            own = np.where(self.value > _ITS_OWN * self.sigma, 1.0, own)
+            squared = own * self.value + (1 - own) * typical
+        return np.where(np.isfinite(squared), np.maximum(squared, 0), typical)
 
-def measure_profile_part(table: QTable) -> float | None:
-    """Measure by what part of it a flux may be off, on the brightest stars.
+
+def measure_misfits(
+    frame: Frame,
+    psf_model: Any,
+    table: QTable,
+    fit_shape: tuple[int, int],
+    *,
+    n_threads: int | None = None,
+) -> Misfits:
+    """Compare fitted stars with the PSF.
 
     Parameters
     ----------
+    frame : `Frame`
+        What is left of the image, with the errors that weighted the fit.
+    psf_model : PSF model
+        What fitted it.
     table : `~astropy.table.QTable`
-        The fits' table. A ``confusion_factor`` is in its errors.
-
-    Returns
-    -------
-    part : float or `None`
-        `None` if there are too few bright stars.
+        The fits' table, in the frame's pixels.
+    fit_shape : (ny, nx)
+        The boxes of the fits.
+    n_threads : int or `None`, optional
+        How many threads to use.
     """
-    return _part_of_flux(_excess(table).typical())
+    columns = (
+        np.ascontiguousarray(table[f"{name}_fit"], dtype=float)
+        for name in ("x", "y", "flux")
+    )
+    told = _core.measure_misfits(
+        *frame.arrays,
+        to_core(psf_model),
+        *columns,
+        fit_shape=fit_shape,
+        n_threads=n_threads,
+    )
+    return Misfits(*told)
 
 
-def add_profile_errors(table: QTable) -> float | None:
+def add_profile_errors(table: QTable, misfits: Misfits) -> ProfileError | None:
     """Make the errors of fluxes hold that the PSF is not each star's.
 
     How far it is off, a star's own residuals tell where the star is so bright that
-    noise leaves no doubt, and those of the brightest stars for all others.
+    noise leaves no doubt, and those of the brightest stars for all others. What is not
+    another width is taken for errors by chance.
 
     Parameters
     ----------
     table : `~astropy.table.QTable`
         The fits' table; ``flux_err`` is changed. A ``confusion_factor`` is in it.
+    misfits : `Misfits`
+        Those of its rows.
 
     Returns
     -------
-    part : float or `None`
-        The part of the flux that is added to the errors of faint stars; `None`, and
-        none is, if there are too few bright stars.
+    error : `ProfileError` or `None`
+        That of the brightest stars; `None`, and it is taken for 0, if there are too few
+        of them.
     """
-    excess = _excess(table)
-    typical = excess.typical()
-    common = typical or 0.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        own = common**2 / (common**2 + excess.sigma**2)
-        own = np.where(excess.value > _ITS_OWN * excess.sigma, 1.0, own)
-        squared = own * excess.value + (1 - own) * common
-    squared = np.where(np.isfinite(squared), np.maximum(squared, 0), common)
     flux = np.asarray(table["flux_fit"], dtype=float)
-    off = PROFILE_IN_FLUX * np.sqrt(squared) * flux
-    table["flux_err"] = np.hypot(table["flux_err"], off)
-    return _part_of_flux(typical)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        snr = flux / np.asarray(table["flux_err"], dtype=float)
+        snr = np.where(flux > 0, snr, np.nan)
+    excesses = _excesses(table, misfits, snr)
+    told = [excess.typical(snr) for excess in excesses]
+    common = [typical or 0.0 for typical in told]
+    by = misfits.flux_by_widening, misfits.flux_by_chance
+    own = [e.drawn_to(typical) for e, typical in zip(excesses, common, strict=True)]
+    off = np.nan_to_num(_in_fluxes(by, own))
+    table["flux_err"] = np.hypot(table["flux_err"], off * flux)
+    if None in told:
+        return None
+    widening, chance = np.sqrt(common)
+    in_flux = float(np.nanmedian(_in_fluxes(by, common)))
+    return ProfileError(float(widening), float(chance), in_flux)
 
 
-def _part_of_flux(typical: float | None) -> float | None:
-    """Tell by what part fluxes are off where profiles are by this, squared."""
-    return None if typical is None else PROFILE_IN_FLUX * float(np.sqrt(typical))
-
-
-def _excess(table: QTable) -> _Excess:
-    """Tell by how much residuals are more than noise, as a part of the light.
+def _excesses(
+    table: QTable, misfits: Misfits, snr: NDArray[np.float64]
+) -> tuple[_Excess, _Excess]:
+    """Tell the squared errors of width and profile, each as a part of itself.
 
     Chi-squared is above its degrees of freedom by the squares of what the profile is
     off by in units of the noise, and those of the profile itself add up to the squared
     S/N.
     """
-    flux, error, chi2 = (
-        np.asarray(table[name], dtype=float)
-        for name in ("flux_fit", "flux_err", "reduced_chi2")
-    )
+    chi2 = np.asarray(table["reduced_chi2"], dtype=float)
     n_free = np.maximum(np.asarray(table["n_pixels_fit"], dtype=float) - 3, 1)
-    if "confusion_factor" in table.colnames:
-        chi2 = chi2 / np.asarray(table["confusion_factor"], dtype=float) ** 2
+    noise = misfits.widening_err**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = (error / flux) ** 2
-        variance[~(flux > 0)] = np.nan
-        return _Excess(
-            (chi2 - 1) * n_free * variance,
-            np.sqrt(2 * n_free) * variance,
-            1 / np.sqrt(variance),
+        if "confusion_factor" in table.colnames:
+            factor = np.asarray(table["confusion_factor"], dtype=float) ** 2
+            chi2, noise = chi2 / factor, noise * factor
+        widening = misfits.widening**2 - noise
+        all_of_it = (chi2 - 1) * n_free / snr**2
+        return (
+            _Excess(widening, np.sqrt(2) * noise),
+            _Excess(
+                all_of_it - widening * misfits.left**2, np.sqrt(2 * n_free) / snr**2
+            ),
         )
+
+
+def _in_fluxes(by: Sequence[Any], squared: Sequence[Any]) -> NDArray[np.float64]:
+    """Tell the part of fluxes, by errors of width and of values that are squared."""
+    part: NDArray[np.float64] = np.sqrt(
+        by[0] ** 2 * squared[0] + by[1] ** 2 * squared[1]
+    )
+    return part

@@ -16,12 +16,15 @@ from psfphot.pipeline._companions import find_companions, without_merged
 from psfphot.pipeline._core_stars import StarList, decide_stars, start_stars
 from psfphot.pipeline._cores import find_cores
 from psfphot.pipeline._light import LightImages
+from psfphot.pipeline._profile_error import measure_misfits
 from psfphot.pipeline._wings import Window, Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
+from psfphot.psf._photometry.residuals import quiet_frame
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from psfphot._validate import Frame
     from psfphot.pipeline._cores import Cores
     from psfphot.pipeline._saturation import Saturation
 
@@ -49,7 +52,8 @@ class SaturatedStars:
         One row for each star, with the columns of `~psfphot.psf.PSFPhotometry`;
         all are flagged ``saturated``. A star that could not be fitted has NaN, or
         a flux that is not positive. Errors are those that the wings' residuals make;
-        that all of a star's wings may be off alike is not in them.
+        that all of a star's wings may be off alike is not in them; ``flux_by_widening``
+        and ``flux_by_chance`` tell what that does, see `Misfits`.
     model : 2D ndarray
         Their image, over the whole support of the PSF.
     is_near : 2D ndarray of bool
@@ -182,7 +186,8 @@ def _hold_misfit(table: QTable, fwhm: float) -> None:
     """Make errors larger where it is not noise that the wings leave.
 
     A sandwich takes pixels one by one. What a wrong PSF leaves hangs together over a
-    square of one FWHM. The new column ``misfit_err`` is its part of ``flux_err``.
+    square of one FWHM. The new column ``misfit_err`` is its part of ``flux_err``;
+    ``flux_by_chance`` is made that of errors that hang together, too.
     """
     noise, chi2 = (np.asarray(table[n]) for n in ("noise_part", "reduced_chi2"))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -190,8 +195,22 @@ def _hold_misfit(table: QTable, fwhm: float) -> None:
     area = max(fwhm**2, 1.0)
     larger = np.sqrt(1 + (area - 1) * misfit)
     table["misfit_err"] = np.sqrt(area * misfit) * table["flux_err"]
+    table["flux_by_chance"] *= np.sqrt(area)
     for name in ("x", "y", "flux"):
         table[f"{name}_err"] = table[f"{name}_err"] * larger
+
+
+def _add_responses(table: QTable, frame: Frame, photometry: PSFPhotometry) -> None:
+    """Add columns that tell how fluxes follow errors of the PSF, see `Misfits`."""
+    misfits = measure_misfits(
+        frame,
+        photometry.psf_model,
+        table,
+        photometry.fit_shape,
+        n_threads=photometry.n_threads,
+    )
+    table["flux_by_widening"] = misfits.flux_by_widening
+    table["flux_by_chance"] = misfits.flux_by_chance
 
 
 class _Fitter:
@@ -229,6 +248,7 @@ class _Fitter:
         half = np.ceil(stars.radius + reach).astype(int)
         groups, half = _groups_of_boxes(stars, half)
         data, error = self._without_others(stars, half, groups)
+        frame = quiet_frame(data, self.wings.excluded, error)
         tables = []
         for size in np.unique(half):
             chosen = np.flatnonzero(half == size)
@@ -252,6 +272,7 @@ class _Fitter:
                         data, error=error, mask=self.wings.excluded, init_params=init
                     )
                 )
+            _add_responses(tables[-1], frame, photometry)
         table = vstack(tables, metadata_conflicts="silent")
         table.sort("id")
         # What the reduced chi-squared is by noise alone.

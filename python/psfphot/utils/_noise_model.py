@@ -33,7 +33,7 @@ class NoiseModel:
 
     with the light m that the *model* of the stars puts there, the background b, the
     gain g, the read noise r, and the errors f of the flat field and p of the PSF. The
-    last is in no weight: half of it is in the error of each flux. The weights are made
+    last is in no weight: it is in the error of each flux. The weights are made
     from the model and made anew as it changes, never from the data: errors that are
     made from the data (``sqrt(abs(data))``, or a pipeline's error image) give pixels
     that came out low more weight, and make faint fluxes too low.
@@ -51,12 +51,14 @@ class NoiseModel:
     flat_error : float or 2D array_like, optional
         1-sigma error of the flat field, as a part of the light.
     profile_error : float or 2D array_like, optional
-        1-sigma error of the PSF, as a part of its values. Half of it times the flux
-        is added to the error of the flux after the fit (in quadrature), as the pixels
-        of a star share it: with it in their weights the cores of bright stars would
-        count no more than their wings, and a PSF that is 5 % too wide would bias
-        fluxes by -9 % and not by +1 %. Searches of residuals and robust fits have it
-        in the variance of pixels.
+        1-sigma error of the PSF, as a part of its values (rms). What the flux takes of
+        it, as it is fitted, is added to its error (in quadrature): of a PSF of another
+        width or that is off in each pixel by chance, whichever is more, with the
+        star's own weights (0.7 and less of it times the flux). The pixels of a star
+        share it: with it in their weights the cores of bright stars would count no
+        more than their wings, and a PSF that is 5 % too wide would bias fluxes by
+        -10 % and not by +1 %. Searches of residuals and robust fits have it in the
+        variance of pixels.
 
     Raises
     ------

@@ -52,7 +52,7 @@ mod _core {
     #[pymodule_export]
     use crate::psf::PyPsf;
     #[pymodule_export]
-    use crate::render::{profile_sources, render_sources};
+    use crate::render::{measure_misfits, profile_sources, render_sources};
     #[pymodule_export]
     use crate::score::{
         PyScoreWidth, companion_scores, measure_confusion, measure_score_blocks, psf_fwhm,
@@ -63,12 +63,10 @@ mod _core {
     #[pymodule_export]
     use crate::door::panic_for_tests;
 
-    use psfphot::image::NoiseModel;
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("PROFILE_IN_FLUX", NoiseModel::PROFILE_IN_FLUX)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

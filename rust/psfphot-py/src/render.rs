@@ -6,7 +6,7 @@
 )]
 
 use numpy::{PyArray1, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
-use psfphot::photometry::{Profile, profiles};
+use psfphot::photometry::{Misfit, Profile, misfits, profiles};
 use psfphot::render::{RenderSource, render};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -113,6 +113,42 @@ pub(crate) fn profile_sources<'py>(
         column(|profile| profile.crowding),
         column(|profile| profile.sharpness),
         column(|profile| profile.chi),
+    ])
+}
+
+/// How far the PSF is off fitted sources, and how their fluxes follow; see the core's
+/// `misfits`: `widening` and its error, `Response`'s `left`, `widening` and `chance`.
+#[pyfunction]
+#[pyo3(signature = (residual, error, mask, psf, x, y, flux, *, fit_shape, n_threads=None))]
+#[allow(clippy::too_many_arguments)] // columns of one table
+pub(crate) fn measure_misfits<'py>(
+    py: Python<'py>,
+    residual: AnyImage<'py>,
+    error: Option<AnyImage<'py>>,
+    mask: Option<PyReadonlyArray2<'py, bool>>,
+    psf: &Bound<'py, PyPsf>,
+    x: Floats<'py>,
+    y: Floats<'py>,
+    flux: Floats<'py>,
+    fit_shape: (usize, usize),
+    n_threads: Option<usize>,
+) -> CallResult<[Bound<'py, PyArray1<f64>>; 5]> {
+    let sources = sources(&x, &y, &flux, None)?;
+    let frame = frame(&residual, error.as_ref(), mask.as_ref())?;
+    let (psf, options) = (psf.get(), Options::new(n_threads, None)?);
+    let found = door::enter_with_psf(
+        py,
+        &options,
+        psf.callback(),
+        |run| with_frame!(frame, frame => misfits(frame, psf.psf(), &sources, fit_shape, run)),
+    )?;
+    let column = |of: fn(&Misfit) -> f64| PyArray1::from_iter(py, found.iter().map(of));
+    Ok([
+        column(|misfit| misfit.widening),
+        column(|misfit| misfit.widening_error),
+        column(|misfit| misfit.response.left),
+        column(|misfit| misfit.response.widening),
+        column(|misfit| misfit.response.chance),
     ])
 }
 

@@ -13,6 +13,7 @@ from psfphot.io._on_disk import release
 from psfphot.pipeline._confusion import tell_confusion
 from psfphot.pipeline._mismatch import mismatch_of, profile_error_of
 from psfphot.pipeline._noise import search_noise
+from psfphot.pipeline._profile_error import Misfits, measure_misfits
 from psfphot.pipeline._tiles.sheets import measure_sky_sheets
 from psfphot.pipeline._tiles.tiling import cut_along
 from psfphot.psf import PSF_FLAGS
@@ -195,33 +196,45 @@ class TiledResidual:
         x, y = (np.asarray(table[f"{axis}_fit"], dtype=float) for axis in "xy")
         mismatch = self.mismatch()
         width = self.score_width((x, y), mismatch)
-        factor, companion = np.ones(len(table)), np.full(len(table), np.nan)
-        measure = partial(self._confusion_in, (x, y), mismatch, width)
-        for _, (own, *told) in self.mosaic.over_tiles(measure):
-            for column, values in zip((factor, companion), told, strict=True):
-                column[own] = values
+        columns = np.full((2 + len(Misfits._fields), len(table)), np.nan)
+        stars = table["x_fit", "y_fit", "flux_fit"]
+        measure = partial(self._confusion_in, stars, mismatch, width)
+        for _, (own, told) in self.mosaic.over_tiles(measure):
+            columns[:, own] = told
+        factor, companion, *misfits = columns
         factor = np.where(np.isfinite(factor), factor, 1.0)
         for axis in ("x", "y", "flux"):
             table[f"{axis}_err"] *= factor
         table["flags"][companion > COMPANION] |= PSF_FLAGS.UNMODELLED_COMPANION
         typical = width.seen_from(0, 0).typical
-        return tell_confusion(table, factor, companion, typical)
+        return tell_confusion(table, factor, companion, typical, Misfits(*misfits))
 
     def _confusion_in(
         self,
-        stars: Stars,
+        stars: QTable,
         mismatch: float,
         width: ScoreBlocks,
         tile: Tile,
         part: Exposure,
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-        """Tell a tile's own rows, their factors, and what stands beside them."""
-        left = self.left(tile, part, stars, mismatch)
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Tell a tile's own rows: factors, what stands beside them, and misfits."""
+        x, y = (np.asarray(stars[f"{axis}_fit"], dtype=float) for axis in "xy")
+        left = self.left(tile, part, (x, y), mismatch)
+        residual = left.residual
         factor, companion, _ = _core.measure_confusion(
-            left.residual, width.seen_from(*tile.origin)
+            residual, width.seen_from(*tile.origin)
         )
-        own = tile.owns(*stars)[left.which]
-        return left.which[own], factor[own], companion[own]
+        seen = stars[left.which]
+        seen["x_fit"], seen["y_fit"] = residual.x, residual.y
+        misfits = measure_misfits(
+            quiet_frame(residual.data, part.mask, part.error),
+            part.psf.model,
+            seen,
+            part.settings.fit_shape,
+            n_threads=part.settings.n_threads,
+        )
+        own = tile.owns(x, y)[left.which]
+        return left.which[own], np.array([factor, companion, *misfits])[:, own]
 
 
 def _blocks_of(tile: Tile, edges: list[list[int]]) -> list[slice]:

@@ -90,11 +90,6 @@ pub struct NoiseModel<'a> {
 const LEAST: f64 = 0.25;
 
 impl<'a> NoiseModel<'a> {
-    /// What a flux is off by, of what the PSF is off by: 1 for a Gaussian of another width
-    /// where all pixels weigh the same, less where the star's photons are the noise, and 0.3
-    /// where each pixel is off by chance.
-    pub const PROFILE_IN_FLUX: f64 = 0.5;
-
     /// With a read noise in electrons and a gain in electrons per unit of the image.
     ///
     /// # Errors
@@ -140,9 +135,10 @@ impl<'a> NoiseModel<'a> {
 
     /// With an error of the PSF, as a part of its values.
     ///
-    /// It is in the errors of fluxes ([`Self::PROFILE_IN_FLUX`] of it) and in what is left of
-    /// stars, and not in the weights of fits: what all pixels of a star share would there
-    /// give its wings the say of its core.
+    /// It is in what is left of stars and, as far as they follow
+    /// ([`Response`](crate::photometry::Response)), in the errors of fluxes, and not in the
+    /// weights of fits: what all pixels of a star share would there give its wings the say of
+    /// its core.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is negative or not finite.

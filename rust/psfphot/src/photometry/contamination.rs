@@ -5,12 +5,13 @@
 //! weights w adds Σ w P L / Σ w P² to its flux.
 
 use crate::fit::{FLUX, Parameters, Termination};
-use crate::image::{NoiseModel, PixelBox};
+use crate::image::PixelBox;
 use crate::near::cells::Cells;
 use crate::psf::{Placement, Psf};
 use crate::run::chunks;
 use crate::{Error, bands, flags};
 
+use super::misfit::Widened;
 use super::plan::Plan;
 use super::row::FittedSource;
 
@@ -37,17 +38,9 @@ impl Profile {
         let at = plan.fitter.placement(parameters);
         plan.fitter.psf.fill(at, window, &mut self.values);
         self.weighted.clear();
-        let (rule, width) = (&plan.fitter.weighting, plan.exposure.image().width());
-        let rows = (window.y0 as usize..).zip(plan.exposure.rows(window));
-        for ((y, (_, given)), values) in rows.zip(self.values.chunks(window.width().max(1))) {
-            let first = y * width + window.x0 as usize;
-            let pixels = given.iter().zip(values).enumerate();
-            self.weighted.extend(
-                pixels.map(|(k, (&given, p))| {
-                    rule.weight(first + k, given, parameters[FLUX] * p) * p
-                }),
-            );
-        }
+        let weights = weights(plan, window, parameters[FLUX], &self.values);
+        self.weighted
+            .extend(weights.zip(&self.values).map(|(w, p)| w * p));
         self.norm = self.flux_of_sum(&self.values);
     }
 
@@ -72,6 +65,7 @@ impl Profile {
 struct Scratch {
     own: Profile,
     other: Vec<f64>,
+    widened: Widened,
 }
 
 /// What came of one source.
@@ -156,13 +150,20 @@ impl<'a> Stars<'a> {
         let variance = plan.starts.background_variance(row);
         // A constant that is fitted makes up for what is wrong with the level.
         let has_noise = variance.is_finite() && variance > 0.0 && !plan.fitter.fits_background;
-        let off = NoiseModel::PROFILE_IN_FLUX * profile_error(plan, star) * star.flux().abs();
+        let part = profile_error(plan, star);
         let mut others = self.others(plan, k, window).peekable();
-        if !has_noise && off <= 0.0 && others.peek().is_none() {
+        if !has_noise && part <= 0.0 && others.peek().is_none() {
             return None;
         }
-        error = error.hypot(off);
         scratch.own.take(plan, window, &star.parameters);
+        if part > 0.0 {
+            let weights = weights(plan, window, star.flux(), &scratch.own.values);
+            let at = plan.fitter.placement(&star.parameters);
+            let response = scratch
+                .widened
+                .response(plan.fitter.psf, at, window, weights);
+            error = error.hypot(part * response.of_values() * star.flux());
+        }
         if has_noise {
             error = error.hypot(scratch.own.flux_of_level() * variance.sqrt());
         }
@@ -198,6 +199,23 @@ impl<'a> Stars<'a> {
             .map(|&other| self.fitted[other])
             .filter(move |&i| i != row && group(i) != group(row) && is_near(&self.rows[i]))
     }
+}
+
+/// The weights of a window's pixels with so much light of a profile.
+fn weights<'a>(
+    plan: &'a Plan<'_>,
+    window: PixelBox,
+    flux: f64,
+    profile: &'a [f64],
+) -> impl Iterator<Item = f64> + 'a {
+    let (rule, width) = (&plan.fitter.weighting, plan.exposure.image().width());
+    let rows = (window.y0 as usize..).zip(plan.exposure.rows(window));
+    let rows = rows.zip(profile.chunks(window.width().max(1)));
+    rows.flat_map(move |((y, (_, given)), profile)| {
+        let first = y * width + window.x0 as usize;
+        let pixels = given.iter().zip(profile).enumerate();
+        pixels.map(move |(k, (&given, p))| rule.weight(first + k, given, flux * p))
+    })
 }
 
 /// What the image's noise says the PSF is off by where a star is; 0 off the image.
