@@ -6,7 +6,8 @@ stars injected into fields of WFPC2's NGC 1261 in F336W with the PSF of
 weights. With the noise that the frame has, and with 0.35 counts, which a median
 deviation makes of it: see docs/algorithms.md.
 Against the brightest star of each row within 0.7 px, and with the light of unmatched
-stars within half of a full width at half maximum.
+stars within half of a full width at half maximum; in the frame also of stars with none of
+its own within a pixel.
 Usage: python benches/python/confusion.py [WFPC2 FRAME]
 """
 
@@ -45,8 +46,8 @@ FIELDS = ((0, 0), (2, 1), (1, 2), (3, 3), (1, 0), (3, 1), (0, 2), (2, 3))
 SEEDS = range(1, 6)
 
 
-def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
-    """One line of pulls, by flux."""
+def grade(table, stars, flux, bins=BINS, known=None):
+    """One line of pulls, by flux; ``known`` are stars of the frame itself."""
     rows = np.column_stack([values(table, "x_fit"), values(table, "y_fit")])
     fitted, error = values(table, "flux_fit"), values(table, "flux_err")
     to_star, _ = nearest(rows, stars)
@@ -54,7 +55,7 @@ def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
     hidden = np.zeros(len(rows))
     taken = np.zeros(len(stars), dtype=bool)
     taken[brightest[brightest >= 0]] = True
-    near = ~taken & (distance < fwhm / 2)
+    near = ~taken & (distance < FWHM / 2)
     np.add.at(hidden, row[near], flux[near])
     truth = np.where(brightest >= 0, flux[brightest], 0)
     has = np.isfinite(error) & (truth > bins[0])
@@ -71,6 +72,9 @@ def grade(table, stars, flux, bins=BINS, fwhm=FWHM):
         "with hidden light": whole,
         "unflagged": pull[~flagged],
     }
+    if known is not None:
+        apart, _ = nearest(stars[brightest[has]], known)
+        beyond["no star of the frame within a pixel"] = pull[apart > 1]
     said = ", ".join(f"{k} {np.mean(abs(p) > 3):.1%}" for k, p in beyond.items())
     print(
         f"  {len(pull)} of {len(rows)} rows, pulls {by_flux} (medians {medians}); "
@@ -107,19 +111,24 @@ def injected(frame, stretch, noise):
     wide = ImagePSF(
         model.evaluate(columns, rows, 1.0, 0.0, 0.0) / stretch**2, oversampling=4
     )
-    fields, factors = {"right": [], "off": []}, []
+    fields, factors, own = {"right": [], "off": []}, [], {}
     for k, (seed, field) in enumerate(product(SEEDS, FIELDS)):
         column, row = (FIRST + SIDE * part for part in field)
         light = frame[row : row + SIDE, column : column + SIDE]
         x, y, flux, data = inject(light, wide, seed=len(FIELDS) * seed + k)
         error = np.sqrt(noise**2 + np.maximum(data, 0) / GAIN)
         found = measured(data, error, psf, Settings(robust=False))
+        if field not in own:
+            error = np.sqrt(noise**2 + np.maximum(light, 0) / GAIN)
+            own[field] = measured(light, error, psf, Settings(robust=False)).catalog
         # Each field is far from the others.
         table = found.catalog["x_fit", "y_fit", "flux_fit", "flux_err", "flags"].copy()
         table["x_fit"] += 10 * SIDE * k
         stars = np.column_stack([x + 10 * SIDE * k, y])
         found_to_be = "off" if found.confusion.profile_error else "right"
-        fields[found_to_be].append((table, stars, flux))
+        known = np.column_stack([values(own[field], f"{axis}_fit") for axis in "xy"])
+        known[:, 0] += 10 * SIDE * k
+        fields[found_to_be].append((table, stars, flux, known))
         factors.append(found.confusion.factor)
     factors = np.percentile(factors, (0, 50, 100)).round(2)
     print(f"injected, stretched by {stretch}, noise {noise:.2f}: factors {factors}")
@@ -127,10 +136,11 @@ def injected(frame, stretch, noise):
     for label, some in fields.items():
         if some:
             print(f" {len(some)} fields whose own stars find the PSF {label}")
-            tables, stars, fluxes = zip(*some, strict=True)
+            tables, stars, fluxes, known = zip(*some, strict=True)
             everything = vstack(list(tables), metadata_conflicts="silent")
             bins = (20, 60, 200, 1000, np.inf)
-            grade(everything, np.vstack(stars), np.concatenate(fluxes), bins)
+            stars, fluxes = np.vstack(stars), np.concatenate(fluxes)
+            grade(everything, stars, fluxes, bins, known=np.vstack(known))
 
 
 def inject(light, model, seed):
