@@ -6,8 +6,8 @@ stars injected into fields of WFPC2's NGC 1261 in F336W with the PSF of
 weights. With the noise that the frame has, and with 0.35 counts, which a median
 deviation makes of it: see docs/algorithms.md.
 Against the brightest star of each row within 0.7 px, and with the light of unmatched
-stars within half of a full width at half maximum; in the frame also of stars with none of
-its own within a pixel.
+stars within half of a full width at half maximum; in the frame also of stars with none
+of its own within a pixel.
 Usage: python benches/python/confusion.py [WFPC2 FRAME]
 """
 

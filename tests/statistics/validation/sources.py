@@ -47,7 +47,8 @@ def rows(n_side):
     for width in (1.01, 1.05):
         name = f"PSF {100 * (width - 1):.0f} % too wide"
         yield row(name, any_flux, NOISE, width=width)
-        known = NoiseModel(**TERMS, profile_error=width - 1)
+        # Values are off by 1.4 times what a width is.
+        known = NoiseModel(**TERMS, profile_error=1.4 * (width - 1))
         yield row(f"{name}, profile_error", any_flux, known, width=width)
 
 
