@@ -1,7 +1,7 @@
 """Pulls of crowded fields whose faint stars cannot be found, by the pipeline.
 
-The scenes of ``tests/frames/floor.py`` and, with the path of the frame as argument,
-stars injected into fields of WFPC2's NGC 1261 in F336W with the PSF of
+Five of each of the scenes of ``tests/frames/floor.py`` and, with the path of the frame
+as argument, stars injected into fields of WFPC2's NGC 1261 in F336W with the PSF of
 ``tests/data/wfpc2_psf.npz``, as it is and 1 and 2 % wider, fitted without robust
 weights. With the noise that the frame has, and with 0.35 counts, which a median
 deviation makes of it: see docs/algorithms.md.
@@ -42,11 +42,14 @@ TOO_LITTLE = 0.35
 #: such fields, and the distance of injected stars.
 FIRST, SIDE, LATTICE = 90, 175, 22.0
 FIELDS = ((0, 0), (2, 1), (1, 2), (3, 3), (1, 0), (3, 1), (0, 2), (2, 3))
+#: The distance of fields, and which crowds are made.
+FAR = 2000.0
+CROWDS = range(7, 12)
 #: How often others are injected: 392 stars at a time.
 SEEDS = range(1, 6)
 
 
-def grade(table, stars, flux, bins=BINS, known=None):
+def grade(table, flux, stars, bins=BINS, known=None):
     """One line of pulls, by flux; ``known`` are stars of the frame itself."""
     rows = np.column_stack([values(table, "x_fit"), values(table, "y_fit")])
     fitted, error = values(table, "flux_fit"), values(table, "flux_err")
@@ -91,10 +94,14 @@ def crowds():
         ("9,000 stars, 1 % wider than the PSF", False, 1.01),
         ("9,000 stars, 2 % wider than the PSF", False, 1.02),
     ):
-        scene = crowd(has_floor=has_floor, width=width)
-        found = measured(scene.data, scene.error, read_psf(f"gaussian:{FWHM}"))
-        print(f"{label}: {found.confusion}, sky {found.sky.level:.4f}")
-        grade(found.catalog, np.column_stack([scene.x, scene.y]), scene.flux)
+        fields = []
+        for k, seed in enumerate(CROWDS):
+            scene = crowd(has_floor=has_floor, width=width, seed=seed)
+            found = measured(scene.data, scene.error, read_psf(f"gaussian:{FWHM}"))
+            print(f"{label}: {found.confusion}, sky {found.sky.level:.4f}")
+            stars = np.column_stack([scene.x, scene.y])
+            fields.append(apart(k, found.catalog, scene.flux, stars))
+        grade(*together(fields))
 
 
 def injected(frame, stretch, noise):
@@ -121,14 +128,10 @@ def injected(frame, stretch, noise):
         if field not in own:
             error = np.sqrt(noise**2 + np.maximum(light, 0) / GAIN)
             own[field] = measured(light, error, psf, Settings(robust=False)).catalog
-        # Each field is far from the others.
-        table = found.catalog["x_fit", "y_fit", "flux_fit", "flux_err", "flags"].copy()
-        table["x_fit"] += 10 * SIDE * k
-        stars = np.column_stack([x + 10 * SIDE * k, y])
         found_to_be = "off" if found.confusion.profile_error else "right"
         known = np.column_stack([values(own[field], f"{axis}_fit") for axis in "xy"])
-        known[:, 0] += 10 * SIDE * k
-        fields[found_to_be].append((table, stars, flux, known))
+        stars = np.column_stack([x, y])
+        fields[found_to_be].append(apart(k, found.catalog, flux, stars, known))
         factors.append(found.confusion.factor)
     factors = np.percentile(factors, (0, 50, 100)).round(2)
     print(f"injected, stretched by {stretch}, noise {noise:.2f}: factors {factors}")
@@ -136,11 +139,23 @@ def injected(frame, stretch, noise):
     for label, some in fields.items():
         if some:
             print(f" {len(some)} fields whose own stars find the PSF {label}")
-            tables, stars, fluxes, known = zip(*some, strict=True)
-            everything = vstack(list(tables), metadata_conflicts="silent")
+            table, flux, stars, known = together(some)
             bins = (20, 60, 200, 1000, np.inf)
-            stars, fluxes = np.vstack(stars), np.concatenate(fluxes)
-            grade(everything, stars, fluxes, bins, known=np.vstack(known))
+            grade(table, flux, stars, bins, known=known)
+
+
+def apart(k, catalog, flux, *places):
+    """Put the k-th field far from the others: its rows, fluxes, and places."""
+    table = catalog["x_fit", "y_fit", "flux_fit", "flux_err", "flags"].copy()
+    table["x_fit"] += FAR * k
+    return (table, flux, *(np.add(one, (FAR * k, 0.0)) for one in places))
+
+
+def together(fields):
+    """Make one of fields that are apart."""
+    tables, *arrays = zip(*fields, strict=True)
+    table = vstack(list(tables), metadata_conflicts="silent")
+    return (table, *(np.concatenate(each) for each in arrays))
 
 
 def inject(light, model, seed):
