@@ -33,7 +33,8 @@ pub fn solve_epsf(
     run: Run<'_>,
 ) -> Result<EpsfSolution, Error> {
     settings.check()?;
-    let mut solver = Solver::new(cutouts, settings, run)?;
+    let mut room = Vec::new();
+    let mut solver = Solver::new(cutouts, &mut room, settings, run)?;
     solver.begin()?;
     while solver.round()? {}
     solver.finish()?;

@@ -51,10 +51,11 @@ pub(crate) struct Solver<'s, 'a> {
 impl<'s, 'a> Solver<'s, 'a> {
     pub(crate) fn new(
         cutouts: &'a [Cutout<'a>],
+        room: &'a mut Vec<f64>,
         settings: &'s EpsfSettings<'s>,
         run: Run<'s>,
     ) -> Result<Self, Error> {
-        let stars = stars_of(cutouts)?;
+        let stars = stars_of(cutouts, room)?;
         let half = settings.half();
         let profile = Profile::of_stars(&stars, half.0.max(half.1));
         let fwhm = profile.fwhm();
@@ -118,8 +119,13 @@ impl<'s, 'a> Solver<'s, 'a> {
             for exposure in &mut star.exposures {
                 let (x0, y0) = (exposure.x, exposure.y);
                 let at = |(x, y): (i64, i64)| profile.at((x as f64 - x0).hypot(y as f64 - y0));
-                exposure.psi = exposure.window().pixels().map(at).collect();
-                exposure.slopes = vec![0.0; 2 * exposure.psi.len()];
+                let pixels = exposure.cutout.data.bounds().pixels();
+                exposure
+                    .psi
+                    .iter_mut()
+                    .zip(pixels.map(at))
+                    .for_each(|(psi, value)| *psi = value);
+                exposure.slopes.fill(0.0);
             }
         }
         self.weigh();

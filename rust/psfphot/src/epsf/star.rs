@@ -24,11 +24,11 @@ pub(crate) struct Exposure<'a> {
     pub(crate) y: f64,
     pub(crate) background: f64,
     /// The PSF on the pixels.
-    pub(crate) psi: Vec<f64>,
+    pub(crate) psi: &'a mut [f64],
     /// Its derivatives by x, and then by y, of the position.
-    pub(crate) slopes: Vec<f64>,
+    pub(crate) slopes: &'a mut [f64],
     /// Of each pixel; 0: not used.
-    pub(crate) weight: Vec<f64>,
+    pub(crate) weight: &'a mut [f64],
 }
 
 impl<'a> Exposure<'a> {
@@ -87,8 +87,7 @@ impl<'a> Exposure<'a> {
     fn weigh(&mut self, flux: f64, half: (f64, f64), noise: &Noise, floor: f64) {
         let on = self.on_psf(half);
         let window = self.window();
-        self.weight.clear();
-        self.weight.resize(window.len(), 0.0);
+        self.weight.fill(0.0);
         let judged = noise.model_error.max(floor);
         let peak = self.peak(flux);
         for y in on.y0..on.y1 {
@@ -189,8 +188,6 @@ impl<'a> Star<'a> {
     pub(crate) fn evaluate(&mut self, model: &Model<'_>, scratch: &mut Scratch) {
         for exposure in &mut self.exposures {
             let window = exposure.window();
-            exposure.psi.resize(window.len(), 0.0);
-            exposure.slopes.resize(2 * window.len(), 0.0);
             let (at, origin) = ((exposure.x, exposure.y), exposure.cutout.origin);
             let out = (&mut exposure.psi[..], &mut exposure.slopes[..]);
             model.fill(&exposure.terms, at, origin, window, out, scratch);
@@ -213,7 +210,7 @@ impl<'a> Star<'a> {
         let n = directions[0].len();
         let mut factor = Banded::new(n, n - 1);
         for (exposure, directions) in self.exposures.iter().zip(&directions) {
-            let moments = moments(&exposure.psi, &exposure.slopes, &exposure.weight);
+            let moments = moments(exposure.psi, exposure.slopes, exposure.weight);
             add_moments(&mut factor, &moments, directions);
         }
         let is_determined = factor.factor();
@@ -230,7 +227,7 @@ impl<'a> Star<'a> {
         let mut t = vec![0.0; directions[0].len()];
         for ((exposure, values), directions) in self.exposures.iter().zip(&*values).zip(directions)
         {
-            let sums = sums(&exposure.psi, &exposure.slopes, values);
+            let sums = sums(exposure.psi, exposure.slopes, values);
             for (t, direction) in t.iter_mut().zip(directions) {
                 *t += (0..4).map(|k| direction[k] * sums[k]).sum::<f64>();
             }
@@ -243,9 +240,9 @@ impl<'a> Star<'a> {
                 (0..4).for_each(|k| change[k] += t * direction[k]);
             }
             subtract(
-                &exposure.psi,
-                &exposure.slopes,
-                &exposure.weight,
+                exposure.psi,
+                exposure.slopes,
+                exposure.weight,
                 change,
                 values,
             );

@@ -124,7 +124,7 @@ impl System<'_, '_> {
                 let geometry = &self.basis.geometry;
                 geometry.fill(&blend, placement(exposure), exposure.window(), values);
                 let flux = star.flux_in(exposure);
-                let weights = values.iter_mut().zip(&exposure.weight);
+                let weights = values.iter_mut().zip(exposure.weight.iter());
                 weights.for_each(|(v, w)| *v *= flux * w);
             }
             self.gather(buffers, star, sum);
