@@ -271,7 +271,7 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         # The model may have been changed since the last call.
         setup = self._setup()
         check_constraints(setup)
-        frame = frame_of(data, mask, error)
+        frame = frame_of(data, mask, error, n_threads=self.n_threads)
         check_errors(setup, has_error=frame.error is not None)
         self.data_unit = frame.unit
         started = self._starting_values(setup, frame, init_params)
