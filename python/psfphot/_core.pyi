@@ -258,6 +258,12 @@ def aperture_weights(
 def group_sources(
     x: NDArray[np.float64], y: NDArray[np.float64], min_separation: float
 ) -> NDArray[np.int64]: ...
+def is_finite(
+    data: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    *,
+    n_threads: int | None = None,
+) -> bool: ...
 def box_statistics(
     data: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

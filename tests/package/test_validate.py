@@ -12,6 +12,7 @@ from psfphot._validate import (
     as_positive,
     as_positive_int,
     as_whole,
+    is_increasing,
 )
 
 
@@ -71,3 +72,14 @@ def test_a_whole_number_may_be_a_float():
     assert message(ValueError, as_whole, 1.5, "a", **words) == "a must be an integer"
     assert message(TypeError, as_whole, True, "a", **words) == "a must be an integer"
     assert message(TypeError, as_whole, [1], "a", not_scalar="no", **words) == "no"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
+def test_labels_that_grow(dtype):
+    for growing in ([], [7], [1, 2, 9], [0, 250]):
+        assert is_increasing(np.array(growing, dtype)) is True
+    for others in ([1, 1], [1, 3, 2], [250, 0], [2, 1, 3]):
+        assert is_increasing(np.array(others, dtype)) is False
+    assert not is_increasing([1.0, math.nan])
+    # Names are no numbers.
+    assert not is_increasing(["a", "b"])

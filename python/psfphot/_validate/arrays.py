@@ -27,6 +27,12 @@ def nddata_values(data: NDData) -> Any:
     return data.data if data.unit is None else data.data << data.unit
 
 
+def is_increasing(labels: Any) -> bool:
+    """Tell whether numbers grow from each to the next: sorted, and none twice."""
+    values = np.asarray(labels)
+    return values.dtype.kind in "iuf" and bool(np.all(values[1:] > values[:-1]))
+
+
 def split_mask(values: Any) -> tuple[Any, NDArray[np.bool_] | None]:
     """Take the mask, `None` if there is none, off an array of either kind.
 

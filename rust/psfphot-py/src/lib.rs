@@ -10,6 +10,7 @@ mod door;
 mod epsf;
 mod errors;
 mod group;
+mod image;
 mod matching;
 mod noise;
 mod photometry;
@@ -42,6 +43,8 @@ mod _core {
     use crate::errors::InternalError;
     #[pymodule_export]
     use crate::group::{group_overlapping, group_sources, thin_sources};
+    #[pymodule_export]
+    use crate::image::is_finite;
     #[pymodule_export]
     use crate::matching::{match_points, near_pairs};
     #[pymodule_export]

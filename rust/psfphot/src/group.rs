@@ -2,7 +2,7 @@
 
 mod overlap;
 
-use crate::near::cells::Cells;
+use crate::near::cells::{Cells, Later};
 use crate::near::disjoint::DisjointSets;
 use crate::near::tree::Tree;
 use crate::{Error, Run};
@@ -36,12 +36,11 @@ pub fn group(x: &[f64], y: &[f64], min_separation: f64, run: Run<'_>) -> Result<
     Error::check_positive("min_separation", min_separation)?;
     let cells = Cells::new(x, y, min_separation, run)?;
     let mut sets = DisjointSets::new(cells.len());
+    let mut later = Later::new(&cells);
     for cell in 0..cells.len() {
         run.check()?;
-        for other in cells.after(cell) {
-            if sets.root(cell) != sets.root(other)
-                && are_linked(&cells, (cell, other), (x, y), run)?
-            {
+        for other in later.than(cell) {
+            if sets.root(cell) != sets.root(other) && are_linked(&cells, (cell, other), run)? {
                 sets.unite(cell, other);
             }
         }
@@ -56,31 +55,22 @@ const FEW_PAIRS: usize = 1024;
 
 /// Whether points of two cells are within the distance. The points of one cell
 /// always are, so that one pair links all points of both.
-fn are_linked(
-    cells: &Cells,
-    (a, b): (usize, usize),
-    (x, y): (&[f64], &[f64]),
-    run: Run<'_>,
-) -> Result<bool, Error> {
-    let place = |&i: &usize| [x[i], y[i]];
-    let (mut few, mut many) = (cells.points(a), cells.points(b));
+fn are_linked(cells: &Cells, (a, b): (usize, usize), run: Run<'_>) -> Result<bool, Error> {
+    let (mut few, mut many) = (cells.places(a), cells.places(b));
     if few.len() > many.len() {
         (few, many) = (many, few);
     }
     if few.len() * many.len() < FEW_PAIRS {
-        let near = |i, j| cells.is_near((x[i], y[i]), (x[j], y[j]));
-        return Ok(few.iter().any(|&i| many.iter().any(|&j| near(i, j))));
+        let is_near = |place| many.iter().any(|other| cells.is_near(place, other));
+        return Ok(few.iter().any(is_near));
     }
     let limit = cells.distance() * cells.distance();
-    let first: Vec<[f64; 2]> = few.iter().map(place).collect();
-    let around = Extent::of(&first);
-    let second: Vec<[f64; 2]> = many.iter().map(place).collect();
-    let reachable = |extent: &Extent, points: Vec<[f64; 2]>| -> Vec<[f64; 2]> {
-        let is_near = |point: &[f64; 2]| extent.squared_distance(point) <= limit;
-        points.into_iter().filter(is_near).collect()
+    let reachable = |extent: &Extent, places: &[[f64; 2]]| -> Vec<[f64; 2]> {
+        let is_near = |place: &&[f64; 2]| extent.squared_distance(place) <= limit;
+        places.iter().filter(is_near).copied().collect()
     };
-    let second = reachable(&around, second);
-    let first = reachable(&Extent::of(&second), first);
+    let second = reachable(&Extent::of(few), many);
+    let first = reachable(&Extent::of(&second), few);
     let tree = Tree::new(&first, run)?;
     for point in &second {
         run.check()?;
@@ -164,8 +154,9 @@ pub fn thin(x: &[f64], y: &[f64], min_separation: f64, run: Run<'_>) -> Result<V
         run.check()?;
         if stays[i] {
             for cell in cells.around(cells.cell_of(i)) {
-                for &j in cells.points(cell).iter().filter(|&&j| j > i) {
-                    stays[j] &= !cells.is_near((x[i], y[i]), (x[j], y[j]));
+                let others = cells.points(cell).iter().zip(cells.places(cell));
+                for (&j, place) in others.filter(|&(&j, _)| j > i) {
+                    stays[j] &= !cells.is_near(&[x[i], y[i]], place);
                 }
             }
         }
@@ -243,6 +234,23 @@ mod tests {
             );
             // A separation that is a distance of the lattice: ends included.
             prop_assert_eq!(group_points(&points, 2.5), brute_force(&points, 2.5));
+        }
+
+        #[test]
+        fn far_points_change_no_group(
+            points in points(100),
+            separation in 0.1..10.0,
+            shift in prop::sample::select(vec![-20.0, -1e7, 1e12]),
+            far in prop::sample::select(vec![1e4, -1e9, -1e18, 1e300, f64::MAX]),
+        ) {
+            let expected = group_points(&points, separation);
+            let mut all: Points = points.iter().map(|p| (p.0 + shift, p.1 - shift)).collect();
+            prop_assert_eq!(&group_points(&all, separation), &expected);
+            all.insert(0, (far, shift));
+            let ids = group_points(&all, separation);
+            prop_assert_eq!(ids[0], 1);
+            let others: Vec<i64> = ids[1..].iter().map(|id| id - 1).collect();
+            prop_assert_eq!(others, expected);
         }
 
         #[test]

@@ -1,5 +1,6 @@
 """What is asked after a fit is that of the fit, whatever became of what went in."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -72,6 +73,21 @@ def test_a_model_and_settings_that_are_changed(data, init):
     phot.init_params["x_init"] = 0.0
     np.testing.assert_array_equal(phot.make_residual_image(data), before)
     assert len(phot.group_covariance(1).parameters) == 4
+
+
+def test_starting_values_are_those_of_the_last_call(data, init):
+    phot = photometry()
+    assert phot.init_params is None
+    phot(data, init_params=init)
+    phot.init_params["x_init"] = 0.0
+    # The user's own, once they have been asked for; in copies too.
+    for own in (phot, copy.deepcopy(phot), pickle.loads(pickle.dumps(phot))):  # noqa: S301
+        assert np.all(own.init_params["x_init"] == 0)
+    assert np.all(phot.results["x_init"] > 0)
+    phot(data, init_params=init[:2])
+    assert list(phot.init_params["x_init"]) == list(phot.results["x_init"])
+    phot.forget()
+    assert phot.init_params is None
 
 
 @pytest.mark.parametrize("grouper", [None, SourceGrouper(100)])

@@ -103,6 +103,26 @@ class TestPixels:
         assert_true(table, truth)
         assert_same(table, good, OTHERS)
 
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("place", [(0, 0), (0, -1), (33, 7), (-1, 0), (-1, -1)])
+    @pytest.mark.parametrize("n_threads", [1, 2])
+    def test_one_not_finite_anywhere(
+        self, *, psf, truth, data, error, dtype, place, n_threads
+    ):
+        data = data.astype(dtype)
+        data[place] = np.nan
+        phot = PSFPhotometry(psf, SIZE, n_threads=n_threads)
+        with pytest.warns(AstropyUserWarning, match="unmasked non-finite values") as of:
+            seen = phot(data, error=error, init_params=truth)
+        assert of[0].filename == __file__
+        mask = np.zeros(data.shape, bool)
+        mask[place] = True
+        # Nothing is said of what is masked, wherever else there is a mask.
+        masked = phot(data, error=error, mask=mask, init_params=truth)
+        assert_same(seen, masked, slice(None))
+        with pytest.warns(AstropyUserWarning, match="unmasked non-finite values"):
+            phot(data, error=error, mask=np.roll(mask, 1, 1), init_params=truth)
+
     def test_none_finite(self, *, psf, truth, data, error, good):
         data[box(truth[0])] = np.nan
         with pytest.warns(AstropyUserWarning, match="unmasked non-finite values"):

@@ -126,6 +126,54 @@ class TestIds:
         with pytest.raises(ValueError, match="id column must be finite"):
             PSFPhotometry(psf, 7, aperture_radius=3)(data, init_params=init)
 
+    @pytest.mark.parametrize("ids", [[3, 4, 9], [9, 3, 4], [9, 4, 3]])
+    def test_in_any_order_with_gaps(self, psf, ids):
+        data = star(1000, 30.2, 29.7) + star(500, 10, 10) + star(300, 45, 40)
+        init = QTable({"x": [30.0, 10.0, 45.0], "y": [30.0, 10.0, 40.0], "id": ids})
+        init["note"] = ["a", "b", "c"]
+        phot = PSFPhotometry(psf, 7, aperture_radius=3, keep_columns=True)
+        table = phot(data, init_params=init)
+        order = np.argsort(ids)
+        assert list(table["id"]) == list(phot.init_params["id"]) == sorted(ids)
+        assert list(table["group_id"]) == sorted(ids)
+        assert list(table["note"]) == [init["note"][k] for k in order]
+        expected = np.array([1000, 500, 300])[order]
+        np.testing.assert_allclose(table["flux_fit"], expected, rtol=1e-5)
+        # The caller's table is as it was.
+        assert list(init["id"]) == ids
+
+    @pytest.mark.parametrize("ids", [[1, 2, 2], [2, 1, 2], [2, 2, 1], [0.0, -0.0, 1.0]])
+    def test_that_come_twice(self, data, psf, ids):
+        init = QTable({"x": [3.0, 4.0, 9.0], "y": [3.0, 4.0, 9.0], "id": ids})
+        with pytest.raises(ValueError, match="id column must contain unique values"):
+            PSFPhotometry(psf, 7, aperture_radius=3)(data, init_params=init)
+
+
+@pytest.mark.parametrize(
+    ("groups", "sizes"),
+    [
+        ([2, 5, 6], [1, 1, 1]),
+        ([6, 2, 5], [1, 1, 1]),
+        ([2, 2, 6], [2, 2, 1]),
+        ([2, 6, 2], [2, 1, 2]),
+        ([6, 2, 2], [1, 2, 2]),
+    ],
+)
+def test_groups_are_those_of_equal_labels(psf, groups, sizes):
+    places = {"x": [30.0, 33.0, 27.0], "y": [30.0, 31.0, 31.0]}
+    data = sum(star(1000, x, y) for x, y in zip(*places.values(), strict=True))
+    init = QTable(places | {"flux": [900.0] * 3, "group_id": groups})
+    table = PSFPhotometry(psf, 7)(data, error=np.ones(SHAPE), init_params=init)
+    assert list(table["group_id"]) == groups
+    assert list(table["group_size"]) == sizes
+    # Those of a group are fitted together, and as if there were no others.
+    for label in groups:
+        members = np.asarray(groups) == label
+        own = PSFPhotometry(psf, 7)(
+            data, error=np.ones(SHAPE), init_params=init[members]
+        )
+        assert list(table["flux_fit"][members]) == list(own["flux_fit"])
+
 
 def test_a_start_off_the_image_is_flagged(psf):
     """Two columns of a star do not tell its place: the errors may be too small."""

@@ -38,10 +38,9 @@ _MOST_SOURCES = 1000
 class FitResult:
     """The sources of one fit of an image.
 
-    It keeps rows of its own: what is done to tables that it made, or to those
-    that went into it, does not change it. Nor does it change itself, so that
-    copies may share it. It holds no pixels: covariances come from the normal
-    equations that the fit has left.
+    It keeps rows of its own: what is done to tables that it made does not change it.
+    Nor does it change itself, so that copies may share it. It holds no pixels:
+    covariances come from the normal equations that the fit has left.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ class FitResult:
     frame : Frame
         The image.
     init : `~astropy.table.QTable`
-        The starting values.
+        The starting values, which nobody else may change.
     fit : dict of array
         What came of it, see `psfphot.psf._photometry.fitting.fit_with_core`.
     """
@@ -60,7 +59,7 @@ class FitResult:
     ) -> None:
         self._setup = setup.with_own_model()
         self._unit = frame.unit
-        self._init = init.copy()
+        self._init = init
         self._fit = {name: values for name, values in fit.items() if name != _KEPT}
         # Columns that are none of the fit's own.
         self._more: dict[str, NDArray[Any]] = {}

@@ -235,7 +235,7 @@ def apart(data: Any, mask: Any, error: Any) -> tuple[Any, Any, Any]:
     return unpack_nddata(data)
 
 
-def frame_of(data: Any, mask: Any, error: Any) -> Frame:
+def frame_of(data: Any, mask: Any, error: Any, *, n_threads: int | None = 1) -> Frame:
     """Make the arguments of photometry an image on which all that is bad is masked.
 
     The caller of the calling function is warned of pixels that are not finite, and of
@@ -255,12 +255,10 @@ def frame_of(data: Any, mask: Any, error: Any) -> Frame:
         frame = as_frame(data, error, mask)
     if is_root_of_data(frame):
         warnings.warn(OF_DATA, DataErrorWarning, stacklevel=3)
-    bad = ~np.isfinite(frame.data)
-    if frame.mask is not None:
-        bad &= ~frame.mask
-    if not bad.any():
+    if _core.is_finite(frame.data, frame.mask, n_threads=n_threads):
         return frame
     warnings.warn(_NON_FINITE, AstropyUserWarning, stacklevel=3)
+    bad = ~np.isfinite(frame.data)
     return frame._replace(mask=bad if frame.mask is None else bad | frame.mask)
 
 

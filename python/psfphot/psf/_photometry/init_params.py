@@ -11,7 +11,7 @@ from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from psfphot._columns import COLUMN_NAMES, find_column
-from psfphot._validate import as_pixels, check_table, split_mask
+from psfphot._validate import as_pixels, check_table, is_increasing, split_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +78,8 @@ def from_user(
     ids = np.asarray(init["id"])
     if ids.dtype.kind == "f" and not np.all(np.isfinite(ids)):
         raise ValueError("init_params id column must be finite")
-    if len(np.unique(ids)) != len(init):
+    is_sorted = is_increasing(ids)
+    if not is_sorted and len(np.unique(ids)) != len(init):
         raise ValueError("init_params id column must contain unique values")
     if "group_id" in names:
         init["group_id"] = np.asarray(init_params["group_id"])
@@ -90,7 +91,8 @@ def from_user(
             init_params, "flux", lambda column, _: _in_unit(column, unit, "flux_init")
         )
     _add_shape(init, init_params, shape_of_model)
-    init.sort("id")
+    if not is_sorted:
+        init.sort("id")
     return init
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,8 +147,6 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         What the last call returned.
     finder_results : `~astropy.table.Table` or `None`
         What the finder returned in the last call.
-    init_params : `~astropy.table.QTable` or `None`
-        The starting values of the last call.
     data_unit : unit or `None`
         The unit of the data of the last call.
 
@@ -221,7 +220,8 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         """Forget the last call: its results, and its image."""
         self.results: QTable | None = None
         self.finder_results: Any = None
-        self.init_params: QTable | None = None
+        self._starts: QTable | None = None
+        vars(self).pop("init_params", None)
         self.data_unit: u.UnitBase | None = None
         self._fit_result: FitResult | None = None
 
@@ -271,14 +271,14 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         # The model may have been changed since the last call.
         setup = self._setup()
         check_constraints(setup)
-        frame = frame_of(data, mask, error)
+        frame = frame_of(data, mask, error, n_threads=self.n_threads)
         check_errors(setup, has_error=frame.error is not None)
         self.data_unit = frame.unit
         started = self._starting_values(setup, frame, init_params)
         if started is None:
             return None
         init, bkg_variance = started
-        self.init_params = init
+        self._starts = init
         is_ours = isinstance(setup.fitter, LevenbergMarquardt)
         if not is_ours and frame.noise is not None:
             raise ValueError("error can be a NoiseModel for LevenbergMarquardt only")
@@ -342,6 +342,12 @@ class PSFPhotometry(PhotometrySettings, FittedSources):
         add_shape(init, setup)
         add_groups(init, self.grouper, self.fit_shape)
         return init, variance
+
+    @cached_property
+    def init_params(self) -> QTable | None:
+        """The starting values of the last call."""
+        # What is done to the table does not change the fit.
+        return None if self._starts is None else self._starts.copy()
 
     @property
     def fit_info(self) -> list[dict[str, Any]]:

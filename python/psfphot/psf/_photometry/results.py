@@ -9,6 +9,7 @@ from astropy import units as u
 
 from psfphot._deprecated import results_table as empty_results
 from psfphot._meta import table_meta
+from psfphot._validate import is_increasing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +45,8 @@ def results_table(
     table = empty_results({})
     table["id"] = init["id"]
     group_id = np.asarray(init["group_id"])
-    _, inverse, counts = np.unique(group_id, return_inverse=True, return_counts=True)
     table["group_id"] = group_id
-    table["group_size"] = counts[inverse].astype(np.int64)
+    table["group_size"] = _group_sizes(group_id)
     table["local_bkg"] = init["local_bkg"]
     for name in shown:
         table[f"{name}_init"] = init[f"{name}_init"]
@@ -63,6 +63,14 @@ def results_table(
         table[name] = fit[name]
     table["flags"] = fit["flags"]
     return table
+
+
+def _group_sizes(group_id: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the sources of each one's group."""
+    if is_increasing(group_id):
+        return np.ones(len(group_id), dtype=np.int64)
+    _, inverse, counts = np.unique(group_id, return_inverse=True, return_counts=True)
+    return counts[inverse].astype(np.int64)
 
 
 def metadata(settings: dict[str, Any]) -> dict[str, Any]:

@@ -135,10 +135,10 @@ def add_groups(init: QTable, grouper: Any, fit_shape: tuple[int, int]) -> None:
     if isinstance(grouper, OverlapGrouper):
         grouper = grouper.for_host(fit_shape)
     if "group_id" not in init.colnames:
-        init["group_id"] = (
-            _own_labels(init["id"]) if grouper is None else _labels(init, grouper)
-        )
-    init["group_id"] = check_group_ids(init["group_id"])
+        labels = _own_labels(init["id"]) if grouper is None else _labels(init, grouper)
+    else:
+        labels = init["group_id"]
+    init["group_id"] = check_group_ids(labels)
 
 
 def _own_labels(ids: Any) -> Any:

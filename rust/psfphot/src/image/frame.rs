@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::Error;
+use crate::bands::CACHED;
+use crate::run::chunks;
+use crate::{Error, Run};
 
 use super::noise::NoiseModel;
 use super::{Image, Pixel};
@@ -103,6 +105,29 @@ impl<'a, T: Pixel> Frame<'a, T> {
     #[must_use]
     pub fn has_error(&self) -> bool {
         self.error.is_some() || self.noise.is_some()
+    }
+
+    /// Whether all pixels that are not masked have finite values.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub fn is_finite(&self, run: Run<'_>) -> Result<bool, Error> {
+        let bands = chunks(self.data.shape().0, CACHED);
+        let is_good =
+            |(): &mut (), rows: Range<usize>| Ok(rows.into_iter().all(|y| self.is_row_finite(y)));
+        let good = run.map(bands, || (), is_good)?;
+        Ok(!good.contains(&false))
+    }
+
+    fn is_row_finite(&self, y: usize) -> bool {
+        let is_finite = |value: &T| Into::<f64>::into(*value).is_finite();
+        let row = self.data.row(y);
+        // All of them without a look at each, which the compiler does several at once.
+        row.iter().fold(true, |all, value| all & is_finite(value))
+            || self.mask.is_some_and(|mask| {
+                let mut pixels = row.iter().zip(mask.row(y));
+                pixels.all(|(value, &is_masked)| is_masked || is_finite(value))
+            })
     }
 
     /// The values in `columns` of row `y`, whatever their errors: `None` where
@@ -261,6 +286,32 @@ mod tests {
         assert!(matches!(frame.pixel(3, 0), PixelState::Good { .. }));
         let values: Vec<_> = frame.row_values(0, 1..4).collect();
         assert_eq!(values, [None, None, Some(4.0)]);
+        Ok(())
+    }
+
+    #[test]
+    fn masked_pixels_need_no_finite_value() -> Result<(), Error> {
+        // Three bands of rows, the last of one row.
+        let shape = (2 * CACHED + 1, 5);
+        let mut data = vec![1e300; shape.0 * shape.1];
+        let mut mask = vec![false; data.len()];
+        let is_finite = |data: &[f64], mask: Option<&[bool]>| {
+            let mut frame = Frame::new(Image::new(data, shape)?);
+            if let Some(mask) = mask {
+                frame = frame.with_mask(Image::new(mask, shape)?)?;
+            }
+            let all = frame.is_finite(Run::new())?;
+            assert_eq!(all, frame.is_finite(Run::new().serial())?);
+            Ok::<bool, Error>(all)
+        };
+        assert!(is_finite(&data, None)? && is_finite(&data, Some(&mask))?);
+        for (k, bad) in [(0, f64::NAN), (163, f64::INFINITY), (324, -f64::INFINITY)] {
+            data[k] = bad;
+            assert!(!is_finite(&data, None)? && !is_finite(&data, Some(&mask))?);
+            mask[k] = true;
+            assert!(is_finite(&data, Some(&mask))?);
+        }
+        assert!(Frame::new(Image::new(&[0.0_f32; 0], (0, 3))?).is_finite(Run::new())?);
         Ok(())
     }
 }

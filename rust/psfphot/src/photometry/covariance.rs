@@ -2,7 +2,10 @@
 
 mod encoding;
 
+use std::ops::Range;
+
 use crate::fit::covariance::Joint;
+use crate::fit::system::kept::Kept;
 use crate::{Error, Run};
 
 /// The covariances of the sources of a fit, without its pixels.
@@ -17,7 +20,17 @@ pub struct Covariances {
     width: usize,
     /// The part that each source is in, and which of the part it is.
     places: Vec<Option<(u32, u32)>>,
-    parts: Vec<Joint>,
+    parts: Vec<Held>,
+    /// The matrices of all dense parts in one piece of memory, as most are of one source.
+    lower: Vec<f64>,
+}
+
+/// What is kept of a part, as a [`Joint`] has it.
+#[derive(Debug, Clone, PartialEq)]
+enum Held {
+    /// Which elements of `lower` are its own.
+    Dense(Range<usize>),
+    Sparse(Box<Kept>),
 }
 
 /// Sources that were fitted together.
@@ -42,6 +55,7 @@ impl Covariances {
             width,
             places: vec![None; n],
             parts: Vec::new(),
+            lower: Vec::new(),
         }
     }
 
@@ -50,7 +64,26 @@ impl Covariances {
         for (member, source) in (0..).zip(part.sources) {
             self.places[source] = Some((number, member));
         }
-        self.parts.push(part.joint);
+        self.hold(part.joint);
+    }
+
+    /// Adds the lower triangle of a source that was fitted alone.
+    pub(super) fn push_alone(&mut self, source: usize, lower: &[f64]) {
+        self.places[source] = Some((self.parts.len() as u32, 0));
+        self.hold_dense(lower);
+    }
+
+    fn hold(&mut self, joint: Joint) {
+        match joint {
+            Joint::Dense(lower) => self.hold_dense(&lower),
+            Joint::Sparse(kept) => self.parts.push(Held::Sparse(kept)),
+        }
+    }
+
+    fn hold_dense(&mut self, lower: &[f64]) {
+        let start = self.lower.len();
+        self.lower.extend_from_slice(lower);
+        self.parts.push(Held::Dense(start..self.lower.len()));
     }
 
     /// The covariance of the free parameters of some sources, as they came out of their
@@ -118,10 +151,10 @@ impl Covariances {
     }
 
     /// The covariance of some members of a part.
-    fn of_part(&self, part: &Joint, own: &[usize], run: Run<'_>) -> Result<Vec<f64>, Error> {
+    fn of_part(&self, part: &Held, own: &[usize], run: Run<'_>) -> Result<Vec<f64>, Error> {
         let lower = match part {
-            Joint::Sparse(kept) => return kept.of(own, run),
-            Joint::Dense(lower) => lower,
+            Held::Sparse(kept) => return kept.of(own, run),
+            Held::Dense(range) => &self.lower[range.clone()],
         };
         let n = own.len() * self.width;
         let index = |i: usize| own[i / self.width] * self.width + i % self.width;

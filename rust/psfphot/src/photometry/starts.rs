@@ -66,7 +66,9 @@ impl<'a> Starts<'a> {
     /// [`Error::ShapeMismatch`] if the lengths differ.
     pub fn with_groups(mut self, groups: &'a [i64]) -> Result<Self, Error> {
         Error::check_len("groups", self.len(), groups.len())?;
-        self.groups = Some(groups);
+        // Where all of them grow each is the label of one source.
+        let are_apart = groups.is_sorted_by(|a, b| a < b);
+        self.groups = (!are_apart).then_some(groups);
         Ok(self)
     }
 
@@ -102,7 +104,7 @@ impl<'a> Starts<'a> {
         (self.x, self.y)
     }
 
-    /// The labels, if the sources are grouped.
+    /// The labels, if some of the sources may share one.
     pub(crate) fn groups(&self) -> Option<&'a [i64]> {
         self.groups
     }
@@ -129,5 +131,24 @@ impl<'a> Starts<'a> {
     /// The variance of a source's local background, 0 if none is given.
     pub(crate) fn background_variance(&self, index: usize) -> f64 {
         self.background_variance.map_or(0.0, |all| all[index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_all_grow_make_no_groups() -> Result<(), Error> {
+        let zeros = [0.0; 3];
+        let starts = Starts::new(&zeros, &zeros, &zeros)?;
+        for apart in [[1, 2, 3], [-7, 0, 90]] {
+            assert_eq!(starts.with_groups(&apart)?.groups(), None);
+        }
+        for others in [[1, 1, 2], [1, 2, 2], [1, 2, 1], [3, 2, 1]] {
+            assert_eq!(starts.with_groups(&others)?.groups(), Some(&others[..]));
+        }
+        assert!(starts.with_groups(&[1, 2]).is_err());
+        Ok(())
     }
 }

@@ -1,6 +1,5 @@
 //! A plan cut into tasks, chunks of isolated sources and groups, and each fitted.
 
-use crate::fit::covariance::Joint;
 use crate::fit::model::Model;
 use crate::fit::pixels::Pixels;
 use crate::fit::source::{Solution, Source};
@@ -39,8 +38,15 @@ struct Scratch {
     buffers: isolated::Buffers,
 }
 
-/// Rows of sources, and what is kept of those that were fitted together.
-type Done = (Vec<(usize, FittedSource)>, Vec<Part>);
+/// What came of a task.
+#[derive(Default)]
+struct Done {
+    rows: Vec<(usize, FittedSource)>,
+    /// The covariances of sources that were fitted alone: lower triangles.
+    alone: Vec<(usize, [f64; 6])>,
+    /// What is kept of those that were fitted together.
+    parts: Vec<Part>,
+}
 
 /// Fits all sources of a plan; the rows come in their order.
 pub(super) fn fit_all(plan: &Plan<'_>) -> Result<(Vec<FittedSource>, Covariances), Error> {
@@ -51,14 +57,17 @@ pub(super) fn fit_all(plan: &Plan<'_>) -> Result<(Vec<FittedSource>, Covariances
             Task::Alone(indices) => plan.fit_each(&indices, scratch),
             Task::Jointly(indices) => plan.fit_jointly(&indices, scratch),
         }?;
-        run.advance(done.0.len());
+        run.advance(done.rows.len());
         Ok(done)
     })?;
     let mut sources = vec![FittedSource::not_fitted(0); starts.len()];
     let mut covariances = Covariances::new(starts.len(), plan.fitter.free.len());
-    for (rows, parts) in done {
+    for Done { rows, alone, parts } in done {
         for (index, row) in rows {
             sources[index] = row;
+        }
+        for (index, lower) in alone {
+            covariances.push_alone(index, &lower);
         }
         for part in parts {
             covariances.push(part);
@@ -110,12 +119,15 @@ impl Plan<'_> {
     }
 
     fn fit_each(&self, indices: &[usize], scratch: &mut Scratch) -> Result<Done, Error> {
-        let mut done = (Vec::with_capacity(indices.len()), Vec::new());
+        let mut done = Done {
+            rows: Vec::with_capacity(indices.len()),
+            ..Done::default()
+        };
         for &index in indices {
             match self.source(index) {
                 Ok(source) if self.is_plain() => self.fit_alone(&source, scratch, &mut done)?,
                 Ok(source) => self.fit_group(&[source], &mut done)?,
-                Err(reason) => done.0.push((index, self.not_fitted(&reason))),
+                Err(reason) => done.rows.push((index, self.not_fitted(&reason))),
             }
         }
         Ok(done)
@@ -145,18 +157,21 @@ impl Plan<'_> {
         let residuals = pixels.data.iter().zip(scratch.buffers.profile());
         let residuals = residuals.map(|(data, profile)| data - flux * profile);
         let quality = Quality::of_pixels(source, residuals.zip(pixels.weights.iter().copied()));
-        done.0
-            .push((source.index, self.row(source, &solution, &quality)));
+        let row = self.row(source, &solution, &quality);
+        done.rows.push((source.index, row));
         if let Some([ff, fx, fy, xx, xy, yy]) = covariance {
-            let joint = Joint::Dense(vec![ff, fx, xx, fy, xy, yy]);
-            done.1.push(Part::new([source.index], joint));
+            let lower = [ff, fx, xx, fy, xy, yy];
+            done.alone.push((source.index, lower));
         }
         Ok(())
     }
 
     fn fit_jointly(&self, indices: &[usize], scratch: &mut Scratch) -> Result<Done, Error> {
         let (sources, rows) = self.sort_out(indices);
-        let mut done = (rows, Vec::new());
+        let mut done = Done {
+            rows,
+            ..Done::default()
+        };
         match &sources[..] {
             [] => {}
             [only] if self.is_plain() => self.fit_alone(only, scratch, &mut done)?,
@@ -176,10 +191,10 @@ impl Plan<'_> {
         } else {
             group::fit(fitter, exposure, sources)
         }?;
-        done.0.extend(self.rows(sources, &solutions, &model));
+        done.rows.extend(self.rows(sources, &solutions, &model));
         if let Some(joint) = joint {
             let indices = sources.iter().map(|source| source.index);
-            done.1.push(Part::new(indices, joint));
+            done.parts.push(Part::new(indices, joint));
         }
         Ok(())
     }

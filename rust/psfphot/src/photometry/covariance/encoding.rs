@@ -5,7 +5,7 @@ use crate::fit::MAX_PARAMETERS;
 use crate::fit::covariance::Joint;
 use crate::fit::system::kept::{Kept, Numbers};
 
-use super::Covariances;
+use super::{Covariances, Held};
 
 /// The first number of all: what follows is as this version writes it.
 const VERSION: u64 = 1;
@@ -80,11 +80,11 @@ impl Covariances {
         to.integer(self.parts.len() as u64);
         for part in &self.parts {
             match part {
-                Joint::Dense(lower) => {
+                Held::Dense(range) => {
                     to.integer(DENSE);
-                    to.floats(lower);
+                    to.floats(&self.lower[range.clone()]);
                 }
-                Joint::Sparse(kept) => {
+                Held::Sparse(kept) => {
                     let numbers = kept.numbers();
                     to.integer(SPARSE);
                     to.integers(numbers.places.iter().map(|&p| u64::from(p)));
@@ -131,10 +131,10 @@ fn read(from: &mut Reader<'_>) -> Option<Covariances> {
         (place != NOWHERE).then_some(((place >> 32) as u32, (place & 0xFFFF_FFFF) as u32))
     };
     let places: Vec<_> = from.integers()?.into_iter().map(place).collect();
-    let (mut parts, mut sizes) = (Vec::new(), Vec::new());
+    let (mut covariances, mut sizes) = (Covariances::new(0, width), Vec::new());
     for _ in 0..from.length()? {
-        let (part, size) = read_part(from, width)?;
-        parts.push(part);
+        let (joint, size) = read_part(from, width)?;
+        covariances.hold(joint);
         sizes.push(size);
     }
     let is_place = |&(part, member): &(u32, u32)| {
@@ -147,9 +147,8 @@ fn read(from: &mut Reader<'_>) -> Option<Covariances> {
         .flatten()
         .all(is_place)
         .then_some(Covariances {
-            width,
             places,
-            parts,
+            ..covariances
         })
 }
 
