@@ -1,9 +1,10 @@
 //! What a star finder is, and what all of them do alike: the search, the
 //! batches, the last filters.
 
-use super::convolve::{Convolution, Padded, convolve};
-use super::peaks::{Peak, PeakSearch, Threshold, constant};
+use super::convolve::convolve;
+use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
+use super::sweep::Sweep;
 use super::{Found, Kernel, Range};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel};
@@ -11,11 +12,6 @@ use crate::run::{Run, chunks};
 
 /// Positions per task: enough that handing tasks out costs nothing beside them.
 const BATCH: usize = 256;
-
-/// Rows that are convolved, searched and measured together, beside those above and
-/// below that tell of their peaks and are convolved again for the next band. No plane as
-/// large as the image is made, whose fresh pages would take longer than to convolve it.
-const SEARCHED: usize = 64;
 
 /// A star finder: its settings, and how it measures one star.
 pub(super) trait Finder: Sync {
@@ -97,81 +93,8 @@ pub(super) fn find<F: KernelFinder, T: Pixel>(
         .with_scale(finder.scale(kernel))
         .with_mask(frame.mask());
     search.check(data.shape())?;
-    let ((ny, nx), searched) = (data.shape(), search.rows(data.shape().0));
-    let reach = search.reach().max(kernel.center().0);
-    let convolution = Convolution::new(data, kernel);
-    let work = |work: &mut Workspace<T, F::Cutouts>, band: std::ops::Range<usize>| {
-        let (first_row, end) = (band.start.saturating_sub(reach), (band.end + reach).min(ny));
-        let rows = &mut work.convolved;
-        rows.resize((end - first_row) * nx, T::from_f64(0.0));
-        let has_gaps = convolution.fill(first_row, rows, &mut work.padded);
-        let convolved = Image::new(rows, (end - first_row, nx))?;
-        let within = |y: usize| y.clamp(band.start, band.end);
-        let rows = within(searched.start)..within(searched.end);
-        let peaks = search.find_in_rows(convolved, first_row, rows, &mut work.places);
-        let image = ConvolvedImage {
-            kernel,
-            data,
-            convolved,
-            first_row,
-            has_gaps,
-        };
-        let gauge = finder.gauge(image, threshold);
-        let mut measure = |at| finder.measure_one(&gauge, at, &mut work.cutouts);
-        let stars = peaks
-            .into_iter()
-            .map(|peak| (peak, measure((peak.x, peak.y))));
-        Ok(Band {
-            stars: stars.collect(),
-            value: constant(convolved),
-        })
-    };
-    let bands = chunks(ny, SEARCHED.max(2 * reach));
-    let bands = run.map(bands, Workspace::default, work)?;
-    Ok(select(finder, kept(&search, bands), data.shape()))
-}
-
-/// A thread's buffers.
-#[derive(Debug)]
-struct Workspace<T, C> {
-    padded: Padded,
-    convolved: Vec<T>,
-    places: Vec<usize>,
-    cutouts: C,
-}
-
-impl<T, C: Default> Default for Workspace<T, C> {
-    fn default() -> Self {
-        Self {
-            padded: Padded::default(),
-            convolved: Vec::new(),
-            places: Vec::new(),
-            cutouts: C::default(),
-        }
-    }
-}
-
-/// What a band of rows has.
-struct Band<S, T> {
-    /// Its peaks, and what was measured there.
-    stars: Vec<(Peak, Option<S>)>,
-    /// The value of its pixels and those within reach, if it is one.
-    value: Option<T>,
-}
-
-/// What was measured at those of all peaks that are kept.
-fn kept<S, T: PartialEq>(search: &PeakSearch<'_>, bands: Vec<Band<S, T>>) -> Vec<S> {
-    let is_constant = |band: &Band<S, T>| band.value.is_some() && band.value == bands[0].value;
-    if bands.iter().all(is_constant) {
-        return Vec::new();
-    }
-    let stars = bands.iter().flat_map(|band| &band.stars);
-    let peaks = search.resolve(stars.map(|(peak, _)| *peak).collect());
-    let mut peaks = peaks.into_iter().peekable();
-    let stars = bands.into_iter().flat_map(|band| band.stars);
-    stars
-        .filter_map(|(peak, star)| peaks.next_if_eq(&peak).and(star))
-        .collect()
+    let sweep = Sweep::new(finder, kernel, search, data, threshold);
+    Ok(select(finder, sweep.stars(run)?, data.shape()))
 }
 
 /// Measures the stars at given `centers` (x, y), rounded to pixels, in the place

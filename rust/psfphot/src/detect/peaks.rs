@@ -298,57 +298,73 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn peaks_of_distinct_values_are_those_of_the_definition(
-            shape in (1..40_usize, 2..40_usize),
-            radius in 0.5..9.0_f64,
-            threshold in -30.0..90.0_f64,
-            seed in 0..u64::MAX,
-        ) {
-            let random = |i: usize| (i as u64 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
-            let n = shape.0 * shape.1;
-            let data: Vec<f64> = (0..n)
-                .map(|i| match random(i) % 29 {
-                    0 => f64::NAN,
-                    _ => random(i + n) as f64 / 1e14 - 30.0,
-                })
-                .collect();
-            let mask: Vec<bool> = (0..n).map(|i| random(i + 2 * n) % 13 == 0).collect();
-            let image = Image::new(&data, shape)?;
-            let disk = Neighbourhood::disk(radius, shape)?;
-            let search = PeakSearch::new(&disk, Threshold::Scalar(threshold))
-                .with_mask(Some(Image::new(&mask, shape)?));
-            let peaks = search.find(image, Run::new())?;
-            let inside = |dx: i64, dy: i64| ((dx * dx + dy * dy) as f64) <= radius * radius;
-            let expected = brute_force(image, &mask, inside, threshold);
-            prop_assert_eq!(positions(&peaks), expected);
-            prop_assert_eq!(&peaks, &search.find(image, Run::new().serial())?);
-            let map = vec![threshold; n];
-            let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&map, shape)?), ..search };
-            prop_assert_eq!(peaks, mapped.find(image, Run::new())?);
-        }
+            #[test]
+            fn peaks_of_distinct_values_are_those_of_the_definition(
+                shape in (1..40_usize, 2..40_usize),
+                radius in 0.5..9.0_f64,
+                threshold in -30.0..90.0_f64,
+                seed in 0..u64::MAX,
+            ) {
+                let random = |i: usize| (i as u64 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
+                let n = shape.0 * shape.1;
+                let data: Vec<f64> = (0..n)
+                    .map(|i| match random(i) % 29 {
+                        0 => f64::NAN,
+                        _ => random(i + n) as f64 / 1e14 - 30.0,
+                    })
+                    .collect();
+                let mask: Vec<bool> = (0..n).map(|i| random(i + 2 * n) % 13 == 0).collect();
+                let image = Image::new(&data, shape)?;
+                let disk = Neighbourhood::disk(radius, shape)?;
+                let search = PeakSearch::new(&disk, Threshold::Scalar(threshold))
+                    .with_mask(Some(Image::new(&mask, shape)?));
+                let peaks = search.find(image, Run::new())?;
+                let inside = |dx: i64, dy: i64| ((dx * dx + dy * dy) as f64) <= radius * radius;
+                let expected = brute_force(image, &mask, inside, threshold);
+                prop_assert_eq!(positions(&peaks), expected);
+                prop_assert_eq!(&peaks, &search.find(image, Run::new().serial())?);
+                let map = vec![threshold; n];
+                let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&map, shape)?), ..search };
+                prop_assert_eq!(peaks, mapped.find(image, Run::new())?);
+            }
 
-        #[test]
-        fn footprints_of_any_form_give_the_definition_with_all_ties(
-            footprint in proptest::collection::vec(proptest::bool::ANY, 35),
-            data in proptest::collection::vec(-3_i8..6, 13 * 11),
-            threshold in -4.0..5.0_f64,
-        ) {
-            let mut footprint = footprint;
-            footprint[17] = true;
-            let data: Vec<f64> = data.into_iter().map(f64::from).collect();
-            let image = Image::new(&data, (13, 11))?;
-            let hood = Neighbourhood::footprint(&footprint, (5, 7))?;
-            let peaks = PeakSearch::new(&hood, Threshold::Scalar(threshold))
-                .find(image, Run::new())?;
-            let inside = |dx: i64, dy: i64| {
-                Image::new(&footprint, (5, 7)).is_ok_and(|f| f.get(dx + 3, dy + 2) == Some(true))
-            };
-            let mask = [false; 13 * 11];
-            let expected = brute_force(image, &mask, inside, threshold);
-            prop_assert_eq!(positions(&peaks), expected);
-        }
+            #[test]
+            fn footprints_of_any_form_give_the_definition_with_all_ties(
+                footprint in proptest::collection::vec(proptest::bool::ANY, 35),
+                data in proptest::collection::vec(-3_i8..6, 13 * 53),
+                masked in proptest::collection::vec(0..13 * 53_usize, 0..20),
+                nan_row in 0..13_usize,
+                threshold in -4.0..5.0_f64,
+            ) {
+                const SHAPE: (usize, usize) = (13, 53);
+                let mut footprint = footprint;
+                footprint[17] = true;
+                let mut data: Vec<f64> = data.into_iter().map(f64::from).collect();
+                data[nan_row * SHAPE.1..(nan_row + 1) * SHAPE.1].fill(f64::NAN);
+                let mut mask = [false; SHAPE.0 * SHAPE.1];
+                for k in masked {
+     mask[k] = true;
     }
+                let (image, run) = (Image::new(&data, SHAPE)?, Run::new());
+                let hood = Neighbourhood::footprint(&footprint, (5, 7))?;
+                let search = PeakSearch::new(&hood, Threshold::Scalar(threshold))
+                    .with_mask(Some(Image::new(&mask, SHAPE)?));
+                let peaks = search.find(image, run)?;
+                let inside = |dx: i64, dy: i64| {
+                    Image::new(&footprint, (5, 7)).is_ok_and(|f| f.get(dx + 3, dy + 2) == Some(true))
+                };
+                let expected = brute_force(image, &mask, inside, threshold);
+                prop_assert_eq!(positions(&peaks), expected);
+                let single: Vec<f32> = data.iter().map(|v| *v as f32).collect();
+                prop_assert_eq!(&peaks, &search.find(Image::new(&single, SHAPE)?, run)?);
+                // Each pixel has a level of its own, one of three what none exceeds.
+                let level = |k: usize| if k.is_multiple_of(3) { f64::NAN } else { threshold };
+                let levels: Vec<f64> = (0..data.len()).map(level).collect();
+                let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&levels, SHAPE)?), ..search };
+                let others = peaks.into_iter().filter(|peak| !level(peak.y * SHAPE.1 + peak.x).is_nan());
+                prop_assert_eq!(others.collect::<Vec<_>>(), mapped.find(image, run)?);
+            }
+        }
 
     #[test]
     fn a_masked_pixel_neither_is_a_peak_nor_hides_one() -> Result<(), Error> {
