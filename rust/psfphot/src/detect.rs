@@ -13,6 +13,7 @@
 //! | [`peaks`] | local maxima within a [`Neighbourhood`], above a [`Threshold`] |
 //! | [`moments`] | the image moments of a star |
 //! | `finder` | the traits of finders, and the loops that all share |
+//! | `sweep` | an image convolved, searched and measured band by band |
 //! | `gaps` | pixels that are not finite, left out of the sums |
 //! | [`selection`] | the [`Selection`] that all finders share |
 //! | [`iraf`] | [`IrafFinder`], after IRAF's `starfind` |
@@ -58,6 +59,7 @@ pub mod score;
 pub mod selection;
 mod setters;
 pub mod star;
+mod sweep;
 mod ties;
 mod vertex;
 

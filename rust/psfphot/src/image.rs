@@ -72,6 +72,15 @@ impl<'a, T: Copy> Image<'a, T> {
         &self.data[y * self.nx..(y + 1) * self.nx]
     }
 
+    /// The image of some rows, which must exist.
+    pub(crate) fn rows(&self, rows: std::ops::Range<usize>) -> Self {
+        Self {
+            data: &self.data[rows.start * self.nx..rows.end * self.nx],
+            ny: rows.len(),
+            nx: self.nx,
+        }
+    }
+
     /// The element in column `x` of row `y`, if there is one.
     #[must_use]
     pub fn get(&self, x: i64, y: i64) -> Option<T> {

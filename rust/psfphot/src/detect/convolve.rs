@@ -49,38 +49,69 @@ pub fn convolve<T: Pixel>(
 ) -> Result<Convolved<T>, Error> {
     let (_, nx) = image.shape();
     let mut values = vec![T::from_f64(0.0); image.as_slice().len()];
-    if values.is_empty() {
-        return Ok(Convolved {
-            values,
-            has_gaps: false,
-        });
-    }
-    let stride = nx + kernel.shape().1 - 1;
-    let taps = taps(kernel, stride);
-    let whole = kernel.sum_of_squares();
+    let convolution = Convolution::new(image, kernel);
     let tasks: Vec<_> = values
-        .chunks_mut(CACHED * nx)
+        .chunks_mut((CACHED * nx).max(1))
         .enumerate()
         .map(|(i, rows)| (i * CACHED, rows))
         .collect();
-    let has_gaps = run.map(tasks, Workspace::default, |work, (first_row, rows)| {
-        work.pad(image, kernel, first_row, rows.len() / nx);
-        work.sums.resize(nx, 0.0);
-        let mut has_gaps = false;
-        for (i, row) in rows.chunks_exact_mut(nx).enumerate() {
-            let padded = &work.padded[i * stride..];
-            weighted_sums(padded, &taps, &mut work.sums);
-            has_gaps |= repair(padded, &taps, whole, &mut work.sums);
-            for (value, sum) in row.iter_mut().zip(&work.sums) {
-                *value = T::from_f64(*sum);
-            }
-        }
-        Ok(has_gaps)
+    let has_gaps = run.map(tasks, Padded::default, |work, (first_row, rows)| {
+        Ok(convolution.fill(first_row, rows, work))
     })?;
     Ok(Convolved {
         values,
         has_gaps: has_gaps.contains(&true),
     })
+}
+
+/// An image and the kernel that it is convolved with.
+pub(super) struct Convolution<'a, T> {
+    image: Image<'a, T>,
+    kernel: &'a Kernel,
+    taps: Vec<Tap>,
+    /// Columns of a padded row.
+    stride: usize,
+    /// Σ K².
+    whole: f64,
+}
+
+impl<'a, T: Pixel> Convolution<'a, T> {
+    pub(super) fn new(image: Image<'a, T>, kernel: &'a Kernel) -> Self {
+        let stride = image.shape().1 + kernel.shape().1 - 1;
+        Self {
+            image,
+            kernel,
+            taps: taps(kernel, stride),
+            stride,
+            whole: kernel.sum_of_squares(),
+        }
+    }
+
+    /// Fills whole `rows` of the convolved image, from `first_row` on; whether a
+    /// footprint holds pixels that are not finite.
+    pub(super) fn fill(&self, first_row: usize, rows: &mut [T], work: &mut Padded) -> bool {
+        let (_, nx) = self.image.shape();
+        let mut has_gaps = false;
+        // So many at a time that they stay in the cache.
+        for (i, rows) in rows.chunks_mut((CACHED * nx).max(1)).enumerate() {
+            work.pad(
+                self.image,
+                self.kernel,
+                first_row + i * CACHED,
+                rows.len() / nx,
+            );
+            work.sums.resize(nx, 0.0);
+            for (i, row) in rows.chunks_exact_mut(nx).enumerate() {
+                let padded = &work.rows[i * self.stride..];
+                weighted_sums(padded, &self.taps, &mut work.sums);
+                has_gaps |= repair(padded, &self.taps, self.whole, &mut work.sums);
+                for (value, sum) in row.iter_mut().zip(&work.sums) {
+                    *value = T::from_f64(*sum);
+                }
+            }
+        }
+        has_gaps
+    }
 }
 
 /// Makes the sums that are not finite of the finite pixels alone; whether any
@@ -122,14 +153,14 @@ fn taps(kernel: &Kernel, stride: usize) -> Vec<Tap> {
         .collect()
 }
 
-/// A thread's buffers.
+/// A thread's buffers: rows with margins, and a row of sums.
 #[derive(Debug, Default)]
-struct Workspace {
-    padded: Vec<f64>,
+pub(super) struct Padded {
+    rows: Vec<f64>,
     sums: Vec<f64>,
 }
 
-impl Workspace {
+impl Padded {
     /// Copies `n_rows` rows from `first_row` on with the margins that the
     /// turned kernel needs, zero where they are off the image.
     fn pad<T: Pixel>(
@@ -143,7 +174,7 @@ impl Workspace {
         let (height, width) = kernel.shape();
         let (cy, cx) = kernel.center();
         let (above, left) = (height - 1 - cy, width - 1 - cx);
-        self.padded.clear();
+        self.rows.clear();
         for y in first_row..first_row + n_rows + height - 1 {
             // y counts from the top of the margin.
             let row = if (above..ny + above).contains(&y) {
@@ -151,10 +182,10 @@ impl Workspace {
             } else {
                 &[]
             };
-            self.padded.resize(self.padded.len() + left, 0.0);
-            self.padded.extend(row.iter().map(|&value| value.into()));
-            self.padded
-                .resize(self.padded.len() + cx + (nx - row.len()), 0.0);
+            self.rows.resize(self.rows.len() + left, 0.0);
+            self.rows.extend(row.iter().map(|&value| value.into()));
+            self.rows
+                .resize(self.rows.len() + cx + (nx - row.len()), 0.0);
         }
     }
 }

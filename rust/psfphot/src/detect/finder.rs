@@ -1,9 +1,11 @@
 //! What a star finder is, and what all of them do alike: the search, the
 //! batches, the last filters.
 
+use super::convolve::convolve;
 use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
-use super::{Found, Kernel, Range, convolve::convolve};
+use super::sweep::Sweep;
+use super::{Found, Kernel, Range};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel};
 use crate::run::{Run, chunks};
@@ -69,8 +71,10 @@ pub(super) trait KernelFinder: Finder {
 pub(super) struct ConvolvedImage<'a, T> {
     pub(super) kernel: &'a Kernel,
     pub(super) data: Image<'a, T>,
+    /// Its rows from `first_row` on: all those that the stars to be measured need.
     pub(super) convolved: Image<'a, T>,
-    /// Whether some data are not finite.
+    pub(super) first_row: usize,
+    /// Whether some data in the footprints of these rows are not finite.
     pub(super) has_gaps: bool,
 }
 
@@ -84,23 +88,13 @@ pub(super) fn find<F: KernelFinder, T: Pixel>(
     let kernel = &usable_kernel(finder)?;
     let (data, selection) = (frame.data(), finder.selection());
     let neighbourhood = selection.neighbourhood(kernel, finder.separation(), data.shape())?;
-    let convolved = convolve(data, kernel, run)?;
-    let has_gaps = convolved.has_gaps;
-    let convolved = Image::new(&convolved.values, data.shape())?;
     let search = selection
         .search(kernel, &neighbourhood, threshold)
         .with_scale(finder.scale(kernel))
         .with_mask(frame.mask());
-    let peaks = search.find(convolved, run)?;
-    let pixels: Vec<_> = peaks.iter().map(|peak| (peak.x, peak.y)).collect();
-    let image = ConvolvedImage {
-        kernel,
-        data,
-        convolved,
-        has_gaps,
-    };
-    let gauge = finder.gauge(image, threshold);
-    measure_pixels(finder, &gauge, data.shape(), &pixels, run)
+    search.check(data.shape())?;
+    let sweep = Sweep::new(finder, kernel, search, data, threshold);
+    Ok(select(finder, sweep.stars(run)?, data.shape()))
 }
 
 /// Measures the stars at given `centers` (x, y), rounded to pixels, in the place
@@ -121,6 +115,7 @@ pub(super) fn measure<F: KernelFinder, T: Pixel>(
         kernel,
         data,
         convolved: Image::new(&convolved.values, data.shape())?,
+        first_row: 0,
         has_gaps: convolved.has_gaps,
     };
     let gauge = finder.gauge(image, threshold);
@@ -153,9 +148,18 @@ pub(super) fn measure_pixels<F: Finder, T: Pixel>(
             Ok(measured.collect::<Vec<_>>())
         },
     )?;
-    Ok(finder.selection().select(batches.concat(), |source| {
+    Ok(select(finder, batches.concat(), shape))
+}
+
+/// Filters the stars measured on an image of `shape = (ny, nx)`.
+fn select<F: Finder>(
+    finder: &F,
+    measured: Vec<F::Source>,
+    shape: (usize, usize),
+) -> Found<F::Source> {
+    finder.selection().select(measured, |source| {
         on_image(source.position(), shape) && finder.accepts(source)
-    }))
+    })
 }
 
 pub(super) fn in_range(range: Range, value: f64) -> bool {

@@ -41,10 +41,16 @@ impl<T: Pixel> ConvolvedImage<'_, T> {
             }
         }
         if fit.n() == kernel.n_pixels() {
-            return self.convolved.get(x, y).map_or(0.0, Into::into);
+            return self.convolved_at(x, y).unwrap_or(0.0);
         }
         fit.height(kernel.sum_of_squares())
             .map_or(f64::NAN, |(height, _)| height)
+    }
+
+    /// The convolved image at a pixel, if it has it.
+    fn convolved_at(&self, x: i64, y: i64) -> Option<f64> {
+        let value = self.convolved.get(x, y - self.first_row as i64);
+        value.map(Into::into)
     }
 
     /// The height of the star fitted at the pixel `at`.
@@ -52,13 +58,14 @@ impl<T: Pixel> ConvolvedImage<'_, T> {
         if self.has_gaps {
             return self.height((at.0 as i64, at.1 as i64));
         }
-        self.convolved.row(at.1)[at.0].into()
+        self.convolved.row(at.1 - self.first_row)[at.0].into()
     }
 
     /// The heights in the kernel's rectangle around the pixel `at`, row by row;
     /// 0 off the image.
     pub(super) fn fill_heights(&self, at: (usize, usize), cutout: &mut Vec<f64>) {
-        self.kernel.fill_cutout(self.convolved, at, cutout);
+        let place = (at.0, at.1 - self.first_row);
+        self.kernel.fill_cutout(self.convolved, place, cutout);
         if !self.has_gaps {
             return;
         }
@@ -74,7 +81,7 @@ impl<T: Pixel> ConvolvedImage<'_, T> {
         if rows.any(|py| (x0 - cx as i64..right).any(|px| is_gap(px, py))) {
             for (k, value) in cutout.iter_mut().enumerate() {
                 let place = (x0 + (k % width) as i64, y0 + (k / width) as i64);
-                if self.convolved.get(place.0, place.1).is_some() {
+                if self.convolved_at(place.0, place.1).is_some() {
                     *value = self.height(place);
                 }
             }

@@ -239,11 +239,19 @@ impl Kernel {
         cutout: &mut Vec<f64>,
     ) {
         let (cy, cx) = self.center();
-        let (x0, y0) = (x as i64 - cx as i64, y as i64 - cy as i64);
-        let (width, height) = (self.shape.1 as i64, self.shape.0 as i64);
+        let (height, width) = self.shape;
+        let (ny, nx) = image.shape();
         cutout.clear();
-        for py in y0..y0 + height {
-            let row = (x0..x0 + width).map(|px| image.get(px, py).map_or(0.0, Into::into));
+        if x >= cx && y >= cy && x + width <= nx + cx && y + height <= ny + cy {
+            for py in y - cy..y - cy + height {
+                let row = &image.row(py)[x - cx..x - cx + width];
+                cutout.extend(row.iter().map(|&value| value.into()));
+            }
+            return;
+        }
+        let (x0, y0) = (x as i64 - cx as i64, y as i64 - cy as i64);
+        for py in y0..y0 + height as i64 {
+            let row = (x0..x0 + width as i64).map(|px| image.get(px, py).map_or(0.0, Into::into));
             cutout.extend(row);
         }
     }

@@ -1,5 +1,13 @@
 //! Local maxima above a threshold.
 
+mod candidates;
+mod neighbourhood;
+
+use std::ops::Range;
+
+use candidates::{Levels, Row};
+pub use neighbourhood::Neighbourhood;
+
 use super::ties;
 use crate::Error;
 use crate::bands::CACHED;
@@ -30,6 +38,14 @@ impl Threshold<'_> {
         }
     }
 
+    /// That of some rows.
+    fn rows(&self, rows: Range<usize>) -> Self {
+        match self {
+            Self::Scalar(value) => Self::Scalar(*value),
+            Self::Map(map) => Self::Map(map.rows(rows)),
+        }
+    }
+
     /// That of one pixel.
     pub(super) fn at(&self, x: usize, y: usize) -> f64 {
         match self {
@@ -48,109 +64,6 @@ pub struct Peak {
     pub y: usize,
     /// The image there.
     pub value: f64,
-}
-
-/// The pixels dx = x0..=x1 of the row dy, counted from the central pixel.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    dy: i64,
-    x0: i64,
-    x1: i64,
-}
-
-/// The pixels around a pixel among which it must be the largest.
-#[derive(Debug, Clone)]
-pub struct Neighbourhood {
-    /// Nearest rows first, because they tell soonest that a pixel is no peak.
-    spans: Vec<Span>,
-    /// Those of the eight adjacent pixels that belong to it.
-    adjacent: Vec<(i64, i64)>,
-    /// For a disk, its radius; equal peaks within it are one.
-    separation: Option<f64>,
-}
-
-impl Neighbourhood {
-    /// The pixels within `radius` of the central one. Of equal peaks within
-    /// that distance only one is kept: of connected ones (a flat top) the pixel
-    /// nearest to their centroid, and of the others that of the larger flat
-    /// top, else the first one.
-    ///
-    /// `shape = (ny, nx)` is that of the image; larger radii are no different
-    /// from its diagonal.
-    ///
-    /// # Errors
-    /// [`Error::InvalidArgument`] unless the radius is positive.
-    pub fn disk(radius: f64, shape: (usize, usize)) -> Result<Self, Error> {
-        if radius.is_nan() || radius <= 0.0 {
-            return Err(Error::invalid("radius", "be positive", radius));
-        }
-        let radius = radius.min((shape.0 as f64).hypot(shape.1 as f64) + 1.0);
-        let squared = radius * radius;
-        let half = radius as i64;
-        let spans = (-half..=half).map(|dy| {
-            // Exact where the circle passes through a pixel's centre, whatever
-            // the square root's last bit.
-            let inside = |dx: i64| (dx * dx + dy * dy) as f64 <= squared;
-            let mut x1 = (squared - (dy * dy) as f64).max(0.0).sqrt() as i64;
-            while !inside(x1) && x1 > 0 {
-                x1 -= 1;
-            }
-            while inside(x1 + 1) {
-                x1 += 1;
-            }
-            Span { dy, x0: -x1, x1 }
-        });
-        Ok(Self::from_spans(spans.collect(), Some(radius)))
-    }
-
-    /// The pixels where `footprint` is true, around its central one. All of
-    /// several equal peaks are kept.
-    ///
-    /// # Errors
-    /// [`Error::ShapeMismatch`] unless `footprint` has `shape = (ny, nx)`.
-    pub fn footprint(footprint: &[bool], shape: (usize, usize)) -> Result<Self, Error> {
-        let image = Image::new(footprint, shape)?;
-        let (cy, cx) = (shape.0 as i64 / 2, shape.1 as i64 / 2);
-        let mut spans: Vec<Span> = Vec::new();
-        for y in 0..shape.0 {
-            let inside = (0i64..).zip(image.row(y)).filter(|(_, inside)| **inside);
-            for (x, _) in inside {
-                let (dy, dx) = (y as i64 - cy, x - cx);
-                match spans.last_mut() {
-                    Some(span) if span.dy == dy && span.x1 + 1 == dx => span.x1 = dx,
-                    _ => spans.push(Span { dy, x0: dx, x1: dx }),
-                }
-            }
-        }
-        Ok(Self::from_spans(spans, None))
-    }
-
-    fn from_spans(mut spans: Vec<Span>, separation: Option<f64>) -> Self {
-        spans.sort_by_key(|span| span.dy.abs());
-        let holds = |dy: i64, dx: i64| {
-            spans
-                .iter()
-                .any(|span| span.dy == dy && (span.x0..=span.x1).contains(&dx))
-        };
-        let adjacent = [
-            (0, 1),
-            (0, -1),
-            (1, 0),
-            (-1, 0),
-            (1, 1),
-            (1, -1),
-            (-1, 1),
-            (-1, -1),
-        ]
-        .into_iter()
-        .filter(|&(dy, dx)| holds(dy, dx))
-        .collect();
-        Self {
-            spans,
-            adjacent,
-            separation,
-        }
-    }
 }
 
 /// A search for peaks.
@@ -207,68 +120,99 @@ impl<'a> PeakSearch<'a> {
     /// [`Error::ShapeMismatch`] if mask or threshold have another shape,
     /// [`Error::InvalidArgument`] if the threshold is NaN, [`Error::Cancelled`].
     pub fn find<T: Pixel>(&self, image: Image<'_, T>, run: Run<'_>) -> Result<Vec<Peak>, Error> {
-        let (ny, nx) = image.shape();
-        self.threshold.check((ny, nx))?;
-        if let Some(mask) = self.mask.filter(|mask| mask.shape() != (ny, nx)) {
-            return Err(Error::ShapeMismatch {
-                argument: "mask",
-                expected: vec![ny, nx],
-                got: vec![mask.shape().0, mask.shape().1],
-            });
-        }
-        let (by, bx) = self.border;
-        let rows = by..ny.saturating_sub(by).max(by);
-        let columns = bx..nx.saturating_sub(bx).max(bx);
-        let bands = chunks(rows.len(), CACHED);
-        let peaks = run.map(
-            bands,
-            || (),
-            |(), band| {
-                let mut peaks = Vec::new();
-                for y in band.start + by..band.end + by {
-                    self.find_in_row(image, y, columns.clone(), &mut peaks);
-                }
-                Ok(peaks)
-            },
-        )?;
+        self.check(image.shape())?;
+        let searched = self.rows(image.shape().0);
+        let bands = chunks(searched.len(), CACHED);
+        let peaks = run.map(bands, Vec::new, |places, band| {
+            let rows = band.start + searched.start..band.end + searched.start;
+            Ok(self.find_in_rows(image, 0, rows, places))
+        })?;
         let peaks = peaks.concat();
-        if !peaks.is_empty() && is_constant(image) {
+        if !peaks.is_empty() && constant(image).is_some() {
             return Ok(Vec::new());
         }
-        Ok(match self.neighbourhood.separation {
-            Some(separation) => ties::resolve(peaks, separation),
-            None => peaks,
-        })
+        Ok(self.resolve(peaks))
     }
 
-    fn find_in_row<T: Pixel>(
+    /// Refuses a threshold or mask that an image of `shape = (ny, nx)` cannot have.
+    pub(super) fn check(&self, shape: (usize, usize)) -> Result<(), Error> {
+        self.threshold.check(shape)?;
+        match self.mask.filter(|mask| mask.shape() != shape) {
+            None => Ok(()),
+            Some(mask) => Err(Error::ShapeMismatch {
+                argument: "mask",
+                expected: vec![shape.0, shape.1],
+                got: vec![mask.shape().0, mask.shape().1],
+            }),
+        }
+    }
+
+    /// Of peaks that are too close to each other, all row by row, those that are kept.
+    pub(super) fn resolve(&self, peaks: Vec<Peak>) -> Vec<Peak> {
+        match self.neighbourhood.separation {
+            Some(separation) => ties::resolve(peaks, separation),
+            None => peaks,
+        }
+    }
+
+    /// The rows of an image of `ny` rows that are not in its border.
+    pub(super) fn rows(&self, ny: usize) -> Range<usize> {
+        let (border, _) = self.border;
+        border..ny.saturating_sub(border).max(border)
+    }
+
+    /// How many rows above and below a pixel tell whether it is a peak.
+    pub(super) fn reach(&self) -> usize {
+        let spans = self.neighbourhood.spans.iter();
+        spans
+            .map(|span| span.dy.unsigned_abs() as usize)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The peaks in `rows` of an image of which `window` has the rows from `first` on,
+    /// those that tell of peaks in `rows` ([`PeakSearch::reach`]) among them; equal ones
+    /// are not resolved. `places` is a buffer.
+    pub(super) fn find_in_rows<T: Pixel>(
         &self,
-        image: Image<'_, T>,
-        y: usize,
-        columns: std::ops::Range<usize>,
-        peaks: &mut Vec<Peak>,
-    ) {
-        let row = image.row(y);
-        let mut test = |x: usize, level: f64| {
-            let value: f64 = row[x].into();
-            if value > level
-                && !self.is_masked(x as i64, y as i64)
-                && self.is_largest(image, x, y, row[x])
-            {
-                peaks.push(Peak { x, y, value });
-            }
+        window: Image<'_, T>,
+        first: usize,
+        rows: Range<usize>,
+        places: &mut Vec<usize>,
+    ) -> Vec<Peak> {
+        let (ny, nx) = window.shape();
+        let (all, (_, border)) = (first..first + ny, self.border);
+        let local = Self {
+            threshold: self.threshold.rows(all.clone()),
+            mask: self.mask.map(|mask| mask.rows(all)),
+            ..*self
         };
-        // One loop for each, because it runs over all pixels.
-        match self.threshold {
-            Threshold::Scalar(level) => {
-                let level = level * self.scale;
-                columns.for_each(|x| test(x, level));
-            }
-            Threshold::Map(map) => {
-                let levels = map.row(y);
-                columns.for_each(|x| test(x, levels[x] * self.scale));
+        let columns = border..nx.saturating_sub(border).max(border);
+        let sides = [(0, -1), (0, 1), (-1, 0), (1, 0)]
+            .map(|side| self.neighbourhood.adjacent.contains(&side));
+        let mut peaks = Vec::new();
+        for y in rows.start - first..rows.end - first {
+            let levels = match local.threshold {
+                Threshold::Scalar(level) => Levels::Scalar(level * self.scale),
+                Threshold::Map(map) => Levels::Map(map.row(y), self.scale),
+            };
+            let row = Row {
+                image: window,
+                mask: local.mask,
+                y,
+                levels,
+            };
+            places.clear();
+            row.candidates(columns.clone(), sides, places);
+            for &x in &*places {
+                let value = window.row(y)[x];
+                if !local.is_masked(x as i64, y as i64) && local.is_largest(window, x, y, value) {
+                    let (y, value) = (y + first, value.into());
+                    peaks.push(Peak { x, y, value });
+                }
             }
         }
+        peaks
     }
 
     fn is_masked(&self, x: i64, y: i64) -> bool {
@@ -304,9 +248,12 @@ impl<'a> PeakSearch<'a> {
     }
 }
 
-fn is_constant<T: Pixel>(image: Image<'_, T>) -> bool {
-    let pixels = image.as_slice();
-    pixels.iter().all(|value| *value == pixels[0])
+/// The value of an image that has the same everywhere.
+pub(super) fn constant<T: Pixel>(image: Image<'_, T>) -> Option<T> {
+    let first = image.as_slice().first()?;
+    // NaN is not even the same as itself.
+    let same = image.as_slice().iter().all(|value| value == first);
+    same.then_some(*first)
 }
 
 #[cfg(test)]
@@ -351,57 +298,73 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn peaks_of_distinct_values_are_those_of_the_definition(
-            shape in (1..40_usize, 2..40_usize),
-            radius in 0.5..9.0_f64,
-            threshold in -30.0..90.0_f64,
-            seed in 0..u64::MAX,
-        ) {
-            let random = |i: usize| (i as u64 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
-            let n = shape.0 * shape.1;
-            let data: Vec<f64> = (0..n)
-                .map(|i| match random(i) % 29 {
-                    0 => f64::NAN,
-                    _ => random(i + n) as f64 / 1e14 - 30.0,
-                })
-                .collect();
-            let mask: Vec<bool> = (0..n).map(|i| random(i + 2 * n) % 13 == 0).collect();
-            let image = Image::new(&data, shape)?;
-            let disk = Neighbourhood::disk(radius, shape)?;
-            let search = PeakSearch::new(&disk, Threshold::Scalar(threshold))
-                .with_mask(Some(Image::new(&mask, shape)?));
-            let peaks = search.find(image, Run::new())?;
-            let inside = |dx: i64, dy: i64| ((dx * dx + dy * dy) as f64) <= radius * radius;
-            let expected = brute_force(image, &mask, inside, threshold);
-            prop_assert_eq!(positions(&peaks), expected);
-            prop_assert_eq!(&peaks, &search.find(image, Run::new().serial())?);
-            let map = vec![threshold; n];
-            let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&map, shape)?), ..search };
-            prop_assert_eq!(peaks, mapped.find(image, Run::new())?);
-        }
+            #[test]
+            fn peaks_of_distinct_values_are_those_of_the_definition(
+                shape in (1..40_usize, 2..40_usize),
+                radius in 0.5..9.0_f64,
+                threshold in -30.0..90.0_f64,
+                seed in 0..u64::MAX,
+            ) {
+                let random = |i: usize| (i as u64 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
+                let n = shape.0 * shape.1;
+                let data: Vec<f64> = (0..n)
+                    .map(|i| match random(i) % 29 {
+                        0 => f64::NAN,
+                        _ => random(i + n) as f64 / 1e14 - 30.0,
+                    })
+                    .collect();
+                let mask: Vec<bool> = (0..n).map(|i| random(i + 2 * n) % 13 == 0).collect();
+                let image = Image::new(&data, shape)?;
+                let disk = Neighbourhood::disk(radius, shape)?;
+                let search = PeakSearch::new(&disk, Threshold::Scalar(threshold))
+                    .with_mask(Some(Image::new(&mask, shape)?));
+                let peaks = search.find(image, Run::new())?;
+                let inside = |dx: i64, dy: i64| ((dx * dx + dy * dy) as f64) <= radius * radius;
+                let expected = brute_force(image, &mask, inside, threshold);
+                prop_assert_eq!(positions(&peaks), expected);
+                prop_assert_eq!(&peaks, &search.find(image, Run::new().serial())?);
+                let map = vec![threshold; n];
+                let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&map, shape)?), ..search };
+                prop_assert_eq!(peaks, mapped.find(image, Run::new())?);
+            }
 
-        #[test]
-        fn footprints_of_any_form_give_the_definition_with_all_ties(
-            footprint in proptest::collection::vec(proptest::bool::ANY, 35),
-            data in proptest::collection::vec(-3_i8..6, 13 * 11),
-            threshold in -4.0..5.0_f64,
-        ) {
-            let mut footprint = footprint;
-            footprint[17] = true;
-            let data: Vec<f64> = data.into_iter().map(f64::from).collect();
-            let image = Image::new(&data, (13, 11))?;
-            let hood = Neighbourhood::footprint(&footprint, (5, 7))?;
-            let peaks = PeakSearch::new(&hood, Threshold::Scalar(threshold))
-                .find(image, Run::new())?;
-            let inside = |dx: i64, dy: i64| {
-                Image::new(&footprint, (5, 7)).is_ok_and(|f| f.get(dx + 3, dy + 2) == Some(true))
-            };
-            let mask = [false; 13 * 11];
-            let expected = brute_force(image, &mask, inside, threshold);
-            prop_assert_eq!(positions(&peaks), expected);
-        }
+            #[test]
+            fn footprints_of_any_form_give_the_definition_with_all_ties(
+                footprint in proptest::collection::vec(proptest::bool::ANY, 35),
+                data in proptest::collection::vec(-3_i8..6, 13 * 53),
+                masked in proptest::collection::vec(0..13 * 53_usize, 0..20),
+                nan_row in 0..13_usize,
+                threshold in -4.0..5.0_f64,
+            ) {
+                const SHAPE: (usize, usize) = (13, 53);
+                let mut footprint = footprint;
+                footprint[17] = true;
+                let mut data: Vec<f64> = data.into_iter().map(f64::from).collect();
+                data[nan_row * SHAPE.1..(nan_row + 1) * SHAPE.1].fill(f64::NAN);
+                let mut mask = [false; SHAPE.0 * SHAPE.1];
+                for k in masked {
+     mask[k] = true;
     }
+                let (image, run) = (Image::new(&data, SHAPE)?, Run::new());
+                let hood = Neighbourhood::footprint(&footprint, (5, 7))?;
+                let search = PeakSearch::new(&hood, Threshold::Scalar(threshold))
+                    .with_mask(Some(Image::new(&mask, SHAPE)?));
+                let peaks = search.find(image, run)?;
+                let inside = |dx: i64, dy: i64| {
+                    Image::new(&footprint, (5, 7)).is_ok_and(|f| f.get(dx + 3, dy + 2) == Some(true))
+                };
+                let expected = brute_force(image, &mask, inside, threshold);
+                prop_assert_eq!(positions(&peaks), expected);
+                let single: Vec<f32> = data.iter().map(|v| *v as f32).collect();
+                prop_assert_eq!(&peaks, &search.find(Image::new(&single, SHAPE)?, run)?);
+                // Each pixel has a level of its own, one of three what none exceeds.
+                let level = |k: usize| if k.is_multiple_of(3) { f64::NAN } else { threshold };
+                let levels: Vec<f64> = (0..data.len()).map(level).collect();
+                let mapped = PeakSearch { threshold: Threshold::Map(Image::new(&levels, SHAPE)?), ..search };
+                let others = peaks.into_iter().filter(|peak| !level(peak.y * SHAPE.1 + peak.x).is_nan());
+                prop_assert_eq!(others.collect::<Vec<_>>(), mapped.find(image, run)?);
+            }
+        }
 
     #[test]
     fn a_masked_pixel_neither_is_a_peak_nor_hides_one() -> Result<(), Error> {
