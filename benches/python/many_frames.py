@@ -10,10 +10,9 @@ Usage: python benches/python/many_frames.py
 import os
 import statistics
 import time
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from _tasks import Evaluate, Give
 from _timing import print_machine
 from astropy.nddata import NDData
 
@@ -22,29 +21,6 @@ from psfphot.pipeline import Settings, measure, simulate_star_field
 from psfphot.psf import CircularGaussianPRF, GriddedPSFModel
 
 N_TASKS = 200
-
-
-@dataclass(frozen=True)
-class Give:
-    """Returns what it holds, as a frame that was measured in no time."""
-
-    result: Any
-
-    def __call__(self, _: str) -> Any:
-        return self.result, os.getpid(), time.process_time()
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Evaluates a star as a fit would, on a copy of the model; returns the seconds."""
-
-    model: Any
-
-    def __call__(self, _: int) -> float:
-        begin = time.perf_counter()
-        model = self.model.copy()
-        model(model.x_0.value, model.y_0.value)
-        return time.perf_counter() - begin
 
 
 def seconds_a_task(work, **how):

@@ -106,6 +106,12 @@ def test_intervals_of_m50_cover_68_percent():
         ([1, 2, 3], [True, True, True], "not, got 3 of 3"),
         ([1, 2, 3], [False, False, False], "not, got 0 of 3"),
         (np.arange(100), np.arange(100) < 50, "no logistic curve"),
+        # A part of the bright ones is lost, and all from one magnitude on.
+        (
+            np.arange(100),
+            (np.arange(100) < 50) & (np.arange(100) % 4 > 0),
+            "no logistic curve",
+        ),
     ],
 )
 def test_what_no_curve_fits(magnitude, recovered, message):

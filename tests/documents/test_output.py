@@ -26,7 +26,13 @@ SOURCES = Path(psfphot.__file__).parent
 #: Tables and dictionaries with these names become results, or their meta.
 RESULTS = ("catalog", "catalog.meta", "joined", "table", "table.meta", "rounds.told")
 #: What they have on their way there.
-ON_THE_WAY = {"comments", "misfit_err", "flux_by_widening", "flux_by_chance", "noise_part"}
+ON_THE_WAY = {
+    "comments",
+    "misfit_err",
+    "flux_by_widening",
+    "flux_by_chance",
+    "noise_part",
+}
 PSF = CircularGaussianPRF(fwhm=2.5)
 
 

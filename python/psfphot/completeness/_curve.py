@@ -17,6 +17,9 @@ _CONVERGED, _MOST_STEPS = 1e-6, 200
 #: The largest completeness is 1 where the likelihood is greatest beyond.
 _LARGEST = 1 - 1e-9
 
+#: A width whose error is so many times itself is none.
+_FLAT = 100
+
 #: Of the logarithm's argument: no probability is 0 or 1.
 _TINY = 1e-12
 
@@ -151,6 +154,8 @@ def fit_completeness(magnitude: ArrayLike, recovered: ArrayLike) -> Completeness
             f"{np.count_nonzero(k)} of {k.size} recovered"
         )
         raise ValueError(msg)
+    if m[k].max() < m[~k].min():
+        raise ValueError(_NO_MAXIMUM)
     start = _start(m, k)
     best = _maximise(m, k, start, free=(0, 1, 2))
     if best[0] > _LARGEST or best[0] <= 0:
@@ -160,6 +165,9 @@ def fit_completeness(magnitude: ArrayLike, recovered: ArrayLike) -> Completeness
     covariance = np.zeros((3, 3))
     covariance[np.ix_(free, free)] = np.linalg.inv(information[np.ix_(free, free)])
     c_max, m50, width = (float(value) for value in best)
+    # Where rounding ends the climb the likelihood is flat, and no width known.
+    if not covariance[2, 2] < (_FLAT * width) ** 2:
+        raise ValueError(_NO_MAXIMUM)
     return CompletenessCurve(c_max, m50, width, covariance, k.size)
 
 
