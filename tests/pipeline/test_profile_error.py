@@ -43,8 +43,9 @@ def made_up_misfits(table, widening=0.0, seed=0):
     """Stars so much wider, with the noise of rows of `made_up_rows`."""
     error = table["flux_err"] / table["flux_fit"] / LEFT
     noise = np.random.default_rng(seed).normal(0, error)
+    elongation = 2 * (table["flux_err"] / table["flux_fit"]) ** 2
     responses = (np.full(len(table), v) for v in (LEFT, BY_WIDENING, BY_CHANCE))
-    return Misfits(widening + noise, error, *responses)
+    return Misfits(widening + noise, error, elongation, *responses)
 
 
 def added(table):
@@ -58,9 +59,7 @@ def test_each_star_tells_whether_the_psf_is_its_own():
     table = made_up_rows(chi2)
     profile = add_profile_errors(table, made_up_misfits(table))
     assert profile == (0.0, 0.0, 0.0)
-    assert np.median(added(table)) == 0.0
-    # A width is taken for a star's own above 2.8 sigma.
-    assert np.mean(added(table) > 0) < 0.02
+    assert np.max(added(table)) == 0.0
     # 5 % of the profile are (0.05 S/N)^2 of chi-squared.
     is_off = np.arange(400) % 10 == 0
     by_chance = np.where(is_off, chi2 + (0.05 * 200) ** 2 / 22, chi2)
@@ -73,7 +72,7 @@ def test_each_star_tells_whether_the_psf_is_its_own():
     table = made_up_rows(by_chance)
     table["confusion_factor"] = np.sqrt(np.maximum(by_chance, 1))
     add_profile_errors(table, made_up_misfits(table))
-    assert np.mean(added(table) > 0) < 0.02
+    assert np.max(added(table)) == 0.0
 
 
 def test_what_another_width_leaves_is_not_taken_for_chance():
@@ -84,6 +83,23 @@ def test_what_another_width_leaves_is_not_taken_for_chance():
     assert profile.chance < 0.01
     assert profile.in_flux == pytest.approx(-BY_WIDENING * width, rel=0.05)
     np.testing.assert_allclose(np.median(added(table)), 0.6 * width, rtol=0.05)
+
+
+def test_a_width_that_all_share_is_seen_where_no_star_tells_it():
+    rng = np.random.default_rng(8)
+    table = made_up_rows(rng.chisquare(22, 400) / 22, snr=60.0)
+    profile = add_profile_errors(table, made_up_misfits(table, -0.012))
+    assert profile.widening == pytest.approx(0.012, abs=0.004)
+
+
+def test_elongations_change_fluxes_by_their_square():
+    rng = np.random.default_rng(5)
+    table = made_up_rows(rng.chisquare(22, 400) / 22 + (0.05 * 200) ** 2 / 22)
+    misfits = made_up_misfits(table)
+    misfits = misfits._replace(elongation=misfits.elongation + 0.05**2)
+    profile = add_profile_errors(table, misfits)
+    assert profile.in_flux == pytest.approx(0.05**2, rel=0.2)
+    assert np.median(added(table)) == pytest.approx(0.05**2, rel=0.2)
 
 
 def test_faint_stars_have_the_profile_error_of_the_bright():
@@ -106,7 +122,7 @@ def test_rows_that_were_not_fitted_stay_as_they_are():
     table = made_up_rows(np.ones(30))
     for name in ("flux_fit", "flux_err", "reduced_chi2"):
         table[name][:3] = np.nan
-    misfits = Misfits(*(np.where(np.arange(30) < 3, np.nan, 0.1) for _ in range(5)))
+    misfits = Misfits(*(np.where(np.arange(30) < 3, np.nan, 0.1) for _ in range(6)))
     assert add_profile_errors(table, misfits) is not None
     assert np.all(np.isnan(table["flux_err"][:3]))
     assert np.all(np.isfinite(table["flux_err"][3:]))
@@ -129,6 +145,7 @@ def test_fluxes_are_off_by_what_their_pixels_say(sky):
     left = quiet_frame(light - fitted * profile, None, error)
     found = measure_misfits(left, model, table, (11, 11))
     assert found.widening[0] == pytest.approx(wide - 1, rel=0.1)
+    assert found.elongation[0] < 0.01 * (found.left[0] * found.widening[0]) ** 2
     off = found.flux_by_widening[0] * (wide - 1)
     assert off == pytest.approx(fitted / flux - 1, abs=1.5e-3)
 

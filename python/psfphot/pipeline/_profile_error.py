@@ -33,17 +33,21 @@ class Misfits(NamedTuple):
     widening, widening_err : (n,) array
         By what part of its width each star is wider than the PSF, and its error by the
         noise of the pixels.
+    elongation : (n,) array
+        The squared relative error of the profile that an elongation explains, and twice
+        that by noise.
     left : (n,) array
-        What a PSF of another width leaves: the relative error of the profile over that
-        of the width.
+        What is left of a star that is wider: the relative error of the profile over
+        that of the width.
     flux_by_widening : (n,) array
-        The relative error of the flux over that of the PSF's width.
+        By what part of it the flux changes, over the part by which the star is wider.
     flux_by_chance : (n,) array
         The same over that of the PSF's values, where each is off by chance.
     """
 
     widening: NDArray[np.float64]
     widening_err: NDArray[np.float64]
+    elongation: NDArray[np.float64]
     left: NDArray[np.float64]
     flux_by_widening: NDArray[np.float64]
     flux_by_chance: NDArray[np.float64]
@@ -80,27 +84,44 @@ class _Excess(NamedTuple):
     value, sigma : (n,) array
         What is more than noise, and by how much noise makes it vary; NaN where it is
         not known.
+    doubt : (n,) array
+        What it is to be above to be the star's own.
+    root, root_err : (n,) array, optional
+        What was squared, with its sign, and its error.
     """
 
     value: NDArray[np.float64]
     sigma: NDArray[np.float64]
+    doubt: NDArray[np.float64]
+    root: NDArray[np.float64] | None = None
+    root_err: NDArray[np.float64] | None = None
 
     def typical(self, snr: NDArray[np.float64]) -> float | None:
         """Tell that of the brightest stars, 0 where noise explains it."""
         bright = brightest(snr, np.isfinite(self.value) & (snr > BRIGHT_SNR))
         if bright is None:
             return None
-        typical = float(np.median(self.value[bright]))
-        noise = _OF_MEDIAN * float(np.median(self.sigma[bright]) / np.sqrt(len(bright)))
-        return typical if typical > _CERTAIN * noise else 0.0
+        typical = _certain_median(self.value[bright], self.sigma[bright])
+        if self.root is None or self.root_err is None:
+            return max(typical, 0.0)
+        # What all stars share, their squares tell less well, and too little of it.
+        common = _certain_median(self.root[bright], self.root_err[bright])
+        return max(typical, common**2)
 
     def drawn_to(self, typical: float) -> NDArray[np.float64]:
         """Tell each star's, drawn towards the typical one where noise leaves doubt."""
         with np.errstate(invalid="ignore", divide="ignore"):
             own = typical**2 / (typical**2 + self.sigma**2)
-            own = np.where(self.value > _ITS_OWN * self.sigma, 1.0, own)
+            own = np.where(self.value > self.doubt, 1.0, own)
             squared = own * self.value + (1 - own) * typical
         return np.where(np.isfinite(squared), np.maximum(squared, 0), typical)
+
+
+def _certain_median(values: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
+    """Tell a median, 0 where noise explains it."""
+    median = float(np.median(values))
+    noise = _OF_MEDIAN * float(np.median(errors) / np.sqrt(len(values)))
+    return median if abs(median) > _CERTAIN * noise else 0.0
 
 
 def measure_misfits(
@@ -145,7 +166,8 @@ def add_profile_errors(table: QTable, misfits: Misfits) -> ProfileError | None:
 
     How far it is off, a star's own residuals tell where the star is so bright that
     noise leaves no doubt, and those of the brightest stars for all others. What is not
-    another width is taken for errors by chance.
+    another width or an elongation, which changes no flux, is taken for errors by
+    chance.
 
     Parameters
     ----------
@@ -167,25 +189,26 @@ def add_profile_errors(table: QTable, misfits: Misfits) -> ProfileError | None:
     excesses = _excesses(table, misfits, snr)
     told = [excess.typical(snr) for excess in excesses]
     common = [typical or 0.0 for typical in told]
-    by = misfits.flux_by_widening, misfits.flux_by_chance
     own = [e.drawn_to(typical) for e, typical in zip(excesses, common, strict=True)]
-    off = np.nan_to_num(_in_fluxes(by, own))
+    by = misfits.flux_by_widening, misfits.flux_by_chance
+    # An elongation changes no flux to first order; to second, by about its square.
+    off = np.nan_to_num(np.hypot(_in_fluxes(by, own), own[2]))
     table["flux_err"] = np.hypot(table["flux_err"], off * flux)
     if None in told:
         return None
-    widening, chance = np.sqrt(common)
-    in_flux = float(np.nanmedian(_in_fluxes(by, common)))
+    widening, chance = np.sqrt(common[:2])
+    in_flux = float(np.nanmedian(np.hypot(_in_fluxes(by, common), common[2])))
     return ProfileError(float(widening), float(chance), in_flux)
 
 
 def _excesses(
     table: QTable, misfits: Misfits, snr: NDArray[np.float64]
-) -> tuple[_Excess, _Excess]:
-    """Tell the squared errors of width and profile, each as a part of itself.
+) -> tuple[_Excess, _Excess, _Excess]:
+    """Tell the squared errors of width, profile and by elongation, as parts of each.
 
     Chi-squared is above its degrees of freedom by the squares of what the profile is
     off by in units of the noise, and those of the profile itself add up to the squared
-    S/N.
+    S/N of a star alone.
     """
     chi2 = np.asarray(table["reduced_chi2"], dtype=float)
     n_free = np.maximum(np.asarray(table["n_pixels_fit"], dtype=float) - 3, 1)
@@ -195,12 +218,20 @@ def _excesses(
             factor = np.asarray(table["confusion_factor"], dtype=float) ** 2
             chi2, noise = chi2 / factor, noise * factor
         widening = misfits.widening**2 - noise
-        all_of_it = (chi2 - 1) * n_free / snr**2
+        profile = (chi2 - 1) * n_free / snr**2
+        elongation = misfits.elongation - 2 / snr**2
+        profile -= widening * misfits.left**2 + elongation
+        sigma = np.sqrt(2 * n_free) / snr**2
         return (
-            _Excess(widening, np.sqrt(2) * noise),
             _Excess(
-                all_of_it - widening * misfits.left**2, np.sqrt(2 * n_free) / snr**2
+                widening,
+                np.sqrt(2) * noise,
+                (_ITS_OWN**2 - 1) * noise,
+                misfits.widening,
+                np.sqrt(noise),
             ),
+            _Excess(profile, sigma, _ITS_OWN * sigma),
+            _Excess(elongation, 2 / snr**2, 2 * _ITS_OWN**2 / snr**2),
         )
 
 

@@ -54,11 +54,11 @@ class NoiseModel:
         1-sigma error of the PSF, as a part of its values (rms). What the flux takes of
         it, as it is fitted, is added to its error (in quadrature): of a PSF of another
         width or that is off in each pixel by chance, whichever is more, with the
-        star's own weights (0.7 and less of it times the flux). The pixels of a star
-        share it: with it in their weights the cores of bright stars would count no
-        more than their wings, and a PSF that is 5 % too wide would bias fluxes by
-        -10 % and not by +1 %. Searches of residuals and robust fits have it in the
-        variance of pixels.
+        star's own weights (in most fits less than 0.7 of it times the flux). The pixels
+        of a star share it: with it in their weights the cores of bright stars would
+        count no more than their wings, and a PSF that is 5 % too wide would bias
+        fluxes by -10 % and not by +1 %. Searches of residuals and robust fits have it
+        in the variance of pixels.
 
     Raises
     ------

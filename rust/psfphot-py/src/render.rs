@@ -117,7 +117,8 @@ pub(crate) fn profile_sources<'py>(
 }
 
 /// How far the PSF is off fitted sources, and how their fluxes follow; see the core's
-/// `misfits`: `widening` and its error, `Response`'s `left`, `widening` and `chance`.
+/// `misfits`: `widening` and its error, `elongation`, `Response`'s `left`, `widening` and
+/// `chance`.
 #[pyfunction]
 #[pyo3(signature = (residual, error, mask, psf, x, y, flux, *, fit_shape, n_threads=None))]
 #[allow(clippy::too_many_arguments)] // columns of one table
@@ -132,7 +133,7 @@ pub(crate) fn measure_misfits<'py>(
     flux: Floats<'py>,
     fit_shape: (usize, usize),
     n_threads: Option<usize>,
-) -> CallResult<[Bound<'py, PyArray1<f64>>; 5]> {
+) -> CallResult<[Bound<'py, PyArray1<f64>>; 6]> {
     let sources = sources(&x, &y, &flux, None)?;
     let frame = frame(&residual, error.as_ref(), mask.as_ref())?;
     let (psf, options) = (psf.get(), Options::new(n_threads, None)?);
@@ -146,6 +147,7 @@ pub(crate) fn measure_misfits<'py>(
     Ok([
         column(|misfit| misfit.widening),
         column(|misfit| misfit.widening_error),
+        column(|misfit| misfit.elongation),
         column(|misfit| misfit.response.left),
         column(|misfit| misfit.response.widening),
         column(|misfit| misfit.response.chance),

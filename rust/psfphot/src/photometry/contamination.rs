@@ -218,22 +218,18 @@ fn weights<'a>(
     })
 }
 
-/// What the image's noise says the PSF is off by where a star is; 0 off the image.
+/// What the image's noise says the PSF is off by where a star is, or at the nearest pixel.
 fn profile_error(plan: &Plan<'_>, star: &FittedSource) -> f64 {
     let Some(noise) = plan.fitter.weighting.noise else {
         return 0.0;
     };
-    let (width, height) = (
-        plan.exposure.image().width(),
-        plan.exposure.image().height(),
+    let image = plan.exposure.image();
+    let nearest = |place: f64, n: usize| place.round().clamp(0.0, n as f64 - 1.0) as usize;
+    let (x, y) = (
+        nearest(star.x(), image.width()),
+        nearest(star.y(), image.height()),
     );
-    let (x, y) = (star.x().round(), star.y().round());
-    let is_on = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
-    if is_on {
-        noise.profile_error(y as usize * width + x as usize)
-    } else {
-        0.0
-    }
+    noise.profile_error(y * image.width() + x)
 }
 
 /// The full width at half maximum of a PSF at a place, pixels: the larger of

@@ -1,10 +1,11 @@
 //! How far the PSF is off a star, and what that does to its flux.
 //!
-//! A PSF that is wrong by a part d of its width is wrong by d · D in a pixel, where
-//! D = −2 P − r · ∇P is its derivative by the logarithm of the width. With the weights w
-//! of a fit it changes the flux by Σ w P D / Σ w P², which is 0 where the star's own
-//! photons are the noise and all pixels count, 1 where the sky's are. What is wrong by
-//! chance in each pixel, by a part of P, changes it by √(Σ w² P⁴) / Σ w P² of that.
+//! Of a star that is wider than the PSF by the part d of its width, d · D is left in a pixel,
+//! where D = −2 P − r · ∇P is the derivative by the logarithm of the width. With the weights
+//! w of a fit it changes the flux by Σ w P D / Σ w P²: by −1 for a Gaussian if the sky is the
+//! noise, and by 0 if the star's own photons are and all pixels count. What is wrong by
+//! chance in each pixel, by a part of P, changes it by √(Σ w² P⁴) / Σ w P² of that; an
+//! elongation, x ∂P/∂x − y ∂P/∂y and x ∂P/∂y + y ∂P/∂x, by nothing.
 
 use crate::error::Error;
 use crate::image::{Frame, Pixel, PixelBox};
@@ -18,11 +19,11 @@ const TASK: usize = 64;
 /// How the flux of a fit follows errors of the PSF. NaN where no pixel has a weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Response {
-    /// By what part of it the flux changes, over the part of its width that the PSF is too
-    /// wide.
+    /// By what part of it the flux changes where the star is wider than the PSF, over the
+    /// part of its width by which it is: negative.
     pub widening: f64,
-    /// What such a PSF leaves after the fit, over that part: the root of the weighted mean
-    /// square of its error, as a part of the profile.
+    /// What such a star leaves after the fit, over that part: the root of the weighted mean
+    /// square of it, as a part of the profile.
     pub left: f64,
     /// By what part of it the flux changes (1 sigma), over that by which each value of the
     /// PSF is off by chance.
@@ -45,6 +46,9 @@ pub struct Misfit {
     pub widening: f64,
     /// The 1-sigma error of that by the noise of the pixels.
     pub widening_error: f64,
+    /// The squared relative error of the profile that an elongation explains; noise adds
+    /// twice its own to it, over the squared flux and Σ w P².
+    pub elongation: f64,
     /// How its flux follows.
     pub response: Response,
 }
@@ -86,6 +90,8 @@ pub(super) struct Widened {
     values: Vec<f64>,
     gradient: Vec<f64>,
     change: Vec<f64>,
+    /// By what elongations along the axes and the diagonals change it.
+    elongations: Vec<[f64; 2]>,
 }
 
 impl Widened {
@@ -96,14 +102,17 @@ impl Widened {
         self.gradient.clear();
         self.gradient.resize(planes * n, 0.0);
         psf.fill_with_gradient(at, window, &mut self.values, &mut self.gradient);
-        self.change.clear();
         let (by_x, by_y) = self.gradient[..2 * n].split_at(n);
+        self.change.clear();
+        self.elongations.clear();
         // Derivatives by the star's place are those by the pixel's, with the other sign.
         let slopes = by_x.iter().zip(by_y).zip(window.pixels());
-        let changes = slopes.zip(&self.values).map(|(((by_x, by_y), (x, y)), p)| {
-            (x as f64 - at.x) * by_x + (y as f64 - at.y) * by_y - 2.0 * p
-        });
-        self.change.extend(changes);
+        for (((by_x, by_y), (x, y)), p) in slopes.zip(&self.values) {
+            let (dx, dy) = (x as f64 - at.x, y as f64 - at.y);
+            self.change.push(dx * by_x + dy * by_y - 2.0 * p);
+            self.elongations
+                .push([dx * by_x - dy * by_y, dx * by_y + dy * by_x]);
+        }
     }
 
     /// The response of a flux with these weights of the window's pixels.
@@ -134,9 +143,11 @@ impl Widened {
             self.fill(psf, star.placement(psf), window);
             let rows = (window.y0..window.y1)
                 .flat_map(|y| residual.row_pixels(y as usize, window.columns()));
-            for ((&p, &d), pixel) in self.values.iter().zip(&self.change).zip(rows) {
+            let profile = self.values.iter().zip(&self.change).zip(&self.elongations);
+            for (((&p, &d), elongations), pixel) in profile.zip(rows) {
                 if let Some((left, weight)) = pixel {
                     sums.add(p, d, weight, left);
+                    sums.add_elongations(*elongations, weight, left);
                 }
             }
         }
@@ -154,6 +165,8 @@ struct Sums {
     fourth: f64,
     profile_left: f64,
     change_left: f64,
+    elongation_square: [f64; 2],
+    elongation_left: [f64; 2],
 }
 
 impl Sums {
@@ -165,6 +178,19 @@ impl Sums {
         self.fourth += (weighted * profile).powi(2);
         self.profile_left += weighted * left;
         self.change_left += weight * change * left;
+    }
+
+    fn add_elongations(&mut self, elongations: [f64; 2], weight: f64, left: f64) {
+        for (k, elongation) in elongations.into_iter().enumerate() {
+            self.elongation_square[k] += weight * elongation * elongation;
+            self.elongation_left[k] += weight * elongation * left;
+        }
+    }
+
+    /// Of the residual, the squares that elongations explain.
+    fn elongated(&self) -> f64 {
+        let squares = self.elongation_left.iter().zip(&self.elongation_square);
+        squares.map(|(left, square)| left * left / square).sum()
     }
 
     /// Σ w (D − b P)², where b is what the flux takes of D.
@@ -187,6 +213,7 @@ impl Sums {
         Misfit {
             widening: left / (flux * own),
             widening_error: 1.0 / (flux.abs() * own.sqrt()),
+            elongation: self.elongated() / (flux * flux * self.profile_square),
             response,
         }
     }
@@ -264,6 +291,37 @@ mod tests {
         assert!((found.widening + 1.0).abs() < 1e-3 && (found.left - 1.0).abs() < 1e-3);
         assert!((found.chance - chance).abs() < 1e-3, "{found:?}");
         assert!((found.of_values() - 0.5_f64.sqrt()).abs() < 1e-3);
+        Ok(())
+    }
+
+    #[test]
+    fn an_elongation_is_told_from_a_width() -> Result<(), Error> {
+        let (fwhm, flux, stretch) = (4.0, 1e4, 1.02);
+        let psf = GaussianPsf::new(fwhm, fwhm, 0.0)?;
+        let mut values = [vec![0.0; ALL.len()], vec![0.0; ALL.len()]];
+        for (angle, explained) in [(0.0, true), (45.0, true), (20.0, true), (0.0, false)] {
+            let (x, y) = if explained {
+                (fwhm * stretch, fwhm / stretch)
+            } else {
+                (fwhm * stretch, fwhm * stretch)
+            };
+            GaussianPsf::new(x, y, angle)?.fill(AT, ALL, &mut values[0]);
+            psf.fill(AT, ALL, &mut values[1]);
+            let pairs = values[0].iter().zip(&values[1]);
+            let left: Vec<f64> = pairs.map(|(star, psf)| flux * (star - psf)).collect();
+            let frame = Frame::new(Image::new(&left, SHAPE)?);
+            let star = [RenderSource::new(flux, AT.x, AT.y)];
+            let found = misfits(&frame, &psf, &star, SHAPE, Run::new())?[0];
+            let squares = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>();
+            let whole = squares(&left) / (flux * flux * squares(&values[1]));
+            let expected = if explained { whole } else { 0.0 };
+            assert!(
+                (found.elongation - expected).abs() < 0.05 * whole,
+                "{found:?}"
+            );
+            let width = if explained { 0.0 } else { stretch - 1.0 };
+            assert!((found.widening - width).abs() < 0.002, "{found:?}");
+        }
         Ok(())
     }
 
