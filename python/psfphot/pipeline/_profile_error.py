@@ -71,7 +71,7 @@ class ProfileError(NamedTuple):
     in_flux: float
 
     def in_fluxes(self, by_widening: Any, by_chance: Any) -> NDArray[np.float64]:
-        """Tell the part of fluxes that follow as the attributes of `Misfits` tell."""
+        """Tell the part of fluxes by `flux_by_widening` and `flux_by_chance`."""
         by = by_widening, by_chance
         return _in_fluxes(by, (self.widening**2, self.chance**2))
 
@@ -192,7 +192,8 @@ def add_profile_errors(table: QTable, misfits: Misfits) -> ProfileError | None:
     own = [e.drawn_to(typical) for e, typical in zip(excesses, common, strict=True)]
     by = misfits.flux_by_widening, misfits.flux_by_chance
     # An elongation changes no flux to first order; to second, by about its square.
-    off = np.nan_to_num(np.hypot(_in_fluxes(by, own), own[2]))
+    off = np.hypot(_in_fluxes(by, own), own[2])
+    off = np.where(np.isfinite(off), off, 0.0)
     table["flux_err"] = np.hypot(table["flux_err"], off * flux)
     if None in told:
         return None
