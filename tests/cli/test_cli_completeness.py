@@ -25,16 +25,16 @@ def completeness(*words):
 def test_an_image_is_tested(field, tmp_path):
     pytest.importorskip("matplotlib")
     path, plot, parts = (tmp_path / name for name in ("a.ecsv", "a.png", "parts"))
-    words = [field, "--flux", "10:5000", "-n", 60, "-o", path, "--seed", 3]
+    words = [field, "--flux", "10:5000", "-n", 120, "-o", path, "--seed", 3]
     words += ["--plot", plot, "--resume", parts, "--cut", "qfit < 0.5"]
     result = completeness(*words)
     assert result.exit_code == 0, result.output
     results = ArtificialStarResults.read(path)
-    assert len(results.table) == 60
+    assert len(results.table) == 120
     assert results.settings["gain"] == 1
     assert results.settings["seed"] == 3
     n = results.table["recovered"].sum()
-    assert 10 < n < 60
+    assert 10 < n < 120
     assert f"{n} recovered" in result.output
     assert "m50" in result.output
     assert "false rows" in result.output
