@@ -31,6 +31,17 @@ impl Pixel for f64 {
     }
 }
 
+/// Rows that are worked on together where the pixels around a place are shared
+/// by its neighbours, and where tasks are cut out of an image: the convolution,
+/// the search for peaks, an exposure's planes, sums around positions. As many as
+/// fit a processor's cache, and few enough for tasks for every thread of a small
+/// image. Ten thousand annuli at random take 30 % less time band by band than in
+/// the order in which they come; a convolution of 2048² pixels takes the same
+/// time within 8 % for 4 to 128 rows.
+///
+/// No result depends on it.
+pub(crate) const CACHED: usize = 32;
+
 /// A borrowed two-dimensional array, rows one after another.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a, T> {

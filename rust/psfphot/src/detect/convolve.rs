@@ -3,8 +3,7 @@
 use super::Kernel;
 use super::partial::PartialFit;
 use crate::Error;
-use crate::bands::CACHED;
-use crate::image::{Image, Pixel};
+use crate::image::{CACHED, Image, Pixel};
 use crate::run::Run;
 use crate::simd::dispatch;
 

@@ -9,6 +9,7 @@ use super::marginal::{Axis, Marginal};
 use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
 use super::setters::setters;
+use super::sweep;
 use super::{Found, Range};
 use crate::Error;
 use crate::image::{Frame, Pixel};
@@ -145,7 +146,7 @@ impl DaoFinder {
         threshold: Threshold<'_>,
         run: Run<'_>,
     ) -> Result<Found<DaoSource>, Error> {
-        finder::find(self, frame, threshold, run)
+        sweep::find(self, frame, threshold, run)
     }
 
     /// Measures the stars at given `centers` (x, y), rounded to pixels, in the

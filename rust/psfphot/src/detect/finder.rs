@@ -1,10 +1,8 @@
-//! What a star finder is, and what all of them do alike: the search, the
-//! batches, the last filters.
+//! What a star finder is, and what all of them do alike: the batches, the last filters.
 
 use super::convolve::convolve;
 use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
-use super::sweep::Sweep;
 use super::{Found, Kernel, Range};
 use crate::Error;
 use crate::image::{Frame, Image, Pixel};
@@ -41,7 +39,7 @@ pub(super) trait Finder: Sync {
 
 /// A finder that searches the image convolved with one kernel.
 ///
-/// Its public `find` and `measure` are [`find`] and [`measure`].
+/// Its public `find` and `measure` are [`find`](super::sweep::find) and [`measure`].
 pub(super) trait KernelFinder: Finder {
     /// What the image is convolved with, if the settings make a kernel.
     fn kernel(&self) -> Result<Kernel, Error>;
@@ -78,25 +76,6 @@ pub(super) struct ConvolvedImage<'a, T> {
     pub(super) has_gaps: bool,
 }
 
-/// Finds the stars of an image: measures at the peaks of the convolved image.
-pub(super) fn find<F: KernelFinder, T: Pixel>(
-    finder: &F,
-    frame: &Frame<'_, T>,
-    threshold: Threshold<'_>,
-    run: Run<'_>,
-) -> Result<Found<F::Source>, Error> {
-    let kernel = &usable_kernel(finder)?;
-    let (data, selection) = (frame.data(), finder.selection());
-    let neighbourhood = selection.neighbourhood(kernel, finder.separation(), data.shape())?;
-    let search = selection
-        .search(kernel, &neighbourhood, threshold)
-        .with_scale(finder.scale(kernel))
-        .with_mask(frame.mask());
-    search.check(data.shape())?;
-    let sweep = Sweep::new(finder, kernel, search, data, threshold);
-    Ok(select(finder, sweep.stars(run)?, data.shape()))
-}
-
 /// Measures the stars at given `centers` (x, y), rounded to pixels, in the place
 /// of a search.
 pub(super) fn measure<F: KernelFinder, T: Pixel>(
@@ -123,7 +102,7 @@ pub(super) fn measure<F: KernelFinder, T: Pixel>(
 }
 
 /// The kernel, once all settings are found usable.
-fn usable_kernel<F: KernelFinder>(finder: &F) -> Result<Kernel, Error> {
+pub(super) fn usable_kernel<F: KernelFinder>(finder: &F) -> Result<Kernel, Error> {
     let kernel = finder.kernel()?;
     finder.selection().check()?;
     finder.check()?;
@@ -152,7 +131,7 @@ pub(super) fn measure_pixels<F: Finder, T: Pixel>(
 }
 
 /// Filters the stars measured on an image of `shape = (ny, nx)`.
-fn select<F: Finder>(
+pub(super) fn select<F: Finder>(
     finder: &F,
     measured: Vec<F::Source>,
     shape: (usize, usize),

@@ -7,6 +7,7 @@ use super::moments::Moments;
 use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
 use super::setters::setters;
+use super::sweep;
 use super::{Found, Kernel, Range};
 use crate::Error;
 use crate::image::{Frame, Pixel};
@@ -114,7 +115,7 @@ impl IrafFinder {
         threshold: Threshold<'_>,
         run: Run<'_>,
     ) -> Result<Found<IrafSource>, Error> {
-        finder::find(self, frame, threshold, run)
+        sweep::find(self, frame, threshold, run)
     }
 
     /// Measures the stars at given `centers` (x, y), rounded to pixels, in the

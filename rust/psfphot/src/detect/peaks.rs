@@ -10,8 +10,7 @@ pub use neighbourhood::Neighbourhood;
 
 use super::ties;
 use crate::Error;
-use crate::bands::CACHED;
-use crate::image::{Image, Pixel};
+use crate::image::{CACHED, Image, Pixel};
 use crate::run::{Run, chunks};
 
 /// What a pixel must exceed to be a peak.

@@ -1,11 +1,12 @@
 //! The star finder with a kernel of any form.
 
-use super::finder::{self, ConvolvedImage, Finder, KernelFinder};
+use super::finder::{ConvolvedImage, Finder, KernelFinder};
 use super::gaps::measure_filled;
 use super::moments::Moments;
 use super::peaks::Threshold;
 use super::selection::{Measured, Selection};
 use super::setters::setters;
+use super::sweep;
 use super::{Found, Kernel};
 use crate::Error;
 use crate::image::{Frame, Pixel};
@@ -96,7 +97,7 @@ impl StarFinder {
         threshold: Threshold<'_>,
         run: Run<'_>,
     ) -> Result<Found<Star>, Error> {
-        finder::find(self, frame, threshold, run)
+        sweep::find(self, frame, threshold, run)
     }
 }
 

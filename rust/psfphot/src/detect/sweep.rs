@@ -7,20 +7,39 @@
 
 use std::ops::Range;
 
-use super::Kernel;
 use super::convolve::{Convolution, Padded};
-use super::finder::{ConvolvedImage, KernelFinder};
+use super::finder::{ConvolvedImage, KernelFinder, select, usable_kernel};
 use super::peaks::{Peak, PeakSearch, Threshold, constant};
+use super::{Found, Kernel};
 use crate::Error;
-use crate::image::{Image, Pixel};
+use crate::image::{Frame, Image, Pixel};
 use crate::run::{Run, chunks};
 
 /// Rows of a band, or twice those that tell of its peaks on either side if these are
 /// more, so that no row is convolved more than twice.
 const SEARCHED: usize = 64;
 
+/// Finds the stars of an image: measures at the peaks of the convolved image.
+pub(super) fn find<F: KernelFinder, T: Pixel>(
+    finder: &F,
+    frame: &Frame<'_, T>,
+    threshold: Threshold<'_>,
+    run: Run<'_>,
+) -> Result<Found<F::Source>, Error> {
+    let kernel = &usable_kernel(finder)?;
+    let (data, selection) = (frame.data(), finder.selection());
+    let neighbourhood = selection.neighbourhood(kernel, finder.separation(), data.shape())?;
+    let search = selection
+        .search(kernel, &neighbourhood, threshold)
+        .with_scale(finder.scale(kernel))
+        .with_mask(frame.mask());
+    search.check(data.shape())?;
+    let sweep = Sweep::new(finder, kernel, search, data, threshold);
+    Ok(select(finder, sweep.stars(run)?, data.shape()))
+}
+
 /// A finder on an image.
-pub(super) struct Sweep<'a, F, T> {
+struct Sweep<'a, F, T> {
     finder: &'a F,
     kernel: &'a Kernel,
     search: PeakSearch<'a>,
@@ -33,7 +52,7 @@ pub(super) struct Sweep<'a, F, T> {
 
 impl<'a, F: KernelFinder, T: Pixel> Sweep<'a, F, T> {
     /// `search` and `threshold` must be right for an image of this shape.
-    pub(super) fn new(
+    fn new(
         finder: &'a F,
         kernel: &'a Kernel,
         search: PeakSearch<'a>,
@@ -52,7 +71,7 @@ impl<'a, F: KernelFinder, T: Pixel> Sweep<'a, F, T> {
     }
 
     /// All that are measured, row by row.
-    pub(super) fn stars(&self, run: Run<'_>) -> Result<Vec<F::Source>, Error> {
+    fn stars(&self, run: Run<'_>) -> Result<Vec<F::Source>, Error> {
         let bands = chunks(self.data.shape().0, SEARCHED.max(2 * self.reach));
         let bands = run.map(bands, Workspace::default, |work, band| {
             self.band(&band, work)
@@ -147,10 +166,9 @@ fn kept<S, T: PartialEq>(search: &PeakSearch<'_>, bands: Vec<Band<S, T>>) -> Vec
 mod tests {
     use super::*;
     use crate::detect::convolve::{Convolved, convolve};
-    use crate::detect::finder::{find, measure_pixels};
+    use crate::detect::finder::measure_pixels;
     use crate::detect::samples::noise;
-    use crate::detect::{DaoFinder, Found, IrafFinder, Neighbourhood, Selection, StarFinder};
-    use crate::image::Frame;
+    use crate::detect::{DaoFinder, IrafFinder, Neighbourhood, Selection, StarFinder};
     use proptest::prelude::*;
 
     /// The definition: the whole image is convolved, then searched, then measured.

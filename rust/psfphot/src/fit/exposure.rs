@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::bands::{Bands, CACHED};
-use crate::image::{Frame, Pixel, PixelBox, PixelState};
+use crate::bands::Bands;
+use crate::image::{CACHED, Frame, Pixel, PixelBox, PixelState};
 use crate::{Error, Run};
 
 /// The weight of a pixel that is left out for its error alone. In every sum it

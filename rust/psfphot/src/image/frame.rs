@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use crate::bands::CACHED;
 use crate::run::chunks;
 use crate::{Error, Run};
 
 use super::noise::NoiseModel;
-use super::{Image, Pixel};
+use super::{CACHED, Image, Pixel};
 
 /// One image with its errors and mask.
 ///
