@@ -118,14 +118,10 @@ impl<'s, 'a> Solver<'s, 'a> {
         for star in &mut self.stars {
             for exposure in &mut star.exposures {
                 let (x0, y0) = (exposure.x, exposure.y);
-                let at = |(x, y): (i64, i64)| profile.at((x as f64 - x0).hypot(y as f64 - y0));
-                let pixels = exposure.cutout.data.bounds().pixels();
-                exposure
-                    .psi
-                    .iter_mut()
-                    .zip(pixels.map(at))
-                    .for_each(|(psi, value)| *psi = value);
-                exposure.slopes.fill(0.0);
+                let pixels = exposure.window().pixels();
+                for (psi, (x, y)) in exposure.psi.iter_mut().zip(pixels) {
+                    *psi = profile.at((x as f64 - x0).hypot(y as f64 - y0));
+                }
             }
         }
         self.weigh();

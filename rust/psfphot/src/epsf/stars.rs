@@ -38,12 +38,8 @@ pub(crate) fn stars_of<'a>(
         }
         members[star].push(index);
     }
-    let n_pixels: usize = cutouts
-        .iter()
-        .map(|cutout| cutout.data.bounds().len())
-        .sum();
-    room.clear();
-    room.resize(PER_PIXEL * n_pixels, 0.0);
+    let n_pixels = cutouts.iter().map(|cutout| cutout.data.as_slice().len());
+    *room = vec![0.0; PER_PIXEL * n_pixels.sum::<usize>()];
     let mut rest = Rest(room);
     Ok(members
         .into_iter()
