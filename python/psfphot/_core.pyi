@@ -138,16 +138,7 @@ def matched_maps(
     mask: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def measure_misfits(
-    residual: NDArray[np.float32] | NDArray[np.float64],
-    error: NDArray[np.float32] | NDArray[np.float64] | None,
-    mask: NDArray[np.bool_] | None,
-    psf: Psf,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    flux: NDArray[np.float64],
-    *,
-    fit_shape: tuple[int, int],
-    n_threads: int | None = None,
+    residual: Any, flux: NDArray[np.float64], fit_shape: tuple[int, int]
 ) -> list[NDArray[np.float64]]: ...
 def profile_sources(
     data: NDArray[np.float32] | NDArray[np.float64],

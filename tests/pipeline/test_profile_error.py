@@ -17,7 +17,8 @@ from psfphot.pipeline._profile_error import (
 )
 from psfphot.pipeline._saturated_stars import SaturatedStars
 from psfphot.psf import CircularGaussianPRF
-from psfphot.psf._photometry.residuals import quiet_frame
+from psfphot.psf._models.convert import to_core
+from psfphot.psf._photometry.residuals import quiet_frame, residual_for_core
 
 #: The distance of stars that are alone.
 STEP = 21
@@ -141,9 +142,14 @@ def test_fluxes_are_off_by_what_their_pixels_say(sky):
     box = np.s_[15 - 5 : 15 + 6, 15 - 5 : 15 + 6]
     weighted = (profile / error**2)[box]
     fitted = np.sum(weighted * light[box]) / np.sum(weighted * profile[box])
-    table = QTable({"x_fit": [15.2], "y_fit": [14.7], "flux_fit": [fitted]})
-    left = quiet_frame(light - fitted * profile, None, error)
-    found = measure_misfits(left, model, table, (11, 11))
+    left = residual_for_core(
+        quiet_frame(light - fitted * profile, None, error),
+        (np.array([star["x_0"]]), np.array([star["y_0"]])),
+        psf=to_core(model),
+        fwhm=3.0,
+        n_threads=1,
+    )
+    found = measure_misfits(left, np.array([fitted]), (11, 11))
     assert found.widening[0] == pytest.approx(wide - 1, rel=0.1)
     assert found.elongation[0] < 0.01 * (found.left[0] * found.widening[0]) ** 2
     off = found.flux_by_widening[0] * (wide - 1)

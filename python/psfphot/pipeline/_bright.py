@@ -152,7 +152,7 @@ def with_saturated(
     part: Any = MISMATCH
     if profile is not None:
         by = (saturated.table[f"flux_by_{name}"] for name in ("widening", "chance"))
-        part = np.nan_to_num(profile.in_fluxes(*by))
+        part = profile.in_fluxes(*by)
     # The wings have told a part of the same.
     more = (part * rows["flux_fit"]) ** 2 - saturated.table["misfit_err"] ** 2
     rows["flux_err"] = np.sqrt(rows["flux_err"] ** 2 + np.maximum(more, 0))

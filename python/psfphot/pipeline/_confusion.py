@@ -16,8 +16,8 @@ from psfphot.pipeline._profile_error import (
     measure_misfits,
 )
 from psfphot.psf import PSF_FLAGS
-from psfphot.psf._photometry.confusion import with_confusion
-from psfphot.psf._photometry.residuals import quiet_frame
+from psfphot.psf._photometry.confusion import residual_of, with_confusion_of
+from psfphot.psf._photometry.residuals import quiet_frame, with_errors
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -95,20 +95,12 @@ def add_confusion(
     """
     fit = photometry.last_fit()
     frame = quiet_frame(data, exposure.mask, exposure.error)
-    light = np.asarray(photometry.make_model_image(exposure.shape))
+    left, light = residual_of(fit, frame)
+    flux = np.asarray(table["flux_fit"], dtype=float)
+    misfits = measure_misfits(left, flux, exposure.settings.fit_shape)
     mismatch = known_mismatch(table, exposure, around)
-    misfits = measure_misfits(
-        frame._replace(data=frame.data - light.astype(frame.data.dtype, copy=False)),
-        exposure.psf.model,
-        table,
-        exposure.settings.fit_shape,
-        n_threads=exposure.settings.n_threads,
-    )
-    fit, factor = with_confusion(
-        fit,
-        frame,
-        errors=search_noise(exposure, light + around.light, mismatch),
-    )
+    errors = search_noise(exposure, light + around.light, mismatch)
+    fit, factor = with_confusion_of(fit, with_errors(left, errors))
     fitted = fit.table()
     for axis in ("x", "y", "flux"):
         table[f"{axis}_err"] = fitted[f"{axis}_err"]

@@ -141,7 +141,7 @@ def _measure(
     )
     if saturated is not None and saturated.n_dropped:
         passes.dropped["saturated, without a flux"] = saturated.n_dropped
-    table = with_saturated(passes.table, saturated, passes.profile_error())
+    table = with_saturated(passes.table, saturated, passes.profile())
     catalog = make_catalog(table, exposure, passes.start, zero_point)
     if passes.history is not None:
         catalog.meta |= passes.history.summary()

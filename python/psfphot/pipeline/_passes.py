@@ -101,7 +101,7 @@ class Passes:
     history: History | None = None
     confusion: Confusion | None = None
 
-    def profile_error(self) -> ProfileError | None:
+    def profile(self) -> ProfileError | None:
         """Tell how far the PSF is off, if it was measured and stars tell it."""
         return None if self.confusion is None else self.confusion.profile
 

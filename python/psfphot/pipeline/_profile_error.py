@@ -8,15 +8,12 @@ import numpy as np
 
 from psfphot import _core
 from psfphot.pipeline._mismatch import BRIGHT_SNR, brightest
-from psfphot.psf._models.convert import to_core
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from astropy.table import QTable
     from numpy.typing import NDArray
 
-    from psfphot._validate import Frame
+    from psfphot._residual import Residual
 
 #: What a median, and a star's own residuals, are to be above, in standard errors.
 _CERTAIN, _ITS_OWN = 2.0, 5.0
@@ -72,8 +69,8 @@ class ProfileError(NamedTuple):
 
     def in_fluxes(self, by_widening: Any, by_chance: Any) -> NDArray[np.float64]:
         """Tell the part of fluxes by `flux_by_widening` and `flux_by_chance`."""
-        by = by_widening, by_chance
-        return _in_fluxes(by, (self.widening**2, self.chance**2))
+        part = _in_fluxes((by_widening, by_chance), self.widening**2, self.chance**2)
+        return _if_known(part)
 
 
 class _Excess(NamedTuple):
@@ -125,40 +122,20 @@ def _certain_median(values: NDArray[np.float64], errors: NDArray[np.float64]) ->
 
 
 def measure_misfits(
-    frame: Frame,
-    psf_model: Any,
-    table: QTable,
-    fit_shape: tuple[int, int],
-    *,
-    n_threads: int | None = None,
+    left: Residual, flux: NDArray[np.float64], fit_shape: tuple[int, int]
 ) -> Misfits:
     """Compare fitted stars with the PSF.
 
     Parameters
     ----------
-    frame : `Frame`
-        What is left of the image, with the errors that weighted the fit.
-    psf_model : PSF model
-        What fitted it.
-    table : `~astropy.table.QTable`
-        The fits' table, in the frame's pixels.
+    left : `~psfphot._residual.Residual`
+        What is left of the image, with the errors that weighted the fit, and the stars.
+    flux : (n,) array
+        Their fluxes.
     fit_shape : (ny, nx)
         The boxes of the fits.
-    n_threads : int or `None`, optional
-        How many threads to use.
     """
-    columns = (
-        np.ascontiguousarray(table[f"{name}_fit"], dtype=float)
-        for name in ("x", "y", "flux")
-    )
-    told = _core.measure_misfits(
-        *frame.arrays,
-        to_core(psf_model),
-        *columns,
-        fit_shape=fit_shape,
-        n_threads=n_threads,
-    )
-    return Misfits(*told)
+    return Misfits(*_core.measure_misfits(left, np.ascontiguousarray(flux), fit_shape))
 
 
 def add_profile_errors(table: QTable, misfits: Misfits) -> ProfileError | None:
@@ -191,14 +168,12 @@ def add_profile_errors(table: QTable, misfits: Misfits) -> ProfileError | None:
     common = [typical or 0.0 for typical in told]
     own = [e.drawn_to(typical) for e, typical in zip(excesses, common, strict=True)]
     by = misfits.flux_by_widening, misfits.flux_by_chance
-    # An elongation changes no flux to first order; to second, by about its square.
-    off = np.hypot(_in_fluxes(by, own), own[2])
-    off = np.where(np.isfinite(off), off, 0.0)
+    off = _if_known(_in_fluxes(by, *own))
     table["flux_err"] = np.hypot(table["flux_err"], off * flux)
     if None in told:
         return None
     widening, chance = np.sqrt(common[:2])
-    in_flux = float(np.nanmedian(np.hypot(_in_fluxes(by, common), common[2])))
+    in_flux = float(np.nanmedian(_in_fluxes(by, *common)))
     return ProfileError(float(widening), float(chance), in_flux)
 
 
@@ -236,9 +211,16 @@ def _excesses(
         )
 
 
-def _in_fluxes(by: Sequence[Any], squared: Sequence[Any]) -> NDArray[np.float64]:
-    """Tell the part of fluxes, by errors of width and of values that are squared."""
-    part: NDArray[np.float64] = np.sqrt(
-        by[0] ** 2 * squared[0] + by[1] ** 2 * squared[1]
-    )
+def _in_fluxes(
+    by: tuple[Any, Any], widening: Any, chance: Any, elongation: Any = 0.0
+) -> NDArray[np.float64]:
+    """Tell by what part fluxes are off: by their responses, and the squared errors."""
+    first_order = np.sqrt(by[0] ** 2 * widening + by[1] ** 2 * chance)
+    # An elongation changes no flux to first order; to second, by about its square.
+    part: NDArray[np.float64] = np.hypot(first_order, elongation)
     return part
+
+
+def _if_known(part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take what is not known for 0."""
+    return np.where(np.isfinite(part), part, 0.0)

@@ -19,12 +19,12 @@ from psfphot.pipeline._light import LightImages
 from psfphot.pipeline._profile_error import measure_misfits
 from psfphot.pipeline._wings import Window, Wings
 from psfphot.psf import PSF_FLAGS, PSFPhotometry
-from psfphot.psf._photometry.residuals import quiet_frame
+from psfphot.psf._models.convert import to_core
+from psfphot.psf._photometry.residuals import quiet_frame, residual_for_core
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from psfphot._validate import Frame
     from psfphot.pipeline._cores import Cores
     from psfphot.pipeline._saturation import Saturation
 
@@ -173,6 +173,7 @@ def _fit_cores(
         if np.array_equal(before, after, equal_nan=True):
             break
     stars, table = fitter.fit(stars)
+    fitter.add_misfits(table)
     stars, table = stars.select(stars.is_saturated), table[stars.is_saturated]
     table["id"] = np.arange(len(table)) + 1
     _hold_misfit(table, wings.fwhm)
@@ -200,19 +201,6 @@ def _hold_misfit(table: QTable, fwhm: float) -> None:
         table[f"{name}_err"] = table[f"{name}_err"] * larger
 
 
-def _add_responses(table: QTable, frame: Frame, photometry: PSFPhotometry) -> None:
-    """Add columns that tell how fluxes follow errors of the PSF, see `Misfits`."""
-    misfits = measure_misfits(
-        frame,
-        photometry.psf_model,
-        table,
-        photometry.fit_shape,
-        n_threads=photometry.n_threads,
-    )
-    table["flux_by_widening"] = misfits.flux_by_widening
-    table["flux_by_chance"] = misfits.flux_by_chance
-
-
 class _Fitter:
     """Joint fits of stars whose boxes overlap, the others subtracted."""
 
@@ -223,6 +211,8 @@ class _Fitter:
         self.n_threads = n_threads
         self._render = LightImages(wings.psf_model, noise, n_threads, is_wide=True)
         self._data, self._error = wings.data.copy(), wings.error.copy()
+        # Half of each one's box in the last fit.
+        self._half = np.zeros(0, dtype=np.int64)
 
     def image(
         self, stars: StarList, boxes: NDArray[np.int64] | None = None
@@ -248,7 +238,6 @@ class _Fitter:
         half = np.ceil(stars.radius + reach).astype(int)
         groups, half = _groups_of_boxes(stars, half)
         data, error = self._without_others(stars, half, groups)
-        frame = quiet_frame(data, self.wings.excluded, error)
         tables = []
         for size in np.unique(half):
             chosen = np.flatnonzero(half == size)
@@ -272,20 +261,44 @@ class _Fitter:
                         data, error=error, mask=self.wings.excluded, init_params=init
                     )
                 )
-            _add_responses(tables[-1], frame, photometry)
         table = vstack(tables, metadata_conflicts="silent")
         table.sort("id")
-        # What the reduced chi-squared is by noise alone.
-        table["noise_part"] = self._noise_parts(stars, half)
+        self._half = half
         table["flags"][stars.is_saturated] |= PSF_FLAGS.SATURATED
         return stars.moved_to(table), table
 
-    def _noise_parts(
-        self, stars: StarList, half: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def add_misfits(self, table: QTable) -> None:
+        """Add to the last fit's table what noise is of it, and errors of the PSF do.
+
+        The new columns are ``noise_part``, what the reduced chi-squared is by noise
+        alone, and two attributes of `Misfits`.
+        """
+        table["noise_part"] = self._noise_parts(table)
+        x, y, flux = (
+            np.asarray(table[f"{name}_fit"], dtype=float) for name in ("x", "y", "flux")
+        )
+        left = residual_for_core(
+            quiet_frame(self._data, self.wings.excluded, self._error),
+            (x, y),
+            psf=to_core(self.wings.psf_model),
+            fwhm=self.wings.fwhm,
+            n_threads=self.n_threads,
+        )
+        # How fluxes follow does not depend on what is left of the stars.
+        for name in ("flux_by_widening", "flux_by_chance"):
+            table[name] = np.full(len(table), np.nan)
+        for size in np.unique(self._half):
+            chosen = self._half == size
+            own = left._replace(x=x[chosen], y=y[chosen])
+            misfits = measure_misfits(own, flux[chosen], (2 * int(size) + 1,) * 2)
+            table["flux_by_widening"][chosen] = misfits.flux_by_widening
+            table["flux_by_chance"][chosen] = misfits.flux_by_chance
+
+    def _noise_parts(self, table: QTable) -> NDArray[np.float64]:
         """Tell the noise's part of the variances by which each star was weighted."""
-        parts = np.ones(len(stars))
-        for k, (x, y, reach) in enumerate(zip(stars.x, stars.y, half, strict=True)):
+        parts = np.ones(len(table))
+        starts = zip(table["x_init"], table["y_init"], self._half, strict=True)
+        for k, (x, y, reach) in enumerate(starts):
             box = self.wings.window(np.ceil(x - 0.5), np.ceil(y - 0.5), int(reach))
             good = ~self.wings.excluded[box]
             if good.any():

@@ -15,6 +15,7 @@ use crate::arrays::{AnyImage, Floats, frame, image, with_frame};
 use crate::door::{self, Options};
 use crate::errors::CallResult;
 use crate::psf::PyPsf;
+use crate::score::Residual;
 
 /// Adds sources to `image` in place and returns how many were skipped, for a
 /// value that is not finite and for being off the image; see the core's
@@ -120,28 +121,20 @@ pub(crate) fn profile_sources<'py>(
 /// `misfits`: `widening` and its error, `elongation`, `Response`'s `left`, `widening` and
 /// `chance`.
 #[pyfunction]
-#[pyo3(signature = (residual, error, mask, psf, x, y, flux, *, fit_shape, n_threads=None))]
-#[allow(clippy::too_many_arguments)] // columns of one table
 pub(crate) fn measure_misfits<'py>(
     py: Python<'py>,
-    residual: AnyImage<'py>,
-    error: Option<AnyImage<'py>>,
-    mask: Option<PyReadonlyArray2<'py, bool>>,
-    psf: &Bound<'py, PyPsf>,
-    x: Floats<'py>,
-    y: Floats<'py>,
+    residual: Residual<'py>,
     flux: Floats<'py>,
     fit_shape: (usize, usize),
-    n_threads: Option<usize>,
 ) -> CallResult<[Bound<'py, PyArray1<f64>>; 6]> {
-    let sources = sources(&x, &y, &flux, None)?;
-    let frame = frame(&residual, error.as_ref(), mask.as_ref())?;
-    let (psf, options) = (psf.get(), Options::new(n_threads, None)?);
+    let sources = sources(&residual.x, &residual.y, &flux, None)?;
+    let (frame, psf) = (residual.frame()?, residual.psf.psf());
+    let options = Options::new(residual.n_threads, None)?;
     let found = door::enter_with_psf(
         py,
         &options,
-        psf.callback(),
-        |run| with_frame!(frame, frame => misfits(frame, psf.psf(), &sources, fit_shape, run)),
+        residual.psf.callback(),
+        |run| with_frame!(frame, frame => misfits(frame, psf, &sources, fit_shape, run)),
     )?;
     let column = |of: fn(&Misfit) -> f64| PyArray1::from_iter(py, found.iter().map(of));
     Ok([

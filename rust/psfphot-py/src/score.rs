@@ -7,7 +7,7 @@ use psfphot::detect::{
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arrays::{AnyImage, frame, with_frame};
+use crate::arrays::{AnyFrame, AnyImage, frame, with_frame};
 use crate::door::{Options, enter_with_psf};
 use crate::errors::CallResult;
 use crate::psf::PyPsf;
@@ -22,20 +22,25 @@ pub(crate) struct Residual<'py> {
     #[pyo3(attribute)]
     mask: Option<PyReadonlyArray2<'py, bool>>,
     #[pyo3(attribute)]
-    psf: PyRef<'py, PyPsf>,
+    pub(crate) psf: PyRef<'py, PyPsf>,
     #[pyo3(attribute)]
-    x: PyReadonlyArray1<'py, f64>,
+    pub(crate) x: PyReadonlyArray1<'py, f64>,
     #[pyo3(attribute)]
-    y: PyReadonlyArray1<'py, f64>,
+    pub(crate) y: PyReadonlyArray1<'py, f64>,
     #[pyo3(attribute)]
     reach: Option<f64>,
     #[pyo3(attribute)]
     fwhm: Option<f64>,
     #[pyo3(attribute)]
-    n_threads: Option<usize>,
+    pub(crate) n_threads: Option<usize>,
 }
 
 impl Residual<'_> {
+    /// The pixels, with their errors and mask.
+    pub(crate) fn frame(&self) -> CallResult<AnyFrame<'_>> {
+        frame(&self.data, Some(&self.error), self.mask.as_ref())
+    }
+
     fn score(&self) -> CallResult<ProjectedScore<'_>> {
         let score = ProjectedScore::new(self.psf.psf(), self.x.as_slice()?, self.y.as_slice()?)?;
         Ok(score.with_reach(self.reach).with_fwhm(self.fwhm))
@@ -46,11 +51,7 @@ impl Residual<'_> {
 macro_rules! scored {
     ($py:expr, $residual:expr, |$score:ident, $frame:ident, $run:ident| $body:expr) => {{
         let residual = &$residual;
-        let $frame = frame(
-            &residual.data,
-            Some(&residual.error),
-            residual.mask.as_ref(),
-        )?;
+        let $frame = residual.frame()?;
         let $score = residual.score()?;
         let options = Options::new(residual.n_threads, None)?;
         enter_with_psf($py, &options, residual.psf.callback(), |$run| {

@@ -2,6 +2,7 @@
 //! measures and flags.
 
 mod backgrounds;
+mod boxes;
 mod contamination;
 mod covariance;
 mod duplicates;

@@ -252,7 +252,7 @@ def _measure(mosaic: Mosaic, clock: Clock) -> TiledRun:
         # Rows near them were flagged tile by tile.
         nothing = np.zeros((1, 1))
         saturated = SaturatedStars(tiled.saturated, nothing, nothing > 0)
-    table = with_saturated(passes.table, saturated, passes.profile_error())
+    table = with_saturated(passes.table, saturated, passes.profile())
     catalog = make_catalog(table, whole, passes.start, zero_point)
     catalog.meta["n_tiles"] = len(mosaic.tiles)
     for told in (passes.history, passes.confusion):

@@ -224,14 +224,10 @@ class TiledResidual:
         factor, companion, _ = _core.measure_confusion(
             residual, width.seen_from(*tile.origin)
         )
-        seen = stars[left.which]
-        seen["x_fit"], seen["y_fit"] = residual.x, residual.y
+        flux = np.asarray(stars["flux_fit"], dtype=float)[left.which]
+        # In a search the errors hold what the PSF may be off by.
         misfits = measure_misfits(
-            quiet_frame(residual.data, part.mask, part.error),
-            part.psf.model,
-            seen,
-            part.settings.fit_shape,
-            n_threads=part.settings.n_threads,
+            with_errors(residual, np.asarray(part.error)), flux, part.settings.fit_shape
         )
         own = tile.owns(x, y)[left.which]
         return left.which[own], np.array([factor, companion, *misfits])[:, own]

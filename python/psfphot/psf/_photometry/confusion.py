@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from psfphot.psf._photometry.flags import PSF_FLAGS
 from psfphot.psf._photometry.residuals import (
     compiled,
     residual_for_core,
-    with_errors,
     with_profile_error,
     without_sky,
 )
@@ -32,16 +31,12 @@ COMPANION = 3.0
 
 
 def with_confusion(
-    fit: FitResult,
-    frame: Frame,
-    *,
-    has_sky: bool = False,
-    errors: NDArray[Any] | None = None,
+    fit: FitResult, frame: Frame, *, has_sky: bool = False
 ) -> tuple[FitResult, float]:
     """Make the errors of a fit those of an image with stars that were not found.
 
-    They are multiplied by the factor by which the score of new stars in the residual
-    is wider than it would be with nothing left to find.
+    The errors of the pixels are those of the image, or of its noise, with
+    `PROFILE_ERROR`.
 
     Parameters
     ----------
@@ -51,9 +46,28 @@ def with_confusion(
         The image as it was fitted.
     has_sky : bool, optional
         Whether the image has a sky that each source has a local background of.
-    errors : 2D array, optional
-        1-sigma errors of the pixels of the residual; without, those of the image, or
-        of its noise, with `PROFILE_ERROR`.
+
+    Returns
+    -------
+    fit, typical
+        As `with_confusion_of`.
+    """
+    left, model = residual_of(fit, frame, has_sky=has_sky)
+    return with_confusion_of(fit, with_profile_error(left, model, PROFILE_ERROR))
+
+
+def with_confusion_of(fit: FitResult, left: Residual) -> tuple[FitResult, float]:
+    """Make the errors of a fit those that its residual asks for.
+
+    They are multiplied by the factor by which the score of new stars in the residual
+    is wider than it would be with nothing left to find.
+
+    Parameters
+    ----------
+    fit : FitResult
+        All sources of the image.
+    left : Residual
+        Its residual, with the errors of the pixels in a search.
 
     Returns
     -------
@@ -63,11 +77,6 @@ def with_confusion(
     typical : float
         The factor in the median block of the image.
     """
-    left, model = _residual(fit, frame, has_sky=has_sky)
-    if errors is not None:
-        left = with_errors(left, errors)
-    else:
-        left = with_profile_error(left, model, PROFILE_ERROR)
     factor, companion, typical = _core.measure_confusion(left)
     factor = np.where(np.isfinite(factor), factor, 1.0)
     return fit.with_larger_errors(
@@ -77,8 +86,8 @@ def with_confusion(
     ), typical
 
 
-def _residual(
-    fit: FitResult, frame: Frame, *, has_sky: bool
+def residual_of(
+    fit: FitResult, frame: Frame, *, has_sky: bool = False
 ) -> tuple[Residual, NDArray[np.float64]]:
     """Make the residual of a fit, and the light of its sources."""
     images = fit.images()

@@ -25,6 +25,7 @@ const WIDEST: f64 = 1e3;
 #[derive(Default)]
 struct Profile {
     values: Vec<f64>,
+    weights: Vec<f64>,
     weighted: Vec<f64>,
     /// Σ w P².
     norm: f64,
@@ -37,10 +38,19 @@ impl Profile {
         self.values.resize(window.len(), 0.0);
         let at = plan.fitter.placement(parameters);
         plan.fitter.psf.fill(at, window, &mut self.values);
+        self.weights.clear();
+        let (rule, width) = (&plan.fitter.weighting, plan.exposure.image().width());
+        let rows = (window.y0 as usize..).zip(plan.exposure.rows(window));
+        for ((y, (_, given)), values) in rows.zip(self.values.chunks(window.width().max(1))) {
+            let first = y * width + window.x0 as usize;
+            let pixels = given.iter().zip(values).enumerate();
+            self.weights.extend(
+                pixels.map(|(k, (&given, p))| rule.weight(first + k, given, parameters[FLUX] * p)),
+            );
+        }
         self.weighted.clear();
-        let weights = weights(plan, window, parameters[FLUX], &self.values);
-        self.weighted
-            .extend(weights.zip(&self.values).map(|(w, p)| w * p));
+        let products = self.weights.iter().zip(&self.values).map(|(w, p)| w * p);
+        self.weighted.extend(products);
         self.norm = self.flux_of_sum(&self.values);
     }
 
@@ -157,7 +167,7 @@ impl<'a> Stars<'a> {
         }
         scratch.own.take(plan, window, &star.parameters);
         if part > 0.0 {
-            let weights = weights(plan, window, star.flux(), &scratch.own.values);
+            let weights = scratch.own.weights.iter().copied();
             let at = plan.fitter.placement(&star.parameters);
             let response = scratch
                 .widened
@@ -199,23 +209,6 @@ impl<'a> Stars<'a> {
             .map(|&other| self.fitted[other])
             .filter(move |&i| i != row && group(i) != group(row) && is_near(&self.rows[i]))
     }
-}
-
-/// The weights of a window's pixels with so much light of a profile.
-fn weights<'a>(
-    plan: &'a Plan<'_>,
-    window: PixelBox,
-    flux: f64,
-    profile: &'a [f64],
-) -> impl Iterator<Item = f64> + 'a {
-    let (rule, width) = (&plan.fitter.weighting, plan.exposure.image().width());
-    let rows = (window.y0 as usize..).zip(plan.exposure.rows(window));
-    let rows = rows.zip(profile.chunks(window.width().max(1)));
-    rows.flat_map(move |((y, (_, given)), profile)| {
-        let first = y * width + window.x0 as usize;
-        let pixels = given.iter().zip(profile).enumerate();
-        pixels.map(move |(k, (&given, p))| rule.weight(first + k, given, flux * p))
-    })
 }
 
 /// What the image's noise says the PSF is off by where a star is, or at the nearest pixel.

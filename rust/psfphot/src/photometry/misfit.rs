@@ -11,10 +11,9 @@ use crate::error::Error;
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 use crate::render::RenderSource;
-use crate::run::{Run, chunks};
+use crate::run::Run;
 
-/// Stars that make a task.
-const TASK: usize = 64;
+use super::boxes::look_at;
 
 /// How the flux of a fit follows errors of the PSF. NaN where no pixel has a weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,20 +67,14 @@ pub fn misfits<T: Pixel>(
     fit_shape: (usize, usize),
     run: Run<'_>,
 ) -> Result<Vec<Misfit>, Error> {
-    let look = |room: &mut Widened, range: std::ops::Range<usize>| {
-        let looks = stars[range].iter().map(|star| {
-            let window = PixelBox::around(star.x, star.y, fit_shape);
-            room.misfit(
-                residual,
-                psf,
-                star,
-                window.intersection(&residual.data().bounds()),
-            )
-        });
-        Ok(looks.collect::<Vec<_>>())
-    };
-    let parts = run.map(chunks(stars.len(), TASK), Widened::default, look)?;
-    Ok(parts.into_iter().flatten().collect())
+    let bounds = residual.data().bounds();
+    look_at(
+        stars,
+        fit_shape,
+        bounds,
+        run,
+        |room: &mut Widened, star, window| room.misfit(residual, psf, star, window),
+    )
 }
 
 /// The PSF of a star in its pixels, and by what a widening changes it.

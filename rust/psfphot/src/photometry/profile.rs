@@ -5,10 +5,9 @@ use crate::error::Error;
 use crate::image::{Frame, Image, Pixel, PixelBox};
 use crate::psf::{Placement, Psf};
 use crate::render::RenderSource;
-use crate::run::{Run, chunks};
+use crate::run::Run;
 
-/// Stars that make a task.
-const TASK: usize = 64;
+use super::boxes::look_at;
 
 /// By how many pixels the PSF is shifted to measure its curvature: two samples of
 /// an image PSF that is oversampled four times.
@@ -63,16 +62,14 @@ pub fn profiles<T: Pixel>(
             got: vec![got.0, got.1],
         });
     }
-    let look = |room: &mut Room, range: std::ops::Range<usize>| {
-        let looks = stars[range].iter().map(|star| {
-            let window = PixelBox::around(star.x, star.y, fit_shape);
-            let window = window.intersection(&residual.data().bounds());
-            room.profile(residual, model, psf, star, window)
-        });
-        Ok(looks.collect::<Vec<_>>())
-    };
-    let parts = run.map(chunks(stars.len(), TASK), Room::default, look)?;
-    Ok(parts.into_iter().flatten().collect())
+    let bounds = residual.data().bounds();
+    look_at(
+        stars,
+        fit_shape,
+        bounds,
+        run,
+        |room: &mut Room, star, window| room.profile(residual, model, psf, star, window),
+    )
 }
 
 /// The PSF of a star and its curvature.
