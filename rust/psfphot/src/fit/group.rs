@@ -313,7 +313,8 @@ impl<'a> Group<'a> {
                     continue;
                 }
                 let other = &self.jacobian[planes(column.offset)];
-                add_outer(weighted, other, size, sums.matrix.values_mut(block));
+                let within = tile.shared(row, column);
+                add_outer(weighted, other, size, within, sums.matrix.values_mut(block));
             }
         }
     }

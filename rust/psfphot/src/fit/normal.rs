@@ -1,9 +1,10 @@
 //! The normal equations of many sources: symmetric, sparse in blocks.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::Run;
-use crate::simd::{dispatch, mul_add};
+use crate::simd::{dispatch, mul_add_4, total};
 
 use super::pixels::LANES;
 
@@ -299,24 +300,21 @@ fn back_substitute(rows: &[f64], n: usize, b: &mut [f64]) {
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of the kernels
 fn dot_kernel<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
-    // Two lanes' worth of sums hide the latency of the additions.
-    const WIDE: usize = 2 * LANES;
-    let mut sums = [0.0; WIDE];
-    let (a_wide, b_wide) = (a.chunks_exact(WIDE), b.chunks_exact(WIDE));
-    let rest: f64 = a_wide
-        .remainder()
-        .iter()
-        .zip(b_wide.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
-    for (a, b) in a_wide.zip(b_wide) {
-        for l in 0..WIDE {
-            sums[l] = mul_add::<FMA>(a[l], b[l], sums[l]);
-        }
+    let (a, a_rest) = a.as_chunks();
+    let (b, b_rest) = b.as_chunks();
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    // Two vectors of sums hide the latency of the additions.
+    let (a_pairs, a_last) = a.as_chunks::<2>();
+    let (b_pairs, b_last) = b.as_chunks::<2>();
+    let (mut even, mut odd) = ([0.0; LANES], [0.0; LANES]);
+    for (a, b) in a_pairs.iter().zip(b_pairs) {
+        even = mul_add_4::<FMA>(a[0], b[0], even);
+        odd = mul_add_4::<FMA>(a[1], b[1], odd);
     }
-    let low = (sums[0] + sums[4]) + (sums[1] + sums[5]);
-    let high = (sums[2] + sums[6]) + (sums[3] + sums[7]);
-    low + high + rest
+    for (a, b) in a_last.iter().zip(b_last) {
+        even = mul_add_4::<FMA>(*a, *b, even);
+    }
+    total([0, 1, 2, 3].map(|l| even[l] + odd[l])) + rest
 }
 
 dispatch! {
@@ -324,59 +322,82 @@ dispatch! {
     pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 = dot_kernel
 }
 
-/// `block[i][j] += Σ a_i b_j` over planes of `n` elements, whole lanes.
+/// `block[i][j] += Σ a_i b_j` over the elements `within` of planes of `n`, whole lanes.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn outer_kernel<const FMA: bool>(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) {
+fn outer_kernel<const FMA: bool>(
+    a: &[f64],
+    b: &[f64],
+    n: usize,
+    within: Range<usize>,
+    block: &mut [f64],
+) {
     let size = b.len() / n;
     for (i, a) in a.chunks_exact(n).enumerate() {
         for (j, b) in b.chunks_exact(n).enumerate() {
+            let (a, b) = (&a[within.clone()], &b[within.clone()]);
             block[i * size + j] += dot_kernel::<FMA>(a, b);
         }
     }
 }
 
+/// Of three planes of `n` elements those `within`, in lanes.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn lanes_of_three<'p>(
+    planes: &'p [f64],
+    n: usize,
+    within: &Range<usize>,
+) -> [&'p [[f64; LANES]]; 3] {
+    [0, 1, 2].map(|i| planes[i * n..][within.clone()].as_chunks().0)
+}
+
 /// The same for three planes each, all nine sums in one pass.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn outer_kernel_of_three<const FMA: bool>(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) {
+fn outer_kernel_of_three<const FMA: bool>(
+    a: &[f64],
+    b: &[f64],
+    n: usize,
+    within: Range<usize>,
+    block: &mut [f64],
+) {
+    let [a0, a1, a2] = lanes_of_three(a, n, &within);
+    let [b0, b1, b2] = lanes_of_three(b, n, &within);
     let mut sums = [[[0.0; LANES]; 3]; 3];
-    let plane = |of: &[f64], i: usize, k: usize| {
-        let c = &of[i * n + k..][..LANES];
-        [c[0], c[1], c[2], c[3]]
-    };
-    for k in (0..n).step_by(LANES) {
-        let b = [plane(b, 0, k), plane(b, 1, k), plane(b, 2, k)];
-        for (i, row) in sums.iter_mut().enumerate() {
-            let a = plane(a, i, k);
-            for (sum, b) in row.iter_mut().zip(&b) {
-                for l in 0..LANES {
-                    sum[l] = mul_add::<FMA>(a[l], b[l], sum[l]);
-                }
+    // Zipped, not indexed: a bound checked here takes longer than a product.
+    let lanes = a0.iter().zip(a1).zip(a2).zip(b0).zip(b1).zip(b2);
+    for (((((a0, a1), a2), b0), b1), b2) in lanes {
+        for (row, a) in sums.iter_mut().zip([a0, a1, a2]) {
+            for (sum, b) in row.iter_mut().zip([b0, b1, b2]) {
+                *sum = mul_add_4::<FMA>(*a, *b, *sum);
             }
         }
     }
     for (value, sum) in block.iter_mut().zip(sums.as_flattened()) {
-        *value += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        *value += total(*sum);
     }
 }
 
 dispatch! {
-    fn add_outer_of_any(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) = outer_kernel
+    fn add_outer_of_any(
+        a: &[f64], b: &[f64], n: usize, within: Range<usize>, block: &mut [f64]
+    ) = outer_kernel
 }
 
 dispatch! {
-    fn add_outer_of_three(a: &[f64], b: &[f64], n: usize, block: &mut [f64])
-        = outer_kernel_of_three
+    fn add_outer_of_three(
+        a: &[f64], b: &[f64], n: usize, within: Range<usize>, block: &mut [f64]
+    ) = outer_kernel_of_three
 }
 
-/// Adds the products of two sources' planes, each of `n` elements (whole
-/// lanes), to their block.
-pub(crate) fn add_outer(a: &[f64], b: &[f64], n: usize, block: &mut [f64]) {
+/// Adds the products of two sources' planes, each of `n` elements, to their block:
+/// those of the elements `within`, off which one of them is 0. All in whole lanes.
+pub(crate) fn add_outer(a: &[f64], b: &[f64], n: usize, within: Range<usize>, block: &mut [f64]) {
     match block.len() {
-        _ if n == 0 => {}
-        9 => add_outer_of_three(a, b, n, block),
-        _ => add_outer_of_any(a, b, n, block),
+        _ if within.is_empty() => {}
+        9 => add_outer_of_three(a, b, n, within, block),
+        _ => add_outer_of_any(a, b, n, within, block),
     }
 }
 

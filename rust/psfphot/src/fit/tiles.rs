@@ -1,12 +1,14 @@
 //! The pixels of a group cut into tiles, and the sources that reach each.
 
+use std::ops::Range;
+
 use crate::image::PixelBox;
 use crate::psf::{Placement, Psf};
 
 use super::MAX_PARAMETERS;
 use super::exposure::Exposure;
 use super::overlaps::Overlaps;
-use super::pixels::{Pixels, union};
+use super::pixels::{LANES, Pixels, padded, union};
 use super::source::Source;
 
 /// A rectangle of pixels, and the sources that reach it.
@@ -29,6 +31,19 @@ pub(crate) struct Reach {
     /// The pixels of the tile that belong to its starting position's support,
     /// and so to the source throughout the fit.
     pub(crate) window: PixelBox,
+}
+
+impl Tile {
+    /// The pixels, in whole lanes, of the rows that both sources reach: off them the
+    /// products of their planes are 0.
+    pub(crate) fn shared(&self, a: &Reach, b: &Reach) -> Range<usize> {
+        let (first, end) = (a.window.y0.max(b.window.y0), a.window.y1.min(b.window.y1));
+        let before = |row: i64| (row - self.window.y0) as usize * self.window.width();
+        if end <= first {
+            return 0..0;
+        }
+        before(first) / LANES * LANES..padded(before(end))
+    }
 }
 
 /// The pixels of the sources' windows, each once, and their tiles.

@@ -14,7 +14,7 @@ use std::ops::Range;
 pub(crate) use scatter::StencilRow;
 
 use crate::image::PixelBox;
-use crate::simd::{dispatch, mul_add};
+use crate::simd::{dispatch, mul_add, mul_add_4, total};
 
 use super::Placement;
 use super::spline::{weight_derivatives, weights};
@@ -327,17 +327,13 @@ fn load(plane: &[f64], at: usize) -> [f64; 4] {
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn axpy<const FMA: bool>(sum: &mut [f64; 4], w: f64, c: [f64; 4]) {
-    for (sum, c) in sum.iter_mut().zip(c) {
-        *sum = mul_add::<FMA>(w, c, *sum);
-    }
+    *sum = mul_add_4::<FMA>([w; 4], c, *sum);
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn dot<const FMA: bool>(a: &[f64; 4], b: &[f64; 4]) -> f64 {
-    let low = mul_add::<FMA>(a[0], b[0], a[1] * b[1]);
-    let high = mul_add::<FMA>(a[2], b[2], a[3] * b[3]);
-    low + high
+    total(mul_add_4::<FMA>(*a, *b, [0.0; 4]))
 }
 
 /// Coefficients of a row that are blended at a time: 32 pixels at the usual
@@ -454,10 +450,10 @@ fn gradient_kernel<const FMA: bool, const K: usize>(
         );
         for x in 0..walk.nx {
             let at = first + x * walk.step.0;
-            // Blended over y: the images, their slope, and the change of the
-            // blend itself with the position.
+            // Blended over y: the images; their slope and the change of the blend
+            // itself with y; its change with x.
             let (mut sum, mut slope) = ([0.0; 4], [0.0; 4]);
-            let (mut blend_x, mut blend_y) = ([0.0; 4], [0.0; 4]);
+            let mut blend_x = [0.0; 4];
             for k in 0..K {
                 let (mut value, mut change) = ([0.0; 4], [0.0; 4]);
                 for r in 0..4 {
@@ -469,16 +465,16 @@ fn gradient_kernel<const FMA: bool, const K: usize>(
                 axpy::<FMA>(&mut slope, blend.weights[k], change);
                 if K > 1 {
                     axpy::<FMA>(&mut blend_x, blend.by_x[k], value);
-                    axpy::<FMA>(&mut blend_y, blend.by_y[k], value);
+                    axpy::<FMA>(&mut slope, blend.by_y[k], value);
                 }
             }
             values[x] = dot::<FMA>(&sum, &walk.wx);
-            by_x[x] = dot::<FMA>(&sum, &walk.dx);
-            by_y[x] = dot::<FMA>(&slope, &walk.wx);
+            let mut along_x = [0.0; 4];
             if K > 1 {
-                by_x[x] += dot::<FMA>(&blend_x, &walk.wx);
-                by_y[x] += dot::<FMA>(&blend_y, &walk.wx);
+                along_x = mul_add_4::<FMA>(blend_x, walk.wx, along_x);
             }
+            by_x[x] = total(mul_add_4::<FMA>(sum, walk.dx, along_x));
+            by_y[x] = dot::<FMA>(&slope, &walk.wx);
         }
     }
 }

@@ -28,18 +28,26 @@ impl Group<'_> {
             let weights = &self.pixels.weights[tile.first..][..tile.size];
             let planes = |reach: &Reach| &self.jacobian[reach.offset..][..width * tile.size];
             weighted.resize(width * tile.size, 0.0);
-            let mut blocks = tile.blocks.iter_mut();
+            let mut blocks = std::mem::take(&mut tile.blocks);
+            let mut pairs = blocks.iter_mut();
             for (k, row) in tile.sources.iter().enumerate() {
                 weigh(planes(row), weights, &mut weighted);
-                for (column, block) in tile.sources[..=k].iter().zip(&mut blocks) {
+                for (column, block) in tile.sources[..=k].iter().zip(&mut pairs) {
                     products.fill(0.0);
-                    add_outer(&weighted, planes(column), tile.size, &mut products);
+                    add_outer(
+                        &weighted,
+                        planes(column),
+                        tile.size,
+                        tile.shared(row, column),
+                        &mut products,
+                    );
                     let roots = [row, column].map(|reach| &roots[reach.source as usize]);
                     if row.source != column.source && is_negligible(&products, roots, width) {
                         *block = NO_BLOCK;
                     }
                 }
             }
+            tile.blocks = blocks;
         }
     }
 

@@ -8,7 +8,7 @@
 use crate::fit::pixels::LANES;
 use crate::fit::{FLUX, Fitter, Parameters};
 use crate::image::PixelBox;
-use crate::simd::{dispatch, mul_add};
+use crate::simd::{dispatch, mul_add_4, total};
 use crate::solve::blocks::{Block, Blocks};
 use crate::{Error, Run};
 
@@ -398,11 +398,9 @@ fn gradient_kernel<const FMA: bool, const P: usize>(
         let plane = planes[k * stride..(k + 1) * stride].as_chunks::<LANES>().0;
         let mut sum = [0.0; LANES];
         for (a, r) in plane.iter().zip(residual.as_chunks::<LANES>().0) {
-            for l in 0..LANES {
-                sum[l] = mul_add::<FMA>(a[l], r[l], sum[l]);
-            }
+            sum = mul_add_4::<FMA>(*a, *r, sum);
         }
-        *gradient += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        *gradient += total(sum);
     }
 }
 
@@ -447,17 +445,14 @@ fn pair_kernel<const FMA: bool, const P: usize>(
         for c in 0..n {
             for i in 0..P {
                 for j in 0..P {
-                    for l in 0..LANES {
-                        sums[i][j][l] = mul_add::<FMA>(a[i][c][l], b[j][c][l], sums[i][j][l]);
-                    }
+                    sums[i][j] = mul_add_4::<FMA>(a[i][c], b[j][c], sums[i][j]);
                 }
             }
         }
     }
     for i in 0..P {
         for j in 0..P {
-            let sum = sums[i][j];
-            block[i][j] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+            block[i][j] += total(sums[i][j]);
         }
     }
 }
