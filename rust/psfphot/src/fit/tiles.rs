@@ -136,18 +136,26 @@ pub(crate) fn fill_reach(
         return;
     }
     let mut point = [0.0; MAX_PARAMETERS];
-    for (k, (x, y)) in tile.pixels().enumerate() {
-        match (own.contains(x, y), support.contains(x, y)) {
-            (true, true) => continue,
-            (true, false) => values[k] = psf.continued(at, x as f64, y as f64, &mut point),
-            // Wings beyond the support are not zero.
-            (false, _) => {
-                values[k] = 0.0;
-                point.fill(0.0);
-            }
+    for (row, y) in (tile.y0..tile.y1).enumerate() {
+        let is_reached = (own.y0..own.y1).contains(&y);
+        let reached = if is_reached {
+            own.x0..own.x1
+        } else {
+            tile.x0..tile.x0
+        };
+        let columns = row * tile.width()..(row + 1) * tile.width();
+        let at_column = |x: i64| columns.start + (x - tile.x0) as usize;
+        // Wings beyond the support are not zero.
+        for plane in planes.chunks_exact_mut(n) {
+            plane[columns.start..at_column(reached.start)].fill(0.0);
+            plane[at_column(reached.end)..columns.end].fill(0.0);
         }
-        for (plane, derivative) in gradient.chunks_exact_mut(n).zip(point) {
-            plane[k] = derivative;
+        for x in reached.filter(|&x| !support.contains(x, y)) {
+            let k = at_column(x);
+            planes[k] = psf.continued(at, x as f64, y as f64, &mut point);
+            for (plane, derivative) in planes.chunks_exact_mut(n).skip(1).zip(point) {
+                plane[k] = derivative;
+            }
         }
     }
 }
