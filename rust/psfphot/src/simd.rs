@@ -17,35 +17,55 @@ pub(crate) fn mul_add<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `a * b + c` of four elements, in one instruction where the kernel is compiled with FMA
-/// for x86-64.
+/// Four numbers that are worked on at once. Of loops over `[f64; 4]` the compiler makes
+/// vectors of four or of two, or none, by what is compiled beside them.
 ///
-/// Left to find the vectors itself, the compiler makes them across sums that are added up
-/// after the loop, with a shuffle for most products, or none at all: nine sums of products
-/// of planes took five times as many instructions.
-#[inline(always)]
-#[allow(clippy::inline_always)] // must take on the caller's target features
-pub(crate) fn mul_add_4<const FMA: bool>(a: [f64; 4], b: [f64; 4], c: [f64; 4]) -> [f64; 4] {
-    #[cfg(target_arch = "x86_64")]
-    if FMA {
-        use std::arch::x86_64::{__m256d, _mm256_fmadd_pd};
-        use std::mem::transmute;
-        // SAFETY: kernels are compiled with FMA only for processors that have it, and with
-        // it AVX; vectors are four numbers.
-        #[allow(unsafe_code)]
-        return unsafe {
-            let [a, b, c] = transmute::<[[f64; 4]; 3], [__m256d; 3]>([a, b, c]);
-            transmute::<__m256d, [f64; 4]>(_mm256_fmadd_pd(a, b, c))
-        };
-    }
-    std::array::from_fn(|l| mul_add::<FMA>(a[l], b[l], c[l]))
-}
+/// `FMA` is that of the kernel.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
+pub(crate) struct Four<const FMA: bool>([f64; 4]);
 
-/// Their sum.
-#[inline(always)]
-#[allow(clippy::inline_always)]
-pub(crate) fn total([a, b, c, d]: [f64; 4]) -> f64 {
-    (a + b) + (c + d)
+#[allow(clippy::inline_always)] // parts of kernels
+impl<const FMA: bool> Four<FMA> {
+    pub(crate) const ZERO: Self = Self([0.0; 4]);
+
+    #[inline(always)]
+    pub(crate) fn new(numbers: &[f64; 4]) -> Self {
+        Self(*numbers)
+    }
+
+    #[inline(always)]
+    pub(crate) fn splat(number: f64) -> Self {
+        Self([number; 4])
+    }
+
+    /// `self * b + c`, each of the four.
+    #[inline(always)]
+    pub(crate) fn mul_add(self, b: Self, c: Self) -> Self {
+        let mut result = c;
+        #[cfg(target_arch = "x86_64")]
+        if FMA {
+            use std::arch::x86_64::{_mm256_fmadd_pd, _mm256_load_pd, _mm256_store_pd};
+            // SAFETY: kernels are compiled with FMA where processors have AVX and FMA
+            // alone; the numbers of a `Four` are aligned.
+            #[allow(unsafe_code)]
+            unsafe {
+                let [a, b, c] = [&self, &b, &c].map(|four| _mm256_load_pd(four.0.as_ptr()));
+                _mm256_store_pd(result.0.as_mut_ptr(), _mm256_fmadd_pd(a, b, c));
+            }
+            return result;
+        }
+        for l in 0..4 {
+            result.0[l] = mul_add::<FMA>(self.0[l], b.0[l], c.0[l]);
+        }
+        result
+    }
+
+    #[inline(always)]
+    pub(crate) fn sum(self) -> f64 {
+        let [a, b, c, d] = self.0;
+        (a + b) + (c + d)
+    }
 }
 
 /// Defines a function `$name(args)` that runs `$kernel::<FMA, ..>(args)`

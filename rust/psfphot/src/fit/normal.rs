@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::Run;
-use crate::simd::{dispatch, mul_add_4, total};
+use crate::simd::{Four, dispatch};
 
 use super::pixels::LANES;
 
@@ -306,15 +306,15 @@ fn dot_kernel<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
     // Two vectors of sums hide the latency of the additions.
     let (a_pairs, a_last) = a.as_chunks::<2>();
     let (b_pairs, b_last) = b.as_chunks::<2>();
-    let (mut even, mut odd) = ([0.0; LANES], [0.0; LANES]);
+    let (mut even, mut odd) = (Four::<FMA>::ZERO, Four::<FMA>::ZERO);
     for (a, b) in a_pairs.iter().zip(b_pairs) {
-        even = mul_add_4::<FMA>(a[0], b[0], even);
-        odd = mul_add_4::<FMA>(a[1], b[1], odd);
+        even = Four::new(&a[0]).mul_add(Four::new(&b[0]), even);
+        odd = Four::new(&a[1]).mul_add(Four::new(&b[1]), odd);
     }
     for (a, b) in a_last.iter().zip(b_last) {
-        even = mul_add_4::<FMA>(*a, *b, even);
+        even = Four::new(a).mul_add(Four::new(b), even);
     }
-    total([0, 1, 2, 3].map(|l| even[l] + odd[l])) + rest
+    even.sum() + odd.sum() + rest
 }
 
 dispatch! {
@@ -364,18 +364,18 @@ fn outer_kernel_of_three<const FMA: bool>(
 ) {
     let [a0, a1, a2] = lanes_of_three(a, n, &within);
     let [b0, b1, b2] = lanes_of_three(b, n, &within);
-    let mut sums = [[[0.0; LANES]; 3]; 3];
+    let mut sums = [[Four::<FMA>::ZERO; 3]; 3];
     // Zipped, not indexed: a bound checked here takes longer than a product.
     let lanes = a0.iter().zip(a1).zip(a2).zip(b0).zip(b1).zip(b2);
     for (((((a0, a1), a2), b0), b1), b2) in lanes {
-        for (row, a) in sums.iter_mut().zip([a0, a1, a2]) {
-            for (sum, b) in row.iter_mut().zip([b0, b1, b2]) {
-                *sum = mul_add_4::<FMA>(*a, *b, *sum);
+        for (row, a) in sums.iter_mut().zip([a0, a1, a2].map(Four::new)) {
+            for (sum, b) in row.iter_mut().zip([b0, b1, b2].map(Four::new)) {
+                *sum = a.mul_add(b, *sum);
             }
         }
     }
     for (value, sum) in block.iter_mut().zip(sums.as_flattened()) {
-        *value += total(*sum);
+        *value += sum.sum();
     }
 }
 

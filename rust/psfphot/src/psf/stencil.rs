@@ -14,7 +14,7 @@ use std::ops::Range;
 pub(crate) use scatter::StencilRow;
 
 use crate::image::PixelBox;
-use crate::simd::{dispatch, mul_add, mul_add_4, total};
+use crate::simd::{Four, dispatch, mul_add};
 
 use super::Placement;
 use super::spline::{weight_derivatives, weights};
@@ -327,13 +327,17 @@ fn load(plane: &[f64], at: usize) -> [f64; 4] {
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn axpy<const FMA: bool>(sum: &mut [f64; 4], w: f64, c: [f64; 4]) {
-    *sum = mul_add_4::<FMA>([w; 4], c, *sum);
+    for (sum, c) in sum.iter_mut().zip(c) {
+        *sum = mul_add::<FMA>(w, c, *sum);
+    }
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn dot<const FMA: bool>(a: &[f64; 4], b: &[f64; 4]) -> f64 {
-    total(mul_add_4::<FMA>(*a, *b, [0.0; 4]))
+    let low = mul_add::<FMA>(a[0], b[0], a[1] * b[1]);
+    let high = mul_add::<FMA>(a[2], b[2], a[3] * b[3]);
+    low + high
 }
 
 /// Coefficients of a row that are blended at a time: 32 pixels at the usual
@@ -385,6 +389,21 @@ fn values_kernel<const FMA: bool, const K: usize>(
     }
 }
 
+/// Four rows of each image, from the coefficient `at` on: cut to their length once, so that
+/// no access below is checked.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of the kernels
+fn rows<'a, const K: usize>(blend: &Blend<'a, K>, at: usize, length: usize) -> [[&'a [f64]; 4]; K] {
+    // By loops: calls of `map` are not always inlined.
+    let mut rows = [[&[][..]; 4]; K];
+    for (rows, plane) in rows.iter_mut().zip(blend.planes) {
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = &plane[at + r * blend.stride..][..length];
+        }
+    }
+    rows
+}
+
 /// The weighted sum of four rows of each image, from the coefficient `at` on.
 #[inline(always)]
 #[allow(clippy::inline_always)]
@@ -394,15 +413,7 @@ fn blend_rows<const FMA: bool, const K: usize>(
     weights: &[[f64; 4]; K],
     line: &mut [f64],
 ) {
-    // Cut to the line's length once, so that no access below is checked. (By loops: calls
-    // of `map` are not always inlined.)
-    let mut rows = [[&[][..]; 4]; K];
-    for (rows, plane) in rows.iter_mut().zip(blend.planes) {
-        for (r, row) in rows.iter_mut().enumerate() {
-            let first = at + r * blend.stride;
-            *row = &plane[first..first + line.len()];
-        }
-    }
+    let rows = rows(blend, at, line.len());
     let quads = line.len() / 4 * 4;
     for c in (0..quads).step_by(4) {
         let mut sum = [0.0; 4];
@@ -439,42 +450,50 @@ fn gradient_kernel<const FMA: bool, const K: usize>(
     by_x: &mut [f64],
     by_y: &mut [f64],
 ) {
+    if walk.nx == 0 {
+        return;
+    }
+    let splats = |weights: [f64; K]| weights.map(Four::<FMA>::splat);
+    let (of_value, by_place_x, by_place_y) = (
+        splats(blend.weights),
+        splats(blend.by_x),
+        splats(blend.by_y),
+    );
+    let [wy, dy] = [walk.wy, walk.dy].map(|weights| weights.map(Four::<FMA>::splat));
+    let [wx, dx] = [walk.wx, walk.dx].map(|weights| Four::<FMA>::new(&weights));
+    let (step, length) = (walk.step.0, walk.step.0 * (walk.nx - 1) + 4);
     for y in 0..walk.ny {
         let out = walk.out.0 + y * walk.out.1;
-        let first = walk.start + y * walk.step.1;
         let row = out..out + walk.nx;
         let (values, by_x, by_y) = (
             &mut values[row.clone()],
             &mut by_x[row.clone()],
             &mut by_y[row],
         );
-        for x in 0..walk.nx {
-            let at = first + x * walk.step.0;
-            // Blended over y: the images; their slope and the change of the blend
-            // itself with y; its change with x.
-            let (mut sum, mut slope) = ([0.0; 4], [0.0; 4]);
-            let mut blend_x = [0.0; 4];
+        let rows = rows(blend, walk.start + y * walk.step.1, length);
+        let pixels = values.iter_mut().zip(by_x).zip(by_y);
+        for (x, ((of, by_x), by_y)) in pixels.enumerate() {
+            // Blended over y: the images, and their slope; the change of the blend itself
+            // with the position goes along x with the one, along y with the other.
+            let (mut sum, mut slope) = (Four::ZERO, Four::ZERO);
+            let mut change_x = Four::ZERO;
             for k in 0..K {
-                let (mut value, mut change) = ([0.0; 4], [0.0; 4]);
+                let (mut value, mut change) = (Four::ZERO, Four::ZERO);
                 for r in 0..4 {
-                    let c = load(blend.planes[k], at + r * blend.stride);
-                    axpy::<FMA>(&mut value, walk.wy[r], c);
-                    axpy::<FMA>(&mut change, walk.dy[r], c);
+                    let c = Four::new(&load(rows[k][r], x * step));
+                    value = wy[r].mul_add(c, value);
+                    change = dy[r].mul_add(c, change);
                 }
-                axpy::<FMA>(&mut sum, blend.weights[k], value);
-                axpy::<FMA>(&mut slope, blend.weights[k], change);
+                sum = of_value[k].mul_add(value, sum);
+                slope = of_value[k].mul_add(change, slope);
                 if K > 1 {
-                    axpy::<FMA>(&mut blend_x, blend.by_x[k], value);
-                    axpy::<FMA>(&mut slope, blend.by_y[k], value);
+                    change_x = by_place_x[k].mul_add(value, change_x);
+                    slope = by_place_y[k].mul_add(value, slope);
                 }
             }
-            values[x] = dot::<FMA>(&sum, &walk.wx);
-            let mut along_x = [0.0; 4];
-            if K > 1 {
-                along_x = mul_add_4::<FMA>(blend_x, walk.wx, along_x);
-            }
-            by_x[x] = total(mul_add_4::<FMA>(sum, walk.dx, along_x));
-            by_y[x] = dot::<FMA>(&slope, &walk.wx);
+            *of = sum.mul_add(wx, Four::ZERO).sum();
+            *by_x = dx.mul_add(sum, wx.mul_add(change_x, Four::ZERO)).sum();
+            *by_y = slope.mul_add(wx, Four::ZERO).sum();
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::fit::leverage::meat_weight;
 use crate::fit::normal::{SINGULAR, damped};
 use crate::fit::pixels::LANES;
-use crate::simd::{dispatch, mul_add};
+use crate::simd::{Four, dispatch, mul_add};
 
 /// The upper triangle of a symmetric matrix, by rows: ff, fx, fy, xx, xy, yy.
 pub(super) type Triangle = [f64; 6];
@@ -71,16 +71,6 @@ impl Factor {
     }
 }
 
-#[inline(always)]
-#[allow(clippy::inline_always)] // part of the kernel
-fn product(a: &[f64; LANES], b: &[f64; LANES]) -> [f64; LANES] {
-    let mut product = *a;
-    for l in 0..LANES {
-        product[l] *= b[l];
-    }
-    product
-}
-
 /// Sums over whole lanes. What the slices hold of other planes stands where the
 /// padding has weight 0.
 #[inline(always)]
@@ -91,37 +81,32 @@ fn accumulate_kernel<const FMA: bool>(
     [profile, by_x, by_y]: [&[f64]; 3],
     flux: f64,
 ) -> Normal {
-    let mut sums = [[0.0; LANES]; 10];
+    let mut sums = [Four::<FMA>::ZERO; 10];
+    let minus_flux = Four::splat(-flux);
     let lanes = data.as_chunks::<LANES>().0.iter();
     let lanes = lanes.zip(weights.as_chunks::<LANES>().0);
     let [profile, by_x, by_y] = [profile, by_x, by_y].map(|plane| plane.as_chunks::<LANES>().0);
     for ((((d, w), p), x), y) in lanes.zip(profile).zip(by_x).zip(by_y) {
-        let mut r = *d;
-        for l in 0..LANES {
-            r[l] = mul_add::<FMA>(-flux, p[l], d[l]);
-        }
-        // Lane by lane within each sum, not the other way round: so it becomes
-        // vectors, whatever is compiled beside it.
-        let [wp, wx, wy, wr] = [p, x, y, &r].map(|plane| product(w, plane));
+        let [d, w, p, x, y] = [d, w, p, x, y].map(Four::new);
+        let r = minus_flux.mul_add(p, d);
+        let [wp, wx, wy, wr] = [p, x, y, r].map(|plane| w.mul_add(plane, Four::ZERO));
         let terms = [
-            (&wp, p),
-            (&wp, x),
-            (&wp, y),
-            (&wx, x),
-            (&wx, y),
-            (&wy, y),
-            (&wr, p),
-            (&wr, x),
-            (&wr, y),
-            (&wr, &r),
+            (wp, p),
+            (wp, x),
+            (wp, y),
+            (wx, x),
+            (wx, y),
+            (wy, y),
+            (wr, p),
+            (wr, x),
+            (wr, y),
+            (wr, r),
         ];
         for (sum, (a, b)) in sums.iter_mut().zip(terms) {
-            for l in 0..LANES {
-                sum[l] = mul_add::<FMA>(a[l], b[l], sum[l]);
-            }
+            *sum = a.mul_add(b, *sum);
         }
     }
-    let [pp, px, py, xx, xy, yy, rp, rx, ry, rr] = sums.map(|s| (s[0] + s[1]) + (s[2] + s[3]));
+    let [pp, px, py, xx, xy, yy, rp, rx, ry, rr] = sums.map(Four::sum);
     // The model is flux times the profile, and so are its derivatives.
     let square = flux * flux;
     Normal {

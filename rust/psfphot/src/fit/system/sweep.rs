@@ -8,7 +8,7 @@
 use crate::fit::pixels::LANES;
 use crate::fit::{FLUX, Fitter, Parameters};
 use crate::image::PixelBox;
-use crate::simd::{dispatch, mul_add_4, total};
+use crate::simd::{Four, dispatch};
 use crate::solve::blocks::{Block, Blocks};
 use crate::{Error, Run};
 
@@ -396,11 +396,11 @@ fn gradient_kernel<const FMA: bool, const P: usize>(
     let stride = residual.len();
     for (k, gradient) in gradient.iter_mut().enumerate() {
         let plane = planes[k * stride..(k + 1) * stride].as_chunks::<LANES>().0;
-        let mut sum = [0.0; LANES];
+        let mut sum = Four::<FMA>::ZERO;
         for (a, r) in plane.iter().zip(residual.as_chunks::<LANES>().0) {
-            sum = mul_add_4::<FMA>(*a, *r, sum);
+            sum = Four::new(a).mul_add(Four::new(r), sum);
         }
-        *gradient += total(sum);
+        *gradient += sum.sum();
     }
 }
 
@@ -421,7 +421,7 @@ fn pair_kernel<const FMA: bool, const P: usize>(
     columns: (usize, usize),
     block: &mut Block<P>,
 ) {
-    let mut sums = [[[0.0; LANES]; P]; P];
+    let mut sums = [[Four::<FMA>::ZERO; P]; P];
     for y in rows.0..rows.1 {
         let lanes = |values: &[f64], of: &Planes, k: usize| {
             let row = (y - of.core.y0) as usize * P + k;
@@ -443,16 +443,17 @@ fn pair_kernel<const FMA: bool, const P: usize>(
             .unwrap_or(0);
         let (a, b) = (a.map(|plane| &plane[..n]), b.map(|plane| &plane[..n]));
         for c in 0..n {
+            let (a, b) = (a.map(|p| Four::new(&p[c])), b.map(|p| Four::new(&p[c])));
             for i in 0..P {
                 for j in 0..P {
-                    sums[i][j] = mul_add_4::<FMA>(a[i][c], b[j][c], sums[i][j]);
+                    sums[i][j] = a[i].mul_add(b[j], sums[i][j]);
                 }
             }
         }
     }
     for i in 0..P {
         for j in 0..P {
-            block[i][j] += total(sums[i][j]);
+            block[i][j] += sums[i][j].sum();
         }
     }
 }
