@@ -62,7 +62,7 @@ impl Preconditioner<f64> {
                 *small.at(i, j) = dot(column, &row) + f64::from(i == j);
             }
         }
-        small.factor().then(|| Self {
+        small.factor().then_some(Self {
             factor,
             n,
             low,

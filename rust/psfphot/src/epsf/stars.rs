@@ -63,11 +63,19 @@ struct Rest<'a> {
     weight: &'a mut [f64],
 }
 
-/// Takes so many elements off the front.
-fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
-    let (taken, left) = std::mem::take(rest).split_at_mut(n);
-    *rest = left;
-    taken
+/// The PSF, its slopes and the weights on the pixels of a cutout.
+type Pixels<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [f64]);
+
+impl<'a> Rest<'a> {
+    /// Takes those of so many pixels off the front.
+    fn take(&mut self, n: usize) -> Pixels<'a> {
+        let (psf, left) = std::mem::take(&mut self.psf).split_at_mut(3 * n);
+        self.psf = left;
+        let (psi, slopes) = psf.split_at_mut(n);
+        let (weight, left) = std::mem::take(&mut self.weight).split_at_mut(n);
+        self.weight = left;
+        (psi, slopes, weight)
+    }
 }
 
 fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize], rest: &mut Rest<'a>) -> Star<'a> {
@@ -83,6 +91,7 @@ fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize], rest: &mut Rest<'a>
         if flux > 0.0 && flux.is_finite() {
             fluxes.push(flux);
         }
+        let (psi, slopes, weight) = rest.take(data.len());
         exposures.push(Exposure {
             index,
             number,
@@ -92,9 +101,9 @@ fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize], rest: &mut Rest<'a>
             x: cutout.x,
             y: cutout.y,
             background: 0.0,
-            psi: take(&mut rest.psf, data.len()),
-            slopes: take(&mut rest.psf, 2 * data.len()),
-            weight: take(&mut rest.weight, data.len()),
+            psi,
+            slopes,
+            weight,
         });
     }
     let n = fluxes.len();
