@@ -181,6 +181,8 @@ impl Solver<'_, '_> {
 
     /// The stars for the final PSF.
     fn finish(&mut self) -> Result<(), Error> {
+        // That of the errors is another; of a grid both are much memory.
+        self.inverse = None;
         if !self.is_varied {
             self.vary()?;
         }
