@@ -3,6 +3,7 @@
 use crate::Error;
 
 use super::model::Model;
+use super::precondition::Preconditioner;
 use super::solver::Solver;
 use super::stars::some_of;
 use super::system::System;
@@ -39,10 +40,13 @@ pub(crate) fn kappa(solver: &mut Solver<'_, '_>) -> Result<(), Error> {
     order.sort_by(|&a, &b| solver.stars[b].flux.total_cmp(&solver.stars[a].flux));
     let mut held: Vec<usize> = order.into_iter().skip(EVERY / 2).step_by(EVERY).collect();
     held.sort_unstable();
+    // That of the kappa so far and of all stars is an inverse for the others too: a few
+    // steps more cost less than a factor.
+    let inverse = solver.take_inverse()?;
     for &s in &held {
         solver.stars[s].is_active = false;
     }
-    let scores = scores(solver, &held);
+    let scores = scores(solver, &held, &inverse);
     for &s in &held {
         solver.stars[s].is_active = true;
     }
@@ -59,6 +63,9 @@ pub(crate) fn kappa(solver: &mut Solver<'_, '_>) -> Result<(), Error> {
         smoothest(&scores)
     };
     if let Some(kappa) = chosen {
+        if kappa.to_bits() == solver.smoothness.kappa.to_bits() {
+            solver.inverse = Some(inverse);
+        }
         solver.smoothness.kappa = kappa;
         solver.update_prior();
     }
@@ -133,12 +140,11 @@ fn best(scores: &[Score]) -> Option<&Score> {
 }
 
 /// The score of every kappa.
-fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<Score>, Error> {
-    // That of the kappa so far is an inverse for the others too: a few steps more cost
-    // less than a factor.
-    let Some(inverse) = solver.system().precondition()? else {
-        return Ok(Vec::new());
-    };
+fn scores(
+    solver: &mut Solver<'_, '_>,
+    held: &[usize],
+    inverse: &[Preconditioner],
+) -> Result<Vec<Score>, Error> {
     let current = solver.smoothness.kappa;
     let mut scores = Vec::new();
     let more: &[f64] = if differ(solver) { &ROUGH } else { &[] };
@@ -149,7 +155,7 @@ fn scores(solver: &mut Solver<'_, '_>, held: &[usize]) -> Result<Vec<Score>, Err
             ..solver.system()
         };
         let right = system.right_side(&solver.model.planes)?;
-        let solved = system.solve(&right, &inverse, TOLERANCE, MOST_STEPS)?;
+        let solved = system.solve(&right, inverse, TOLERANCE, MOST_STEPS)?;
         solver.n_steps += solved.steps;
         let mut model = solver.model.clone();
         model.add(&solved.planes);
@@ -188,7 +194,7 @@ fn residuals(
                 if radius > core || !exposure.is_used(k) {
                     continue;
                 }
-                let model = flux * exposure.psi[k];
+                let model = exposure.light(k, flux);
                 let total = exposure.variance(k, &noise, flux)
                     + noise.mismatch(noise.model_error, model, peak);
                 sum += (exposure.residual(k, flux).powi(2) / total).min(CAP);

@@ -25,7 +25,7 @@ pub(crate) fn data_slope(stars: &[Star<'_>]) -> Option<f64> {
         let mean = |value: &dyn Fn(usize) -> f64| used().map(value).sum::<f64>() / n;
         let (variance, model) = (
             |k: usize| error[k] * error[k],
-            |k: usize| factor * exposure.psi[k],
+            |k: usize| exposure.light(k, factor),
         );
         let (v0, d0, m0) = (mean(&variance), mean(&|k| data[k]), mean(&model));
         for k in used() {
@@ -94,10 +94,10 @@ fn core_samples(stars: &[Star<'_>], noise: &Noise) -> Vec<Sample> {
         let leverage = star.leverage(exposure);
         let peak = exposure.peak(factor);
         for k in 0..exposure.psi.len() {
-            if !exposure.is_used(k) || factor * exposure.psi[k] < IN_CORE * peak {
+            if !exposure.is_used(k) || exposure.light(k, factor) < IN_CORE * peak {
                 continue;
             }
-            let model = factor * exposure.psi[k];
+            let model = exposure.light(k, factor);
             let variance = exposure.variance(k, noise, factor);
             if model * model < 0.1 * variance {
                 continue;
@@ -129,7 +129,7 @@ pub(crate) fn variance(stars: &[Star<'_>], with_model_error: bool) -> (f64, f64)
             if exposure.is_used(k) {
                 let freedom = (1.0 - leverage(k)).max(0.05);
                 let residual2 = exposure.residual(k, factor).powi(2);
-                pairs.push(((factor * exposure.psi[k]).max(0.0), residual2 / freedom));
+                pairs.push((exposure.light(k, factor).max(0.0), residual2 / freedom));
             }
         }
     }

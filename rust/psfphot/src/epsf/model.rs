@@ -20,6 +20,8 @@ pub(crate) struct Model<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) coefficients: Vec<f64>,
+    psi: Vec<f64>,
+    slopes: Vec<f64>,
     values: Vec<f64>,
     gradient: Vec<f64>,
 }
@@ -55,26 +57,29 @@ impl Model<'_> {
         }
     }
 
-    /// Values and derivatives by the position on the pixels of `window`, for a
-    /// star at (x, y) of a cutout that starts at `origin` of the frame.
-    pub(crate) fn fill(
+    /// Values and derivatives by the position, those by x before those by y, on the
+    /// pixels of `window`, for a star at (x, y) of a cutout that starts at `origin` of
+    /// the frame.
+    pub(crate) fn fill<'s>(
         &self,
         terms: &[TermWeight],
         (x, y): (f64, f64),
         origin: (f64, f64),
         window: PixelBox,
-        (psi, gradient): (&mut [f64], &mut [f64]),
-        scratch: &mut Scratch,
-    ) {
+        scratch: &'s mut Scratch,
+    ) -> (&'s [f64], &'s [f64]) {
+        let n = window.len();
+        scratch.psi.resize(n, 0.0);
+        scratch.slopes.resize(2 * n, 0.0);
+        let (psi, slopes) = (&mut scratch.psi[..], &mut scratch.slopes[..]);
         let at = Placement { x, y, shape: &[] };
         let coefficients = blended(&self.planes, terms, &mut scratch.coefficients);
         let blend = self.basis.blend(coefficients);
         let geometry = &self.basis.geometry;
-        geometry.fill_with_gradient(&blend, at, window, psi, gradient);
+        geometry.fill_with_gradient(&blend, at, window, psi, slopes);
         let Some(base) = self.base else {
-            return;
+            return (psi, slopes);
         };
-        let n = window.len();
         scratch.values.resize(n, 0.0);
         // A base may have shape parameters; only the position is fitted.
         scratch
@@ -92,11 +97,12 @@ impl Model<'_> {
             y: y + shift.1 as f64,
             shape: base.shape(),
         };
-        let (values, slopes) = (&mut scratch.values[..n], &mut scratch.gradient[..]);
-        base.fill_with_gradient(at, window, values, slopes);
+        let (values, gradient) = (&mut scratch.values[..n], &mut scratch.gradient[..]);
+        base.fill_with_gradient(at, window, values, gradient);
         psi.iter_mut().zip(values).for_each(|(p, v)| *p += *v);
-        let slopes = &slopes[..2 * n];
-        gradient.iter_mut().zip(slopes).for_each(|(g, s)| *g += s);
+        let gradient = &gradient[..2 * n];
+        slopes.iter_mut().zip(gradient).for_each(|(s, g)| *s += g);
+        (psi, slopes)
     }
 
     /// Value and derivatives by the offset (x, y) from a star at `place` of the

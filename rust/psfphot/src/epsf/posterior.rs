@@ -6,23 +6,30 @@ use super::alias::Functional;
 use super::basis::grid;
 use super::precondition::Preconditioner;
 use super::solution::AliasReport;
-use super::solver::Solver;
+use super::solver::{Solver, undetermined};
 
 /// Accuracy of the posterior of a functional: its variance is wrong by the square.
 const TOLERANCE: f64 = 0.1;
 const MOST_STEPS: usize = 40;
 
-/// 1-sigma errors of the samples of each plane, for given stars.
-pub(crate) fn errors(solver: &Solver<'_, '_>, inverse: &[Preconditioner]) -> Vec<Vec<f64>> {
+/// 1-sigma errors of the samples of each plane, for given stars; and the preconditioner
+/// that they were told by, the inverse of the PSF's covariance for such.
+///
+/// # Errors
+/// [`Error::Cancelled`], or that the stars do not determine the PSF.
+pub(crate) fn errors(
+    solver: &Solver<'_, '_>,
+) -> Result<(Vec<Vec<f64>>, Vec<Preconditioner>), Error> {
     let basis = &solver.model.basis;
     let (shape, oversampling) = (solver.settings.shape, solver.settings.oversampling);
-    let variances: Vec<Vec<f64>> = inverse
-        .iter()
-        .map(|inverse| inverse.variances(basis, grid(shape, oversampling)))
-        .collect();
+    let mut variances = Vec::new();
+    let inverse = solver.system().precondition(|inverse| {
+        variances.push(inverse.variances(basis, grid(shape, oversampling)));
+        inverse.rounded()
+    })?;
     let mut planes = solver.terms.variances(&variances);
     planes.iter_mut().flatten().for_each(|v| *v = v.sqrt());
-    planes
+    Ok((planes, inverse.ok_or_else(undetermined)?))
 }
 
 /// The alias functionals of the mean PSF, with what the stars leave open: those

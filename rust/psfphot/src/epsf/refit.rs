@@ -27,8 +27,6 @@ const STEPS: usize = 8;
 /// The pixels of one exposure around the star.
 #[derive(Debug, Default)]
 struct Patch {
-    psi: Vec<f64>,
-    slopes: Vec<f64>,
     weight: Vec<f64>,
     weighted_residual: Vec<f64>,
 }
@@ -96,28 +94,22 @@ impl Refit {
         for exposure in &star.exposures {
             let window = self.window(exposure);
             let size = window.len();
-            for buffer in [
-                &mut patch.psi,
-                &mut patch.weight,
-                &mut patch.weighted_residual,
-            ] {
+            for buffer in [&mut patch.weight, &mut patch.weighted_residual] {
                 buffer.clear();
                 buffer.resize(size, 0.0);
             }
-            patch.slopes.resize(2 * size, 0.0);
             let (at, origin) = ((exposure.x, exposure.y), exposure.cutout.origin);
-            let out = (&mut patch.psi[..], &mut patch.slopes[..2 * size]);
-            model.fill(&exposure.terms, at, origin, window, out, scratch);
+            let (psi, slopes) = model.fill(&exposure.terms, at, origin, window, scratch);
             let flux = star.flux_in(exposure);
             let judged = noise.model_error.max(self.floor);
-            let peak = flux * patch.psi.iter().copied().fold(0.0, f64::max);
+            let peak = flux * psi.iter().copied().fold(0.0, f64::max);
             let error = exposure.error();
             for (p, (x, y)) in window.pixels().enumerate() {
                 let k = y as usize * exposure.window().width() + x as usize;
                 if !exposure.valid[k] {
                     continue;
                 }
-                let (data, psf) = (exposure.data()[k], flux * patch.psi[p]);
+                let (data, psf) = (exposure.data()[k], flux * psi[p]);
                 let residual = data - psf - exposure.background;
                 let error = error.map_or(0.0, |error| error[k]);
                 let variance = noise.variance(error, data, psf + exposure.background);
@@ -128,14 +120,10 @@ impl Refit {
                 patch.weighted_residual[p] = patch.weight[p] * residual;
             }
             let directions = star.directions(exposure.number, self.with_background);
-            let slopes = &patch.slopes[..2 * size];
-            add_moments(
-                &mut matrix,
-                &moments(&patch.psi, slopes, &patch.weight),
-                &directions,
-            );
+            let products = moments(psi, slopes, &patch.weight);
+            add_moments(&mut matrix, &products, &directions);
             // The sums of weighted residuals are moments of theirs with ψ and 1.
-            let sums = moments(&patch.psi, slopes, &patch.weighted_residual)[3];
+            let sums = moments(psi, slopes, &patch.weighted_residual)[3];
             for (right, direction) in right.iter_mut().zip(&directions) {
                 *right += (0..4).map(|k| direction[k] * sums[k]).sum::<f64>();
             }

@@ -15,11 +15,11 @@ use super::star::{Exposure, Star};
 /// [`Error::Cancelled`].
 pub(crate) fn solution(solver: &Solver<'_, '_>, n_cutouts: usize) -> Result<EpsfSolution, Error> {
     let with_error = solver.settings.with_error;
-    let inverse = with_error.then(|| solver.final_inverse()).transpose()?;
+    let (mut errors, inverse) = with_error
+        .then(|| posterior::errors(solver))
+        .transpose()?
+        .unzip();
     let (planes, norms) = samples(solver);
-    let mut errors = inverse
-        .as_ref()
-        .map(|inverse| posterior::errors(solver, inverse));
     for (errors, norm) in errors.iter_mut().flatten().zip(&norms) {
         for e in errors.iter_mut() {
             *e /= norm;
@@ -124,7 +124,7 @@ fn star_report(
             let wrong =
                 solver
                     .noise
-                    .mismatch(solver.noise.model_error, flux * exposure.psi[k], peak);
+                    .mismatch(solver.noise.model_error, exposure.light(k, flux), peak);
             let variance = exposure.variance(k, &solver.noise, flux) + wrong;
             chi2 += exposure.residual(k, flux).powi(2) / variance;
             count += 1.0;

@@ -5,11 +5,13 @@ use crate::{Error, Run};
 use super::choose;
 use super::cutout::Cutout;
 use super::field::{Field, Orthonormal, TermWeight};
+use super::precondition::Preconditioner;
 use super::report;
 use super::settings::EpsfSettings;
 use super::solution::{EpsfSolution, RoundReport};
 use super::solver::{Solver, undetermined};
 use super::star::Star;
+use super::stars::Room;
 use super::system::System;
 
 /// With this much of the peak left to change the shape is known well enough to
@@ -33,7 +35,7 @@ pub fn solve_epsf(
     run: Run<'_>,
 ) -> Result<EpsfSolution, Error> {
     settings.check()?;
-    let mut room = Vec::new();
+    let mut room = Room::default();
     let mut solver = Solver::new(cutouts, &mut room, settings, run)?;
     solver.begin()?;
     while solver.round()? {}
@@ -54,7 +56,9 @@ impl Solver<'_, '_> {
             gauge: &[],
             ..self.system()
         };
-        let inverse = system.precondition()?.ok_or_else(undetermined)?;
+        let inverse = system
+            .precondition(Preconditioner::rounded)?
+            .ok_or_else(undetermined)?;
         let right = system.right_side(&self.model.planes)?;
         self.model.planes = system
             .solve(&right, &inverse, TOLERANCE, MOST_STEPS)?
@@ -125,7 +129,6 @@ impl Solver<'_, '_> {
         if self.is_varied && !self.is_chosen && is_settled && self.n_rounds >= 2 {
             choose::kappa(self)?;
             self.is_chosen = true;
-            self.inverse = None;
         }
         self.step()?;
         self.n_rounds += 1;
@@ -157,16 +160,7 @@ impl Solver<'_, '_> {
 
     /// The joint step of the PSF.
     fn step(&mut self) -> Result<(), Error> {
-        let is_near = |a: f64, b: f64| (a - b).abs() <= 0.3 * a.max(b) || a.max(b) < 1e-3;
-        if !is_near(self.noise.model_error, self.inverse_noise.model_error) {
-            self.inverse = None;
-        }
-        let inverse = if let Some(inverse) = self.inverse.take() {
-            inverse
-        } else {
-            self.inverse_noise = self.noise;
-            self.system().precondition()?.ok_or_else(undetermined)?
-        };
+        let inverse = self.take_inverse()?;
         let system = self.system();
         let right = system.right_side(&self.model.planes)?;
         let solved = system.solve(&right, &inverse, TOLERANCE, MOST_STEPS)?;
@@ -187,6 +181,8 @@ impl Solver<'_, '_> {
 
     /// The stars for the final PSF.
     fn finish(&mut self) -> Result<(), Error> {
+        // That of the errors is another; of a grid both are much memory.
+        self.inverse = None;
         if !self.is_varied {
             self.vary()?;
         }

@@ -15,7 +15,7 @@ use super::refit::Refit;
 use super::settings::EpsfSettings;
 use super::solution::RoundReport;
 use super::star::Star;
-use super::stars::{for_each, some_of, stars_of};
+use super::stars::{Room, for_each, some_of, stars_of};
 use super::system::System;
 
 /// Least model error with which residuals are judged, round by round: the core
@@ -51,7 +51,7 @@ pub(crate) struct Solver<'s, 'a> {
 impl<'s, 'a> Solver<'s, 'a> {
     pub(crate) fn new(
         cutouts: &'a [Cutout<'a>],
-        room: &'a mut Vec<f64>,
+        room: &'a mut Room,
         settings: &'s EpsfSettings<'s>,
         run: Run<'s>,
     ) -> Result<Self, Error> {
@@ -120,7 +120,7 @@ impl<'s, 'a> Solver<'s, 'a> {
                 let (x0, y0) = (exposure.x, exposure.y);
                 let pixels = exposure.window().pixels();
                 for (psi, (x, y)) in exposure.psi.iter_mut().zip(pixels) {
-                    *psi = profile.at((x as f64 - x0).hypot(y as f64 - y0));
+                    *psi = profile.at((x as f64 - x0).hypot(y as f64 - y0)) as f32;
                 }
             }
         }
@@ -303,10 +303,19 @@ impl<'s, 'a> Solver<'s, 'a> {
         }
     }
 
-    /// The final preconditioner, which is the inverse of the PSF's covariance for
-    /// given stars.
-    pub(crate) fn final_inverse(&self) -> Result<Vec<Preconditioner>, Error> {
-        self.system().precondition()?.ok_or_else(undetermined)
+    /// An inverse for the system as it is: the last one, where that is near enough.
+    pub(crate) fn take_inverse(&mut self) -> Result<Vec<Preconditioner>, Error> {
+        let is_near = |a: f64, b: f64| (a - b).abs() <= 0.3 * a.max(b) || a.max(b) < 1e-3;
+        let last = self.inverse.take();
+        if let Some(inverse) = last
+            && is_near(self.noise.model_error, self.inverse_noise.model_error)
+        {
+            return Ok(inverse);
+        }
+        self.inverse_noise = self.noise;
+        self.system()
+            .precondition(Preconditioner::rounded)?
+            .ok_or_else(undetermined)
     }
 }
 

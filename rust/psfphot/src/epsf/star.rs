@@ -23,10 +23,11 @@ pub(crate) struct Exposure<'a> {
     pub(crate) x: f64,
     pub(crate) y: f64,
     pub(crate) background: f64,
-    /// The PSF on the pixels.
-    pub(crate) psi: &'a mut [f64],
+    /// The PSF on the pixels. It and its derivatives are most of the memory of thousands
+    /// of stars; their rounding is far below any noise.
+    pub(crate) psi: &'a mut [f32],
     /// Its derivatives by x, and then by y, of the position.
-    pub(crate) slopes: &'a mut [f64],
+    pub(crate) slopes: &'a mut [f32],
     /// Of each pixel; 0: not used.
     pub(crate) weight: &'a mut [f64],
 }
@@ -51,23 +52,29 @@ impl<'a> Exposure<'a> {
         (origin.0 + self.x, origin.1 + self.y)
     }
 
+    /// The PSF with a flux on a pixel.
+    #[inline]
+    pub(crate) fn light(&self, k: usize, flux: f64) -> f64 {
+        flux * f64::from(self.psi[k])
+    }
+
     /// Data less model, for the star's flux in this cutout.
     #[inline]
     pub(crate) fn residual(&self, k: usize, flux: f64) -> f64 {
-        self.data()[k] - flux * self.psi[k] - self.background
+        self.data()[k] - self.light(k, flux) - self.background
     }
 
     /// A pixel's variance without the model's error.
     #[inline]
     pub(crate) fn variance(&self, k: usize, noise: &Noise, flux: f64) -> f64 {
         let error = self.error().map_or(0.0, |error| error[k]);
-        let model = flux * self.psi[k] + self.background;
+        let model = self.light(k, flux) + self.background;
         noise.variance(error, self.data()[k], model)
     }
 
     /// The highest of the pixels that the PSF would have with a flux.
     pub(crate) fn peak(&self, flux: f64) -> f64 {
-        flux * self.psi.iter().copied().fold(0.0, f64::max)
+        flux * f64::from(self.psi.iter().copied().fold(0.0, f32::max))
     }
 
     /// Whether a pixel is valid, on the PSF and not rejected.
@@ -95,7 +102,7 @@ impl<'a> Exposure<'a> {
                 let k = y as usize * window.width() + x as usize;
                 if self.valid[k] {
                     let variance = self.variance(k, noise, flux);
-                    let model = flux * self.psi[k];
+                    let model = self.light(k, flux);
                     let judged = variance + noise.judged_mismatch(judged, model, peak);
                     let z2 = self.residual(k, flux).powi(2) / judged;
                     let total = variance + noise.mismatch(noise.model_error, model, peak);
@@ -189,8 +196,17 @@ impl<'a> Star<'a> {
         for exposure in &mut self.exposures {
             let window = exposure.window();
             let (at, origin) = ((exposure.x, exposure.y), exposure.cutout.origin);
-            let out = (&mut exposure.psi[..], &mut exposure.slopes[..]);
-            model.fill(&exposure.terms, at, origin, window, out, scratch);
+            let (psi, slopes) = model.fill(&exposure.terms, at, origin, window, scratch);
+            exposure
+                .psi
+                .iter_mut()
+                .zip(psi)
+                .for_each(|(p, v)| *p = *v as f32);
+            exposure
+                .slopes
+                .iter_mut()
+                .zip(slopes)
+                .for_each(|(s, v)| *s = *v as f32);
         }
     }
 
@@ -268,9 +284,9 @@ impl<'a> Star<'a> {
         let n = exposure.psi.len();
         move |k| {
             let row = [
-                exposure.psi[k],
-                exposure.slopes[k],
-                exposure.slopes[n + k],
+                f64::from(exposure.psi[k]),
+                f64::from(exposure.slopes[k]),
+                f64::from(exposure.slopes[n + k]),
                 1.0,
             ];
             let mut sum = 0.0;
@@ -300,11 +316,12 @@ pub(crate) fn add_moments(matrix: &mut Banded, moments: &Moments, directions: &[
 }
 
 /// The weighted sums; see [`Moments`].
-pub(crate) fn moments(psi: &[f64], slopes: &[f64], weight: &[f64]) -> Moments {
+pub(crate) fn moments<T: Copy + Into<f64>>(psi: &[T], slopes: &[T], weight: &[f64]) -> Moments {
     let (by_x, by_y) = slopes.split_at(psi.len());
     let mut m = [0.0; 10];
     for k in 0..psi.len() {
-        let (w, p, x, y) = (weight[k], psi[k], by_x[k], by_y[k]);
+        let w = weight[k];
+        let (p, x, y) = (psi[k].into(), by_x[k].into(), by_y[k].into());
         let (wp, wx, wy) = (w * p, w * x, w * y);
         let products = [
             wp * p,
@@ -330,12 +347,12 @@ pub(crate) fn moments(psi: &[f64], slopes: &[f64], weight: &[f64]) -> Moments {
 
 #[inline(always)]
 #[allow(clippy::inline_always)] // must take on the caller's target features
-fn sums_kernel<const FMA: bool>(psi: &[f64], slopes: &[f64], values: &[f64]) -> [f64; 4] {
+fn sums_kernel<const FMA: bool>(psi: &[f32], slopes: &[f32], values: &[f64]) -> [f64; 4] {
     let (by_x, by_y) = slopes.split_at(psi.len());
     [
-        dot_kernel::<FMA>(psi, values),
-        dot_kernel::<FMA>(by_x, values),
-        dot_kernel::<FMA>(by_y, values),
+        dot_kernel::<FMA, f32>(psi, values),
+        dot_kernel::<FMA, f32>(by_x, values),
+        dot_kernel::<FMA, f32>(by_y, values),
         values.iter().sum(),
     ]
 }
@@ -343,8 +360,8 @@ fn sums_kernel<const FMA: bool>(psi: &[f64], slopes: &[f64], values: &[f64]) -> 
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn subtract_kernel<const FMA: bool>(
-    psi: &[f64],
-    slopes: &[f64],
+    psi: &[f32],
+    slopes: &[f32],
     weight: &[f64],
     [p, x, y, one]: [f64; 4],
     values: &mut [f64],
@@ -352,22 +369,20 @@ fn subtract_kernel<const FMA: bool>(
     let (by_x, by_y) = slopes.split_at(psi.len());
     let terms = psi.iter().zip(by_x).zip(by_y).zip(weight);
     for (value, (((psi, by_x), by_y), w)) in values.iter_mut().zip(terms) {
-        let change = mul_add::<FMA>(
-            p,
-            *psi,
-            mul_add::<FMA>(x, *by_x, mul_add::<FMA>(y, *by_y, one)),
-        );
+        let of_slopes = mul_add::<FMA>(y, f64::from(*by_y), one);
+        let of_slopes = mul_add::<FMA>(x, f64::from(*by_x), of_slopes);
+        let change = mul_add::<FMA>(p, f64::from(*psi), of_slopes);
         *value = mul_add::<FMA>(-w, change, *value);
     }
 }
 
 dispatch! {
     /// Sums of the values times ψ, ∂ψ/∂x, ∂ψ/∂y and 1.
-    fn sums(psi: &[f64], slopes: &[f64], values: &[f64]) -> [f64; 4] = sums_kernel
+    fn sums(psi: &[f32], slopes: &[f32], values: &[f64]) -> [f64; 4] = sums_kernel
 }
 dispatch! {
     /// Subtracts the weight times a change of ψ, ∂ψ/∂x, ∂ψ/∂y and 1.
     fn subtract(
-        psi: &[f64], slopes: &[f64], weight: &[f64], change: [f64; 4], values: &mut [f64],
+        psi: &[f32], slopes: &[f32], weight: &[f64], change: [f64; 4], values: &mut [f64],
     ) = subtract_kernel
 }

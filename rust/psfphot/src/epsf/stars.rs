@@ -8,19 +8,24 @@ use super::cutout::Cutout;
 use super::model::Scratch;
 use super::star::{Exposure, Star};
 
-/// What is kept of each pixel besides its data: the PSF, its slopes, the weight.
-const PER_PIXEL: usize = 4;
+/// What is kept of the stars' pixels besides their data, in two pieces of memory, which are
+/// given back when it is dropped; thousands of small ones leave the heap in holes, which
+/// the next PSF of thousands of stars does not fit into (5,000 stars: 120 MB).
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// The PSF and its slopes.
+    psf: Vec<f32>,
+    weight: Vec<f64>,
+}
 
 /// The stars of the cutouts: those that are linked are one, in the order in
-/// which they first come. What they keep of their pixels is in `room`, one piece that is
-/// given back when it is dropped; thousands of small ones leave the heap in holes, which the
-/// next PSF of thousands of stars does not fit into (5,000 stars: 120 MB).
+/// which they first come. What they keep of their pixels is in `room`.
 ///
 /// # Errors
 /// [`Error`] naming what of a cutout cannot be used; none at all.
 pub(crate) fn stars_of<'a>(
     cutouts: &'a [Cutout<'a>],
-    room: &'a mut Vec<f64>,
+    room: &'a mut Room,
 ) -> Result<Vec<Star<'a>>, Error> {
     if cutouts.is_empty() {
         return Err(Error::invalid("cutouts", "hold at least one star", "none"));
@@ -39,8 +44,13 @@ pub(crate) fn stars_of<'a>(
         members[star].push(index);
     }
     let n_pixels = cutouts.iter().map(|cutout| cutout.data.as_slice().len());
-    *room = vec![0.0; PER_PIXEL * n_pixels.sum::<usize>()];
-    let mut rest = Rest(room);
+    let n_pixels = n_pixels.sum::<usize>();
+    room.psf = vec![0.0; 3 * n_pixels];
+    room.weight = vec![0.0; n_pixels];
+    let mut rest = Rest {
+        psf: &mut room.psf,
+        weight: &mut room.weight,
+    };
     Ok(members
         .into_iter()
         .map(|of| star_of(cutouts, &of, &mut rest))
@@ -48,14 +58,23 @@ pub(crate) fn stars_of<'a>(
 }
 
 /// What is left of the room.
-struct Rest<'a>(&'a mut [f64]);
+struct Rest<'a> {
+    psf: &'a mut [f32],
+    weight: &'a mut [f64],
+}
+
+/// The PSF, its slopes and the weights on the pixels of a cutout.
+type Pixels<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [f64]);
 
 impl<'a> Rest<'a> {
-    /// Takes so many elements off the front.
-    fn take(&mut self, n: usize) -> &'a mut [f64] {
-        let (taken, left) = std::mem::take(&mut self.0).split_at_mut(n);
-        self.0 = left;
-        taken
+    /// Takes those of so many pixels off the front.
+    fn take(&mut self, n: usize) -> Pixels<'a> {
+        let (psf, left) = std::mem::take(&mut self.psf).split_at_mut(3 * n);
+        self.psf = left;
+        let (psi, slopes) = psf.split_at_mut(n);
+        let (weight, left) = std::mem::take(&mut self.weight).split_at_mut(n);
+        self.weight = left;
+        (psi, slopes, weight)
     }
 }
 
@@ -72,6 +91,7 @@ fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize], rest: &mut Rest<'a>
         if flux > 0.0 && flux.is_finite() {
             fluxes.push(flux);
         }
+        let (psi, slopes, weight) = rest.take(data.len());
         exposures.push(Exposure {
             index,
             number,
@@ -81,9 +101,9 @@ fn star_of<'a>(cutouts: &'a [Cutout<'a>], members: &[usize], rest: &mut Rest<'a>
             x: cutout.x,
             y: cutout.y,
             background: 0.0,
-            psi: rest.take(data.len()),
-            slopes: rest.take(2 * data.len()),
-            weight: rest.take(data.len()),
+            psi,
+            slopes,
+            weight,
         });
     }
     let n = fluxes.len();

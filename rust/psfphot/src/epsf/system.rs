@@ -170,8 +170,12 @@ impl System<'_, '_> {
     }
 
     /// The approximate inverse of the matrix of each term, without the elimination
-    /// and without what couples terms; `None` where one is not positive definite.
-    pub(crate) fn precondition(&self) -> Result<Option<Vec<Preconditioner>>, Error> {
+    /// and without what couples terms; `None` where one is not positive definite. What
+    /// `keep` makes of each is kept, for one alone is large.
+    pub(crate) fn precondition(
+        &self,
+        mut keep: impl FnMut(Preconditioner<f64>) -> Preconditioner,
+    ) -> Result<Option<Vec<Preconditioner>>, Error> {
         let mut inverses = Vec::with_capacity(self.n_terms);
         for term in 0..self.n_terms {
             let mut matrix = self.curvature(term)?;
@@ -180,7 +184,7 @@ impl System<'_, '_> {
             else {
                 return Ok(None);
             };
-            inverses.push(inverse);
+            inverses.push(keep(inverse));
         }
         Ok(Some(inverses))
     }

@@ -95,11 +95,16 @@ fn scatter_kernel<const FMA: bool>(stride: usize, walk: &Walk, values: &[f64], p
         let mut at = walk.start + y * walk.step.1;
         for values in values[out..out + walk.nx].chunks(tile) {
             let line = &mut line[..step * (values.len() - 1) + 4];
-            line.fill(0.0);
-            for (x, &value) in values.iter().enumerate() {
-                let taps = &mut line[x * step..x * step + 4];
-                for (tap, w) in taps.iter_mut().zip(walk.wx) {
-                    *tap = mul_add::<FMA>(w, value, *tap);
+            match step {
+                1 => spread::<FMA, 1>(values, walk.wx, line),
+                2 => spread::<FMA, 2>(values, walk.wx, line),
+                3 => spread::<FMA, 3>(values, walk.wx, line),
+                _ => {
+                    line.fill(0.0);
+                    for (x, value) in values.iter().enumerate() {
+                        let taps = line[x * step..].iter_mut().zip(walk.wx);
+                        taps.for_each(|(tap, w)| *tap = w * value);
+                    }
                 }
             }
             for (r, w) in walk.wy.into_iter().enumerate() {
@@ -110,6 +115,23 @@ fn scatter_kernel<const FMA: bool>(stride: usize, walk: &Walk, values: &[f64], p
                 }
             }
             at += step * values.len();
+        }
+    }
+}
+
+/// Spreads pixels over the coefficients of a line, so close that stencils overlap: what
+/// the next one adds to is carried on, for to read what was just written takes long.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn spread<const FMA: bool, const STEP: usize>(values: &[f64], w: [f64; 4], line: &mut [f64]) {
+    let mut taps = [0.0; 4];
+    for (x, value) in values.iter().enumerate() {
+        for k in 0..4 {
+            taps[k] = mul_add::<FMA>(w[k], *value, taps[k]);
+        }
+        line[x * STEP..x * STEP + 4].copy_from_slice(&taps);
+        for k in 0..4 {
+            taps[k] = if k + STEP < 4 { taps[k + STEP] } else { 0.0 };
         }
     }
 }
