@@ -204,7 +204,7 @@ class Baseline:
             return self.stars + self.sky, noise
         residual = (self.pixels.data - self.stars)[self.usable]
         # Zero, unless the photometry measures local backgrounds.
-        level = float(np.median(residual))
+        level = float(np.median(residual, overwrite_input=True))
         return self.stars + level, float(mad_std(residual)) if noise is None else noise
 
 
