@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 #: Of more electrons in a pixel the Poisson distribution is drawn as a normal one; of
 #: fewer there is no noise, a variance far below that of any reading.
-_MANY, _FEW = 1e9, 1e-2
+_MANY, _FEW = 1e4, 1e-2
+
+#: So, too, in pixels whose own noise is more electrons than this: there the skewness of
+#: both together is below 0.08 for any light. Poisson's takes four times as long.
+_NOISY = 5.0
 
 #: Stars are added to so many pixels at a time, which fit into the processor's cache
 #: with all that is computed of them: a third faster than to an image of 2048 x 2048.
@@ -91,10 +95,9 @@ class Room:
 
 
 def _empty_like(pixels: Pixels) -> Pixels:
-    data, error = (
-        None if one is None else np.empty(one.shape, one.dtype) for one in pixels
-    )
-    return Pixels(data, error)
+    data, error = pixels
+    own = None if error is None else np.empty(error.shape, error.dtype)
+    return Pixels(np.empty(data.shape, data.dtype), own)
 
 
 def _add(
@@ -128,12 +131,14 @@ def _add_noise(
     """Draw the photons of some pixels, and let their errors grow, in place."""
     lit = np.flatnonzero(light > _FEW / gain)
     mean = light[lit]
-    light[lit] = _poisson(mean * gain, rng) / gain
     if error is None:
+        light[lit] = _photons(mean * gain, mean * gain > _MANY, rng) / gain
         return
     own = error[lit]
     # Errors that are not usable stay so.
     usable = np.isfinite(own) & (own > 0)
+    drowned = (mean * gain > _MANY) | (usable & (own * gain > _NOISY))
+    light[lit] = _photons(mean * gain, drowned, rng) / gain
     error[lit] = np.sqrt(own**2 + mean / gain, out=own, where=usable, casting="unsafe")
 
 
@@ -148,11 +153,13 @@ def draw_stars(
     return np.asarray(image)
 
 
-def _poisson(
-    mean: NDArray[np.float64], rng: np.random.Generator
+def _photons(
+    mean: NDArray[np.float64], is_normal: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    drawn = rng.poisson(np.minimum(mean, _MANY)).astype(np.float64)
-    many = mean > _MANY
-    if many.any():
-        drawn[many] = rng.normal(mean[many], np.sqrt(mean[many]))
+    """Draw numbers of photons: normal ones where that is enough, else Poisson's."""
+    drawn = rng.standard_normal(len(mean))
+    drawn *= np.sqrt(mean)
+    drawn += mean
+    exact = np.flatnonzero(~is_normal)
+    drawn[exact] = rng.poisson(mean[exact])
     return drawn

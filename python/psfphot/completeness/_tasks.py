@@ -52,8 +52,10 @@ class Scene:
         Which of the real stars pass the cuts.
     window : int or `None`
         Measure only windows of so many pixels on each side of each star.
-    expected, noise : 2D array or `None`
-        The fitted stars with the sky, and the errors, for images of noise.
+    expected : tuple of 2D array or float
+        The fitted stars and the sky, for images of noise.
+    noise : 2D array, float or `None`
+        Their errors.
     """
 
     photometer: Photometer
@@ -65,7 +67,7 @@ class Scene:
     selection: Callable[[Table], Any] | None
     passes: NDArray[np.bool_]
     window: int | None = None
-    expected: NDArray[np.float64] | None = None
+    expected: tuple[Any, ...] = ()
     noise: Any = None
     _room: Room = field(init=False, repr=False)
 
@@ -143,7 +145,8 @@ class Scene:
         rng = np.random.default_rng(task.seed)
         made = rng.standard_normal(data.shape)
         made *= self.noise
-        made += self.expected
+        for part in self.expected:
+            made += part
         np.copyto(made, data, where=~np.isfinite(made))
         made = made.astype(data.dtype, copy=False)
         table = self.photometer.measure(Pixels(made, error))
