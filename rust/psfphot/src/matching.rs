@@ -211,7 +211,7 @@ mod tests {
                 Tree::new(&first, Run::new()).unwrap(),
                 Tree::new(&second, Run::new()).unwrap(),
             );
-            let found = nearest(&trees.0, &trees.1, radius, Run::new()).unwrap();
+            let found = nearest(&trees.0, &trees.1, radius, |_| true, Run::new()).unwrap();
             prop_assert_eq!(found, brute_nearest(&first, &second, radius));
         }
 
