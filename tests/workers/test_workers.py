@@ -1,6 +1,7 @@
 """Tasks here, in processes and on a cluster: each is done once, whatever happens."""
 
 import errno
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -133,7 +134,47 @@ def test_a_cluster_whose_workers_are_killed(cluster, tmp_path):
     assert [one.value for one in done] == list(range(12))
 
 
+@pytest.mark.long
+def test_a_task_that_kills_each_worker_of_a_cluster_is_given_up_alone(
+    cluster, tmp_path
+):
+    # By then many tasks go out together.
+    tasks = range(400)
+    done = outcomes(DieOnce(tmp_path, at=(), always=(200,)), tasks, client=cluster)
+    assert done[200].error == "its workers ended, one after another"
+    assert [one.value for one in done if one.index != 200] == [
+        n for n in tasks if n != 200
+    ]
+
+
+def test_short_tasks_go_to_a_cluster_together(cluster, monkeypatch):
+    sizes = []
+    submit = cluster.submit
+
+    def count(function, name, tasks, *arguments, **options):
+        sizes.append(len(pickle.loads(tasks)))  # noqa: S301
+        return submit(function, name, tasks, *arguments, **options)
+
+    monkeypatch.setattr(cluster, "submit", count)
+    outcomes(sleep, [0.0] * 300, client=cluster)
+    assert sizes[0] == 1
+    assert 4 < max(sizes) < 40
+    assert len(sizes) < 100
+    # Long ones go singly, and what is in a worker's hands is little.
+    sizes.clear()
+    outcomes(sleep, [0.3] * 20, client=cluster)
+    assert set(sizes) == {1}
+
+
+def test_what_is_not_done_in_time_goes_out_again(cluster):
+    # They are short until those come that are not.
+    done = outcomes(sleep, [0.0] * 100 + [0.3] * 12, client=cluster)
+    assert [one.value for one in done] == [0.0] * 100 + [0.3] * 12
+    assert {one.tries for one in done} == {1}
+
+
 def test_a_cluster_with_a_task_that_takes_too_long(cluster):
-    done = outcomes(sleep, [0.0, 60.0, 0.0], client=cluster, timeout=1.0)
-    assert [one.value for one in done] == [0, None, 0]
-    assert done[1].error == "took longer than 1 s"
+    many = [0.0] * 100
+    done = outcomes(sleep, [*many, 60.0, *many], client=cluster, timeout=1.0)
+    assert [one.value for one in done] == [*many, None, *many]
+    assert done[100].error == "took longer than 1 s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,13 +12,23 @@ from psfphot.datasets import make_model_image
 from psfphot.psf._models.convert import parameter_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from psfphot.completeness._plan import Batch
 
 #: Of more electrons in a pixel the Poisson distribution is drawn as a normal one; of
 #: fewer there is no noise, a variance far below that of any reading.
-_MANY, _FEW = 1e9, 1e-2
+_MANY, _FEW = 1e4, 1e-2
+
+#: So, too, in pixels whose own noise is more electrons than this: there the skewness of
+#: both together is below 0.08 for any light. Poisson's takes four times as long.
+_NOISY = 5.0
+
+#: Stars are added to so many pixels at a time, which fit into the processor's cache
+#: with all that is computed of them: a third faster than to an image of 2048 x 2048.
+_BAND = 2**17
 
 
 class Pixels(NamedTuple):
@@ -35,45 +46,100 @@ class Pixels(NamedTuple):
     error: NDArray[Any] | None
 
 
-def add_stars(
-    pixels: Pixels, psf_model: Any, batch: Batch, gain: float | None
-) -> Pixels:
-    """Add the stars of a batch to an image.
+class Room:
+    """Memory that images with artificial stars are made in, one after another.
+
+    To add stars takes less time than to have an image's worth of memory from the
+    system.
 
     Parameters
     ----------
     pixels : `Pixels`
         The image; it is not changed.
-    psf_model : `~astropy.modeling.Model`
-        The PSF of the stars, drawn over its whole bounding box.
-    batch : `Batch`
-        The stars.
-    gain : float or `None`
-        Electrons in one unit of the image. `None` adds the stars without the noise
-        of their photons.
-
-    Returns
-    -------
-    pixels : `Pixels`
-        New arrays, of the types of the old ones.
     """
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels = pixels
+        self._free: list[Pixels] = []
+
+    def __reduce__(self) -> tuple[type[Room], tuple[Pixels]]:
+        return Room, (self._pixels,)
+
+    @contextmanager
+    def with_stars(
+        self, psf_model: Any, batch: Batch, gain: float | None
+    ) -> Iterator[Pixels]:
+        """Lend the image with the stars of a batch.
+
+        Parameters
+        ----------
+        psf_model : `~astropy.modeling.Model`
+            The PSF of the stars, drawn over its whole bounding box.
+        batch : `Batch`
+            The stars.
+        gain : float or `None`
+            Electrons in one unit of the image. `None` adds the stars without the
+            noise of their photons.
+
+        Yields
+        ------
+        pixels : `Pixels`
+            Arrays of the types of the image's, which others will be made in later.
+        """
+        # Threads of one process each have their own.
+        made = self._free.pop() if self._free else _empty_like(self._pixels)
+        stars = draw_stars(made.data.shape, psf_model, batch.x, batch.y, batch.flux)
+        _add(self._pixels, stars, gain, np.random.default_rng(batch.seed), made)
+        yield made
+        self._free.append(made)
+
+
+def _empty_like(pixels: Pixels) -> Pixels:
     data, error = pixels
-    stars = draw_stars(data.shape, psf_model, batch.x, batch.y, batch.flux)
-    if gain is not None:
-        lit = np.flatnonzero(stars > _FEW / gain)
-        light = stars.ravel()[lit]
-        rng = np.random.default_rng(batch.seed)
-        stars.ravel()[lit] = _poisson(light * gain, rng) / gain
-        if error is not None:
-            error = error.copy()
-            own = error.ravel()[lit]
-            # Errors that are not usable stay so.
-            usable = np.isfinite(own) & (own > 0)
-            own[usable] = np.sqrt(own[usable] ** 2 + light[usable] / gain)
-            error.ravel()[lit] = own
-    # In single precision where the image is.
-    stars += data
-    return Pixels(stars.astype(data.dtype, copy=False), error)
+    own = None if error is None else np.empty(error.shape, error.dtype)
+    return Pixels(np.empty(data.shape, data.dtype), own)
+
+
+def _add(
+    pixels: Pixels,
+    stars: NDArray[np.float64],
+    gain: float | None,
+    rng: np.random.Generator,
+    into: Pixels,
+) -> None:
+    """Add an image of stars, and the noise of their photons, to an image."""
+    n_rows = max(1, _BAND // stars.shape[1])
+    for start in range(0, len(stars), n_rows):
+        rows = slice(start, start + n_rows)
+        light = stars[rows].ravel()
+        error = None
+        if pixels.error is not None and into.error is not None:
+            into.error[rows] = pixels.error[rows]
+            error = into.error[rows].ravel()
+        if gain is not None:
+            _add_noise(light, error, gain, rng)
+        # In single precision where the image is.
+        np.add(stars[rows], pixels.data[rows], into.data[rows], casting="unsafe")
+
+
+def _add_noise(
+    light: NDArray[np.float64],
+    error: NDArray[Any] | None,
+    gain: float,
+    rng: np.random.Generator,
+) -> None:
+    """Draw the photons of some pixels, and let their errors grow, in place."""
+    lit = np.flatnonzero(light > _FEW / gain)
+    mean = light[lit]
+    if error is None:
+        light[lit] = _photons(mean * gain, mean * gain > _MANY, rng) / gain
+        return
+    own = error[lit]
+    # Errors that are not usable stay so.
+    usable = np.isfinite(own) & (own > 0)
+    drowned = (mean * gain > _MANY) | (usable & (own * gain > _NOISY))
+    light[lit] = _photons(mean * gain, drowned, rng) / gain
+    error[lit] = np.sqrt(own**2 + mean / gain, out=own, where=usable, casting="unsafe")
 
 
 def draw_stars(
@@ -87,11 +153,13 @@ def draw_stars(
     return np.asarray(image)
 
 
-def _poisson(
-    mean: NDArray[np.float64], rng: np.random.Generator
+def _photons(
+    mean: NDArray[np.float64], is_normal: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    drawn = rng.poisson(np.minimum(mean, _MANY)).astype(np.float64)
-    many = mean > _MANY
-    if many.any():
-        drawn[many] = rng.normal(mean[many], np.sqrt(mean[many]))
+    """Draw numbers of photons: normal ones where that is enough, else Poisson's."""
+    drawn = rng.standard_normal(len(mean))
+    drawn *= np.sqrt(mean)
+    drawn += mean
+    exact = np.flatnonzero(~is_normal)
+    drawn[exact] = rng.poisson(mean[exact])
     return drawn

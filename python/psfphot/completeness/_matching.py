@@ -145,17 +145,18 @@ def find_claims(
     if not len(known) or not len(stars):
         return claimed_by
     reach = _REACH * fwhm
-    which, other = near_pairs(rows.points[at], real.points[known], reach)
-    rivals, index = np.unique(known[other], return_inverse=True)
-    placed = np.flatnonzero(rows.is_placed)
-    nearest = placed[nearest_within(real.points[rivals], rows.points[placed], reach)]
-    own = nearest[index] == at[which]
-    which, other = which[own], rivals[index[own]]
     place = rows.points[at]
+    which, other = near_pairs(place, real.points[known], reach)
+    other = known[other]
     light = _log_light(stars.flux, stars.points, place, fwhm)[which]
     theirs = _log_light(real.flux[other], real.points[other], place[which], fwhm)
     wins = theirs > light
     which, other, theirs = which[wins], other[wins], theirs[wins]
+    rivals, index = np.unique(other, return_inverse=True)
+    placed = np.flatnonzero(rows.is_placed)
+    nearest = placed[nearest_within(real.points[rivals], rows.points[placed], reach)]
+    own = nearest[index] == at[which]
+    which, other, theirs = which[own], other[own], theirs[own]
     # The brightest comes last, and stays.
     order = np.argsort(theirs, kind="stable")
     claimed_by[which[order]] = real.ids[other[order]]

@@ -263,7 +263,7 @@ class ArtificialStarTest:
             self.stars_per_image,
             real.points[real.is_placed],
         )
-        expected, noise = base.expectation() if self.noise_images else (None, None)
+        expected, noise = base.expectation() if self.noise_images else ((), None)
         scene = Scene(
             base.photometer,
             base.pixels,

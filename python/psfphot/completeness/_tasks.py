@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import Table
 
 from psfphot.completeness._columns import Reason
-from psfphot.completeness._injection import Pixels, add_stars
+from psfphot.completeness._injection import Pixels, Room
 from psfphot.completeness._matching import (
     MatchingRules,
     find_false,
@@ -52,8 +52,10 @@ class Scene:
         Which of the real stars pass the cuts.
     window : int or `None`
         Measure only windows of so many pixels on each side of each star.
-    expected, noise : 2D array or `None`
-        The fitted stars with the sky, and the errors, for images of noise.
+    expected : tuple of 2D array or float
+        The fitted stars and the sky, for images of noise.
+    noise : 2D array, float or `None`
+        Their errors.
     """
 
     photometer: Photometer
@@ -65,8 +67,12 @@ class Scene:
     selection: Callable[[Table], Any] | None
     passes: NDArray[np.bool_]
     window: int | None = None
-    expected: NDArray[np.float64] | None = None
+    expected: tuple[Any, ...] = ()
     noise: Any = None
+    _room: Room = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_room", Room(self.pixels))
 
     def run(self, task: Task) -> Table:
         """Measure the image of a task.
@@ -86,18 +92,18 @@ class Scene:
             return self._run_noise(task)
 
     def _run_batch(self, batch: Batch) -> Table:
-        pixels = add_stars(self.pixels, self.psf_model, batch, self.gain)
         stars = make_sources(batch.x, batch.y, batch.flux, batch.star)
-        if self.window is None:
-            rows = self._matched(stars, self.photometer.measure(pixels))
-        else:
-            half = self.window
-            rows = stack(
-                [
-                    self._in_window(pixels, stars.take([i]), half)
-                    for i in range(len(stars))
-                ]
-            )
+        with self._room.with_stars(self.psf_model, batch, self.gain) as pixels:
+            if self.window is None:
+                rows = self._matched(stars, self.photometer.measure(pixels))
+            else:
+                half = self.window
+                rows = stack(
+                    [
+                        self._in_window(pixels, stars.take([i]), half)
+                        for i in range(len(stars))
+                    ]
+                )
         rows["batch"] = batch.number
         # Of the stars that were not put in.
         by_chance = match_artificial(
@@ -137,8 +143,12 @@ class Scene:
     def _run_noise(self, task: NoiseImage) -> Table:
         data, error = self.pixels
         rng = np.random.default_rng(task.seed)
-        made = rng.normal(0, 1, data.shape) * self.noise + self.expected
-        made = np.where(np.isfinite(made), made, data).astype(data.dtype)
+        made = rng.standard_normal(data.shape)
+        made *= self.noise
+        for part in self.expected:
+            made += part
+        np.copyto(made, data, where=~np.isfinite(made))
+        made = made.astype(data.dtype, copy=False)
         table = self.photometer.measure(Pixels(made, error))
         passes = passing(self.selection, table)
         rows = sources_of(table)

@@ -44,8 +44,12 @@ pub fn match_points<const D: usize>(
 ) -> Result<Pairs, Error> {
     Error::check_positive("radius", radius)?;
     let trees = (Tree::new(first, run)?, Tree::new(second, run)?);
-    let forth = nearest(&trees.0, &trees.1, radius, run)?;
-    let back = nearest(&trees.1, &trees.0, radius, run)?;
+    let forth = nearest(&trees.0, &trees.1, radius, |_| true, run)?;
+    let mut wanted = vec![false; second.len()];
+    for &j in forth.iter().flatten() {
+        wanted[j] = true;
+    }
+    let back = nearest(&trees.1, &trees.0, radius, |j| wanted[j], run)?;
     let mut pairs = Pairs::default();
     for (i, &other) in forth.iter().enumerate() {
         if let Some(j) = other
@@ -71,6 +75,21 @@ pub fn near_pairs<const D: usize>(
     run: Run<'_>,
 ) -> Result<Pairs, Error> {
     Error::check_positive("radius", radius)?;
+    // To make a tree takes longer than to search a small one.
+    if first.len() < second.len() {
+        let turned = pairs_in_order(second, first, radius, run)?;
+        return Ok(turn(&turned, first.len()));
+    }
+    pairs_in_order(first, second, radius, run)
+}
+
+/// What [`near_pairs`] finds, with a tree of the second catalogue.
+fn pairs_in_order<const D: usize>(
+    first: &[[f64; D]],
+    second: &[[f64; D]],
+    radius: f64,
+    run: Run<'_>,
+) -> Result<Pairs, Error> {
     let tree = Tree::new(second, run)?;
     let found = run.map(chunks(first.len(), CHUNK), Vec::new, |near, range| {
         run.advance(range.len());
@@ -95,12 +114,35 @@ pub fn near_pairs<const D: usize>(
     }))
 }
 
+/// Pairs with the catalogues exchanged, in the order of the one that is first now and
+/// has `n` points.
+fn turn(pairs: &Pairs, n: usize) -> Pairs {
+    let mut next = vec![0; n + 1];
+    for &i in &pairs.second {
+        next[i + 1] += 1;
+    }
+    for i in 0..n {
+        next[i + 1] += next[i];
+    }
+    let mut turned = Pairs {
+        first: vec![0; pairs.first.len()],
+        second: vec![0; pairs.first.len()],
+    };
+    for (&j, &i) in pairs.first.iter().zip(&pairs.second) {
+        turned.first[next[i]] = i;
+        turned.second[next[i]] = j;
+        next[i] += 1;
+    }
+    turned
+}
+
 /// For each point of a tree's catalogue the index of the nearest of the others
-/// within the radius.
+/// within the radius; of those that are not wanted none.
 fn nearest<const D: usize>(
     points: &Tree<D>,
     others: &Tree<D>,
     radius: f64,
+    wanted: impl Fn(usize) -> bool + Sync,
     run: Run<'_>,
 ) -> Result<Vec<Option<usize>>, Error> {
     // In the order of the tree neighbours follow each other, and look at the
@@ -112,7 +154,8 @@ fn nearest<const D: usize>(
             run.advance(range.len());
             let nearest = |node: &Node<D>| {
                 run.check()?;
-                Ok(others.nearest(&node.point, radius * radius))
+                let nearest = || others.nearest(&node.point, radius * radius);
+                Ok(wanted(node.index).then(nearest).flatten())
             };
             let found = points.nodes()[range].iter().map(nearest);
             found.collect::<Result<Vec<_>, Error>>()
@@ -168,7 +211,7 @@ mod tests {
                 Tree::new(&first, Run::new()).unwrap(),
                 Tree::new(&second, Run::new()).unwrap(),
             );
-            let found = nearest(&trees.0, &trees.1, radius, Run::new()).unwrap();
+            let found = nearest(&trees.0, &trees.1, radius, |_| true, Run::new()).unwrap();
             prop_assert_eq!(found, brute_nearest(&first, &second, radius));
         }
 
