@@ -17,6 +17,27 @@ pub(crate) fn mul_add<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
+/// Asks for the memory of `values`, to be near once they are read: of many places at
+/// once, where reading waits for a few.
+#[inline]
+pub(crate) fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        const LINE: usize = 64;
+        let lines = values.iter().step_by((LINE / size_of::<T>().max(1)).max(1));
+        for value in lines.chain(values.last()) {
+            // SAFETY: it changes nothing, whatever the address.
+            #[allow(unsafe_code)]
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast());
+            }
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
 /// Four numbers that are worked on at once. Of loops over `[f64; 4]` the compiler makes
 /// vectors of four or of two, or none, by what is compiled beside them.
 ///

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::bands::Bands;
 use crate::image::{CACHED, Frame, Pixel, PixelBox, PixelState};
+use crate::simd::prefetch;
 use crate::{Error, Run};
 
 /// The weight of a pixel that is left out for its error alone. In every sum it
@@ -110,6 +111,14 @@ impl Exposure {
         })
     }
 
+    /// Asks for the pixels of a box, which are read soon.
+    pub(crate) fn prefetch(&self, window: PixelBox) {
+        for (residuals, weights) in self.rows(window) {
+            prefetch(residuals);
+            prefetch(weights);
+        }
+    }
+
     /// Counts the pixels of a box.
     pub(crate) fn count(&self, window: PixelBox) -> Count {
         let mut count = Count::default();
@@ -150,6 +159,9 @@ impl Band {
         }
         let (mut residual, mut weight) = (Vec::with_capacity(n), Vec::with_capacity(n));
         for (y, spans) in (window.y0 as usize..).zip(&rows) {
+            for span in spans {
+                frame.prefetch_row(y, span.start..span.end);
+            }
             for span in spans {
                 for state in frame.row_states(y, span.start..span.end) {
                     let (value, w) = match state {

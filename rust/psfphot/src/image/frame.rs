@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::run::chunks;
+use crate::simd::prefetch;
 use crate::{Error, Run};
 
 use super::noise::NoiseModel;
@@ -200,6 +201,17 @@ impl<'a, T: Pixel> Frame<'a, T> {
                 None => PixelState::new(value.into(), None).with_weight(empty(k)),
             }
         })
+    }
+
+    /// Asks for values and errors in `columns` of row `y`, which are read soon.
+    ///
+    /// # Panics
+    /// If there is no such row or column.
+    pub(crate) fn prefetch_row(&self, y: usize, columns: Range<usize>) {
+        prefetch(&self.data.row(y)[columns.clone()]);
+        if let Some(error) = self.error {
+            prefetch(&error.row(y)[columns]);
+        }
     }
 
     /// The weights in row `y`, from a column on, where no error is given: 1, or those

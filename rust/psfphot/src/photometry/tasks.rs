@@ -123,7 +123,10 @@ impl Plan<'_> {
             rows: Vec::with_capacity(indices.len()),
             ..Done::default()
         };
-        for &index in indices {
+        for (k, &index) in indices.iter().enumerate() {
+            if let Some(&next) = indices.get(k + 1) {
+                self.exposure.prefetch(self.window(next));
+            }
             match self.source(index) {
                 Ok(source) if self.is_plain() => self.fit_alone(&source, scratch, &mut done)?,
                 Ok(source) => self.fit_group(&[source], &mut done)?,
