@@ -43,7 +43,6 @@ pub(crate) fn prefetch<T>(values: &[T]) {
 ///
 /// `FMA` is that of the kernel.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
 pub(crate) struct Four<const FMA: bool>([f64; 4]);
 
 #[allow(clippy::inline_always)] // parts of kernels
@@ -63,23 +62,22 @@ impl<const FMA: bool> Four<FMA> {
     /// `self * b + c`, each of the four.
     #[inline(always)]
     pub(crate) fn mul_add(self, b: Self, c: Self) -> Self {
-        let mut result = c;
         #[cfg(target_arch = "x86_64")]
         if FMA {
-            use std::arch::x86_64::{_mm256_fmadd_pd, _mm256_load_pd, _mm256_store_pd};
+            use std::arch::x86_64::{__m256d, _mm256_fmadd_pd};
+            use std::mem::transmute;
+            // By value: of pointers to the numbers some builds make copies in memory.
             // SAFETY: kernels are compiled with FMA where processors have AVX and FMA
-            // alone; the numbers of a `Four` are aligned.
+            // alone; a vector is four numbers.
             #[allow(unsafe_code)]
-            unsafe {
-                let [a, b, c] = [&self, &b, &c].map(|four| _mm256_load_pd(four.0.as_ptr()));
-                _mm256_store_pd(result.0.as_mut_ptr(), _mm256_fmadd_pd(a, b, c));
-            }
-            return result;
+            return unsafe {
+                let [a, b, c] = [self, b, c].map(|four| transmute::<[f64; 4], __m256d>(four.0));
+                Self(transmute::<__m256d, [f64; 4]>(_mm256_fmadd_pd(a, b, c)))
+            };
         }
-        for l in 0..4 {
-            result.0[l] = mul_add::<FMA>(self.0[l], b.0[l], c.0[l]);
-        }
-        result
+        Self(std::array::from_fn(|l| {
+            mul_add::<FMA>(self.0[l], b.0[l], c.0[l])
+        }))
     }
 
     #[inline(always)]
