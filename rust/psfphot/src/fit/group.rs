@@ -4,6 +4,8 @@ mod blocks;
 mod covariance;
 mod weights;
 
+use std::ops::Range;
+
 use crate::Error;
 use crate::image::{NO_LEVEL, Patch};
 
@@ -240,29 +242,21 @@ impl<'a> Group<'a> {
     /// One source's planes on one tile, added to the model.
     fn add_source(&mut self, tile: usize, reach: Reach) {
         let tile = &self.tiles[tile];
+        let (rows, first) = tile.rows_of(&reach);
         let parameters = &self.trial[reach.source as usize];
-        let (n, n_shape) = (tile.window.len(), self.fitter.psf.shape_names().len());
+        let (n, n_shape) = (rows.len(), self.fitter.psf.shape_names().len());
         self.scratch.resize((3 + n_shape) * n, 0.0);
         let at = self.fitter.placement(parameters);
-        fill_reach(
-            self.fitter.psf,
-            at,
-            tile.window,
-            reach.window,
-            &mut self.scratch,
-        );
+        fill_reach(self.fitter.psf, at, rows, reach.window, &mut self.scratch);
         let (values, gradient) = self.scratch.split_at(n);
         let flux = parameters[FLUX];
-        Patch::new(tile.window, &mut self.residual[tile.first..][..n]).add(
-            tile.window,
-            values,
-            -flux,
-            NO_LEVEL,
-        );
+        Patch::new(rows, &mut self.residual[tile.first + first..][..n])
+            .add(rows, values, -flux, NO_LEVEL);
         let planes = self.jacobian[reach.offset..].chunks_mut(tile.size);
         for (plane, &parameter) in planes.zip(self.fitter.free) {
+            let plane = &mut plane[first..first + n];
             if parameter == FLUX {
-                plane[..n].copy_from_slice(values);
+                plane.copy_from_slice(values);
                 continue;
             }
             let derivative = &gradient[(parameter - 1) * n..parameter * n];
@@ -296,16 +290,17 @@ impl<'a> Group<'a> {
         self.scratch.resize(width * size, 0.0);
         for (k, row) in tile.sources.iter().enumerate() {
             let weighted = &mut self.scratch[..width * size];
-            weigh(&self.jacobian[planes(row.offset)], weights, weighted);
+            let own = tile.shared(row, row);
+            weigh(&self.jacobian[planes(row.offset)], weights, &own, weighted);
             let first = row.source as usize * width;
             let gradient = &mut sums.gradient[first..];
             for (g, weighted) in gradient.iter_mut().zip(weighted.chunks(size)) {
-                *g += dot(weighted, residual);
+                *g += dot(&weighted[own.clone()], &residual[own.clone()]);
             }
             if self.fitter.fits_background {
                 let border = &mut sums.border[first..];
                 for (b, weighted) in border.iter_mut().zip(weighted.chunks(size)) {
-                    *b += weighted.iter().sum::<f64>();
+                    *b += weighted[own.clone()].iter().sum::<f64>();
                 }
             }
             for (column, &block) in tile.sources[..=k].iter().zip(&mut blocks) {
@@ -334,10 +329,12 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Planes times the weights of their pixels.
-fn weigh(planes: &[f64], weights: &[f64], weighted: &mut [f64]) {
+/// Planes times the weights of their pixels, of those `within`.
+fn weigh(planes: &[f64], weights: &[f64], within: &Range<usize>, weighted: &mut [f64]) {
     let size = weights.len();
+    let weights = &weights[within.clone()];
     for (weighted, plane) in weighted.chunks_mut(size).zip(planes.chunks(size)) {
+        let (weighted, plane) = (&mut weighted[within.clone()], &plane[within.clone()]);
         for ((weighted, j), w) in weighted.iter_mut().zip(plane).zip(weights) {
             *weighted = j * w;
         }

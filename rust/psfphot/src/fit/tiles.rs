@@ -34,6 +34,14 @@ pub(crate) struct Reach {
 }
 
 impl Tile {
+    /// The tile's rows that a source reaches, and the first of their pixels: off them its
+    /// planes stay 0.
+    pub(crate) fn rows_of(&self, reach: &Reach) -> (PixelBox, usize) {
+        let (window, own) = (self.window, reach.window);
+        let rows = PixelBox::new(window.x0, window.x1, own.y0, own.y1);
+        (rows, (own.y0 - window.y0) as usize * window.width())
+    }
+
     /// The pixels, in whole lanes, of the rows that both sources reach: off them the
     /// products of their planes are 0.
     pub(crate) fn shared(&self, a: &Reach, b: &Reach) -> Range<usize> {

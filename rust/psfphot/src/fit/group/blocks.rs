@@ -31,7 +31,7 @@ impl Group<'_> {
             let mut blocks = std::mem::take(&mut tile.blocks);
             let mut pairs = blocks.iter_mut();
             for (k, row) in tile.sources.iter().enumerate() {
-                weigh(planes(row), weights, &mut weighted);
+                weigh(planes(row), weights, &tile.shared(row, row), &mut weighted);
                 for (column, block) in tile.sources[..=k].iter().zip(&mut pairs) {
                     products.fill(0.0);
                     add_outer(
