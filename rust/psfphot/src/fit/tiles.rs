@@ -127,38 +127,32 @@ pub(crate) fn link(
     length
 }
 
-/// Fills the planes (value, then derivatives) of a source on the pixels of
-/// `tile`: continued where it has moved off pixels of `own`, 0 off `own`.
+/// Fills the planes (value, then derivatives) of a source on the pixels of `rows`:
+/// continued where it has moved off pixels of `own`, which has the same rows, 0 off `own`.
 pub(crate) fn fill_reach(
     psf: &dyn Psf,
     at: Placement<'_>,
-    tile: PixelBox,
+    rows: PixelBox,
     own: PixelBox,
     planes: &mut [f64],
 ) {
-    let n = tile.len();
+    let n = rows.len();
     let (values, gradient) = planes.split_at_mut(n);
-    psf.fill_with_gradient(at, tile, values, gradient);
+    psf.fill_with_gradient(at, rows, values, gradient);
     let support = psf.support(at);
-    if own == tile && support.intersection(&tile) == tile {
+    if own == rows && support.intersection(&rows) == rows {
         return;
     }
     let mut point = [0.0; MAX_PARAMETERS];
-    for (row, y) in (tile.y0..tile.y1).enumerate() {
-        let is_reached = (own.y0..own.y1).contains(&y);
-        let reached = if is_reached {
-            own.x0..own.x1
-        } else {
-            tile.x0..tile.x0
-        };
-        let columns = row * tile.width()..(row + 1) * tile.width();
-        let at_column = |x: i64| columns.start + (x - tile.x0) as usize;
+    for (row, y) in (rows.y0..rows.y1).enumerate() {
+        let columns = row * rows.width()..(row + 1) * rows.width();
+        let at_column = |x: i64| columns.start + (x - rows.x0) as usize;
         // Wings beyond the support are not zero.
         for plane in planes.chunks_exact_mut(n) {
-            plane[columns.start..at_column(reached.start)].fill(0.0);
-            plane[at_column(reached.end)..columns.end].fill(0.0);
+            plane[columns.start..at_column(own.x0)].fill(0.0);
+            plane[at_column(own.x1)..columns.end].fill(0.0);
         }
-        for x in reached.filter(|&x| !support.contains(x, y)) {
+        for x in (own.x0..own.x1).filter(|&x| !support.contains(x, y)) {
             let k = at_column(x);
             planes[k] = psf.continued(at, x as f64, y as f64, &mut point);
             for (plane, derivative) in planes.chunks_exact_mut(n).skip(1).zip(point) {
