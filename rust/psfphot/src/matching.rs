@@ -75,21 +75,6 @@ pub fn near_pairs<const D: usize>(
     run: Run<'_>,
 ) -> Result<Pairs, Error> {
     Error::check_positive("radius", radius)?;
-    // To make a tree takes longer than to search a small one.
-    if first.len() < second.len() {
-        let turned = pairs_in_order(second, first, radius, run)?;
-        return Ok(turn(&turned, first.len()));
-    }
-    pairs_in_order(first, second, radius, run)
-}
-
-/// What [`near_pairs`] finds, with a tree of the second catalogue.
-fn pairs_in_order<const D: usize>(
-    first: &[[f64; D]],
-    second: &[[f64; D]],
-    radius: f64,
-    run: Run<'_>,
-) -> Result<Pairs, Error> {
     let tree = Tree::new(second, run)?;
     let found = run.map(chunks(first.len(), CHUNK), Vec::new, |near, range| {
         run.advance(range.len());
@@ -112,28 +97,6 @@ fn pairs_in_order<const D: usize>(
         all.second.extend(pairs.second);
         all
     }))
-}
-
-/// Pairs with the catalogues exchanged, in the order of the one that is first now and
-/// has `n` points.
-fn turn(pairs: &Pairs, n: usize) -> Pairs {
-    let mut next = vec![0; n + 1];
-    for &i in &pairs.second {
-        next[i + 1] += 1;
-    }
-    for i in 0..n {
-        next[i + 1] += next[i];
-    }
-    let mut turned = Pairs {
-        first: vec![0; pairs.first.len()],
-        second: vec![0; pairs.first.len()],
-    };
-    for (&j, &i) in pairs.first.iter().zip(&pairs.second) {
-        turned.first[next[i]] = i;
-        turned.second[next[i]] = j;
-        next[i] += 1;
-    }
-    turned
 }
 
 /// For each point of a tree's catalogue the index of the nearest of the others
