@@ -208,6 +208,11 @@ impl PixelBox {
         (self.x0..self.x1).contains(&x) && (self.y0..self.y1).contains(&y)
     }
 
+    /// The number of the pixel (x, y) among its own, row by row, from 0.
+    pub(crate) fn index_of(&self, x: i64, y: i64) -> usize {
+        (y - self.y0) as usize * self.width() + (x - self.x0) as usize
+    }
+
     /// Whether a position is off all of its pixels, which reach half a pixel beyond
     /// their centres. What is not a number is not off.
     pub(crate) fn is_outside(&self, x: f64, y: f64) -> bool {

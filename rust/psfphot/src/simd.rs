@@ -80,6 +80,12 @@ impl<const FMA: bool> Four<FMA> {
         }))
     }
 
+    /// Writes them into four places.
+    #[inline(always)]
+    pub(crate) fn store(self, numbers: &mut [f64]) {
+        numbers.copy_from_slice(&self.0);
+    }
+
     #[inline(always)]
     pub(crate) fn sum(self) -> f64 {
         let [a, b, c, d] = self.0;

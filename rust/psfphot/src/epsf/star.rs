@@ -197,16 +197,11 @@ impl<'a> Star<'a> {
             let window = exposure.window();
             let (at, origin) = ((exposure.x, exposure.y), exposure.cutout.origin);
             let (psi, slopes) = model.fill(&exposure.terms, at, origin, window, scratch);
-            exposure
-                .psi
-                .iter_mut()
-                .zip(psi)
-                .for_each(|(p, v)| *p = *v as f32);
-            exposure
-                .slopes
-                .iter_mut()
-                .zip(slopes)
-                .for_each(|(s, v)| *s = *v as f32);
+            for (kept, filled) in [(&mut *exposure.psi, psi), (&mut *exposure.slopes, slopes)] {
+                for (kept, value) in kept.iter_mut().zip(filled) {
+                    *kept = *value as f32;
+                }
+            }
         }
     }
 

@@ -32,8 +32,7 @@ impl Model {
         for (i, part) in self.by_place.with(window) {
             let (tile, first) = self.tiles[i];
             for y in part.y0..part.y1 {
-                let row = first + (y - tile.y0) as usize * tile.width();
-                let start = row + (part.x0 - tile.x0) as usize;
+                let start = first + tile.index_of(part.x0, y);
                 let pixels = start..start + part.width();
                 visit(
                     PixelBox {

@@ -39,14 +39,14 @@ impl Tile {
     pub(crate) fn rows_of(&self, reach: &Reach) -> (PixelBox, usize) {
         let (window, own) = (self.window, reach.window);
         let rows = PixelBox::new(window.x0, window.x1, own.y0, own.y1);
-        (rows, (own.y0 - window.y0) as usize * window.width())
+        (rows, window.index_of(window.x0, own.y0))
     }
 
     /// The pixels, in whole lanes, of the rows that both sources reach: off them the
     /// products of their planes are 0.
     pub(crate) fn shared(&self, a: &Reach, b: &Reach) -> Range<usize> {
         let (first, end) = (a.window.y0.max(b.window.y0), a.window.y1.min(b.window.y1));
-        let before = |row: i64| (row - self.window.y0) as usize * self.window.width();
+        let before = |row: i64| self.window.index_of(self.window.x0, row);
         if end <= first {
             return 0..0;
         }
@@ -88,7 +88,7 @@ fn mean_background(sources: &[Source], tile: PixelBox, by_place: &Overlaps) -> V
     let mut counts = vec![0.0; tile.len()];
     for (i, shared) in by_place.with(tile) {
         for (x, y) in shared.pixels() {
-            let k = (y - tile.y0) as usize * tile.width() + (x - tile.x0) as usize;
+            let k = tile.index_of(x, y);
             levels[k] += sources[i].background;
             counts[k] += 1.0;
         }
@@ -144,16 +144,15 @@ pub(crate) fn fill_reach(
         return;
     }
     let mut point = [0.0; MAX_PARAMETERS];
-    for (row, y) in (rows.y0..rows.y1).enumerate() {
-        let columns = row * rows.width()..(row + 1) * rows.width();
-        let at_column = |x: i64| columns.start + (x - rows.x0) as usize;
+    for y in rows.y0..rows.y1 {
+        let place = |x: i64| rows.index_of(x, y);
         // Wings beyond the support are not zero.
         for plane in planes.chunks_exact_mut(n) {
-            plane[columns.start..at_column(own.x0)].fill(0.0);
-            plane[at_column(own.x1)..columns.end].fill(0.0);
+            plane[place(rows.x0)..place(own.x0)].fill(0.0);
+            plane[place(own.x1)..place(rows.x1)].fill(0.0);
         }
         for x in (own.x0..own.x1).filter(|&x| !support.contains(x, y)) {
-            let k = at_column(x);
+            let k = place(x);
             planes[k] = psf.continued(at, x as f64, y as f64, &mut point);
             for (plane, derivative) in planes.chunks_exact_mut(n).skip(1).zip(point) {
                 plane[k] = derivative;

@@ -264,8 +264,7 @@ fn each_block(at: Placement<'_>, window: PixelBox, mut work: impl FnMut(&Block, 
     for y0 in (window.y0..window.y1).step_by(BLOCK) {
         for x0 in (window.x0..window.x1).step_by(BLOCK) {
             let pixels = PixelBox::new(x0, last(x0, window.x1), y0, last(y0, window.y1));
-            let first = (y0 - window.y0) as usize * window.width() + (x0 - window.x0) as usize;
-            work(&Block::new(at, pixels), first);
+            work(&Block::new(at, pixels), window.index_of(x0, y0));
         }
     }
 }

@@ -271,9 +271,8 @@ impl Geometry {
         let (xs, phase_x) = self.x.walk(step_x, at.x, window_on.x0..window_on.x1);
         let (ys, phase_y) = self.y.walk(step_y, at.y, window_on.y0..window_on.y1);
         let size = ((xs.end - xs.start) as usize, (ys.end - ys.start) as usize);
-        let width = window.width();
-        let first = (ys.start - window.y0) as usize * width + (xs.start - window.x0) as usize;
-        Some(self.walk(stride, phase_x, phase_y, size, (first, width)))
+        let out = (window.index_of(xs.start, ys.start), window.width());
+        Some(self.walk(stride, phase_x, phase_y, size, out))
     }
 
     fn walk(
@@ -322,14 +321,6 @@ fn points(window: PixelBox) -> impl Iterator<Item = (f64, f64)> {
 fn load(plane: &[f64], at: usize) -> [f64; 4] {
     let c = &plane[at..at + 4];
     [c[0], c[1], c[2], c[3]]
-}
-
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn axpy<const FMA: bool>(sum: &mut [f64; 4], w: f64, c: [f64; 4]) {
-    for (sum, c) in sum.iter_mut().zip(c) {
-        *sum = mul_add::<FMA>(w, c, *sum);
-    }
 }
 
 #[inline(always)]
@@ -416,13 +407,13 @@ fn blend_rows<const FMA: bool, const K: usize>(
     let rows = rows(blend, at, line.len());
     let quads = line.len() / 4 * 4;
     for c in (0..quads).step_by(4) {
-        let mut sum = [0.0; 4];
+        let mut sum = Four::<FMA>::ZERO;
         for (rows, weights) in rows.iter().zip(weights) {
             for (row, &w) in rows.iter().zip(weights) {
-                axpy::<FMA>(&mut sum, w, load(row, c));
+                sum = Four::splat(w).mul_add(Four::new(&load(row, c)), sum);
             }
         }
-        line[c..c + 4].copy_from_slice(&sum);
+        sum.store(&mut line[c..c + 4]);
     }
     for c in quads..line.len() {
         line[c] = 0.0;

@@ -53,7 +53,7 @@ impl Around {
         }
         let nx = frame.data().shape().1;
         for y in usable.y0..usable.y1 {
-            let start = (y - window.y0) as usize * side + (usable.x0 - window.x0) as usize;
+            let start = window.index_of(usable.x0, y);
             let columns = usable.columns();
             let found = &found[y as usize * nx + columns.start..];
             let row = frame.row_pixels(y as usize, columns).zip(found);

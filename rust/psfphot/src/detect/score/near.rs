@@ -322,9 +322,7 @@ fn shared_rows(a: PixelBox, b: PixelBox) -> impl Iterator<Item = (Range<usize>, 
     let n = both.width();
     let rows = if n == 0 { 0..0 } else { both.y0..both.y1 };
     rows.map(move |y| {
-        let start = |window: PixelBox| {
-            (y - window.y0) as usize * window.width() + (both.x0 - window.x0) as usize
-        };
+        let start = |window: PixelBox| window.index_of(both.x0, y);
         (start(a)..start(a) + n, start(b)..start(b) + n)
     })
 }

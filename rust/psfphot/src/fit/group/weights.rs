@@ -43,8 +43,11 @@ impl Group<'_> {
         let hull = windows.reduce(PixelBox::hull).unwrap_or_default();
         let rows = |tile: PixelBox, first: usize| {
             (tile.y0..tile.y1).enumerate().map(move |(k, y)| {
-                let at = (y - hull.y0) as usize * hull.width() + (tile.x0 - hull.x0) as usize;
-                (at, first + k * tile.width(), tile.width())
+                (
+                    hull.index_of(tile.x0, y),
+                    first + k * tile.width(),
+                    tile.width(),
+                )
             })
         };
         let mut grid = vec![0.0; hull.len()];
@@ -97,7 +100,7 @@ impl Group<'_> {
                 let shared = tile.window.intersection(&source.window);
                 for (y, (_, given)) in (shared.y0..).zip(self.exposure.rows(shared)) {
                     let first = y as usize * width + shared.x0 as usize;
-                    let pixels = tile.first + offset(tile.window, shared.x0, y)..;
+                    let pixels = tile.first + tile.window.index_of(shared.x0, y)..;
                     let weights = &self.pixels.weights[pixels.clone()];
                     *count += rule.n_below(part, first, given, &light[pixels], weights);
                 }
@@ -116,19 +119,14 @@ impl Group<'_> {
         let mut pixels = Vec::with_capacity(profile.len());
         for tile in &self.tiles {
             for (x, y) in tile.window.intersection(&own.window).pixels() {
-                let k = tile.first + offset(tile.window, x, y);
-                let p = profile[offset(own.window, x, y)];
+                let k = tile.first + tile.window.index_of(x, y);
+                let p = profile[own.window.index_of(x, y)];
                 let light = self.residual[k] + parameters[FLUX] * p;
                 pixels.push((light, p, self.pixels.weights[k]));
             }
         }
         typical_flux(pixels.into_iter())
     }
-}
-
-/// A pixel's place among those of a box, row by row.
-fn offset(window: PixelBox, x: i64, y: i64) -> usize {
-    (y - window.y0) as usize * window.width() + (x - window.x0) as usize
 }
 
 impl Weighed for Group<'_> {

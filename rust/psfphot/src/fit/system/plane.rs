@@ -392,7 +392,7 @@ fn gather(
     for source in own() {
         let part = source.window.intersection(&window);
         for (x, y) in part.pixels() {
-            let k = (y - window.y0) as usize * window.width() + (x - window.x0) as usize;
+            let k = window.index_of(x, y);
             levels.sums[k] += source.background;
             levels.counts[k] += 1.0;
         }

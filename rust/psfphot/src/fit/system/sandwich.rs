@@ -157,9 +157,7 @@ impl Derivatives {
 
     /// Row y of the columns of `shared`, of one of the planes.
     fn row(&self, plane: usize, y: i64, shared: PixelBox) -> &[f64] {
-        let first = plane * self.part.len()
-            + (y - self.part.y0) as usize * self.part.width()
-            + (shared.x0 - self.part.x0) as usize;
+        let first = plane * self.part.len() + self.part.index_of(shared.x0, y);
         &self.values[first..first + shared.width()]
     }
 }
@@ -175,7 +173,7 @@ fn add_products<const P: usize>(
 ) {
     let shared = a.part.intersection(&b.part);
     for y in shared.y0..shared.y1 {
-        let first = (y - window.y0) as usize * window.width() + (shared.x0 - window.x0) as usize;
+        let first = window.index_of(shared.x0, y);
         let sums = &mut sums[first..first + shared.width()];
         for (i, row) in block.iter().enumerate() {
             let left = a.row(i, y, shared);
