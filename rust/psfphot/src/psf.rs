@@ -3,6 +3,7 @@
 mod airy;
 mod ellipse;
 mod elliptical;
+pub(crate) mod fwhm;
 mod gaussian;
 mod gridded;
 mod jinc;

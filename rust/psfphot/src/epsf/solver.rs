@@ -1,5 +1,6 @@
 //! The state of a solution between rounds, and what the stars say in it.
 
+use crate::psf::fwhm;
 use crate::{Error, Run};
 
 use super::basis::{Basis, symmetry_centre};
@@ -10,7 +11,7 @@ use super::model::{Model, Scratch};
 use super::noise::{Noise, Variance};
 use super::precondition::Preconditioner;
 use super::prior::{Prior, Smoothness};
-use super::profile::{Profile, fwhm_of};
+use super::profile::Profile;
 use super::refit::Refit;
 use super::settings::EpsfSettings;
 use super::solution::RoundReport;
@@ -258,7 +259,7 @@ impl<'s, 'a> Solver<'s, 'a> {
         let (coefficients, place) = self.reference();
         let psf = |x: f64, y: f64| self.model.value(&coefficients, place, (x, y));
         let half = self.settings.half();
-        self.smoothness.fwhm = fwhm_of(|x, y| psf(x, y).0, half.0.min(half.1));
+        self.smoothness.fwhm = fwhm::of_image(|x, y| psf(x, y).0, half.0.min(half.1));
         let deviations = self.settings.alias_deviations();
         self.prior = Prior::new(&self.model.basis, deviations, self.smoothness, psf);
     }

@@ -231,60 +231,58 @@ impl<'a, const P: usize> System<'a, P> {
         let all: Vec<u32> = all.filter(|&i| !self.stars[i as usize].has_ended).collect();
         let mut moving = self.equations(&all, self.care.weak)?;
         let settings = self.fitter.settings;
-        let limit = SETTLED * settings.step_tolerance();
         // Whether the step was one from where all wings had followed: if stars stand still
         // again, they do.
         let mut have_followed = false;
         for step in 1..settings.max_iterations().min(steps::MOST) {
             self.fitter.run.check()?;
             self.step(&mut moving, step)?;
-            if step < full_steps {
-                self.sum(&moving.sweep, &mut moving.sums)?;
-                continue;
-            }
-            self.end_uncertain(&mut moving, step)?;
-            let members = &moving.sweep.members;
-            let mut stays: Vec<bool> = members
-                .iter()
-                .map(|&star| {
-                    let star = &self.stars[star as usize];
-                    star.length > limit && !star.has_ended
-                })
-                .collect();
-            if !stays.contains(&true) {
-                if have_followed || !self.move_all_wings(&moving)? {
+            if step >= full_steps {
+                self.end_uncertain(&mut moving, step)?;
+                let left = self.left(&moving);
+                if left.is_empty() && (have_followed || !self.move_all_wings(&moving)?) {
                     break;
                 }
-                have_followed = true;
-                self.sum(&moving.sweep, &mut moving.sums)?;
-                continue;
+                have_followed = left.is_empty();
+                if self.care.freezes && !left.is_empty() && is_due(&moving, &left, step) {
+                    moving = self.smaller(moving, &left)?;
+                    continue;
+                }
             }
-            have_followed = false;
-            let is_moving = stays.clone();
-            for &(a, b) in moving.sums.matrix.pairs() {
-                let (a, b) = (a as usize, b as usize);
-                stays[a] |= is_moving[b];
-                stays[b] |= is_moving[a];
-            }
-            for (stays, &star) in stays.iter_mut().zip(members) {
-                *stays &= !self.stars[star as usize].has_ended;
-            }
-            let n = stays.iter().filter(|&&stays| stays).count();
-            if self.care.freezes
-                && ((n as f64) < WORTHWHILE * stays.len() as f64 || step == steps::UNCERTAIN_FROM)
-            {
-                let left = members.iter().zip(&stays).filter(|(_, stays)| **stays);
-                let left: Vec<u32> = left.map(|(&star, _)| star).collect();
-                self.move_all_wings(&moving)?;
-                self.follow(&left)?;
-                drop(moving);
-                moving = self.equations(&left, self.care.weak)?;
-            } else {
-                self.sum(&moving.sweep, &mut moving.sums)?;
-            }
+            self.sum(&moving.sweep, &mut moving.sums)?;
         }
         self.move_all_wings(&moving)?;
         Ok(())
+    }
+
+    /// Of the stars of some equations those that still move, and their neighbours, without
+    /// those that have ended.
+    fn left(&self, moving: &Equations<P>) -> Vec<u32> {
+        let limit = SETTLED * self.fitter.settings.step_tolerance();
+        let members = &moving.sweep.members;
+        let has_ended = |&star: &u32| self.stars[star as usize].has_ended;
+        let is_moving: Vec<bool> = members
+            .iter()
+            .map(|star| self.stars[*star as usize].length > limit && !has_ended(star))
+            .collect();
+        let mut stays = is_moving.clone();
+        for &(a, b) in moving.sums.matrix.pairs() {
+            let (a, b) = (a as usize, b as usize);
+            stays[a] |= is_moving[b];
+            stays[b] |= is_moving[a];
+        }
+        let left = members.iter().zip(stays).filter(|(_, stays)| *stays);
+        left.map(|(&star, _)| star)
+            .filter(|star| !has_ended(star))
+            .collect()
+    }
+
+    /// The equations of some of the stars of larger ones; all wings follow first.
+    fn smaller(&mut self, moving: Equations<P>, left: &[u32]) -> Result<Equations<P>, Error> {
+        self.move_all_wings(&moving)?;
+        self.follow(left)?;
+        drop(moving);
+        self.equations(left, self.care.weak)
     }
 
     /// Lets all rings follow, those that are behind too: before their stars are left out,
@@ -346,6 +344,13 @@ impl<'a, const P: usize> System<'a, P> {
         }
         held
     }
+}
+
+/// Whether equations of those that are left are worth being made. Once they are in any
+/// case: the cores of stars that have moved follow then.
+fn is_due<const P: usize>(moving: &Equations<P>, left: &[u32], step: usize) -> bool {
+    let part = left.len() as f64 / moving.sweep.members.len() as f64;
+    part < WORTHWHILE || step == steps::UNCERTAIN_FROM
 }
 
 /// The gradient without what is held.

@@ -174,6 +174,7 @@ impl<const P: usize> System<'_, P> {
     pub(super) fn find_uncertain(&mut self, moving: &mut Equations<P>) -> Result<(), Error> {
         let run = self.fitter.run;
         let unit_variance = self.unit_variance()?;
+        let limit = steps::NOWHERE * self.extent.fwhm;
         pruning::raise(&mut moving.sums.matrix, &moving.slack);
         let matrix = &moving.sums.matrix;
         let mut held = vec![false; matrix.n() * P];
@@ -183,8 +184,7 @@ impl<const P: usize> System<'_, P> {
             let inverse = moving.factor.inverse(k, k).unwrap_or([[f64::NAN; P]; P]);
             let variances: [f64; P] = std::array::from_fn(|i| inverse[i][i] * unit_variance);
             let mut free = self.fitter.free.iter().zip(&variances);
-            let is_nowhere =
-                free.any(|(&p, &v)| matches!(p, X | Y) && v > steps::NOWHERE * steps::NOWHERE);
+            let is_nowhere = free.any(|(&p, &v)| matches!(p, X | Y) && v > limit * limit);
             let own = &mut self.stars[star as usize];
             own.has_ended = !is_determined[k] || is_nowhere;
             own.is_uncertain = is_blended(&matrix.diagonal[k], &variances, unit_variance);

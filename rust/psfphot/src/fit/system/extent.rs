@@ -2,6 +2,7 @@
 
 use crate::fit::{FLUX, Fitter, MAX_PARAMETERS, Parameters};
 use crate::image::PixelBox;
+use crate::psf::fwhm;
 
 /// The parts of a star's information on a parameter that may lie outside its core.
 ///
@@ -25,9 +26,11 @@ const CONTRASTS: [f64; 6] = [0.0, 1.0, 10.0, 100.0, 1e3, 1e4];
 /// No core reaches further than this many pixels.
 const FURTHEST: usize = 24;
 
-/// The radius of the cores of stars, by how much photon noise they have.
+/// The width of stars, and the radius of their cores by how much photon noise they have.
 #[derive(Debug, Clone)]
 pub(super) struct Extent {
+    /// The mean full width at half maximum, pixels.
+    pub(super) fwhm: f64,
     /// The least, and the most that makes a difference.
     radii: [Radii; 2],
 }
@@ -39,8 +42,11 @@ impl Extent {
     /// For stars like some of those of a fit.
     pub(super) fn new(fitter: &Fitter<'_>, examples: &[Parameters], losses: [f64; 2]) -> Self {
         let mut radii = [[1; CONTRASTS.len()]; 2];
-        let mut planes = Vec::new();
+        let (mut planes, mut widths) = (Vec::new(), 0.0);
         for parameters in examples {
+            let at = fitter.placement(parameters);
+            let psf = |x: f64, y: f64| fitter.psf.value(at, at.x + x, at.y + y);
+            widths += fwhm::of_image(psf, FURTHEST as f64);
             for (radii, loss) in radii.iter_mut().zip(losses) {
                 let own = radii_of(fitter, parameters, loss, &mut planes);
                 for (radius, own) in radii.iter_mut().zip(own) {
@@ -48,7 +54,8 @@ impl Extent {
                 }
             }
         }
-        Self { radii }
+        let fwhm = widths / examples.len().max(1) as f64;
+        Self { fwhm, radii }
     }
 
     /// For a star whose peak has so much more variance than the sky, in a fit box of so

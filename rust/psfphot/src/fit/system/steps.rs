@@ -20,12 +20,12 @@ use super::{Equations, System, pruning};
 pub(super) const UNCERTAIN_FROM: usize = 8;
 
 /// So far from its start a star that its neighbours make uncertain is on its way to the
-/// place of another, pixels.
-const ASTRAY: f64 = 0.7;
+/// place of another: part of the FWHM.
+const ASTRAY: f64 = 0.7 / 3.0;
 
-/// Where the error of a position is larger, pixels, more steps tell nothing: so are those of
+/// Where the error of a position is larger, in FWHM, more steps tell nothing: so are those of
 /// stars on one spot, and of 1 % of the 100,000.
-pub(super) const NOWHERE: f64 = 3.0;
+pub(super) const NOWHERE: f64 = 1.0;
 
 /// Most steps of a star that its neighbours make uncertain.
 const LONGEST: usize = 20;
@@ -190,10 +190,11 @@ impl<const P: usize> System<'_, P> {
             self.sum(&moving.sweep, &mut moving.sums)?;
             self.find_uncertain(moving)?;
         }
+        let limit = ASTRAY * self.extent.fwhm;
         for &star in &moving.sweep.members {
             let star = star as usize;
             let (now, start) = (&self.current[star], &self.sources[star].parameters);
-            let is_astray = (now[X] - start[X]).hypot(now[Y] - start[Y]) > ASTRAY;
+            let is_astray = (now[X] - start[X]).hypot(now[Y] - start[Y]) > limit;
             let own = &mut self.stars[star];
             own.has_ended |= own.is_uncertain && (is_astray || step >= LONGEST);
         }
