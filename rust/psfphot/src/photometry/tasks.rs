@@ -108,7 +108,7 @@ impl Plan<'_> {
 
     /// The sources that can be fitted, and the rows of the others.
     pub(super) fn sort_out(&self, indices: &[usize]) -> (Vec<Source>, Vec<(usize, FittedSource)>) {
-        let (mut sources, mut rows) = (Vec::new(), Vec::new());
+        let (mut sources, mut rows) = (Vec::with_capacity(indices.len()), Vec::new());
         for &index in indices {
             match self.source(index) {
                 Ok(source) => sources.push(source),

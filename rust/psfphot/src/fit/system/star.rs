@@ -115,6 +115,8 @@ impl<const P: usize> System<'_, P> {
                 edge: places.into_iter().map(value).fold(0.0, f64::max) * root,
             });
             if is_last {
+                // Most stars have one, and there are many stars.
+                rings.shrink_to_fit();
                 return rings;
             }
             (hole, inner) = (pixels, outer);
