@@ -236,6 +236,15 @@ impl Fitter<'_> {
         self.free.len() + usize::from(self.fits_background)
     }
 
+    /// The same after so many evaluations.
+    pub(crate) fn after(&self, n: usize) -> Self {
+        let settings = FitSettings {
+            max_iterations: self.settings.max_iterations - n,
+            ..self.settings
+        };
+        Self { settings, ..*self }
+    }
+
     /// Where the parameters put a source.
     pub(crate) fn placement<'a>(&self, parameters: &'a Parameters) -> Placement<'a> {
         Placement {

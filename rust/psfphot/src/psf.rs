@@ -33,6 +33,7 @@ pub use polynomial::{Domain, PolynomialPsf};
 pub use sampled::{SampledPsf, Sampling};
 pub(crate) use spline::SplineImage;
 pub(crate) use spline::weights as cubic_weights;
+pub use stencil::Frozen;
 pub(crate) use stencil::{Blend, Geometry, SampleAxis, StencilRow};
 
 /// Where, and with which shape parameters, a PSF is evaluated.
@@ -130,6 +131,12 @@ pub trait Psf: Send + Sync + std::fmt::Debug {
         gradient: &mut [f64],
     );
 
+    /// Makes of the PSF at a place an image that stands for it near there, in the pixels
+    /// of `window`; returns whether it has one and saves time by it.
+    fn freeze(&self, _at: Placement<'_>, _window: PixelBox, _frozen: &mut Frozen) -> bool {
+        false
+    }
+
     /// Of which image the one with this PSF is a part, if it is known to be one.
     fn whole(&self) -> Option<Whole> {
         None
@@ -224,6 +231,15 @@ macro_rules! delegate_psf {
                 self.0.fill_with_gradient(at, window, values, gradient);
             }
 
+            fn freeze(
+                &self,
+                at: $crate::psf::Placement<'_>,
+                window: $crate::image::PixelBox,
+                frozen: &mut $crate::psf::Frozen,
+            ) -> bool {
+                self.0.freeze(at, window, frozen)
+            }
+
             fn whole(&self) -> Option<$crate::psf::Whole> {
                 self.0.whole()
             }
@@ -299,6 +315,10 @@ mod tests {
             gradient.fill(12.0);
         }
 
+        fn freeze(&self, _at: Placement<'_>, _window: PixelBox, _frozen: &mut Frozen) -> bool {
+            true
+        }
+
         fn whole(&self) -> Option<Whole> {
             Some(Whole {
                 origin: (1, 2),
@@ -326,8 +346,9 @@ mod tests {
         ];
         let shape = (psf.shape_names(), psf.shape(), psf.check_shape(&[0.0]));
         format!(
-            "{shape:?} {:?} {numbers:?} {filled:?} {values:?} {planes:?}",
-            psf.support(at)
+            "{shape:?} {:?} {numbers:?} {filled:?} {values:?} {planes:?} {}",
+            psf.support(at),
+            psf.freeze(at, window, &mut Frozen::default())
         )
     }
 

@@ -2,17 +2,18 @@
 
 mod equations;
 
+use crate::psf::Frozen;
 use crate::{Error, flags};
 
 use super::covariance::Covariance;
 use super::exposure::Exposure;
 use super::leverage::{LARGEST_LEVERAGE, residual_unit};
-use super::minimise::Problem;
+use super::minimise::{Problem, Report, minimise};
 use super::pixels::Pixels;
 use super::settle::{Found, Weighed, settle, typical_flux};
 use super::source::{Solution, Source};
 use super::weighting::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
-use super::{FLUX, Fitter, MAX_PARAMETERS, Parameters, is_rounding};
+use super::{FLUX, FitSettings, Fitter, MAX_PARAMETERS, Parameters, Termination, is_rounding};
 use equations::{Factor, Normal, Triangle, accumulate, meat, sandwich};
 
 /// Reusable buffers of one thread.
@@ -20,6 +21,7 @@ use equations::{Factor, Normal, Triangle, accumulate, meat, sandwich};
 pub(crate) struct Buffers {
     profile: Vec<f64>,
     gradient: Vec<f64>,
+    frozen: Frozen,
 }
 
 struct Star<'a> {
@@ -29,9 +31,13 @@ struct Star<'a> {
     pixels: &'a mut Pixels,
     profile: &'a mut [f64],
     gradient: &'a mut [f64],
+    /// What stands for the PSF while the star approaches its place.
+    frozen: Option<&'a mut Frozen>,
     current: Parameters,
     trial: Parameters,
     step: [f64; 3],
+    /// The squared lengths of the last two undamped steps.
+    gains: [f64; 2],
     normal: Normal,
     /// The normal equations without the parameters that a bound holds.
     reduced: Normal,
@@ -62,14 +68,19 @@ pub(crate) fn fit(
         pixels,
         profile: &mut buffers.profile,
         gradient: &mut buffers.gradient,
+        frozen: None,
         current: source.parameters,
         trial: source.parameters,
         step: [0.0; 3],
+        gains: [0.0; 2],
         normal: Normal::default(),
         reduced: Normal::default(),
         trial_normal: Normal::default(),
     };
-    let report = settle(&mut star, fitter)?;
+    let report = match approach(&mut star, fitter, &mut buffers.frozen)? {
+        Some(report) => report,
+        None => settle(&mut star, fitter)?,
+    };
     if !report.is_evaluated {
         star.trial = star.current;
         star.evaluate_trial();
@@ -92,6 +103,50 @@ pub(crate) fn fit(
     Ok((solution, covariance))
 }
 
+/// An approach ends when its steps are shorter than so many tolerances, and no longer
+/// step is taken to where nothing is evaluated.
+const APPROACHED: f64 = 10.0;
+
+/// Minimises with an image that stands for the PSF, and from where that ends with the
+/// PSF itself. `None` where there is no such image, or the fit does not converge: the
+/// parameters are then those at the start, for the PSF alone.
+fn approach<'a>(
+    star: &mut Star<'a>,
+    fitter: &Fitter<'_>,
+    frozen: &'a mut Frozen,
+) -> Result<Option<Report>, Error> {
+    let at = fitter.placement(&star.current);
+    // One evaluation of the PSF here, and one for what may come after.
+    let most = fitter.settings.max_iterations.saturating_sub(2);
+    let is_fixed = fitter.weighting.is_fixed();
+    if most == 0 || !is_fixed || !fitter.psf.freeze(at, star.source.window, frozen) {
+        return Ok(None);
+    }
+    star.frozen = Some(frozen);
+    let settings = FitSettings {
+        max_iterations: most,
+        step_tolerance: APPROACHED * fitter.settings.step_tolerance,
+    };
+    let mut report = minimise(
+        star,
+        &Fitter {
+            settings,
+            ..*fitter
+        },
+    )?;
+    star.frozen = None;
+    if report.termination == Termination::Converged {
+        star.propose();
+        report = star.arrive(fitter, report.iterations)?;
+    }
+    if report.termination == Termination::Converged {
+        return Ok(Some(report));
+    }
+    star.current = star.source.parameters;
+    star.trial = star.current;
+    Ok(None)
+}
+
 impl Buffers {
     /// The star's profile (of unit flux) at the solution, pixel by pixel.
     pub(crate) fn profile(&self) -> &[f64] {
@@ -100,6 +155,37 @@ impl Buffers {
 }
 
 impl Star<'_> {
+    /// Takes a step of the PSF itself from the trial parameters, after so many evaluations
+    /// of what stands for it. The fit has converged there if the step is short, and all
+    /// that follow, by the rate at which steps have shrunk, are shorter than the
+    /// tolerance; else it is minimised from there.
+    fn arrive(&mut self, fitter: &Fitter<'_>, spent: usize) -> Result<Report, Error> {
+        let [before, last] = self.gains;
+        let rate = (last / before).sqrt();
+        let chi2 = self.evaluate_trial();
+        self.accept();
+        let mut report = Report {
+            termination: Termination::Singular,
+            iterations: spent + 1,
+            chi2,
+            is_evaluated: true,
+        };
+        let Some(gain) = self.solve(0.0) else {
+            return Ok(report);
+        };
+        self.propose();
+        let tolerance = fitter.settings.step_tolerance * self.unit_variance(chi2).sqrt();
+        let length = gain.sqrt();
+        if length <= APPROACHED * tolerance && rate * length <= (1.0 - rate) * tolerance {
+            self.current = self.trial;
+            report.termination = Termination::Converged;
+            return Ok(report);
+        }
+        let rest = minimise(self, &fitter.after(report.iterations))?;
+        let iterations = report.iterations + rest.iterations;
+        Ok(Report { iterations, ..rest })
+    }
+
     /// The covariance at the parameters that were last evaluated, and the flags that
     /// go with it.
     fn covariance(&self, chi2: f64) -> (Option<Triangle>, u32) {
@@ -267,9 +353,17 @@ impl Seen {
 impl Problem for Star<'_> {
     fn evaluate_trial(&mut self) -> f64 {
         let at = self.fitter.placement(&self.trial);
-        self.fitter
-            .psf
-            .fill_with_gradient(at, self.source.window, self.profile, self.gradient);
+        let (psf, window) = (self.fitter.psf, self.source.window);
+        let near = self.frozen.as_deref_mut().and_then(|frozen| {
+            let is_near = frozen.holds(at) || psf.freeze(at, window, frozen);
+            is_near.then_some(&*frozen)
+        });
+        match near {
+            Some(frozen) => {
+                frozen.fill_with_gradient(at, window, self.profile, self.gradient);
+            }
+            None => psf.fill_with_gradient(at, window, self.profile, self.gradient),
+        }
         // Planes as the PSF lays them out: one window after another, so that
         // the padding of one is the beginning of the next.
         let by_y = &self.gradient[self.source.window.len()..];
@@ -300,7 +394,11 @@ impl Problem for Star<'_> {
     fn solve(&mut self, lambda: f64) -> Option<f64> {
         let g = &self.reduced.gradient;
         self.step = Factor::new(&self.reduced.matrix, lambda)?.solve(*g);
-        Some(self.step.iter().zip(g).map(|(a, b)| a * b).sum())
+        let gain = self.step.iter().zip(g).map(|(a, b)| a * b).sum();
+        if lambda == 0.0 {
+            self.gains = [self.gains[1], gain];
+        }
+        Some(gain)
     }
 
     fn propose(&mut self) {

@@ -6,7 +6,7 @@ use crate::{Error, Run};
 use super::sampled::{Sampling, check_finite};
 use super::spline::SplineImage;
 use super::stencil::{Blend, Geometry};
-use super::{Placement, Psf, Whole};
+use super::{Frozen, Placement, Psf, Whole};
 
 /// PSFs at the nodes of a rectangular grid of detector positions.
 ///
@@ -229,6 +229,11 @@ fn nodes(positions: &[(f64, f64)]) -> Result<(Vec<f64>, Vec<f64>), Error> {
 }
 
 impl Psf for GriddedPsf {
+    fn freeze(&self, at: Placement<'_>, window: PixelBox, frozen: &mut Frozen) -> bool {
+        let blend = self.blend(at);
+        self.geometry.freeze(&blend, at, window, frozen)
+    }
+
     fn whole(&self) -> Option<Whole> {
         self.whole
     }

@@ -7,10 +7,12 @@
 //! over the coefficients. All spline images of a PSF are blended in the same
 //! pass.
 
+mod frozen;
 mod scatter;
 
 use std::ops::Range;
 
+pub use frozen::Frozen;
 pub(crate) use scatter::StencilRow;
 
 use crate::image::PixelBox;

@@ -2,6 +2,7 @@
 //! compiled and linked once.
 
 mod analytic_psfs;
+mod approach;
 mod bounds;
 mod covariance;
 mod epsf;
