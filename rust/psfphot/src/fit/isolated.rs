@@ -13,7 +13,9 @@ use super::pixels::Pixels;
 use super::settle::{Found, Weighed, settle, typical_flux};
 use super::source::{Solution, Source};
 use super::weighting::{Loss, Row, highest_neighbours, typical_mismatch, unit_variance};
-use super::{FLUX, FitSettings, Fitter, MAX_PARAMETERS, Parameters, Termination, is_rounding};
+use super::{
+    FLUX, FitSettings, Fitter, MAX_PARAMETERS, Parameters, Termination, X, Y, is_rounding,
+};
 use equations::{Factor, Normal, Triangle, accumulate, meat, sandwich};
 
 /// Reusable buffers of one thread.
@@ -177,6 +179,15 @@ impl Star<'_> {
         let tolerance = fitter.settings.step_tolerance * self.unit_variance(chi2).sqrt();
         let length = gain.sqrt();
         if length <= APPROACHED * tolerance && rate * length <= (1.0 - rate) * tolerance {
+            // The profile goes along: to first order, of so short a step.
+            let [dx, dy] = [X, Y].map(|p| self.trial[p] - self.current[p]);
+            let by_y = &self.gradient[self.source.window.len()..];
+            let slopes = self.gradient.iter().zip(by_y);
+            let pixels = self.profile[..self.source.window.len()].iter_mut();
+            for (profile, (by_x, by_y)) in pixels.zip(slopes) {
+                *profile += dx * by_x + dy * by_y;
+            }
+            report.chi2 = f64::max(chi2 - gain, 0.0);
             self.current = self.trial;
             report.termination = Termination::Converged;
             return Ok(report);
