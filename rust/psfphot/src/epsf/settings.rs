@@ -105,7 +105,8 @@ impl EpsfSettings<'_> {
         )
     }
 
-    pub(crate) fn alias_deviations(&self) -> [f64; 3] {
-        alias::deviations(self.cutoff)
+    /// Where stars differ from the PSF by a part of its peak.
+    pub(crate) fn alias_deviations(&self, model_error: f64) -> [f64; 3] {
+        alias::deviations(self.cutoff, model_error)
     }
 }

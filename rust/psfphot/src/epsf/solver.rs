@@ -23,6 +23,9 @@ use super::system::System;
 /// of a PSF that is still wrong must not be taken for a cosmic ray.
 const FLOORS: [f64; 4] = [0.2, 0.05, 0.02, 0.01];
 
+/// The model's error before the first round, as a part of the peak.
+const UNKNOWN: f64 = 1.0;
+
 /// The state between rounds.
 #[derive(Debug)]
 pub(crate) struct Solver<'s, 'a> {
@@ -69,7 +72,7 @@ impl<'s, 'a> Solver<'s, 'a> {
             is_deviation: settings.library.is_some(),
         };
         let psf = |x, y| profile.value_and_slopes(x, y);
-        let prior = Prior::new(&basis, settings.alias_deviations(), smoothness, psf);
+        let prior = Prior::new(&basis, settings.alias_deviations(UNKNOWN), smoothness, psf);
         let variance = if cutouts.iter().all(|cutout| cutout.error.is_some()) {
             Variance::Given
         } else {
@@ -260,7 +263,12 @@ impl<'s, 'a> Solver<'s, 'a> {
         let psf = |x: f64, y: f64| self.model.value(&coefficients, place, (x, y));
         let half = self.settings.half();
         self.smoothness.fwhm = fwhm::of_image(|x, y| psf(x, y).0, half.0.min(half.1));
-        let deviations = self.settings.alias_deviations();
+        let model_error = if self.n_rounds == 0 {
+            UNKNOWN
+        } else {
+            self.noise.model_error
+        };
+        let deviations = self.settings.alias_deviations(model_error);
         self.prior = Prior::new(&self.model.basis, deviations, self.smoothness, psf);
     }
 
