@@ -29,7 +29,7 @@ const FURTHEST: usize = 24;
 /// The width of stars, and the radius of their cores by how much photon noise they have.
 #[derive(Debug, Clone)]
 pub(super) struct Extent {
-    /// The mean full width at half maximum, pixels.
+    /// The full width at half maximum of one of them, pixels.
     pub(super) fwhm: f64,
     /// The least, and the most that makes a difference.
     radii: [Radii; 2],
@@ -42,11 +42,8 @@ impl Extent {
     /// For stars like some of those of a fit.
     pub(super) fn new(fitter: &Fitter<'_>, examples: &[Parameters], losses: [f64; 2]) -> Self {
         let mut radii = [[1; CONTRASTS.len()]; 2];
-        let (mut planes, mut widths) = (Vec::new(), 0.0);
+        let mut planes = Vec::new();
         for parameters in examples {
-            let at = fitter.placement(parameters);
-            let psf = |x: f64, y: f64| fitter.psf.value(at, at.x + x, at.y + y);
-            widths += fwhm::of_image(psf, FURTHEST as f64);
             for (radii, loss) in radii.iter_mut().zip(losses) {
                 let own = radii_of(fitter, parameters, loss, &mut planes);
                 for (radius, own) in radii.iter_mut().zip(own) {
@@ -54,7 +51,13 @@ impl Extent {
                 }
             }
         }
-        let fwhm = widths / examples.len().max(1) as f64;
+        // One will do: it says what is near and what is far.
+        let middle = examples.get(examples.len() / 2);
+        let fwhm = middle.map_or(1.0, |parameters| {
+            let at = fitter.placement(parameters);
+            let psf = |x: f64, y: f64| fitter.psf.value(at, at.x + x, at.y + y);
+            fwhm::of_image(psf, FURTHEST as f64)
+        });
         Self { fwhm, radii }
     }
 
