@@ -236,11 +236,11 @@ impl Fitter<'_> {
         self.free.len() + usize::from(self.fits_background)
     }
 
-    /// The same after so many evaluations.
-    pub(crate) fn after(&self, n: usize) -> Self {
+    /// The same with other limits.
+    pub(crate) fn with_limits(&self, max_iterations: usize, step_tolerance: f64) -> Self {
         let settings = FitSettings {
-            max_iterations: self.settings.max_iterations - n,
-            ..self.settings
+            max_iterations,
+            step_tolerance,
         };
         Self { settings, ..*self }
     }

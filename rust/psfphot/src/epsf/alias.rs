@@ -46,8 +46,8 @@ const FREQUENCIES: [(i8, i8); 4] = [(1, 0), (0, 1), (1, 1), (1, -1)];
 /// True sizes are at most 2e-5 in simulated PSFs; with 3e-4 fluxes depend on the phase by
 /// 0.042 % (200 stars, cutoff 0.53), with 1e-4 by 0.015. But stars that are not what the
 /// PSF says (12 % of the peak in a crowded mosaic) are then lost one after another in
-/// the first rounds: of 30 builds from 15 to 36 of them twice as many went astray.
-const FLUX: [f64; 3] = [1e-4, 0.015, 3e-4];
+/// the first rounds: of 30 builds from 15 to 36 of them 9 instead of 6 went astray.
+const ORDER_0: [f64; 3] = [1e-4, 0.015, 3e-4];
 
 /// Standard deviations of the functionals by their order, for optics that pass
 /// frequencies up to `cutoff` cycles per pixel and stars that differ from the PSF by
@@ -57,7 +57,7 @@ const FLUX: [f64; 3] = [1e-4, 0.015, 3e-4];
 /// at 1.36; of order 2 3e-3, 1e-2, 2e-2. At 1.36 the tighter values leave the PSF's phase
 /// error at 5.4 mpx, these at 2.5.
 pub(crate) fn deviations(cutoff: Option<f64>, model_error: f64) -> [f64; 3] {
-    let [least, by_error, most] = FLUX;
+    let [least, by_error, most] = ORDER_0;
     let flux = (by_error * model_error).clamp(least, most);
     match cutoff {
         Some(cutoff) if cutoff > 1.2 => [flux, 3e-3, 1e-1],

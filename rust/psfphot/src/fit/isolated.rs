@@ -125,17 +125,8 @@ fn approach<'a>(
         return Ok(None);
     }
     star.frozen = Some(frozen);
-    let settings = FitSettings {
-        max_iterations: most,
-        step_tolerance: APPROACHED * fitter.settings.step_tolerance,
-    };
-    let mut report = minimise(
-        star,
-        &Fitter {
-            settings,
-            ..*fitter
-        },
-    )?;
+    let tolerance = APPROACHED * fitter.settings.step_tolerance;
+    let mut report = minimise(star, &fitter.with_limits(most, tolerance))?;
     star.frozen = None;
     if report.termination == Termination::Converged {
         star.propose();
@@ -176,7 +167,11 @@ impl Star<'_> {
             return Ok(report);
         };
         self.propose();
-        let tolerance = fitter.settings.step_tolerance * self.unit_variance(chi2).sqrt();
+        let FitSettings {
+            max_iterations,
+            step_tolerance,
+        } = fitter.settings;
+        let tolerance = step_tolerance * self.unit_variance(chi2).sqrt();
         let length = gain.sqrt();
         if length <= APPROACHED * tolerance && rate * length <= (1.0 - rate) * tolerance {
             // The profile goes along: to first order, of so short a step.
@@ -192,7 +187,8 @@ impl Star<'_> {
             report.termination = Termination::Converged;
             return Ok(report);
         }
-        let rest = minimise(self, &fitter.after(report.iterations))?;
+        let most = max_iterations - report.iterations;
+        let rest = minimise(self, &fitter.with_limits(most, step_tolerance))?;
         let iterations = report.iterations + rest.iterations;
         Ok(Report { iterations, ..rest })
     }

@@ -271,9 +271,9 @@ impl<'a, const P: usize> System<'a, P> {
             stays[a] |= is_moving[b];
             stays[b] |= is_moving[a];
         }
-        let left = members.iter().zip(stays).filter(|(_, stays)| *stays);
-        left.map(|(&star, _)| star)
-            .filter(|star| !has_ended(star))
+        let left = members.iter().zip(stays);
+        left.filter(|(star, stays)| *stays && !has_ended(star))
+            .map(|(&star, _)| star)
             .collect()
     }
 

@@ -4,7 +4,7 @@ use crate::fit::source::Solution;
 use crate::fit::{MAX_PARAMETERS, Parameters, Termination, group};
 use crate::image::{Frame, Pixel};
 use crate::psf::Psf;
-use crate::{Error, Run};
+use crate::{Error, Run, bands};
 
 use super::contamination::add_contamination;
 use super::duplicates::flag_duplicates;
@@ -45,7 +45,8 @@ impl Photometry {
         let free = free_parameters(self, psf)?;
         let plan = Plan::new(self, &free, psf, frame, starts, 0..starts.len(), run)?;
         let mut rows = vec![FittedSource::not_fitted(0); starts.len()];
-        for group in members_of_groups(starts) {
+        let (x, y) = starts.positions();
+        for group in members_of_groups(starts, bands::order(x, y)) {
             run.check()?;
             for (index, row) in plan.judge_group(&group, judged) {
                 rows[index] = row;

@@ -8,7 +8,7 @@ use crate::fit::weighting::Weighting;
 use crate::fit::{Covariance, FLUX, Fitter, X, Y};
 use crate::image::{Frame, Pixel, PixelBox};
 use crate::psf::Psf;
-use crate::{Error, Run, bands, flags};
+use crate::{Error, Run, flags};
 
 use super::Photometry;
 use super::backgrounds::known_backgrounds;
@@ -42,12 +42,9 @@ impl Reason {
     }
 }
 
-/// The sources of each label, in the order of the labels; those of one label go through
-/// the image band by band, as neighbours find their pixels, and what is kept of each
-/// other, in the cache.
-pub(super) fn members_of_groups(starts: &Starts<'_>) -> Vec<Vec<usize>> {
-    let (x, y) = starts.positions();
-    let mut order = bands::order(x, y);
+/// The sources of each label, in the order of the labels, and those of one label in the
+/// `order` of all.
+pub(super) fn members_of_groups(starts: &Starts<'_>, mut order: Vec<usize>) -> Vec<Vec<usize>> {
     let Some(groups) = starts.groups() else {
         return order.into_iter().map(|i| vec![i]).collect();
     };

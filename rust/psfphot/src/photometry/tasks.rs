@@ -78,15 +78,16 @@ pub(super) fn fit_all(plan: &Plan<'_>) -> Result<(Vec<FittedSource>, Covariances
     Ok((sources, covariances))
 }
 
-/// The sources by label; the largest groups first, as they take longest, and
-/// those alone as neighbours share the cache.
+/// The sources by label; the largest groups first, as they take longest. Members of a
+/// group, and those alone, go through the image band by band: neighbours find their pixels,
+/// and what is kept of each other, in the cache.
 fn tasks(starts: &Starts<'_>) -> Vec<Task> {
     let (x, y) = starts.positions();
     let mut alone = bands::order(x, y);
     let mut joint = Vec::new();
     if starts.groups().is_some() {
         let mut is_alone = vec![false; starts.len()];
-        for members in members_of_groups(starts) {
+        for members in members_of_groups(starts, alone.clone()) {
             match members[..] {
                 [one] => is_alone[one] = true,
                 _ => joint.push(members),

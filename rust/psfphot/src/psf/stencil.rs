@@ -52,9 +52,14 @@ impl SampleAxis {
         )
     }
 
+    /// The sample coordinate of the point `p`.
+    fn sample(&self, p: f64, position: f64) -> f64 {
+        self.oversampling * (p - position) + self.origin
+    }
+
     /// The phase of the point `p`, within the samples where it is on them.
     fn phase(&self, p: f64, position: f64) -> Phase {
-        let xi = self.oversampling * (p - position) + self.origin;
+        let xi = self.sample(p, position);
         // The last sample belongs to the cell below it.
         let last = (self.n - 1) as f64;
         let sample = if xi > last {
@@ -99,13 +104,10 @@ impl SampleAxis {
     /// that it does not depend on the range.
     fn walk(&self, step: usize, position: f64, range: Range<i64>) -> (Range<i64>, Phase) {
         let anchor = position.round();
-        let phase = {
-            let xi = self.oversampling * (anchor - position) + self.origin;
-            let sample = xi.floor();
-            Phase {
-                sample: sample as i64,
-                offset: xi - sample,
-            }
+        let xi = self.sample(anchor, position);
+        let phase = Phase {
+            sample: xi.floor() as i64,
+            offset: xi - xi.floor(),
         };
         let (anchor, step) = (anchor as i64, step as i64);
         // sample(p) = sample(anchor) + step (p − anchor), 0 ≤ sample(p) ≤ last.

@@ -57,11 +57,6 @@ impl Frozen {
         };
         geometry.fill_with_gradient(&image, at, window, values, gradient);
     }
-
-    /// Forgets the image: it holds nowhere.
-    pub(crate) fn clear(&mut self) {
-        self.geometry = None;
-    }
 }
 
 impl SampleAxis {
@@ -69,11 +64,10 @@ impl SampleAxis {
     /// `first` to `last`, and these samples as an axis of their own.
     fn part(&self, position: f64, (first, last): (i64, i64)) -> Option<(usize, Self)> {
         let end = (self.n - 1) as f64;
-        let sample =
-            |pixel: i64, position: f64| self.oversampling * (pixel as f64 - position) + self.origin;
+        let (first, last) = (first as f64, last as f64);
         // Those on either side of the outermost points, and one for rounding.
-        let low = (sample(first, position + MARGIN).floor() - 1.0).max(0.0);
-        let high = (sample(last, position - MARGIN).ceil() + 1.0).min(end);
+        let low = (self.sample(first, position + MARGIN).floor() - 1.0).max(0.0);
+        let high = (self.sample(last, position - MARGIN).ceil() + 1.0).min(end);
         let part = Self {
             n: (high - low) as usize + 1,
             origin: self.origin - low,
@@ -93,7 +87,7 @@ impl Geometry {
         window: PixelBox,
         frozen: &mut Frozen,
     ) -> bool {
-        frozen.clear();
+        frozen.geometry = None;
         let is_whole = self.x.step().is_some() && self.y.step().is_some();
         if !is_whole || self.x.oversampling * self.y.oversampling > MOST_SAMPLES {
             return false;
