@@ -104,10 +104,16 @@ impl Exposure {
         } else {
             window.y0 as usize..window.y1 as usize
         };
-        let mut near = 0;
+        // Boxes are about everywhere: the first row is sought from there.
+        let place = columns.start as f64 / self.image.width().max(1) as f64;
+        let mut near = None;
         rows.filter_map(move |y| {
             let band = self.bands.get(y / CACHED)?.as_ref()?;
-            band.row(y % CACHED, columns.clone(), &mut near)
+            let spans = band.rows.get(y % CACHED)?;
+            let guess = near.unwrap_or((place * spans.len() as f64) as usize);
+            let after = spans_before(spans, columns.start, guess);
+            near = Some(after);
+            band.pixels(spans.get(after.checked_sub(1)?)?, columns.clone())
         })
     }
 
@@ -183,30 +189,30 @@ impl Band {
         }
     }
 
-    /// Residuals and weights in some columns of a row. `near` is how many spans
-    /// began before the columns in the row looked at last.
-    fn row(&self, row: usize, columns: Range<usize>, near: &mut usize) -> Option<(&[f64], &[f64])> {
-        let spans = self.rows.get(row)?;
-        let begins = |span: &Span| span.start <= columns.start;
-        let (low, high) = (
-            near.saturating_sub(REACH).min(spans.len()),
-            near.saturating_add(REACH).min(spans.len()),
-        );
-        let is_within = spans[..low].last().is_none_or(begins)
-            && spans[high..].first().is_none_or(|span| !begins(span));
-        let after = if is_within {
-            low + spans[low..high].partition_point(begins)
-        } else {
-            spans.partition_point(begins)
-        };
-        *near = after;
-        let span = spans.get(after.checked_sub(1)?)?;
+    /// Residuals and weights in some columns of a row, of which a span begins before them.
+    fn pixels(&self, span: &Span, columns: Range<usize>) -> Option<(&[f64], &[f64])> {
         if columns.end > span.end {
             return None;
         }
         let first = span.offset + (columns.start - span.start);
         let range = first..first + columns.len();
         Some((self.residual.get(range.clone())?, self.weight.get(range)?))
+    }
+}
+
+/// How many spans of a row begin at a column or before it; probably about `guess`.
+fn spans_before(spans: &[Span], column: usize, guess: usize) -> usize {
+    let begins = |span: &Span| span.start <= column;
+    let (low, high) = (
+        guess.saturating_sub(REACH).min(spans.len()),
+        guess.saturating_add(REACH).min(spans.len()),
+    );
+    let is_within = spans[..low].last().is_none_or(begins)
+        && spans[high..].first().is_none_or(|span| !begins(span));
+    if is_within {
+        low + spans[low..high].partition_point(begins)
+    } else {
+        spans.partition_point(begins)
     }
 }
 

@@ -105,16 +105,15 @@ impl SampleAxis {
     fn walk(&self, step: usize, position: f64, range: Range<i64>) -> (Range<i64>, Phase) {
         let anchor = position.round();
         let xi = self.sample(anchor, position);
+        let sample = xi.floor();
         let phase = Phase {
-            sample: xi.floor() as i64,
-            offset: xi - xi.floor(),
+            sample: sample as i64,
+            offset: xi - sample,
         };
         let (anchor, step) = (anchor as i64, step as i64);
         // sample(p) = sample(anchor) + step (p − anchor), 0 ≤ sample(p) ≤ last.
         let last = self.n as i64 - if phase.offset > 0.0 { 2 } else { 1 };
-        let first = anchor
-            + (-phase.sample).div_euclid(step)
-            + i64::from((-phase.sample).rem_euclid(step) > 0);
+        let first = anchor - phase.sample.div_euclid(step);
         let end = anchor + (last - phase.sample).div_euclid(step) + 1;
         let start = range.start.max(first);
         let end = range.end.min(end).max(start);
@@ -149,6 +148,9 @@ pub(crate) struct Geometry {
     /// Along y.
     pub(crate) y: SampleAxis,
 }
+
+/// No PSF reaches so many pixels; the arithmetic of a walk does.
+const FAR: f64 = 1e9;
 
 /// What the kernels need to know of a walk over pixels.
 #[derive(Debug, Clone, Copy)]
@@ -264,19 +266,21 @@ impl Geometry {
         let (step_x, step_y) = (self.x.step()?, self.y.step()?);
         // Far from the source nothing is on the samples, and this keeps the
         // arithmetic of the walk within range.
-        let window_on = window.intersection(&self.support(at));
-        if window_on.is_empty() {
-            let nowhere = Phase {
-                sample: 0,
-                offset: 0.0,
-            };
-            return Some(self.walk(stride, nowhere, nowhere, (0, 0), (0, 1)));
+        let is_near = |position: f64, first: i64| (first as f64 - position).abs() < FAR;
+        if is_near(at.x, window.x0) && is_near(at.y, window.y0) {
+            let (xs, phase_x) = self.x.walk(step_x, at.x, window.x0..window.x1);
+            let (ys, phase_y) = self.y.walk(step_y, at.y, window.y0..window.y1);
+            if !(xs.is_empty() || ys.is_empty()) {
+                let size = ((xs.end - xs.start) as usize, (ys.end - ys.start) as usize);
+                let out = (window.index_of(xs.start, ys.start), window.width());
+                return Some(self.walk(stride, phase_x, phase_y, size, out));
+            }
         }
-        let (xs, phase_x) = self.x.walk(step_x, at.x, window_on.x0..window_on.x1);
-        let (ys, phase_y) = self.y.walk(step_y, at.y, window_on.y0..window_on.y1);
-        let size = ((xs.end - xs.start) as usize, (ys.end - ys.start) as usize);
-        let out = (window.index_of(xs.start, ys.start), window.width());
-        Some(self.walk(stride, phase_x, phase_y, size, out))
+        let nowhere = Phase {
+            sample: 0,
+            offset: 0.0,
+        };
+        Some(self.walk(stride, nowhere, nowhere, (0, 0), (0, 1)))
     }
 
     fn walk(

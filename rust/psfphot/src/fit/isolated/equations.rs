@@ -29,35 +29,92 @@ impl Normal {
     }
 }
 
-/// Cholesky factors of a 3 × 3 matrix with its diagonal times 1 + λ.
+/// Weighted sums of products of a profile, its derivatives, and the residuals with some flux.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums {
+    squares: Triangle,
+    residuals: [f64; 3],
+    chi2: f64,
+}
+
+impl Sums {
+    /// The best flux for this profile, where the residuals are those of `flux`.
+    pub(super) fn best_flux(&self, flux: f64) -> f64 {
+        flux + self.residuals[0] / self.squares[0]
+    }
+
+    /// The sums of residuals with a flux that differs by `change`.
+    pub(super) fn with_change(&self, change: f64) -> Self {
+        let [rp, rx, ry] = self.residuals;
+        let [pp, px, py, ..] = self.squares;
+        Self {
+            residuals: [rp - change * pp, rx - change * px, ry - change * py],
+            chi2: f64::max(self.chi2 - change * (2.0 * rp - change * pp), 0.0),
+            ..*self
+        }
+    }
+
+    /// The equations of the flux of these sums and the position.
+    pub(super) fn normal(&self, flux: f64) -> Normal {
+        let ([pp, px, py, xx, xy, yy], [rp, rx, ry]) = (self.squares, self.residuals);
+        // The model is flux times the profile, and so are its derivatives.
+        let square = flux * flux;
+        Normal {
+            matrix: [
+                pp,
+                flux * px,
+                flux * py,
+                square * xx,
+                square * xy,
+                square * yy,
+            ],
+            gradient: [rp, flux * rx, flux * ry],
+            chi2: self.chi2,
+        }
+    }
+}
+
+/// Cholesky factors of a 3 × 3 matrix with its diagonal times 1 + λ: one over the
+/// diagonal, and what is below it.
 pub(super) struct Factor {
-    l: [f64; 6],
+    per_diagonal: [f64; 3],
+    l10: f64,
+    l20: f64,
+    l21: f64,
 }
 
 impl Factor {
     pub(super) fn new(a: &Triangle, lambda: f64) -> Option<Self> {
         let [a00, a11, a22] = [a[0], a[3], a[5]].map(|diagonal| damped(diagonal, lambda));
-        let pivot = |rest: f64, whole: f64| {
-            (rest > SINGULAR * whole && rest.is_finite()).then(|| rest.sqrt())
+        let per_pivot = |rest: f64, whole: f64| {
+            (rest > SINGULAR * whole && rest.is_finite()).then(|| 1.0 / rest.sqrt())
         };
-        let l00 = pivot(a00, a00)?;
-        let (l10, l20) = (a[1] / l00, a[2] / l00);
-        let l11 = pivot(a11 - l10 * l10, a11)?;
-        let l21 = (a[4] - l20 * l10) / l11;
-        let l22 = pivot(a22 - l20 * l20 - l21 * l21, a22)?;
+        let p0 = per_pivot(a00, a00)?;
+        let (l10, l20) = (a[1] * p0, a[2] * p0);
+        let p1 = per_pivot(a11 - l10 * l10, a11)?;
+        let l21 = (a[4] - l20 * l10) * p1;
+        let p2 = per_pivot(a22 - l20 * l20 - l21 * l21, a22)?;
         Some(Self {
-            l: [l00, l10, l11, l20, l21, l22],
+            per_diagonal: [p0, p1, p2],
+            l10,
+            l20,
+            l21,
         })
     }
 
     pub(super) fn solve(&self, b: [f64; 3]) -> [f64; 3] {
-        let [l00, l10, l11, l20, l21, l22] = self.l;
-        let y0 = b[0] / l00;
-        let y1 = (b[1] - l10 * y0) / l11;
-        let y2 = (b[2] - l20 * y0 - l21 * y1) / l22;
-        let x2 = y2 / l22;
-        let x1 = (y1 - l21 * x2) / l11;
-        [(y0 - l10 * x1 - l20 * x2) / l00, x1, x2]
+        let Self {
+            per_diagonal: [p0, p1, p2],
+            l10,
+            l20,
+            l21,
+        } = *self;
+        let y0 = b[0] * p0;
+        let y1 = (b[1] - l10 * y0) * p1;
+        let y2 = (b[2] - l20 * y0 - l21 * y1) * p2;
+        let x2 = y2 * p2;
+        let x1 = (y1 - l21 * x2) * p1;
+        [(y0 - l10 * x1 - l20 * x2) * p0, x1, x2]
     }
 
     /// The inverse of the matrix.
@@ -80,7 +137,7 @@ fn accumulate_kernel<const FMA: bool>(
     weights: &[f64],
     [profile, by_x, by_y]: [&[f64]; 3],
     flux: f64,
-) -> Normal {
+) -> Sums {
     let mut sums = [Four::<FMA>::ZERO; 10];
     let minus_flux = Four::splat(-flux);
     let lanes = data.as_chunks::<LANES>().0.iter();
@@ -107,27 +164,18 @@ fn accumulate_kernel<const FMA: bool>(
         }
     }
     let [pp, px, py, xx, xy, yy, rp, rx, ry, rr] = sums.map(Four::sum);
-    // The model is flux times the profile, and so are its derivatives.
-    let square = flux * flux;
-    Normal {
-        matrix: [
-            pp,
-            flux * px,
-            flux * py,
-            square * xx,
-            square * xy,
-            square * yy,
-        ],
-        gradient: [rp, flux * rx, flux * ry],
+    Sums {
+        squares: [pp, px, py, xx, xy, yy],
+        residuals: [rp, rx, ry],
         chi2: rr,
     }
 }
 
 dispatch! {
-    /// The normal equations of one star.
+    /// The sums over a star's pixels.
     pub(super) fn accumulate(
         data: &[f64], weights: &[f64], planes: [&[f64]; 3], flux: f64,
-    ) -> Normal = accumulate_kernel
+    ) -> Sums = accumulate_kernel
 }
 
 #[inline(always)]
