@@ -34,7 +34,15 @@ def pytest_runtest_call(item):
 def cluster():
     """Client of a Dask cluster of two worker processes on this machine."""
     distributed = pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
+    # What its processes do all the time, though nobody looks at it.
+    quiet = {
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "500ms",
+        "distributed.admin.system-monitor.interval": "10s",
+    }
     with (
+        dask.config.set(quiet),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,

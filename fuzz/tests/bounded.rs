@@ -11,7 +11,7 @@ use psfphot_fuzz::TARGETS;
 const CASES: u32 = 1000;
 
 /// One in so many of them where each takes long.
-const SLOW: [(&str, u32); 2] = [("epsf", 5), ("system", 40)];
+const SLOW: [(&str, u32); 3] = [("epsf", 5), ("search", 5), ("system", 40)];
 
 /// Bytes of an input: hardly a target uses more.
 const LONGEST: usize = 600;

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from psfphot._defaults import RETRIES, TIMEOUT
-from psfphot._validate import as_count, as_positive
 from psfphot._workers.outcome import attempt
 from psfphot._workers.processes import hire_processes
 
@@ -120,6 +119,9 @@ def check_workers(
     TypeError, ValueError
         If one is wrong, or both a client and workers are given.
     """
+    # Not above: a worker is there in a twentieth of the time without astropy.
+    from psfphot._validate import as_count, as_positive  # noqa: PLC0415
+
     if client is not None and n_workers is not None:
         raise ValueError("client and n_workers exclude each other; give one")
     if n_workers is not None:
