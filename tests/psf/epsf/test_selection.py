@@ -100,3 +100,18 @@ def test_a_catalogue_alone_will_do():
 def test_what_cannot_be_used_is_named(options, error, said):
     with pytest.raises(error, match=said):
         select_psf_stars(**options)
+
+
+def test_cosmic_rays_are_no_stars_though_they_are_the_most():
+    rng = np.random.default_rng(4)
+    image, error, stars = field(36, width=lambda _: 1.5)
+    n_stars = len(stars)
+    # Between the stars: a pixel, or two of a track, with no light beside them.
+    for x, y, flux in stars["x", "y", "flux"].as_array().tolist():
+        for dx, dy in ((7, 0), (0, 7), (7, 7)):
+            i, j = round(x + dx), round(y + dy)
+            image[j, i : i + rng.integers(1, 3)] += flux * rng.uniform(0.3, 0.6)
+            stars.add_row([i, j, flux / 2])
+    chosen = select(image, stars, fwhm=1.7, size=7, max_neighbour=1, error=error)
+    assert sorted(chosen.stars["id"]) == list(range(1, n_stars + 1))
+    assert chosen.counts["no point source"] > 2.5 * n_stars
