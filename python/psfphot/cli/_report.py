@@ -216,7 +216,7 @@ def _describe_stars(run: PhotometryRun) -> list[str]:
     if dropped:
         rules = ", ".join(f"{rows} {rule}" for rule, rows in dropped.items())
         n_dropped = sum(dropped.values())
-        hint = "--keep-all keeps them"
+        hint = "--keep-all keeps those that were fitted"
         lines.append(
             make_line("dropped", f"{n_dropped} that are no stars: {rules} ({hint})")
         )
