@@ -21,6 +21,7 @@ from psfphot._validate import (
     as_scalar,
     values_of,
 )
+from psfphot.psf._epsf.cores import OUTER, measure_cores, reach_of
 from psfphot.psf._models.convert import to_core
 from psfphot.psf._models.gaussian import CircularGaussianPRF
 from psfphot.psf._photometry.measure_psf import measure_psf
@@ -36,31 +37,15 @@ if TYPE_CHECKING:
 # Cells of the field along each axis, and of the pixel: stars are taken from all.
 _FIELD_CELLS, _PHASE_CELLS = 4, 4
 
-# The core, in FWHM, of which no pixel may be missing, and the radii whose light is
-# compared to tell stars from what is none.
-_CORE, _INNER, _OUTER = 1.5, 0.75, 2.0
-
 # A star's concentration is not farther from the median than this many robust
 # standard deviations, nor by more than this part (which the place in the pixel makes).
 _OUTLIER, _PART = 5.0, 0.15
 
-# The pixels beside a star's brightest one have at least this part of what they have of
-# a Gaussian of the stars' width, wherever in the pixel it is: cosmic rays have none,
-# and may be most of what is bright and alone. Of 400 chosen on an exposure of 700 s by
-# WFPC2 they were 283, and the PSF's FWHM was 0.88 px; with 0.25 to 0.6 it is 1.5.
-_BESIDE = 0.4
-
 # A star is alone without neighbours of more than this part of its flux.
 _ALONE = 0.02
 
-# Where stars have more pixels at their top of one value they are full.
-_FLAT = 2
-
 # A neighbour that is fitted may have this part of the flux, within so many FWHM.
 _FITTED_NEIGHBOUR, _FITTED_WITHIN = 0.5, 2.0
-
-# Pixels of a group that is measured at once.
-_AT_ONCE = 2000
 
 _BAD_FLAGS = ("saturated", "near_saturated", "duplicate_source")
 
@@ -273,11 +258,11 @@ class _Reasons:
             "too near to an edge",
         )
         at = self.left
-        cores = _measure_cores(frame, self.found, at, self.fwhm, saturation)
+        x, y = self.found.x[at], self.found.y[at]
+        cores = measure_cores(frame, x, y, self.fwhm, saturation)
         self.light[at] = cores.light
         self.words[at[~cores.is_whole]] = "saturated or masked"
-        is_needle = cores.beside < _BESIDE * _least_beside(self.fwhm)
-        self.words[at[cores.is_whole & is_needle]] = "no point source"
+        self.words[at[cores.is_whole & cores.is_needle]] = "no point source"
 
     def judge_neighbours(self, most: float, *, fits_neighbours: bool) -> None:
         if fits_neighbours:
@@ -289,7 +274,7 @@ class _Reasons:
 
     def judge_shape(self) -> None:
         """Drop what is much sharper or wider than most; neighbours make it so, too."""
-        reach = _reach_of(self.fwhm) + _OUTER * self.fwhm
+        reach = reach_of(self.fwhm) + OUTER * self.fwhm
         near = _find_neighbours(self.found, reach, self.whole)
         at = self.left
         at = at[(near[at] < _ALONE) & np.isfinite(self.light[at])]
@@ -370,98 +355,6 @@ def _is_near_edge(found: _Found, shape: tuple[int, ...], box: tuple[int, int]) -
     for at, side, length in zip((found.y, found.x), shape, box, strict=True):
         near |= ~((at >= length // 2) & (at <= side - 1 - length // 2))
     return near
-
-
-class _Cores(NamedTuple):
-    """What the middles of stars look like."""
-
-    is_whole: Mask
-    #: The part of the light that is within them.
-    light: Vector
-    #: The least of the four pixels beside the brightest, as a part of it.
-    beside: Vector
-
-
-def _measure_cores(
-    frame: Frame, found: _Found, at: NDArray[np.intp], fwhm: float, full: float | None
-) -> _Cores:
-    reach = _reach_of(fwhm)
-    dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    data, _, mask = frame.arrays
-    is_whole = np.ones(at.size, dtype=bool)
-    light, beside = np.full((2, at.size), np.nan)
-    ny, nx = data.shape
-    for start in range(0, at.size, _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        x, y = found.x[at[part]], found.y[at[part]]
-        i = np.rint(x).astype(int)[:, None, None] + dx
-        j = np.rint(y).astype(int)[:, None, None] + dy
-        off = (i < 0) | (j < 0) | (i >= nx) | (j >= ny)
-        i, j = np.clip(i, 0, nx - 1), np.clip(j, 0, ny - 1)
-        values = np.asarray(data[j, i], dtype=np.float64)
-        bad = off | ~np.isfinite(values)
-        if mask is not None:
-            bad |= mask[j, i]
-        radius = np.hypot(i - x[:, None, None], j - y[:, None, None])
-        core = radius < max(_CORE * fwhm, 1.5)
-        if full is not None:
-            bad |= values >= full
-        values[bad] = 0.0
-        top = np.where(core & ~bad, values, -np.inf).max(axis=(1, 2), keepdims=True)
-        is_flat = ((values == top) & core).sum(axis=(1, 2)) > _FLAT
-        is_whole[part] = ~(bad & core).any(axis=(1, 2)) & ~is_flat
-        light[part] = _concentration(values, radius / fwhm, ~bad)
-        rim = ~bad & (radius >= _OUTER * fwhm)
-        beside[part] = _light_beside(values, core, rim, ~bad)
-    return _Cores(is_whole, light, beside)
-
-
-def _reach_of(fwhm: float) -> int:
-    """Tell how far, in pixels, the light of a star is looked at."""
-    return int(np.ceil(_OUTER * fwhm)) + 1
-
-
-def _concentration(values: Vector, radius: Vector, good: Mask) -> Vector:
-    """Tell the light of cores over that of the stars, above what is around."""
-    inner = good & (radius < _INNER)
-    outer = good & (radius < _OUTER)
-    rim = good & (radius >= _OUTER) & (radius < _OUTER + 0.5)
-    sums = [(values * part).sum(axis=(1, 2)) for part in (inner, outer, rim)]
-    sizes = [part.sum(axis=(1, 2)) for part in (inner, outer, rim)]
-    sky = sums[2] / np.maximum(sizes[2], 1)
-    whole = sums[1] - sky * sizes[1]
-    light = np.full(len(values), np.nan)
-    np.divide(sums[0] - sky * sizes[0], whole, out=light, where=whole > 0)
-    return light
-
-
-def _light_beside(values: Vector, core: Mask, rim: Mask, good: Mask) -> Vector:
-    """Tell the least pixel beside the core's brightest, over that, above the rim."""
-    any_will_do = ~rim.any(axis=(1, 2), keepdims=True)
-    around = np.where(rim | any_will_do, values, np.nan)
-    above = values - np.nanmedian(around, axis=(1, 2), keepdims=True)
-    sides = np.pad(
-        np.where(good, above, np.inf), ((0, 0), (1, 1), (1, 1)), constant_values=np.inf
-    )
-    least = np.minimum(
-        np.minimum(sides[:, :-2, 1:-1], sides[:, 2:, 1:-1]),
-        np.minimum(sides[:, 1:-1, :-2], sides[:, 1:-1, 2:]),
-    )
-    flat = (len(values), -1)
-    top = np.where(core & good, above, -np.inf).reshape(flat).argmax(axis=1)[:, None]
-    peak, beside = (
-        np.take_along_axis(light.reshape(flat), top, axis=1)[:, 0]
-        for light in (above, least)
-    )
-    ratio = np.full(len(values), np.nan)
-    np.divide(beside, peak, out=ratio, where=peak > 0)
-    return ratio
-
-
-def _least_beside(fwhm: float) -> float:
-    """Tell what `_light_beside` is of a Gaussian in the middle of a pixel's edge."""
-    star = CircularGaussianPRF(x_0=0.5, fwhm=fwhm)
-    return float(star(-1.0, 0.0) / star(0.0, 0.0))
 
 
 def _find_neighbours(found: _Found, radius: float, whole: Mask) -> Vector:

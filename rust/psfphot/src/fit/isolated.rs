@@ -45,7 +45,7 @@ struct Star<'a> {
     normal: Normal,
     /// What the normal matrix leaves out, as an approach has learnt it; for its steps, and
     /// for the one that arrives.
-    secant: Option<Secant>,
+    secant: Secant,
     /// The equations of the next step: with that, and without the parameters that a bound
     /// holds.
     reduced: Normal,
@@ -82,7 +82,7 @@ pub(crate) fn fit(
         step: [0.0; 3],
         gains: [0.0; 2],
         normal: Normal::default(),
-        secant: None,
+        secant: Secant::default(),
         reduced: Normal::default(),
         trial_normal: Normal::default(),
     };
@@ -138,7 +138,6 @@ fn approach<'a>(
     }
     star.frozen = Some(frozen);
     let tolerance = APPROACHED * fitter.settings.step_tolerance;
-    star.secant = Some(Secant::default());
     let mut report = minimise(star, &fitter.with_limits(most, tolerance))?;
     star.frozen = None;
     if report.termination == Termination::Converged {
@@ -148,7 +147,7 @@ fn approach<'a>(
     if report.termination == Termination::Converged {
         return Ok(Some(report));
     }
-    star.secant = None;
+    star.secant.give_up();
     star.current = star.source.parameters;
     star.trial = star.current;
     Ok(None)
@@ -202,7 +201,7 @@ impl Star<'_> {
             return Ok(report);
         }
         let most = max_iterations - report.iterations;
-        self.secant = None;
+        self.secant.give_up();
         let rest = minimise(self, &fitter.with_limits(most, step_tolerance))?;
         let iterations = report.iterations + rest.iterations;
         Ok(Report { iterations, ..rest })
@@ -243,21 +242,10 @@ impl Star<'_> {
         (Some(found.map(|element| element * scale)), 0)
     }
 
-    /// What the step to the trial parameters tells of the curvature.
-    fn learn(&mut self) {
-        let (Some(secant), true) = (&mut self.secant, self.frozen.is_some()) else {
-            return;
-        };
-        let step = [X, Y].map(|k| self.trial[k] - self.current[k]);
-        secant.learn(&self.normal, &self.trial_normal, step);
-    }
-
     /// The equations of the next step.
     fn reduce(&mut self) {
         self.reduced = self.normal;
-        if let Some(secant) = &self.secant {
-            self.reduced.matrix = secant.added_to(self.normal.matrix);
-        }
+        self.reduced.matrix = self.secant.added_to(self.normal.matrix);
         for k in 0..3 {
             let bounds = &self.source.bounds;
             if bounds.holds(k, self.current[k], self.normal.gradient[k]) {
@@ -432,7 +420,11 @@ impl Problem for Star<'_> {
     }
 
     fn accept(&mut self) {
-        self.learn();
+        // Of blends alone: the PSF's gradient is that of another function.
+        if self.frozen.is_some() {
+            let step = [X, Y].map(|k| self.trial[k] - self.current[k]);
+            self.secant.learn(&self.normal, &self.trial_normal, step);
+        }
         self.current = self.trial;
         self.normal = self.trial_normal;
         self.reduce();
@@ -441,10 +433,8 @@ impl Problem for Star<'_> {
     fn solve(&mut self, lambda: f64) -> Option<f64> {
         let mut factor = Factor::new(&self.reduced.matrix, lambda);
         // With what was learnt the matrix may not be positive definite.
-        if factor.is_none()
-            && let Some(secant) = &mut self.secant
-        {
-            secant.give_up();
+        if factor.is_none() && self.secant.is_known() {
+            self.secant.give_up();
             self.reduce();
             factor = Factor::new(&self.reduced.matrix, lambda);
         }

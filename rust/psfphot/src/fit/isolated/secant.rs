@@ -29,6 +29,11 @@ impl Secant {
         [ff, fx, fy, xx + a, xy + b, yy + c]
     }
 
+    /// Whether there is a rest.
+    pub(super) fn is_known(&self) -> bool {
+        self.rest.iter().any(|rest| *rest != 0.0)
+    }
+
     /// Leaves the rest out for good.
     pub(super) fn give_up(&mut self) {
         self.rest = [0.0; 3];
@@ -87,10 +92,6 @@ mod tests {
         }
     }
 
-    fn knows_nothing(secant: &Secant) -> bool {
-        secant.rest.iter().all(|rest| *rest == 0.0)
-    }
-
     #[test]
     fn two_steps_tell_all_of_a_constant_rest() {
         let rest = [0.8, -0.3, -0.6];
@@ -110,10 +111,10 @@ mod tests {
         let mut secant = Secant::default();
         let rest = [-3.0, 0.0, 0.0];
         secant.learn(&at(rest, 1.0, 0.0), &at(rest, 0.5, 0.0), [-0.5, 0.0]);
-        assert!(knows_nothing(&secant));
+        assert!(!secant.is_known());
         let rest = [-1.0, 0.0, 0.0];
         secant.learn(&at(rest, 1.0, 0.0), &at(rest, 0.5, 0.0), [-0.5, 0.0]);
-        assert!(knows_nothing(&secant));
+        assert!(!secant.is_known());
     }
 
     #[test]
@@ -122,9 +123,9 @@ mod tests {
         let (before, after) = (at([0.5; 3], 1.0, 1.0), at([0.5; 3], 0.9, 1.0));
         secant.learn(&before, &after, [0.0, 0.0]);
         secant.learn(&Normal::default(), &Normal::default(), [0.1, 0.0]);
-        assert!(knows_nothing(&secant));
+        assert!(!secant.is_known());
         // Nothing was wrong: what comes after is believed.
         secant.learn(&before, &after, [-0.1, 0.0]);
-        assert!(!knows_nothing(&secant));
+        assert!(secant.is_known());
     }
 }
