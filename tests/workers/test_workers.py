@@ -32,6 +32,14 @@ def test_each_task_is_done_once(how):
     assert sum(1 for one in done if one.value[3] == 1) == len(objects)
 
 
+def test_a_worker_is_there_without_astropy():
+    # Importing it takes twenty times as long as all else that a worker begins with.
+    said = "import sys, psfphot._workers.child; print('astropy' in sys.modules)"
+    words = [sys.executable, "-c", said]
+    run = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize("how", [HERE, PROCESSES])
 def test_what_fails_is_said_and_not_tried_again(how):
     done = outcomes(fail, range(8), **how)
